@@ -1,0 +1,48 @@
+"""Every error edge-deploy raises on purpose.
+
+    EdgeDeployError            could not be done                    exit code 3
+    ├── UsageError             the request itself is wrong          exit code 2
+    ├── SourceError            the model cannot be read
+    │   └── UntrustedError     reading it would run code from it
+    ├── ConversionError        a target cannot hold the model
+    ├── MissingDependency      an extra or a program is not installed
+    └── ArtifactError          a converted file or its folder is unusable
+
+A message says what happened, what was found, and how to mend it. The command line prints
+the message and no traceback; anything that is not an EdgeDeployError is a bug of ours and
+shows one.
+"""
+
+from __future__ import annotations
+
+
+class EdgeDeployError(Exception):
+    """What edge-deploy could not do, in words for its user."""
+
+    exit_code = 3
+
+
+class UsageError(EdgeDeployError):
+    """The request cannot be right: an option, a name, or data that does not fit the model."""
+
+    exit_code = 2
+
+
+class SourceError(EdgeDeployError):
+    """The trained model cannot be read."""
+
+
+class UntrustedError(SourceError):
+    """Reading the model would run code that the file brings along."""
+
+
+class ConversionError(EdgeDeployError):
+    """A target format cannot hold this model."""
+
+
+class MissingDependency(EdgeDeployError):
+    """Something that must be installed first."""
+
+
+class ArtifactError(EdgeDeployError):
+    """A converted file, or the folder it is in, is missing or damaged."""

@@ -1,0 +1,141 @@
+"""The plain values that pass between the parts: what a model takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Arrays = dict[str, Array]
+"""One value per tensor, by the model's own names."""
+
+INPUT_KINDS = ("image", "table", "sequence", "tensor")
+OUTPUT_KINDS = ("probabilities", "probability", "class", "value", "tensor")
+ENCODINGS = ("none", "one-hot", "ordinal")
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A named input or output.
+
+    Attributes:
+        name: The model's own name of the tensor.
+        shape: With the batch axis first; None is a free axis.
+        dtype: A numpy dtype name, such as ``float32``.
+        kind: One of INPUT_KINDS or OUTPUT_KINDS.
+        classes: What the columns of a classifier's output stand for.
+        unit: The unit of a regression, such as ``USD``.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+    kind: str = "tensor"
+    classes: tuple[str, ...] | None = None
+    unit: str | None = None
+
+    @property
+    def batched(self) -> bool:
+        """Whether the first axis counts samples (free, or one sample at a time)."""
+        return bool(self.shape) and self.shape[0] in (None, 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest's form; classes and unit belong to outputs."""
+        data: dict[str, Any] = {
+            "name": self.name,
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "kind": self.kind,
+        }
+        if self.kind in OUTPUT_KINDS and self.kind not in INPUT_KINDS or self.classes or self.unit:
+            data["classes"] = list(self.classes) if self.classes else None
+            data["unit"] = self.unit
+        return data
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> TensorSpec:
+        """The inverse of to_json."""
+        classes = data.get("classes")
+        return TensorSpec(
+            name=data["name"],
+            shape=tuple(data["shape"]),
+            dtype=data["dtype"],
+            kind=data["kind"],
+            classes=tuple(classes) if classes else None,
+            unit=data.get("unit"),
+        )
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column that a table model is asked about, as a person knows it.
+
+    ``encode`` says how the value becomes numbers: ``none`` gives one float32, ``one-hot``
+    one 0/1 per category in order, ``ordinal`` the index of the category.
+    """
+
+    name: str
+    kind: str = "number"
+    min: float | None = None
+    max: float | None = None
+    step: float | None = None
+    default: float | str | None = None
+    unit: str | None = None
+    categories: tuple[str, ...] | None = None
+    encode: str = "none"
+    missing: str = "error"
+    unknown: str = "error"
+
+    @property
+    def width(self) -> int:
+        """How many numbers of the input tensor this feature fills."""
+        return len(self.categories or ()) if self.encode == "one-hot" else 1
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a model takes and gives, in the order of its signature."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+Function = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Named TensorFlow tensors in, named TensorFlow tensors out."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A trained model in memory, ready to be asked and to be converted.
+
+    Attributes:
+        spec: Its inputs and outputs.
+        kind: keras2, keras3, saved_model or sklearn.
+        framework: The library and version that runs the original here.
+        parameters: How many trained numbers it holds.
+        predict: The original's own answers: arrays with a batch axis in, the same out.
+        function: The model as a TensorFlow function of named tensors, traceable.
+        trackables: What must stay alive while ``function`` is traced.
+        notes: What a user should know about how the file was read, one line each.
+        features: Columns read from the fitted transformers of a scikit-learn pipeline.
+    """
+
+    spec: ModelSpec
+    kind: str
+    framework: str
+    parameters: int
+    predict: Callable[[Arrays], Arrays]
+    function: Function
+    trackables: tuple[Any, ...] = ()
+    notes: tuple[str, ...] = ()
+    features: tuple[Feature, ...] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def as_dtype(values: Array, dtype: str) -> Array:
+    """Values in the dtype that a tensor takes, without a copy where none is needed."""
+    return np.ascontiguousarray(values, dtype=np.dtype(dtype))
