@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,7 +134,31 @@ class LoadedModel:
     trackables: tuple[Any, ...] = ()
     notes: tuple[str, ...] = ()
     features: tuple[Feature, ...] | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How to read a trained model.
+
+    Attributes:
+        signature: The signature of a SavedModel; None takes the one that serves.
+        custom_objects: A Python file with the layers, losses and functions of the author.
+        trust_pickle: Run code that a pickle or a Lambda layer brings along.
+        input_shapes: Shapes by input name, with the batch axis, for axes the file leaves free.
+    """
+
+    signature: str | None = None
+    custom_objects: Path | None = None
+    trust_pickle: bool = False
+    input_shapes: tuple[tuple[str, tuple[int | None, ...]], ...] = ()
+
+
+class Runner(Protocol):
+    """A converted file, opened in its runtime: one sample in, its outputs out."""
+
+    def predict(self, inputs: Arrays) -> Arrays:
+        """Answer one sample; tensors carry their batch axis, names are the model's."""
+        ...
 
 
 def as_dtype(values: Array, dtype: str) -> Array:
