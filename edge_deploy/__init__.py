@@ -1,0 +1,95 @@
+"""edge-deploy: trained models to phones and browsers, each file verified.
+
+The functions mirror the commands; nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from edge_deploy.conversion import Conversion, ConvertOptions, convert, load_model
+    from edge_deploy.demo import build_demo
+    from edge_deploy.errors import (
+        ArtifactError,
+        ConversionError,
+        EdgeDeployError,
+        MissingDependency,
+        SourceError,
+        UntrustedError,
+        UsageError,
+    )
+    from edge_deploy.inspection import inspect
+    from edge_deploy.running import Answer, run
+    from edge_deploy.spec import Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
+    from edge_deploy.verification import OutputVerdict, Tolerances, Verdict
+    from edge_deploy.verify_command import Verification, VerifyOptions, verify
+
+_HOMES = {
+    "Answer": "running",
+    "ArtifactError": "errors",
+    "Conversion": "conversion",
+    "ConversionError": "errors",
+    "ConvertOptions": "conversion",
+    "EdgeDeployError": "errors",
+    "Feature": "spec",
+    "LoadOptions": "spec",
+    "LoadedModel": "spec",
+    "MissingDependency": "errors",
+    "ModelSpec": "spec",
+    "OutputVerdict": "verification",
+    "SourceError": "errors",
+    "TensorSpec": "spec",
+    "Tolerances": "verification",
+    "UntrustedError": "errors",
+    "UsageError": "errors",
+    "Verdict": "verification",
+    "Verification": "verify_command",
+    "VerifyOptions": "verify_command",
+    "build_demo": "demo",
+    "convert": "conversion",
+    "inspect": "inspection",
+    "load_model": "conversion",
+    "run": "running",
+    "verify": "verify_command",
+}
+
+__all__ = [
+    "Answer",
+    "ArtifactError",
+    "Conversion",
+    "ConversionError",
+    "ConvertOptions",
+    "EdgeDeployError",
+    "Feature",
+    "LoadOptions",
+    "LoadedModel",
+    "MissingDependency",
+    "ModelSpec",
+    "OutputVerdict",
+    "SourceError",
+    "TensorSpec",
+    "Tolerances",
+    "UntrustedError",
+    "UsageError",
+    "Verdict",
+    "Verification",
+    "VerifyOptions",
+    "__version__",
+    "build_demo",
+    "convert",
+    "inspect",
+    "load_model",
+    "run",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Find a public name in its module, on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'edge_deploy' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"edge_deploy.{_HOMES[name]}"), name)

@@ -45,17 +45,18 @@ class TensorSpec:
         return bool(self.shape) and self.shape[0] in (None, 1)
 
     def to_json(self) -> dict[str, Any]:
-        """The manifest's form; classes and unit belong to outputs."""
-        data: dict[str, Any] = {
+        """The manifest's form of an input."""
+        return {
             "name": self.name,
             "shape": list(self.shape),
             "dtype": self.dtype,
             "kind": self.kind,
         }
-        if self.kind in OUTPUT_KINDS and self.kind not in INPUT_KINDS or self.classes or self.unit:
-            data["classes"] = list(self.classes) if self.classes else None
-            data["unit"] = self.unit
-        return data
+
+    def output_to_json(self) -> dict[str, Any]:
+        """The manifest's form of an output, which has classes and a unit besides."""
+        classes = list(self.classes) if self.classes else None
+        return {**self.to_json(), "classes": classes, "unit": self.unit}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> TensorSpec:
@@ -109,7 +110,7 @@ Function = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Named TensorFlow tensors in, named TensorFlow tensors out."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoadedModel:
     """A trained model in memory, ready to be asked and to be converted.
 
@@ -123,6 +124,8 @@ class LoadedModel:
         trackables: What must stay alive while ``function`` is traced.
         notes: What a user should know about how the file was read, one line each.
         features: Columns read from the fitted transformers of a scikit-learn pipeline.
+        typical: Mean and standard deviation of each column of a table input, where the model
+            holds them; made-up samples are drawn from these.
     """
 
     spec: ModelSpec
@@ -134,6 +137,7 @@ class LoadedModel:
     trackables: tuple[Any, ...] = ()
     notes: tuple[str, ...] = ()
     features: tuple[Feature, ...] | None = None
+    typical: tuple[Array, Array] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,142 @@
+"""Trained models: a path in, a LoadedModel out. One file a kind of model.
+
+What a file is, its first bytes say: suffixes lie (an HDF5 file named ``.keras`` is common).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_deploy.errors import SourceError, UsageError
+from edge_deploy.sources import keras, saved_model, sklearn
+from edge_deploy.spec import LoadedModel, LoadOptions
+
+SOURCES: dict[str, Callable[[Path, LoadOptions], LoadedModel]] = {
+    "keras": keras.load,
+    "saved_model": saved_model.load,
+    "sklearn": sklearn.load,
+}
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK\x03\x04"
+# Pickle protocol 2 and later, zlib, gzip, bzip2, xz, lzma alone, lz4: what joblib writes.
+_PICKLE = (b"\x80", b"\x78", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00", b"\x04\x22\x4d\x18")
+_MODEL_SUFFIXES = (".h5", ".hdf5", ".keras", ".pkl", ".pickle", ".joblib")
+READABLE = (
+    "a Keras file (.h5, .hdf5, .keras), a SavedModel folder, a scikit-learn pickle or joblib "
+    "file, or a .zip with one of them"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A trained model on disk.
+
+    Attributes:
+        path: The model itself.
+        folder: Where its labels, features, preprocessing and reference data may lie.
+        loader: A key of SOURCES.
+        archive: The ``.zip`` it was taken from, else None.
+    """
+
+    path: Path
+    folder: Path
+    loader: str
+    archive: Path | None = None
+
+
+@contextlib.contextmanager
+def find(path: Path) -> Iterator[Source]:
+    """Tell what kind of model is at a path; a ``.zip`` is unpacked for as long as it is needed.
+
+    Raises:
+        UsageError: Nothing is there.
+        SourceError: What is there is not a trained model.
+    """
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder. MODEL is {READABLE}.")
+    if path.is_dir() or not zipfile.is_zipfile(path) or _is_keras_zip(path):
+        yield Source(path, path.parent, sniff(path))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        model = _unpack(path, Path(temporary))
+        yield Source(model, model.parent, sniff(model), archive=path)
+
+
+def sniff(path: Path) -> str:
+    """The loader for a model file or folder, from its first bytes.
+
+    Raises:
+        SourceError: It is not a trained model; the message says what it looks like instead.
+    """
+    if path.is_dir():
+        if (path / "saved_model.pb").is_file() or (path / "saved_model.pbtxt").is_file():
+            return "saved_model"
+        inside = ", ".join(sorted(p.name for p in path.iterdir())[:5]) or "nothing"
+        raise SourceError(
+            f"{path}: this folder is not a SavedModel: it has no saved_model.pb (it holds "
+            f"{inside}). Give the folder that has one, or the model file itself."
+        )
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
+    if not head:
+        raise SourceError(f"{path}: the file is empty. Save or download the model again.")
+    if head.startswith((_HDF5, _ZIP)):
+        return "keras"
+    if head[4:8] == b"TFL3":
+        raise SourceError(
+            f"{path}: this is a .tflite file, already converted. `edge-deploy inspect` shows it, "
+            "`edge-deploy verify --against` compares it; `convert` wants the trained model."
+        )
+    if head.startswith(_PICKLE) or (path.suffix in (".pkl", ".pickle", ".joblib") and head):
+        return "sklearn"
+    looks = "a text file" if _is_text(head) else "of an unknown format"
+    raise SourceError(
+        f"{path}: not a trained model: the file is {looks} (it starts with {head[:16]!r}). "
+        f"MODEL is {READABLE}."
+    )
+
+
+def load(source: Source, options: LoadOptions) -> LoadedModel:
+    """Read a model with the loader for its kind."""
+    return SOURCES[source.loader](source.path, options)
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        return head.decode("utf-8").isprintable() or b"\n" in head
+    except UnicodeDecodeError:
+        return False
+
+
+def _is_keras_zip(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        return "config.json" in archive.namelist()
+
+
+def _unpack(path: Path, folder: Path) -> Path:
+    """Unpack an archive and return the one model in it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(folder)
+    except (zipfile.BadZipFile, OSError, RuntimeError) as error:
+        raise SourceError(f"{path}: the archive cannot be unpacked ({error}).") from error
+    models = [p for p in folder.rglob("*") if p.suffix in _MODEL_SUFFIXES and p.is_file()]
+    models += [p.parent for p in folder.rglob("saved_model.pb")]
+    models = [m for m in models if "__MACOSX" not in m.parts]
+    if len(models) == 1:
+        return models[0]
+    found = ", ".join(str(m.relative_to(folder)) for m in models) or "none"
+    raise SourceError(
+        f"{path}: expected one trained model in the archive, found {found}. From Teachable "
+        "Machine download the Keras export (keras_model.h5 with labels.txt), or unpack the "
+        "archive and give the model itself."
+    )

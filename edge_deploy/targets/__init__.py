@@ -1,0 +1,31 @@
+"""The formats edge-deploy converts to. A new one is a file here and a line below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_deploy.errors import UsageError
+from edge_deploy.targets import onnx, tfjs, tflite
+from edge_deploy.targets.base import Converted, FileInfo, Target
+
+TARGETS: dict[str, Target] = {
+    "tflite": tflite.TARGET,
+    "tfjs": tfjs.TARGET,
+    "onnx": onnx.TARGET,
+}
+
+
+def target_of(path: Path) -> Target:
+    """The target whose file this is, by its name.
+
+    Raises:
+        UsageError: No target writes files of that name.
+    """
+    for target in TARGETS.values():
+        if path.name.endswith(target.suffixes):
+            return target
+    known = ", ".join(suffix for target in TARGETS.values() for suffix in target.suffixes)
+    raise UsageError(f"{path}: not a converted file; these end in {known}.")
+
+
+__all__ = ["TARGETS", "Converted", "FileInfo", "Target", "target_of"]

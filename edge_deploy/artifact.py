@@ -1,0 +1,303 @@
+"""The artifact folder and its manifest: write it whole, read it, check its hashes."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.errors import ArtifactError, EdgeDeployError, UsageError
+from edge_deploy.reference import Reference
+from edge_deploy.spec import Arrays, ModelSpec, TensorSpec
+
+SCHEMA = "edge-deploy/manifest/1"
+MANIFEST = "manifest.json"
+REFERENCE = "reference.npz"
+EVALUATION = "evaluation.npz"
+_PARTIAL = ".partial-"
+# Quality 11 gains 1 % of the size over 5 and takes a hundred times as long; a site compresses
+# once for its visitors, an artifact only tells what to expect.
+_BROTLI_QUALITY = 5
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A converted model on disk.
+
+    Attributes:
+        folder: ``artifacts/<name>/<version>``.
+        manifest: What manifest.json says.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return str(self.manifest["name"])
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The original's inputs and outputs."""
+        return ModelSpec(
+            tuple(TensorSpec.from_json(entry) for entry in self.manifest["inputs"]),
+            tuple(TensorSpec.from_json(entry) for entry in self.manifest["outputs"]),
+        )
+
+    def main_file(self, entry: Mapping[str, Any]) -> Path:
+        """The file of an entry of ``artifacts`` that a runtime opens."""
+        paths = [file["path"] for file in entry["files"]]
+        main = next((p for p in paths if p.endswith("model.json")), paths[0])
+        return self.folder / str(main)
+
+    def reference(self) -> Reference:
+        """The packaged samples and the original's answers to them.
+
+        Raises:
+            ArtifactError: reference.npz is missing or unreadable.
+        """
+        path = self.folder / REFERENCE
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                arrays = {key: data[key] for key in data.files}
+            return Reference(
+                inputs={s.name: arrays[f"in:{s.name}"] for s in self.spec.inputs},
+                outputs={s.name: arrays[f"out:{s.name}"] for s in self.spec.outputs},
+                origin=self.manifest["reference"]["origin"],
+                labels=arrays.get("labels"),
+            )
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise ArtifactError(
+                f"{path}: cannot be read ({error}). Convert the model again with --overwrite."
+            ) from error
+
+    def changed_files(self) -> dict[str, str]:
+        """Files that are not the ones that were written, and what is wrong with each."""
+        changed = {}
+        for entry in self.manifest["files"]:
+            path = self.folder / entry["path"]
+            if not path.is_file():
+                changed[entry["path"]] = "is missing"
+            elif sha256(path) != entry["sha256"]:
+                changed[entry["path"]] = "is not the file that was converted (sha256 differs)"
+        return changed
+
+
+def find(path: Path) -> Artifact:
+    """Open an artifact: its folder, its manifest.json, or ``artifacts/<name>`` with one version.
+
+    Raises:
+        UsageError: Nothing is there, or several versions are.
+        ArtifactError: The manifest cannot be read.
+    """
+    folder = path.parent if path.name == MANIFEST else path
+    if not (folder / MANIFEST).is_file():
+        if not folder.is_dir():
+            raise UsageError(
+                f"{path}: no such artifact. `edge-deploy convert MODEL` makes one in "
+                "artifacts/<name>/<version>/."
+            )
+        versions = sorted(p.parent for p in folder.glob(f"*/{MANIFEST}"))
+        if len(versions) != 1:
+            found = ", ".join(p.name for p in versions) or "none"
+            raise UsageError(
+                f"{path}: not an artifact: it has no {MANIFEST}. Folders in it that have one: "
+                f"{found}. Name one of them."
+            )
+        folder = versions[0]
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        schema = manifest["schema"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(
+            f"{folder / MANIFEST}: not a manifest ({error}). Convert the model again with "
+            "--overwrite."
+        ) from error
+    if schema != SCHEMA:
+        raise ArtifactError(
+            f"{folder / MANIFEST}: is of {schema!r}; this edge-deploy reads {SCHEMA!r}. Convert "
+            "the model again, or install the edge-deploy that wrote it."
+        )
+    return Artifact(folder, manifest)
+
+
+def check_name(what: str, name: str) -> str:
+    """A name that is one folder on every system, and stays inside the output.
+
+    Raises:
+        UsageError: It is empty, climbs out, or holds what a file name cannot.
+    """
+    bad = set(name) & set("/\\\0") or {c for c in name if ord(c) < 32}
+    if not name.strip() or name.startswith(".") or bad or len(name.encode()) > 120:
+        raise UsageError(
+            f"{what} {name!r} cannot name a folder: it must not be empty, start with a dot, hold "
+            "a slash, a backslash or a control character, or be longer than 120 bytes."
+        )
+    return name
+
+
+@contextlib.contextmanager
+def staged(output: Path, name: str, version: str, overwrite: bool) -> Iterator[Path]:
+    """A folder to build a version in, published by one rename when the body ends well.
+
+    Whatever happens in the body, an error, a full disk, Ctrl-C, leaves the output as it was.
+
+    Raises:
+        UsageError: The version exists and ``overwrite`` is not set.
+        EdgeDeployError: The output cannot be written.
+    """
+    final = output / check_name("--name", name) / check_name("--artifact-version", version)
+    if final.exists() and not overwrite:
+        raise UsageError(
+            f"{final} exists. Give --overwrite to replace it, or another --artifact-version."
+        )
+    if final.exists() and not (final / MANIFEST).is_file():
+        raise UsageError(f"{final} is not an artifact of edge-deploy: it is left alone.")
+    with writing(output):
+        output.mkdir(parents=True, exist_ok=True)
+        _sweep(output)
+        stage = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=output))
+        stage.chmod(0o755)
+    try:
+        with writing(output):
+            yield stage
+            final.parent.mkdir(exist_ok=True)
+            if final.exists():
+                old = stage.with_name(stage.name + "-old")
+                final.rename(old)
+                stage.rename(final)
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                stage.rename(final)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            final.parent.rmdir()  # only when empty
+
+
+@contextlib.contextmanager
+def writing(where: Path) -> Iterator[None]:
+    """Say in words when a disk is full or a folder cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise EdgeDeployError(
+            f"{error.filename or where}: cannot be written ({error.strerror or error}). Free some "
+            "space or name another folder with --output; nothing was left behind."
+        ) from error
+
+
+def _sweep(output: Path) -> None:
+    """Remove what a killed run left: folders of processes that are no more."""
+    for folder in output.glob(f"{_PARTIAL}*"):
+        pid = folder.name.removeprefix(_PARTIAL).split("-")[0]
+        if pid.isdigit() and not _alive(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        return True  # os.kill would end it there; a leftover does no harm
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write manifest.json with the list of all other files, by rename."""
+    files = [
+        {"path": p.relative_to(folder).as_posix(), "bytes": p.stat().st_size, "sha256": sha256(p)}
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.name != MANIFEST
+    ]
+    replace_text(folder / MANIFEST, to_text({**manifest, "files": files}))
+
+
+def update(artifact: Artifact, manifest: Mapping[str, Any], reports: Mapping[str, str]) -> None:
+    """Replace the manifest and the reports of an artifact, and touch nothing else.
+
+    The hashes of other files stay as they are listed: a changed file must not become right
+    because somebody looked at it.
+    """
+    for name, text in reports.items():
+        replace_text(artifact.folder / name, text)
+    kept = [entry for entry in manifest["files"] if entry["path"] not in reports]
+    new = [
+        {"path": name, "bytes": len(text.encode()), "sha256": _digest(text.encode())}
+        for name, text in reports.items()
+    ]
+    files = sorted([*kept, *new], key=lambda entry: str(entry["path"]))
+    replace_text(artifact.folder / MANIFEST, to_text({**manifest, "files": files}))
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old one or the new one, never a half."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def to_text(document: Mapping[str, Any]) -> str:
+    """JSON as people and diffs read it."""
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def save_reference(path: Path, data: Reference) -> None:
+    """Write samples and answers under the keys ``in:<name>``, ``out:<name>`` and ``labels``."""
+    arrays: Arrays = {f"in:{name}": array for name, array in data.inputs.items()}
+    arrays |= {f"out:{name}": array for name, array in data.outputs.items()}
+    if data.labels is not None:
+        arrays["labels"] = data.labels
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def describe_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """The manifest's form of an entry's files: what they weigh on disk and on the wire."""
+    import brotli
+
+    entries = []
+    for path in sorted(paths, key=lambda p: (p.name != "model.json", p.name)):
+        data = path.read_bytes()
+        entries.append(
+            {
+                "path": path.relative_to(folder).as_posix(),
+                "bytes": len(data),
+                "gzip_bytes": len(gzip.compress(data, 6)),
+                "brotli_bytes": len(brotli.compress(data, quality=_BROTLI_QUALITY)),
+                "sha256": _digest(data),
+            }
+        )
+    return entries
+
+
+def sha256(path: Path) -> str:
+    """The hex digest of a file; of a folder, over its files' names and digests."""
+    if path.is_dir():
+        parts = sorted(p for p in path.rglob("*") if p.is_file())
+        return _digest("\n".join(f"{p.relative_to(path)} {sha256(p)}" for p in parts).encode())
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

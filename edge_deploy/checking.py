@@ -1,0 +1,130 @@
+"""Opening converted files in their runtimes and judging them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_deploy.errors import ArtifactError, MissingDependency
+from edge_deploy.reference import Reference
+from edge_deploy.spec import Arrays, ModelSpec, Runner, TensorSpec
+from edge_deploy.targets import Target
+from edge_deploy.verification import Tolerances, Verdict, judge
+
+if TYPE_CHECKING:
+    from edge_deploy.browser import Browser
+
+
+@dataclass(frozen=True)
+class BrowserHandle:
+    """A browser, or the reason why there is none."""
+
+    browser: Browser | None
+    reason: str | None = None
+
+
+@contextmanager
+def browser_if_any(
+    wanted: bool, path: Path | None, webgpu: bool = False
+) -> Iterator[BrowserHandle]:
+    """One browser for a whole run; a missing one is a reason and not an error."""
+    if not wanted:
+        yield BrowserHandle(None, "not asked for")
+        return
+    from edge_deploy.browser import open_browser
+
+    with ExitStack() as stack:
+        try:
+            handle = BrowserHandle(stack.enter_context(open_browser(path)))
+        except MissingDependency as error:
+            handle = BrowserHandle(None, str(error))
+        yield handle
+
+
+def check_file(
+    target: Target,
+    path: Path,
+    blank: Verdict,
+    spec: ModelSpec,
+    reference: Reference,
+    tolerances: Tolerances,
+    handle: BrowserHandle,
+    backends: Sequence[str],
+    foreign: bool = False,
+) -> list[Verdict]:
+    """Verdicts on one file: one, or one a backend where a browser runs it.
+
+    Args:
+        target: Its format.
+        path: The file that a runtime opens.
+        blank: Precision and place of the file, to be filled in.
+        spec: The original's inputs and outputs.
+        reference: Samples and the original's answers.
+        tolerances: What passes.
+        handle: The browser of this run.
+        backends: TF.js backends.
+        foreign: Somebody else converted it, so its tensors may have other names.
+    """
+    if target.open_runner is not None:
+        try:
+            with target.open_runner(path) as runner:
+                named = by_order(runner, target, path, spec) if foreign else runner
+                return [judge(blank, named, spec, reference, tolerances)]
+        except ArtifactError as error:
+            return [replace(blank, failures=(str(error),))]
+    verdicts = []
+    for backend in backends:
+        row = replace(blank, backend=backend)
+        if handle.browser is None:
+            verdicts.append(replace(row, reason=handle.reason))
+            continue
+        try:
+            with handle.browser.open_tfjs(path, backend, spec) as runner:
+                verdicts.append(judge(row, runner, spec, reference, tolerances))
+        except ArtifactError as error:
+            verdicts.append(replace(row, failures=(str(error),)))
+    return verdicts
+
+
+class _Renamed:
+    """A runner whose file names its tensors otherwise than the original does."""
+
+    def __init__(self, runner: Runner, inputs: dict[str, str], outputs: dict[str, str]) -> None:
+        self._runner, self._inputs, self._outputs = runner, inputs, outputs
+
+    def predict(self, inputs: Arrays) -> Arrays:
+        answer = self._runner.predict({self._inputs[n]: v for n, v in inputs.items()})
+        return {mine: answer[theirs] for mine, theirs in self._outputs.items() if theirs in answer}
+
+
+def by_order(runner: Runner, target: Target, path: Path, spec: ModelSpec) -> Runner:
+    """Let a file of somebody else answer under the original's names.
+
+    Names that agree are kept; where the sets of names differ, tensors are paired in order.
+
+    Raises:
+        ArtifactError: The file has another number of inputs or outputs.
+    """
+    info = target.describe(path)
+    return _Renamed(
+        runner,
+        _pair(path, "inputs", spec.inputs, info.inputs),
+        _pair(path, "outputs", spec.outputs, info.outputs),
+    )
+
+
+def _pair(
+    path: Path, what: str, mine: Sequence[TensorSpec], theirs: Sequence[TensorSpec]
+) -> dict[str, str]:
+    own, other = [s.name for s in mine], [s.name for s in theirs]
+    if set(own) == set(other):
+        return {name: name for name in own}
+    if len(own) != len(other):
+        raise ArtifactError(
+            f"{path}: has {len(other)} {what} ({', '.join(other)}), the original has {len(own)} "
+            f"({', '.join(own)}): not the same model."
+        )
+    return dict(zip(own, other, strict=True))

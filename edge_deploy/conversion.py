@@ -1,0 +1,387 @@
+"""A trained model to an artifact: preconditions first, then the targets, then one rename."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from edge_deploy import artifact as artifacts
+from edge_deploy import report, sidecars, sources
+from edge_deploy.artifact import Artifact
+from edge_deploy.checking import browser_if_any, check_file
+from edge_deploy.errors import ConversionError, MissingDependency, UsageError
+from edge_deploy.graph import freeze, index_limits
+from edge_deploy.quiet import quiet, set_environment
+from edge_deploy.reference import Reference, read, split, synthesize
+from edge_deploy.sidecars import Sidecars
+from edge_deploy.spec import LoadedModel, LoadOptions, ModelSpec
+from edge_deploy.targets import TARGETS, Target
+from edge_deploy.verification import DEFAULT, Verdict, to_json
+
+_TOOLS = (
+    "edge-deploy",
+    "tensorflow",
+    "keras",
+    "tf-keras",
+    "tensorflowjs",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "scikit-learn",
+    "numpy",
+)
+_SAMPLES = 12  # pictures or rows for the page
+_PRECISION = "float32"
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """What ``convert`` was asked for; the names are those of its flags."""
+
+    to: tuple[str, ...] = tuple(TARGETS)
+    name: str | None = None
+    version: str = "1"
+    output: Path = Path("artifacts")
+    overwrite: bool = False
+    keep_going: bool = False
+    dry_run: bool = False
+    labels: str | None = None
+    features: Path | None = None
+    preprocess: str | None = None
+    reference: Path | None = None
+    samples: int = 1000
+    seed: int = 0
+    browser: Path | None = None
+    verbose: bool = False
+    command: str = ""
+    load: LoadOptions = field(default_factory=LoadOptions)
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What ``convert`` did.
+
+    Attributes:
+        artifact: The published folder; None for a dry run.
+        manifest: As written.
+        verdicts: One a file and runtime.
+        failed: Targets that could not be converted, with the reason (``keep_going``).
+        notes: What the user should know, one line each.
+    """
+
+    artifact: Artifact | None
+    manifest: Mapping[str, Any]
+    verdicts: tuple[Verdict, ...]
+    failed: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all within tolerance, 1 something is not, 3 a target could not be converted."""
+        if self.failed:
+            return 3
+        return 1 if any(verdict.status == "fail" for verdict in self.verdicts) else 0
+
+
+def convert(
+    model: Path | str,
+    options: ConvertOptions = ConvertOptions(),
+    progress: Progress = lambda _: None,
+) -> Conversion:
+    """Convert a trained model to ``<output>/<name>/<version>/``, and compare every file.
+
+    Args:
+        model: A Keras file, a SavedModel folder, a scikit-learn pickle, or a ``.zip`` of one.
+        options: What to make, and from which data.
+        progress: Called with a line at each step.
+
+    Returns:
+        What was made, with a verdict on each file.
+
+    Raises:
+        UsageError: The request or the data beside the model is wrong.
+        SourceError: The model cannot be read.
+        ConversionError: A target cannot hold it (nothing is published unless ``keep_going``).
+        EdgeDeployError: The output cannot be written.
+    """
+    set_environment()
+    path, options = Path(model), options or ConvertOptions()
+    for target in options.to:
+        if target not in TARGETS:
+            raise UsageError(f"--to {target}: no such target; there are {', '.join(TARGETS)}.")
+    with sources.find(path) as source:
+        name = artifacts.check_name("--name", options.name or _default_name(path))
+        _check_free(options, name)
+        progress(f"reading {path.name}")
+        loaded, side, spec, data, notes = _prepare(source, options)
+        loaded = replace(loaded, spec=spec)
+        reference, evaluation = split(data, options.samples, options.seed)
+        manifest = _manifest(path, name, options, loaded, side, reference)
+        if options.dry_run:
+            return Conversion(None, manifest, (), {}, (*notes, "dry run: nothing was written"))
+        with artifacts.staged(options.output, name, options.version, options.overwrite) as stage:
+            verdicts, failed, more = _make_files(
+                stage, manifest, loaded, reference, options, progress
+            )
+            progress("writing the manifest")
+            artifacts.save_reference(stage / artifacts.REFERENCE, reference)
+            if evaluation.count:
+                artifacts.save_reference(stage / artifacts.EVALUATION, evaluation)
+            _save_samples(stage, reference)
+            if side.labels:
+                (stage / "labels.txt").write_text("\n".join(side.labels) + "\n", encoding="utf-8")
+            for file, text in report.documents(manifest, verdicts).items():
+                (stage / file).write_text(text, encoding="utf-8")
+            artifacts.write_manifest(stage, manifest)
+    published = artifacts.find(options.output / name / options.version)
+    return Conversion(published, published.manifest, tuple(verdicts), failed, (*notes, *more))
+
+
+def load_model(path: Path | str, options: LoadOptions | None = None) -> LoadedModel:
+    """Read a trained model of any supported kind.
+
+    Raises:
+        UsageError: Nothing is there.
+        SourceError: It cannot be read.
+        MissingDependency: TensorFlow is not installed.
+    """
+    set_environment()
+    with sources.find(Path(path)) as source:
+        return _load(source, options or LoadOptions(), verbose=False)
+
+
+def _load(source: sources.Source, options: LoadOptions, verbose: bool) -> LoadedModel:
+    try:
+        with quiet(verbose):
+            return sources.load(source, options)
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            f"{error.name} is needed to read a trained model and is not installed. Install the "
+            'converters: pip install "edge-deploy[convert]".'
+        ) from error
+
+
+def _default_name(path: Path) -> str:
+    return (path.resolve().name if path.is_dir() else path.stem) or "model"
+
+
+def _check_free(options: ConvertOptions, name: str) -> None:
+    """Refuse before the costly steps what would be refused after them."""
+    artifacts.check_name("--artifact-version", options.version)
+    final = options.output / name / options.version
+    if final.exists() and not options.overwrite and not options.dry_run:
+        raise UsageError(
+            f"{final} exists. Give --overwrite to replace it, or another --artifact-version."
+        )
+    if options.samples < 0:
+        raise UsageError(f"--samples {options.samples}: a number of samples is 0 or more.")
+
+
+def _prepare(
+    source: sources.Source, options: ConvertOptions
+) -> tuple[LoadedModel, Sidecars, ModelSpec, Reference, tuple[str, ...]]:
+    """The model, what lies beside it, and samples with the original's answers."""
+    loaded = _load(source, options.load, options.verbose)
+    _check_dtypes(loaded)
+    side = sidecars.collect(
+        source.folder,
+        loaded,
+        file_name=source.path.name,
+        labels=options.labels,
+        features=options.features,
+        preprocess=options.preprocess,
+        reference=options.reference,
+    )
+    spec = sidecars.apply(loaded.spec, side)
+    notes = [*loaded.notes, *(f"found beside the model: {line}" for line in side.found)]
+    with quiet(options.verbose):
+        if side.reference is not None:
+            data = read(side.reference, spec, side.features, side.preprocessing)
+        else:
+            limits = index_limits(freeze(loaded.function, loaded.spec.inputs))
+            data = synthesize(
+                spec, limits, side.features, side.preprocessing, loaded.typical, options.seed
+            )
+            notes.append(
+                "no reference data: samples were made up, and verdicts on made-up data say "
+                "little; give real ones with --reference"
+            )
+        keep = options.samples + 32
+        data = data.take(range(min(data.count, keep)))
+        data = replace(data, outputs=loaded.predict(data.inputs))
+    if spec.inputs[0].kind == "image" and side.preprocessing is None:
+        notes.append(
+            "no --preprocess: apps and the page cannot know how a picture becomes the input "
+            "(try unit, keras-load-img, teachable-machine, mobilenet, caffe or torch)"
+        )
+    return loaded, side, spec, data, tuple(notes)
+
+
+def _check_dtypes(model: LoadedModel) -> None:
+    for spec in (*model.spec.inputs, *model.spec.outputs):
+        if spec.dtype in ("string", "object", "variant", "resource") or "complex" in spec.dtype:
+            raise ConversionError(
+                f"{spec.name!r} is of dtype {spec.dtype}, which phones and browsers cannot hold. "
+                "Leave text and table look-ups to the app, and save the model from the numbers on."
+            )
+
+
+def _make_files(
+    stage: Path,
+    manifest: dict[str, Any],
+    model: LoadedModel,
+    reference: Reference,
+    options: ConvertOptions,
+    progress: Progress,
+) -> tuple[list[Verdict], dict[str, str], list[str]]:
+    verdicts: list[Verdict] = []
+    failed: dict[str, str] = {}
+    notes: list[str] = []
+    with browser_if_any("tfjs" in options.to, options.browser) as handle:
+        for target in (TARGETS[name] for name in TARGETS if name in options.to):
+            progress(f"converting to {target.name}")
+            path = stage / target.path(manifest["name"], _PRECISION)
+            path.parent.mkdir(parents=True)
+            try:
+                with quiet(options.verbose):
+                    converted = target.convert(model, path, embedded(manifest))
+            except ConversionError as error:
+                if not options.keep_going:
+                    raise
+                failed[target.name] = str(error)
+                shutil.rmtree(path.parent)
+                continue
+            notes.extend(converted.notes)
+            progress(f"comparing {target.name}")
+            entry = _entry(stage, target, converted.path, converted.files)
+            blank = Verdict(target.name, _PRECISION, entry["files"][0]["path"], target.runtime)
+            with quiet(options.verbose):
+                rows = check_file(
+                    target, path, blank, model.spec, reference, DEFAULT, handle, ("wasm",)
+                )
+            entry["verification"] = summarize(rows)
+            manifest["artifacts"].append(entry)
+            verdicts.extend(rows)
+    if failed and not verdicts:
+        raise ConversionError("\n".join(failed.values()))
+    return verdicts, failed, notes
+
+
+def summarize(rows: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """The manifest's form of verdicts on a file."""
+    keys = ("runtime", "backend", "status", "samples", "reason", "problems", "median_ms")
+    result = []
+    for row in rows:
+        full = to_json(row)
+        worst = max((o["max_abs_error"] or 0.0 for o in full["outputs"]), default=None)
+        result.append({**{key: full[key] for key in keys}, "max_abs_error": worst})
+    return result
+
+
+def _entry(stage: Path, target: Target, path: Path, files: Sequence[Path]) -> dict[str, Any]:
+    info = target.describe(path)
+    return {
+        "target": target.name,
+        "precision": _PRECISION,
+        "pruned": None,
+        "files": artifacts.describe_files(stage, files),
+        "inputs": [_tensor(spec) for spec in info.inputs],
+        "outputs": [_tensor(spec) for spec in info.outputs],
+        "ops": list(info.ops) if info.ops is not None else None,
+        "min_runtime": info.min_runtime,
+        "verification": None,
+    }
+
+
+def _tensor(spec: Any) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "shape": list(spec.shape),
+        "dtype": spec.dtype,
+        "quantization": None,
+    }
+
+
+def embedded(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What every file carries of the manifest."""
+    return {
+        "name": manifest["name"],
+        "version": manifest["version"],
+        "source_sha256": manifest["source"]["sha256"],
+        "classes": {o["name"]: o["classes"] for o in manifest["outputs"] if o["classes"]},
+        "preprocessing": manifest["preprocessing"],
+    }
+
+
+def _manifest(
+    path: Path,
+    name: str,
+    options: ConvertOptions,
+    model: LoadedModel,
+    side: Sidecars,
+    reference: Reference,
+) -> dict[str, Any]:
+    from edge_deploy.features import features_to_json
+
+    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    return {
+        "schema": artifacts.SCHEMA,
+        "name": name,
+        "version": options.version,
+        "created": now.isoformat().replace("+00:00", "Z"),
+        "command": options.command,
+        "source": {
+            "file": path.name,
+            "sha256": artifacts.sha256(path),
+            "kind": model.kind,
+            "framework": model.framework,
+            "parameters": model.parameters,
+        },
+        "inputs": [spec.to_json() for spec in model.spec.inputs],
+        "outputs": [spec.output_to_json() for spec in model.spec.outputs],
+        "preprocessing": dict(side.preprocessing) if side.preprocessing else None,
+        "features": features_to_json(side.features) if side.features else None,
+        "reference": {"samples": reference.count, "origin": reference.origin},
+        "artifacts": [],
+        "files": [],
+        "tools": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for tool in _TOOLS:
+        try:
+            found[tool] = importlib.metadata.version(tool)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _save_samples(stage: Path, reference: Reference) -> None:
+    """Up to twelve samples as the user gave them, spread over the reference, for the page."""
+    folder = stage / "samples"
+    step = max(1, reference.count // _SAMPLES)
+    if reference.pictures:
+        folder.mkdir()
+        for n, picture in enumerate(reference.pictures[::step][:_SAMPLES]):
+            name = re.sub(r"[^\w.-]", "_", f"{n:02d}_{picture.parent.name}{picture.suffix.lower()}")
+            shutil.copyfile(picture, folder / name)
+    elif reference.rows:
+        folder.mkdir()
+        rows = [
+            {key: value for key, value in row.items() if key and key != "label"}
+            for row in reference.rows[::step][:_SAMPLES]
+        ]
+        text = json.dumps(rows, ensure_ascii=False, indent=1)
+        (folder / "samples.json").write_text(text, encoding="utf-8")

@@ -1,0 +1,190 @@
+"""A loaded model as one frozen TensorFlow graph: what all three converters start from.
+
+Freezing first, with no variable left in the graph, is what keeps a recurrent model free of
+state: the TFLite converter turns an LSTM over saved variables into an operator that remembers
+the previous call, and an LSTM over constants into one that does not. It also spares the
+converters a SavedModel on disk.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge_deploy.errors import ConversionError, SourceError
+from edge_deploy.spec import Function, TensorSpec
+
+# Operators that only move or relabel what another one computed.
+_PASS_THROUGH = frozenset({"Identity", "Reshape", "Squeeze", "Cast", "NoOp", "StopGradient"})
+_CONTROL_FLOW = frozenset({"While", "StatelessWhile", "If", "StatelessIf"})
+# A graph that writes somewhere between two calls cannot be frozen without changing its answers.
+_STATEFUL = frozenset({"AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"})
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenGraph:
+    """A graph of constants with its named ends.
+
+    Attributes:
+        function: The ConcreteFunction of the graph.
+        graph_def: The same as a GraphDef; its output nodes carry the model's names if they can.
+        inputs: The model's input names and the graph's tensor names (``x`` -> ``x:0``).
+        outputs: The model's output names and the graph's tensor names.
+    """
+
+    function: Any
+    graph_def: Any
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+
+@functools.lru_cache(maxsize=8)
+def freeze(
+    function: Function,
+    inputs: tuple[TensorSpec, ...],
+    batch: int | None = None,
+    lower_control_flow: bool = False,
+) -> FrozenGraph:
+    """Trace a function of named tensors and fold its variables into constants.
+
+    Args:
+        function: Named TensorFlow tensors in, named tensors out.
+        inputs: The inputs, in order; a free first axis becomes ``batch``.
+        batch: The batch size, None for a free one.
+        lower_control_flow: Write loops as Switch/Merge nodes, which TF.js reads, in place of
+            While functions, which the other converters read.
+
+    Raises:
+        ConversionError: The graph keeps state between calls, so it cannot be frozen.
+        SourceError: TensorFlow cannot trace the model.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    names: list[str] = []
+
+    def wrapped(*tensors: Any) -> list[Any]:
+        outputs = function(dict(zip((i.name for i in inputs), tensors, strict=True)))
+        names[:] = outputs
+        return [tf.identity(tensor) for tensor in outputs.values()]
+
+    signature = [
+        tf.TensorSpec(with_batch(spec.shape, batch), spec.dtype, name=node_name(spec.name, n))
+        for n, spec in enumerate(inputs)
+    ]
+    traced = tf.function(wrapped, autograph=False, input_signature=signature)
+    try:
+        concrete = traced.get_concrete_function()
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        raise SourceError(
+            f"TensorFlow cannot trace the model: {first_line(error)}. If an axis is free in the "
+            "file, say its size with --input-shape name=1,128,128,3."
+        ) from error
+    if writes := sorted({op.type for op in concrete.graph.get_operations()} & _STATEFUL):
+        raise ConversionError(
+            f"The model changes its own variables when it answers ({', '.join(writes)}), as a "
+            "layer with stateful=True does; converted files keep no state from one call to the "
+            "next. Rebuild it with stateful=False, load the weights, and save it again."
+        )
+    frozen = convert_variables_to_constants_v2(
+        concrete, lower_control_flow=lower_control_flow, aggressive_inlining=True
+    )
+    graph_def = frozen.graph.as_graph_def(add_shapes=True)
+    taken = {node.name for node in graph_def.node}
+    outputs = {}
+    nodes = {node.name: node for node in graph_def.node}
+    for n, (name, tensor) in enumerate(zip(names, frozen.outputs, strict=True)):
+        old = tensor.name.split(":")[0]
+        new = node_name(name, n)
+        if new not in taken:
+            nodes[old].name = new
+            taken.add(new)
+        else:
+            new = old
+        outputs[name] = f"{new}:0"
+    return FrozenGraph(
+        function=frozen,
+        graph_def=graph_def,
+        inputs={spec.name: t.name for spec, t in zip(inputs, _placeholders(frozen), strict=True)},
+        outputs=outputs,
+    )
+
+
+def _placeholders(frozen: Any) -> list[Any]:
+    """The inputs of a frozen function; TensorFlow keeps unused ones too."""
+    return [tensor for tensor in frozen.inputs if tensor.dtype.name != "resource"]
+
+
+def with_batch(shape: tuple[int | None, ...], batch: int | None) -> tuple[int | None, ...]:
+    """A shape with its free first axis set."""
+    return (batch, *shape[1:]) if shape and shape[0] is None else shape
+
+
+def node_name(name: str, index: int) -> str:
+    """A name that TensorFlow allows for a node, close to the model's own."""
+    cleaned = re.sub(r"[^A-Za-z0-9_.\-]", "_", name, flags=re.ASCII).lstrip("_.-")
+    return cleaned or f"tensor_{index}"
+
+
+def has_control_flow(frozen: FrozenGraph) -> bool:
+    """Whether a graph holds a loop or a branch."""
+    return any(node.op in _CONTROL_FLOW for node in frozen.graph_def.node)
+
+
+def describe_outputs(frozen: FrozenGraph) -> tuple[TensorSpec, ...]:
+    """Name, shape, dtype and meaning of each output, read from the operator that makes it.
+
+    A softmax gives ``probabilities``, a sigmoid of one column ``probability``, any other float
+    of one column ``value``; everything else is a ``tensor``.
+    """
+    nodes = {node.name: node for node in frozen.graph_def.node}
+    specs = []
+    for (name, tensor), value in zip(frozen.outputs.items(), frozen.function.outputs, strict=True):
+        shape = tuple(value.shape.as_list()) if value.shape.rank is not None else (None,)
+        maker = _source(nodes, tensor).op
+        one = len(shape) == 2 and shape[1] == 1
+        kind = "tensor"
+        if maker == "Softmax" and len(shape) == 2:
+            kind = "probabilities"
+        elif maker == "Sigmoid" and one:
+            kind = "probability"
+        elif one and value.dtype.is_floating:
+            kind = "value"
+        specs.append(TensorSpec(name, shape, value.dtype.name, kind))
+    return tuple(specs)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a foreign error that says something, shortened, without its full stop."""
+    for line in str(error).splitlines():
+        if line.strip():
+            return line.strip()[:300].rstrip(".")
+    return type(error).__name__
+
+
+def index_limits(frozen: FrozenGraph) -> dict[str, int]:
+    """For each input that indexes a table (an embedding), the number of the table's rows."""
+    nodes = {node.name: node for node in frozen.graph_def.node}
+    limits: dict[str, int] = {}
+    for node in frozen.graph_def.node:
+        if node.op not in ("GatherV2", "Gather", "ResourceGather"):
+            continue
+        table, index = (_source(nodes, name) for name in node.input[:2])
+        if table.op == "Const" and index.op == "Placeholder":
+            rows = table.attr["value"].tensor.tensor_shape.dim[0].size
+            for name, tensor in frozen.inputs.items():
+                if tensor.split(":")[0] == index.name:
+                    limits[name] = min(rows, limits.get(name, rows))
+    return limits
+
+
+def _source(nodes: Mapping[str, Any], name: str) -> Any:
+    node = nodes[name.lstrip("^").split(":")[0]]
+    while node.op in _PASS_THROUGH and node.input:
+        node = nodes[node.input[0].lstrip("^").split(":")[0]]
+    return node

@@ -1,0 +1,344 @@
+"""Reference data: read what the user has, check it against the inputs, make some where none is.
+
+DATA is ``.npz`` (keys are the input names; one input: any single key; optional ``labels``),
+``.npy``, ``.csv`` (a header with the feature names; an optional ``label`` column) or a folder
+of pictures (class subfolders allowed).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.errors import UsageError
+from edge_deploy.spec import Array, Arrays, Feature, ModelSpec, TensorSpec, as_dtype
+
+MAX_SAMPLES = 32
+MAX_BYTES = 32 * 1024 * 1024
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
+_FREE_AXIS = 16  # the size that a free axis, such as a sequence's length, gets in made-up data
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Samples and the original's answers to them.
+
+    Attributes:
+        inputs: By input name; samples on the first axis (see ``sample``).
+        outputs: The original's answers by output name, in the same form.
+        origin: ``user`` or ``synthetic``.
+        labels: The true class index or value of each sample, where known.
+        rows: The same samples as a person gave them: feature values by name.
+        pictures: The same, as files.
+    """
+
+    inputs: Arrays
+    outputs: Arrays = field(default_factory=dict)
+    origin: str = "user"
+    labels: Array | None = None
+    rows: tuple[Mapping[str, Any], ...] = ()
+    pictures: tuple[Path, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many samples."""
+        return len(next(iter(self.inputs.values()), ()))
+
+    def take(self, indices: Sequence[int]) -> Reference:
+        """Some of the samples."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        return replace(
+            self,
+            inputs={name: array[chosen] for name, array in self.inputs.items()},
+            outputs={name: array[chosen] for name, array in self.outputs.items()},
+            labels=None if self.labels is None else self.labels[chosen],
+            rows=tuple(self.rows[i] for i in indices) if self.rows else (),
+            pictures=tuple(self.pictures[i] for i in indices) if self.pictures else (),
+        )
+
+
+def sample(array: Array, spec: TensorSpec, index: int) -> Array:
+    """One sample as a runtime takes it: with its batch axis of 1, or the whole static tensor."""
+    return array[index : index + 1] if spec.batched else array[index]
+
+
+def split(data: Reference, limit: int, seed: int) -> tuple[Reference, Reference]:
+    """The reference (at most 32 samples and 32 MB) and up to ``limit`` more for evaluation.
+
+    Which samples are taken is chosen by the seed; their order is kept.
+    """
+    size = sum(array.nbytes for array in data.inputs.values()) // max(data.count, 1)
+    most = max(1, min(MAX_SAMPLES, MAX_BYTES // max(size, 1)))
+    order = np.random.default_rng(seed).permutation(data.count)
+    first, rest = sorted(order[:most]), sorted(order[most : most + limit])
+    return data.take([int(i) for i in first]), data.take([int(i) for i in rest])
+
+
+def read(
+    path: Path,
+    spec: ModelSpec,
+    features: Sequence[Feature] | None = None,
+    preprocessing: Mapping[str, Any] | None = None,
+) -> Reference:
+    """Read samples for a model and check them against its inputs.
+
+    Args:
+        path: DATA, in one of the forms above.
+        spec: The model's inputs.
+        features: The columns of a table model; needed for a CSV with words in it.
+        preprocessing: How pictures become the input; needed for a folder.
+
+    Raises:
+        UsageError: It is not there, cannot be read, or does not fit the model.
+    """
+    if path.is_dir():
+        data = _read_pictures(path, spec, preprocessing)
+    elif path.suffix == ".npz":
+        data = _read_npz(path, spec)
+    elif path.suffix == ".npy":
+        data = Reference({_only_input(path, spec).name: _load_array(path)})
+    elif path.suffix == ".csv":
+        data = _read_csv(path, spec, features)
+    elif not path.exists():
+        raise UsageError(f"{path}: no such file or folder.")
+    else:
+        raise UsageError(f"{path}: reference data is .npz, .npy, .csv or a folder of pictures.")
+    inputs = {s.name: _fit(path, s, data.inputs[s.name]) for s in spec.inputs}
+    counts = {name: len(array) for name, array in inputs.items()}
+    if len(set(counts.values())) > 1:
+        raise UsageError(f"{path}: the inputs have different numbers of samples: {counts}.")
+    if not min(counts.values()):
+        raise UsageError(f"{path}: there are no samples in it.")
+    return replace(data, inputs=inputs)
+
+
+def _only_input(path: Path, spec: ModelSpec) -> TensorSpec:
+    if len(spec.inputs) == 1:
+        return spec.inputs[0]
+    names = ", ".join(s.name for s in spec.inputs)
+    raise UsageError(
+        f"{path}: the model has {len(spec.inputs)} inputs ({names}); give an .npz with a key each."
+    )
+
+
+def _load_array(path: Path) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except ValueError as error:
+        if "allow_pickle" in str(error) or "Object arrays" in str(error):
+            raise UsageError(
+                f"{path}: holds an object array, which is not a tensor (rows of different length, "
+                "or text?). Save it as numbers: np.asarray(data, dtype='float32')."
+            ) from error
+        raise UsageError(f"{path}: not a numpy file ({error}).") from error
+    except (OSError, EOFError) as error:
+        raise UsageError(f"{path}: cannot be read ({error}).") from error
+
+
+def _read_npz(path: Path, spec: ModelSpec) -> Reference:
+    import zipfile
+
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            archive.testzip()
+        loaded = _load_array(path)
+        arrays = {key: loaded[key] for key in loaded.files}
+    except ValueError as error:
+        raise UsageError(
+            f"{path}: holds an object array, which is not a tensor. Save each as numbers: "
+            "np.asarray(data, dtype='float32')."
+        ) from error
+    except zipfile.BadZipFile as error:
+        raise UsageError(f"{path}: the .npz is damaged ({error}).") from error
+    labels = arrays.pop("labels", None)
+    names = [s.name for s in spec.inputs]
+    if len(names) == 1 and len(arrays) == 1:
+        arrays = {names[0]: next(iter(arrays.values()))}
+    if missing := [name for name in names if name not in arrays]:
+        found = ", ".join(arrays) or "none"
+        raise UsageError(
+            f"{path}: no array for input {missing[0]!r}; the keys are {found}, the inputs are "
+            f"{', '.join(names)}."
+        )
+    return Reference({name: arrays[name] for name in names}, labels=labels)
+
+
+def _read_csv(path: Path, spec: ModelSpec, features: Sequence[Feature] | None) -> Reference:
+    from edge_deploy.features import encode_rows
+
+    target = _only_input(path, spec)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path}: cannot be read as CSV ({error}).") from error
+    if not rows:
+        raise UsageError(f"{path}: there are no rows under the header.")
+    columns = [column for column in rows[0] if column and column != "label"]
+    if features is None:
+        features = [Feature(name) for name in columns]
+    wanted = [feature.name for feature in features]
+    if unknown := [column for column in columns if column not in wanted]:
+        raise UsageError(
+            f"{path}: no feature is called {unknown[0]!r}; the columns must be "
+            f"{', '.join(wanted)} (and label, if known)."
+        )
+    try:
+        encoded = encode_rows(features, rows)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    labels = _labels([row["label"] for row in rows]) if rows[0].get("label") else None
+    return Reference({target.name: encoded}, labels=labels, rows=tuple(rows))
+
+
+def _labels(values: Sequence[str]) -> Array:
+    try:
+        return np.asarray([float(value) for value in values])
+    except ValueError:
+        return np.asarray(values)
+
+
+def _read_pictures(
+    path: Path, spec: ModelSpec, preprocessing: Mapping[str, Any] | None
+) -> Reference:
+    from edge_deploy.preprocessing import decode_image, preprocess_image
+
+    target = _only_input(path, spec)
+    if preprocessing is None:
+        raise UsageError(
+            f"{path}: a folder of pictures needs --preprocess, which says how a picture becomes "
+            "the model's input (a preset such as unit, or size=...,scale=...)."
+        )
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
+    if not files:
+        raise UsageError(f"{path}: there are no pictures in it ({', '.join(PICTURES)}).")
+    shape = tuple(axis or 1 for axis in target.shape[1:])
+    tensors = [preprocess_image(dict(preprocessing), decode_image(p), shape) for p in files]
+    classes = sorted({p.parent for p in files if p.parent != path})
+    labels = np.asarray([p.parent.name for p in files]) if classes else None
+    return Reference({target.name: np.stack(tensors)}, labels=labels, pictures=tuple(files))
+
+
+def _fit(path: Path, spec: TensorSpec, values: Array) -> Array:
+    """One input's samples in its dtype, checked."""
+    wanted = spec.shape[1:] if spec.batched else spec.shape
+    shown = " x ".join(["samples", *("any" if axis is None else str(axis) for axis in wanted)])
+    if values.dtype.hasobject or values.dtype.kind not in "fiub":
+        raise UsageError(
+            f"{path}: input {spec.name!r} is of dtype {values.dtype}; the model takes {spec.dtype}."
+        )
+    fits = values.ndim == len(wanted) + 1 and all(
+        axis in (None, size) for axis, size in zip(wanted, values.shape[1:], strict=True)
+    )
+    if not fits:
+        raise UsageError(
+            f"{path}: input {spec.name!r} has shape {list(values.shape)}; the model takes {shown}."
+        )
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        where = np.argwhere(~np.isfinite(values))[0]
+        raise UsageError(
+            f"{path}: input {spec.name!r} has NaN or infinity (first in sample {where[0]}, at "
+            f"{list(map(int, where[1:]))}). Fill or drop what is missing."
+        )
+    result = as_dtype(values, spec.dtype)
+    if spec.dtype.startswith(("int", "uint")) and not np.array_equal(result, values):
+        raise UsageError(
+            f"{path}: input {spec.name!r} holds numbers that {spec.dtype} cannot ({values.dtype} "
+            "with fractions, or out of range)."
+        )
+    return result
+
+
+def synthesize(
+    spec: ModelSpec,
+    limits: Mapping[str, int],
+    features: Sequence[Feature] | None,
+    preprocessing: Mapping[str, Any] | None,
+    typical: tuple[Array, Array] | None,
+    seed: int,
+    count: int = 16,
+) -> Reference:
+    """Made-up samples for a model that came without any.
+
+    Pictures are smooth random ones and go through the preprocessing, table rows stay within
+    the features' ranges or about the columns' means, indices within their embedding; other
+    floats are standard normal.
+
+    Args:
+        spec: The model's inputs.
+        limits: For inputs that index a table, the number of its rows.
+        features: The columns of a table model.
+        preprocessing: How pictures become the input.
+        typical: Mean and standard deviation of each column, where the model knows them.
+        seed: Of the random generator.
+        count: How many samples.
+    """
+    rng = np.random.default_rng(seed)
+    single = spec.inputs[0]
+    if features and len(spec.inputs) == 1 and typical is None:
+        from edge_deploy.features import encode_rows
+
+        rows = tuple({f.name: _draw(f, rng) for f in features} for _ in range(count))
+        return Reference({single.name: encode_rows(features, rows)}, origin="synthetic", rows=rows)
+    if preprocessing and len(spec.inputs) == 1:
+        from edge_deploy.preprocessing import preprocess_image
+
+        shape = tuple(axis or 1 for axis in single.shape[1:])
+        pictures = [_picture(rng) for _ in range(count)]
+        tensors = [preprocess_image(dict(preprocessing), p, shape) for p in pictures]
+        return Reference({single.name: np.stack(tensors)}, origin="synthetic")
+    inputs: Arrays = {}
+    for s in spec.inputs:
+        shape = (count, *(axis or _FREE_AXIS for axis in (s.shape[1:] if s.batched else s.shape)))
+        if s.name in limits:
+            values: Array = rng.integers(0, limits[s.name], shape)
+        elif s.dtype == "bool":
+            values = rng.integers(0, 2, shape)
+        elif s.dtype.startswith(("int", "uint")):
+            values = rng.integers(0, 256 if s.kind == "image" else 10, shape)
+        elif s.kind == "image":
+            values = np.stack([_smooth(rng, shape[1:3], shape[3]) for _ in range(count)]) / 255.0
+        else:
+            values = rng.standard_normal(shape)
+            if typical is not None:
+                values = typical[0] + values * typical[1]
+        inputs[s.name] = as_dtype(values, s.dtype)
+    return Reference(inputs, origin="synthetic")
+
+
+def _draw(feature: Feature, rng: np.random.Generator) -> float | str:
+    if feature.categories:
+        return str(rng.choice(feature.categories))
+    low = 0.0 if feature.min is None else feature.min
+    high = low + 1.0 if feature.max is None else feature.max
+    value = float(rng.uniform(low, high))
+    if feature.step:
+        value = low + round((value - low) / feature.step) * feature.step
+    return value
+
+
+def _smooth(rng: np.random.Generator, size: tuple[int, ...], channels: int) -> Array:
+    """A picture of a few random waves: pixel values 0 to 255, with structure unlike noise."""
+    y, x = np.mgrid[0 : size[0], 0 : size[1]] / max(size)
+    waves = np.zeros((*size, channels))
+    for _ in range(4):
+        angle, cycles, phase = (
+            rng.uniform(0, 6.28),
+            rng.uniform(0.5, 8),
+            rng.uniform(0, 6.28, channels),
+        )
+        wave = 6.28 * cycles * (x * np.cos(angle) + y * np.sin(angle))
+        waves += np.sin(wave[..., None] + phase)
+    return np.clip(127.5 + 60 * waves, 0, 255)
+
+
+def _picture(rng: np.random.Generator) -> Array:
+    height, width = rng.integers(120, 320, 2)
+    return _smooth(rng, (int(height), int(width)), 3).astype(np.uint8)

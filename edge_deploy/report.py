@@ -1,0 +1,190 @@
+"""Verdicts for people and machines: report.json, and report.html that needs no other file."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from edge_deploy.verification import OutputVerdict, Verdict, to_json
+
+SCHEMA = "edge-deploy/report/1"
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 460, 220, 64, 36
+_MARKS = {"pass": "✓ pass", "fail": "✗ FAIL", "not run": "– not run"}
+
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;
+color:#1c2430;background:#fff}
+h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2.5rem}
+table{border-collapse:collapse;width:100%}th,td{padding:.35rem .6rem;text-align:left;
+border-bottom:1px solid #d8dde4;vertical-align:top}td.n{text-align:right;
+font-variant-numeric:tabular-nums}
+.pass{color:#14713d}.fail{color:#b3261e;font-weight:600}.not{color:#6b5900}
+.note{background:#fff6d6;color:#4a3d00;padding:.6rem .9rem;border-radius:.4rem}
+figure{margin:1rem 0;display:inline-block}figcaption{font-size:.85rem}
+svg{background:#f6f8fa;border-radius:.4rem;max-width:100%}
+@media (prefers-color-scheme:dark){body{color:#e3e8ee;background:#12161c}
+th,td{border-color:#2d3743}.pass{color:#5fd08f}.fail{color:#ff8a80}.not{color:#e0c860}
+svg{background:#1b222b}.note{background:#3a3213;color:#f4e6ae}}
+"""
+
+
+def documents(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> dict[str, str]:
+    """The two report files by name."""
+    document = to_document(manifest, verdicts)
+    return {
+        "report.json": json.dumps(document, ensure_ascii=False, indent=2) + "\n",
+        "report.html": to_html(manifest, verdicts),
+    }
+
+
+def to_document(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """The machine's form: every verdict with its evidence."""
+    statuses = [verdict.status for verdict in verdicts]
+    return {
+        "schema": SCHEMA,
+        "name": manifest["name"],
+        "version": manifest["version"],
+        "source": manifest["source"],
+        "reference": manifest["reference"],
+        "ok": "fail" not in statuses and "not run" not in statuses,
+        "verdicts": [to_json(verdict) for verdict in verdicts],
+    }
+
+
+def rows(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
+    """The table of verdicts, for the terminal and the page alike (see HEADER)."""
+    sizes = {
+        entry["files"][0]["path"]: sum(file["bytes"] for file in entry["files"])
+        for entry in manifest["artifacts"]
+    }
+    result: list[tuple[str, ...]] = []
+    for verdict in verdicts:
+        worst = max(verdict.outputs, key=lambda o: o.needed_rtol, default=None)
+        result.append(
+            (
+                _MARKS[verdict.status],
+                verdict.target,
+                verdict.precision,
+                f"{verdict.runtime} {verdict.backend or ''}".strip(),
+                size_text(sizes.get(verdict.path)),
+                f"{worst.max_abs_error:.1e}" if worst else "",
+                f"{worst.limit:.1e}" if worst else "",
+                f"{verdict.median_ms:.2f}" if verdict.median_ms is not None else "",
+            )
+        )
+    return result
+
+
+HEADER = ("verdict", "target", "precision", "runtime", "size", "max error", "allowed", "ms")
+
+
+def size_text(count: int | None) -> str:
+    """Bytes as people read them (1 KB is 1,000 bytes)."""
+    if count is None:
+        return ""
+    for unit, size in (("MB", 1e6), ("KB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"
+
+
+def to_html(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
+    """One page without scripts or foreign files: the table, what failed, a picture an output."""
+    title = f"{manifest['name']} {manifest['version']}"
+    source = manifest["source"]
+    body = [
+        f"<h1>edge-deploy report: {escape(title)}</h1>",
+        f"<p>{escape(str(source['file']))} · {escape(str(source['framework']))} · "
+        f"{source['parameters'] or 0:,} parameters · {manifest['reference']['samples']} reference "
+        f"samples ({escape(manifest['reference']['origin'])})</p>",
+    ]
+    if manifest["reference"]["origin"] == "synthetic":
+        body.append(
+            '<p class="note">The reference samples were made up: verdicts on made-up data say '
+            "little about real data. Give real samples with --reference.</p>"
+        )
+    head = "".join(f"<th>{escape(name)}</th>" for name in HEADER)
+    body.append(f"<table><thead><tr>{head}</tr></thead><tbody>")
+    for verdict, cells in zip(verdicts, rows(manifest, verdicts), strict=True):
+        first, *rest = cells
+        kind = verdict.status.split()[0]
+        cols = "".join(
+            f"<td{' class=n' if n >= 3 else ''}>{escape(c)}</td>" for n, c in enumerate(rest)
+        )
+        body.append(f'<tr><td class="{kind}">{escape(first)}</td>{cols}</tr>')
+    body.append("</tbody></table>")
+    for verdict in verdicts:
+        where = f"{verdict.path} · {verdict.runtime} {verdict.backend or ''}".strip()
+        body.append(f"<h2>{escape(where)}</h2>")
+        if verdict.reason:
+            body.append(f'<p class="not">not run: {escape(verdict.reason)}</p>')
+        body.extend(f'<p class="fail">{escape(problem)}</p>' for problem in verdict.problems)
+        body.extend(_figure(output) for output in verdict.outputs)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} – '
+        'edge-deploy report</title><meta name="viewport" content="width=device-width">'
+        f"<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+    )
+
+
+def _figure(output: OutputVerdict) -> str:
+    """The error of each value against the original value, on a logarithmic scale."""
+    agreement = (
+        f", top-1 agreement {output.top1_agreement:.1%}"
+        if output.top1_agreement is not None
+        else ""
+    )
+    caption = (
+        f"{output.name}: max error {output.max_abs_error:.3g}, mean {output.mean_abs_error:.3g}, "
+        f"scale {output.scale:.3g}, would pass with --rtol {output.needed_rtol:.2g}{agreement}"
+    )
+    return f"<figure>{_scatter(output)}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _scatter(output: OutputVerdict) -> str:
+    floor = output.scale * 1e-9  # exact answers are drawn on the bottom line
+    errors = [max(error, floor) for _, error in output.points] or [floor]
+    low, high = math.log10(floor), math.log10(max(*errors, output.limit or floor, floor * 10)) + 0.3
+    xs = [x for x, _ in output.points] or [0.0]
+    left, right = min(xs), max(xs)
+    span = (right - left) or 1.0
+
+    def across(x: float) -> float:
+        return _LEFT + (x - left) / span * (_WIDTH - _LEFT - 16)
+
+    def down(error: float) -> float:
+        share = (math.log10(max(error, floor)) - low) / (high - low)
+        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _BOTTOM - 12)
+
+    dots = "".join(
+        f'<circle cx="{across(x):.1f}" cy="{down(e):.1f}" r="2.2" '
+        f'fill="{"#b3261e" if e > output.limit else "#2f6fde"}" fill-opacity=".6"/>'
+        for x, e in output.points
+    )
+    line = ""
+    if output.limit > 0:
+        y = down(output.limit)
+        line = (
+            f'<line x1="{_LEFT}" x2="{_WIDTH - 8}" y1="{y:.1f}" y2="{y:.1f}" stroke="#b3261e" '
+            f'stroke-dasharray="5 4"/><text x="{_WIDTH - 8}" y="{y - 4:.1f}" text-anchor="end" '
+            f'font-size="11" fill="#b3261e">allowed {output.limit:.1e}</text>'
+        )
+    ticks = "".join(
+        f'<text x="{_LEFT - 6}" y="{down(10.0**p) + 4:.1f}" text-anchor="end" font-size="11" '
+        f'fill="currentColor">1e{p}</text>'
+        for p in range(math.ceil(low), math.floor(high) + 1, 2)
+    )
+    base = _HEIGHT - _BOTTOM
+    label = f"error of {output.name} against the original's value, logarithmic"
+    return (
+        f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+        f'width="{_WIDTH}" height="{_HEIGHT}">{ticks}{line}{dots}'
+        f'<text x="{_LEFT}" y="{base + 16}" font-size="11" fill="currentColor">{left:.3g}</text>'
+        f'<text x="{_WIDTH - 16}" y="{base + 16}" text-anchor="end" font-size="11" '
+        f'fill="currentColor">{right:.3g}</text><text x="{(_WIDTH + _LEFT) / 2:.0f}" '
+        f'y="{base + 30}" text-anchor="middle" font-size="11" fill="currentColor">original value'
+        "</text></svg>"
+    )

@@ -1,0 +1,166 @@
+"""ONNX files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.errors import ArtifactError, ConversionError
+from edge_deploy.graph import first_line, freeze
+from edge_deploy.spec import Arrays, LoadedModel, Runner, TensorSpec, as_dtype
+from edge_deploy.targets.base import METADATA_KEY, Converted, FileInfo, Target
+
+OPSET = 17  # what ONNX Runtime Web, ONNX Runtime Mobile and WinML of the last years all read
+_ONNX_TYPES = {"float": "float32", "double": "float64"}
+
+
+def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
+    """Write an ``.onnx`` file of opset 17 with a free batch axis.
+
+    Raises:
+        ConversionError: tf2onnx has no translation for an operator; all of them are named.
+    """
+    import onnx
+    import tensorflow as tf
+    from tf2onnx import convert as tf2onnx
+    from tf2onnx import tf_loader
+
+    frozen = freeze(model.function, model.spec.inputs)
+    inputs, outputs = list(frozen.inputs.values()), list(frozen.outputs.values())
+    names = {tensor: name for name, tensor in (*frozen.inputs.items(), *frozen.outputs.items())}
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    try:
+        with tf.device("/cpu:0"):
+            with tf.Graph().as_default():
+                tf.import_graph_def(frozen.graph_def, name="")
+                graph_def = tf_loader.tf_optimize(inputs, outputs, frozen.graph_def)
+            proto, _ = tf2onnx._convert_common(
+                graph_def,
+                name=metadata["name"],
+                continue_on_error=False,
+                opset=OPSET,
+                input_names=inputs,
+                output_names=outputs,
+                tensors_to_rename=names,
+            )
+    except Exception as error:
+        # tf2onnx raises ValueError, KeyError, AssertionError or TensorFlow's own errors.
+        raise ConversionError(
+            f"ONNX (opset {OPSET}) cannot hold this model: {first_line(error)}. Leave it out "
+            "with --to tflite,tfjs."
+        ) from error
+    for value, spec in zip(proto.graph.input, model.spec.inputs, strict=True):
+        _name_axes(value, spec)
+    for value, spec in zip(proto.graph.output, model.spec.outputs, strict=True):
+        _name_axes(value, spec)
+    del proto.graph.value_info[:]  # inferred shapes with the placeholders' names
+    onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(metadata, ensure_ascii=False)})
+    try:
+        onnx.checker.check_model(proto)
+    except onnx.checker.ValidationError as error:
+        raise ConversionError(f"tf2onnx wrote an invalid file: {first_line(error)}.") from error
+    path.write_bytes(proto.SerializeToString())
+    return Converted(path, (path,))
+
+
+def _name_axes(value: Any, spec: TensorSpec) -> None:
+    """Free axes get names that mean something: ``batch``, then ``<tensor>_<axis>``."""
+    axes = value.type.tensor_type.shape.dim
+    for n, (axis, size) in enumerate(zip(axes, spec.shape, strict=False)):
+        if size is not None:
+            axis.dim_value = size
+        else:
+            axis.dim_param = "batch" if n == 0 else f"{spec.name}_{n}"
+
+
+def describe(path: Path) -> FileInfo:
+    """What an ``.onnx`` file says of itself, as ONNX Runtime reads it.
+
+    The operators are listed only where the ``onnx`` package is installed.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot open it.
+    """
+    session = _session(path)
+    embedded = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    return FileInfo(
+        target="onnx",
+        inputs=tuple(_spec(value) for value in session.get_inputs()),
+        outputs=tuple(_spec(value) for value in session.get_outputs()),
+        ops=_ops(path),
+        min_runtime=None,
+        metadata=json.loads(embedded) if embedded else None,
+    )
+
+
+def _ops(path: Path) -> tuple[str, ...] | None:
+    try:
+        import onnx
+    except ImportError:
+        return None
+    return tuple(sorted({node.op_type for node in onnx.load(str(path)).graph.node}))
+
+
+def _spec(value: Any) -> TensorSpec:
+    inner = value.type.removeprefix("tensor(").removesuffix(")")
+    shape = tuple(axis if isinstance(axis, int) else None for axis in value.shape)
+    return TensorSpec(value.name, shape, _ONNX_TYPES.get(inner, inner))
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # a file that cannot be opened raises, it need not also print
+    options.intra_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        # onnxruntime's exceptions share no public base but Exception.
+        raise ArtifactError(
+            f"{path}: ONNX Runtime cannot open this file: {first_line(error)}."
+        ) from error
+
+
+@contextlib.contextmanager
+def open_runner(path: Path) -> Iterator[Runner]:
+    """Open an ``.onnx`` file in ONNX Runtime on the CPU; one session answers all samples.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot open it.
+    """
+    yield _OnnxRunner(path, _session(path))
+
+
+class _OnnxRunner:
+    def __init__(self, path: Path, session: Any) -> None:
+        self._path = path
+        self._session = session
+        self._inputs = tuple(_spec(value) for value in session.get_inputs())
+        self._outputs = [value.name for value in session.get_outputs()]
+
+    def predict(self, inputs: Arrays) -> Arrays:
+        try:
+            feed = {spec.name: as_dtype(inputs[spec.name], spec.dtype) for spec in self._inputs}
+            values = self._session.run(self._outputs, feed)
+        except Exception as error:
+            # As above: no public base class.
+            raise ArtifactError(
+                f"{self._path}: ONNX Runtime cannot run it: {first_line(error)}."
+            ) from error
+        return dict(zip(self._outputs, values, strict=True))
+
+
+TARGET = Target(
+    name="onnx",
+    runtime="ort",
+    path=lambda name, precision: f"onnx/{name}_{precision}.onnx",
+    convert=convert,
+    describe=describe,
+    open_runner=open_runner,
+    suffixes=(".onnx",),
+)

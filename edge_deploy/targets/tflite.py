@@ -1,0 +1,252 @@
+"""TensorFlow Lite (LiteRT) files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.errors import ArtifactError, ConversionError
+from edge_deploy.graph import first_line, freeze
+from edge_deploy.quiet import quiet
+from edge_deploy.spec import Arrays, LoadedModel, Runner, TensorSpec, as_dtype
+from edge_deploy.targets.base import METADATA_KEY, Converted, FileInfo, Target
+
+_ALIGNMENT = 16  # `force_align` of Buffer.data in LiteRT's schema.fbs
+_SIGNATURE = "serving_default"
+
+
+def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
+    """Write a ``.tflite`` file of built-in operators, for one sample at a time.
+
+    The batch is fixed to 1: that is what a phone asks, what recurrent layers need to stay
+    within the built-in operators, and what lets a delegate plan its memory.
+
+    Args:
+        model: The model.
+        path: The file to write.
+        metadata: Embedded as JSON.
+
+    Raises:
+        ConversionError: Neither the built-in operators nor TensorFlow's own can hold it.
+    """
+    import tensorflow as tf
+
+    frozen = freeze(model.function, model.spec.inputs, batch=1)
+    notes: tuple[str, ...] = ()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen.function])
+    try:
+        data = converter.convert()
+    except Exception as error:
+        # The converter raises its own ConverterError, whose base is Exception.
+        data = _convert_with_flex(frozen.function, error)
+        notes = (
+            "NEEDS FLEX: the built-in operators cannot hold this model, so the .tflite uses "
+            "TensorFlow's own (Flex). Apps must link the Flex delegate; browsers have none.",
+        )
+    names = [spec.name for spec in model.spec.inputs], [spec.name for spec in model.spec.outputs]
+    path.write_bytes(_finish(data, *names, metadata))
+    return Converted(path, (path,), notes)
+
+
+def _convert_with_flex(function: Any, reason: Exception) -> bytes:
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS,
+        tf.lite.OpsSet.SELECT_TF_OPS,
+    ]
+    try:
+        return bytes(converter.convert())
+    except Exception as error:
+        raise ConversionError(
+            f"TFLite cannot hold this model: {first_line(reason)}. With TensorFlow's own "
+            f"operators neither: {first_line(error)}. Leave it out with --to tfjs,onnx."
+        ) from error
+
+
+def _finish(
+    data: bytes, inputs: list[str], outputs: list[str], metadata: Mapping[str, Any]
+) -> bytes:
+    """Put the model's own names, a signature and the metadata into a converter's file."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(data, 0)
+    graph = model.subgraphs[0]
+    signature = schema.SignatureDefT()
+    signature.signatureKey = _SIGNATURE.encode()
+    signature.subgraphIndex = 0
+    signature.inputs = [_name(schema, graph, i, n) for i, n in _pair(graph.inputs, inputs)]
+    signature.outputs = [_name(schema, graph, i, n) for i, n in _pair(graph.outputs, outputs)]
+    model.signatureDefs = [signature]
+    entry = schema.MetadataT()
+    entry.name = METADATA_KEY.encode()
+    entry.buffer = len(model.buffers)
+    buffer = schema.BufferT()
+    buffer.data = list(json.dumps(metadata, ensure_ascii=False).encode())
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or []), entry]
+    return _pack(model)
+
+
+def _pair(indices: Any, names: list[str]) -> list[tuple[int, str]]:
+    """Tensor indices with names: the converter keeps the order of the function's ends."""
+    return [(int(index), name) for index, name in zip(indices, names, strict=True)]
+
+
+def _name(schema: Any, graph: Any, index: int, name: str) -> Any:
+    graph.tensors[index].name = name.encode()
+    entry = schema.TensorMapT()
+    entry.name = name.encode()
+    entry.tensorIndex = index
+    return entry
+
+
+def _pack(model: Any) -> bytes:
+    """Serialize, with weights aligned as the schema asks and Python's builder does not do."""
+    import flatbuffers
+
+    class AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
+        def CreateNumpyVector(self, x: Any) -> Any:
+            self.Prep(_ALIGNMENT, x.nbytes)
+            return super().CreateNumpyVector(x)
+
+    builder = AlignedBuilder(1 << 20)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def describe(path: Path) -> FileInfo:
+    """What a ``.tflite`` file says of itself; reads the flatbuffer only.
+
+    Raises:
+        ArtifactError: It is not a TFLite file.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    data = path.read_bytes()
+    if data[4:8] != b"TFL3":
+        raise ArtifactError(f"{path}: not a TFLite file. Convert the model again.")
+    model = schema.Model.GetRootAs(data)
+    builtin = {v: k for k, v in vars(schema.BuiltinOperator).items() if k[0].isupper()}
+    types = {v: k.lower() for k, v in vars(schema.TensorType).items() if k[0].isupper()}
+    ops = set()
+    for n in range(model.OperatorCodesLength()):
+        code = model.OperatorCodes(n)
+        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        custom = code.CustomCode()
+        ops.add(custom.decode() if custom else builtin[number])
+    entries = {}
+    for n in range(model.MetadataLength()):
+        item = model.Metadata(n)
+        raw = model.Buffers(item.Buffer()).DataAsNumpy()
+        entries[item.Name().decode()] = bytes(raw) if hasattr(raw, "tobytes") else b""
+    graph = model.Subgraphs(0)
+
+    def spec(index: int) -> TensorSpec:
+        tensor = graph.Tensors(index)
+        shape = tensor.ShapeSignatureAsNumpy() if tensor.ShapeSignatureLength() else None
+        if shape is None:
+            shape = tensor.ShapeAsNumpy() if tensor.ShapeLength() else ()
+        axes = tuple(None if axis < 0 else int(axis) for axis in shape)
+        return TensorSpec(tensor.Name().decode(), axes, types[tensor.Type()])
+
+    embedded = entries.get(METADATA_KEY)
+    version = entries.get("min_runtime_version", b"").rstrip(b"\0").decode()
+    return FileInfo(
+        target="tflite",
+        inputs=tuple(spec(graph.Inputs(n)) for n in range(graph.InputsLength())),
+        outputs=tuple(spec(graph.Outputs(n)) for n in range(graph.OutputsLength())),
+        ops=tuple(sorted(ops)),
+        min_runtime=version or None,
+        metadata=json.loads(embedded) if embedded else None,
+    )
+
+
+@contextlib.contextmanager
+def open_runner(path: Path) -> Iterator[Runner]:
+    """Open a ``.tflite`` file in LiteRT; one interpreter answers all samples in turn.
+
+    Raises:
+        ArtifactError: LiteRT cannot open it.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    if path.read_bytes()[4:8] != b"TFL3":
+        raise ArtifactError(f"{path}: not a TFLite file. Convert the model again.")
+    try:
+        with quiet():
+            interpreter = Interpreter(model_path=str(path), num_threads=1)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        if "Select TensorFlow op" in str(error):
+            yield _FlexRunner(path)
+            return
+        raise ArtifactError(
+            f"{path}: LiteRT cannot open this file: {first_line(error)}."
+        ) from error
+    yield _LiteRTRunner(path, interpreter)
+
+
+class _LiteRTRunner:
+    def __init__(self, path: Path, interpreter: Any) -> None:
+        self._path = path
+        self._interpreter = interpreter
+        signatures = interpreter.get_signature_list()
+        key = _SIGNATURE if _SIGNATURE in signatures else next(iter(signatures), None)
+        self._signature = interpreter.get_signature_runner(key) if key else None
+
+    def predict(self, inputs: Arrays) -> Arrays:
+        try:
+            if self._signature is not None:
+                details = self._signature.get_input_details()
+                feed = {n: as_dtype(inputs[n], d["dtype"]) for n, d in details.items()}
+                return dict(self._signature(**feed))
+            return self._by_tensor(inputs)
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise ArtifactError(
+                f"{self._path}: LiteRT cannot run it: {first_line(error)}."
+            ) from error
+
+    def _by_tensor(self, inputs: Arrays) -> Arrays:
+        """Somebody else's file without a signature: by the names of its tensors."""
+        for detail in self._interpreter.get_input_details():
+            value = as_dtype(inputs[detail["name"]], detail["dtype"])
+            if tuple(detail["shape"]) != value.shape:
+                self._interpreter.resize_tensor_input(detail["index"], value.shape)
+                self._interpreter.allocate_tensors()
+            self._interpreter.set_tensor(detail["index"], value)
+        self._interpreter.invoke()
+        return {
+            detail["name"]: self._interpreter.get_tensor(detail["index"])
+            for detail in self._interpreter.get_output_details()
+        }
+
+
+def _FlexRunner(path: Path) -> Runner:
+    """Only TensorFlow's own interpreter links the Flex delegate."""
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise ArtifactError(
+            f"{path}: this file needs TensorFlow's Flex operators, which LiteRT for Python does "
+            'not have. Install them to run it here: pip install "edge-deploy[convert]".'
+        ) from error
+    with quiet():
+        interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=1)
+        interpreter.allocate_tensors()
+    return _LiteRTRunner(path, interpreter)
+
+
+TARGET = Target(
+    name="tflite",
+    runtime="litert",
+    path=lambda name, precision: f"tflite/{name}_{precision}.tflite",
+    convert=convert,
+    describe=describe,
+    open_runner=open_runner,
+    suffixes=(".tflite",),
+)

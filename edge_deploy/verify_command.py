@@ -1,0 +1,286 @@
+"""``verify``: the files of an artifact, or a bare one, against the original's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from edge_deploy import artifact as artifacts
+from edge_deploy import report
+from edge_deploy.artifact import Artifact
+from edge_deploy.checking import BrowserHandle, browser_if_any, check_file
+from edge_deploy.conversion import embedded, load_model, summarize
+from edge_deploy.errors import UsageError
+from edge_deploy.features import parse_features
+from edge_deploy.quiet import quiet
+from edge_deploy.reference import Reference, read, split
+from edge_deploy.spec import LoadOptions, ModelSpec
+from edge_deploy.targets import TARGETS, Target, target_of
+from edge_deploy.verification import DEFAULT, Tolerances, Verdict
+
+BACKENDS = ("webgl", "wasm", "webgpu", "cpu")
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """What ``verify`` was asked for; the names are those of its flags."""
+
+    only: tuple[str, ...] = tuple(TARGETS)
+    runtimes: tuple[str, ...] = tuple(target.runtime for target in TARGETS.values())
+    backends: tuple[str, ...] = ("webgl", "wasm")
+    against: Path | None = None
+    reference: Path | None = None
+    tolerances: Tolerances = DEFAULT
+    report: Path | None = None
+    browser: Path | None = None
+    samples: int = 32
+    seed: int = 0
+    load: LoadOptions = field(default_factory=LoadOptions)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What ``verify`` found.
+
+    Attributes:
+        manifest: Of the artifact; a made-up one for a bare file.
+        verdicts: One a file, runtime and backend.
+        report: The folder with report.json and report.html, if they were written.
+        notes: What the user should know.
+    """
+
+    manifest: Mapping[str, Any]
+    verdicts: tuple[Verdict, ...]
+    report: Path | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 all pass, 1 something fails, 3 something could not be run."""
+        statuses = {verdict.status for verdict in self.verdicts}
+        if "not run" in statuses:
+            return 3
+        return 1 if "fail" in statuses else 0
+
+
+def verify(path: Path | str, options: VerifyOptions | None = None) -> Verification:
+    """Compare every converted file with the original's answers, in its real runtime.
+
+    Args:
+        path: An artifact; or, with ``against``, a bare ``.tflite``, ``.onnx`` or ``model.json``.
+        options: What to run, and what passes.
+
+    Returns:
+        Verdicts with their evidence. The artifact's manifest and reports are replaced, unless
+        ``report`` names another folder for them.
+
+    Raises:
+        UsageError: The request is wrong.
+        ArtifactError: The artifact or its reference data cannot be read.
+    """
+    path, options = Path(path), options or VerifyOptions()
+    _check(options)
+    if path.is_file() and path.name != artifacts.MANIFEST:
+        return _verify_bare(path, options)
+    found = artifacts.find(path)
+    changed = found.changed_files()
+    entries = [
+        entry
+        for entry in found.manifest["artifacts"]
+        if entry["target"] in options.only and TARGETS[entry["target"]].runtime in options.runtimes
+    ]
+    if not entries:
+        there = ", ".join(sorted({e["target"] for e in found.manifest["artifacts"]})) or "none"
+        raise UsageError(f"{path}: no file to verify is left; its targets are: {there}.")
+    spec, reference, notes = _questions(found, options, changed)
+    manifest = dict(found.manifest)
+    verdicts: list[Verdict] = []
+    judged: dict[str, list[dict[str, Any]]] = {}
+    needs_browser = any(TARGETS[e["target"]].open_runner is None for e in entries)
+    with browser_if_any(needs_browser, options.browser) as handle:
+        for entry in entries:
+            rows = _check_entry(found, entry, spec, reference, options, changed, handle)
+            judged[entry["files"][0]["path"]] = summarize(rows)
+            verdicts.extend(rows)
+    manifest["artifacts"] = [
+        {**e, "verification": judged.get(e["files"][0]["path"], e["verification"])}
+        for e in found.manifest["artifacts"]
+    ]
+    documents = report.documents(manifest, verdicts)
+    if options.report is None:
+        with artifacts.writing(found.folder):
+            artifacts.update(found, manifest, documents)
+    return Verification(
+        manifest, tuple(verdicts), _write_report(options.report, documents) or found.folder, notes
+    )
+
+
+def _check(options: VerifyOptions) -> None:
+    runtimes = [target.runtime for target in TARGETS.values()]
+    for flag, values, known in (
+        ("--only", options.only, tuple(TARGETS)),
+        ("--runtime", options.runtimes, tuple(runtimes)),
+        ("--backend", options.backends, BACKENDS),
+    ):
+        for value in values:
+            if value not in known:
+                raise UsageError(f"{flag} {value}: not known; there are {', '.join(known)}.")
+    if options.reference is not None and options.against is None:
+        raise UsageError(
+            "--reference needs --against MODEL: only the original can answer new samples."
+        )
+
+
+def _questions(
+    found: Artifact, options: VerifyOptions, changed: Mapping[str, str]
+) -> tuple[ModelSpec, Reference, tuple[str, ...]]:
+    """What to ask, and the original's answers: packaged, or given anew by the original."""
+    if options.against is None:
+        if artifacts.REFERENCE in changed:
+            return found.spec, Reference({}), ()
+        return found.spec, found.reference(), ()
+    features = found.manifest["features"]
+    columns = parse_features(features)[0] if features else None
+    model = load_model(options.against, options.load)
+    own = {s.name for s in (*found.spec.inputs, *found.spec.outputs)}
+    if own != {s.name for s in (*model.spec.inputs, *model.spec.outputs)}:
+        raise UsageError(
+            f"{options.against}: its inputs and outputs are not those of {found.folder}: it is "
+            "not the model that was converted."
+        )
+    if options.reference is None:
+        data = found.reference()
+    else:
+        data = read(options.reference, found.spec, columns, found.manifest["preprocessing"])
+        data, _ = split(data, 0, options.seed)
+    with quiet():
+        answered = replace(data, outputs=model.predict(data.inputs))
+    return found.spec, answered, model.notes
+
+
+def _check_entry(
+    found: Artifact,
+    entry: Mapping[str, Any],
+    spec: ModelSpec,
+    reference: Reference,
+    options: VerifyOptions,
+    changed: Mapping[str, str],
+    handle: BrowserHandle,
+) -> list[Verdict]:
+    target = TARGETS[entry["target"]]
+    own = {file["path"] for file in entry["files"]}
+    blank = Verdict(target.name, entry["precision"], entry["files"][0]["path"], target.runtime)
+    # What is not an entry's own speaks for every entry: the reference, the labels, the samples.
+    shared = {f["path"] for e in found.manifest["artifacts"] for f in e["files"]}
+    wrong = tuple(
+        f"{path} {what}" for path, what in changed.items() if path in own or path not in shared
+    )
+    # A file that is not the one that was written is not opened: a runtime may crash on it.
+    if wrong:
+        return [replace(blank, failures=wrong)]
+    path = found.main_file(entry)
+    labels = _label_failures(found, target, path)
+    rows = check_file(
+        target, path, blank, spec, reference, options.tolerances, handle, options.backends
+    )
+    return [replace(row, failures=row.failures + labels) for row in rows]
+
+
+def _label_failures(found: Artifact, target: Target, path: Path) -> tuple[str, ...]:
+    """Whether the labels and the rest that a file carries are the manifest's."""
+    expected = embedded(found.manifest)
+    carried = target.describe(path).metadata
+    failures = []
+    if carried is None:
+        failures.append("carries none of the metadata that edge-deploy embeds")
+    else:
+        failures = [
+            f"the {key} in the file are not the manifest's ({carried.get(key)!r}, not {value!r})"
+            for key, value in expected.items()
+            if carried.get(key) != value
+        ]
+    listed = found.folder / "labels.txt"
+    if listed.is_file():
+        lines = listed.read_text(encoding="utf-8").splitlines()
+        if lines not in [list(o["classes"] or ()) for o in found.manifest["outputs"]]:
+            failures.append("labels.txt does not hold the manifest's classes")
+    return tuple(failures)
+
+
+def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
+    """A file that somebody else converted, against a model and data."""
+    target = target_of(path)
+    if options.against is None or options.reference is None:
+        raise UsageError(
+            f"{path}: a bare file has no reference beside it. Say what it was converted from and "
+            "what to ask: --against MODEL --reference DATA."
+        )
+    model = load_model(options.against, options.load)
+    data, _ = split(read(options.reference, model.spec), 0, options.seed)
+    with quiet():
+        data = replace(data, outputs=model.predict(data.inputs))
+    blank = Verdict(target.name, "float32", path.name, target.runtime)
+    with browser_if_any(target.open_runner is None, options.browser) as handle:
+        verdicts = check_file(
+            target,
+            path,
+            blank,
+            model.spec,
+            data,
+            options.tolerances,
+            handle,
+            options.backends,
+            foreign=True,
+        )
+    manifest: dict[str, Any] = {
+        "name": path.name,
+        "version": "",
+        "source": {
+            "file": options.against.name,
+            "sha256": artifacts.sha256(options.against),
+            "kind": model.kind,
+            "framework": model.framework,
+            "parameters": model.parameters,
+        },
+        "reference": {"samples": data.count, "origin": data.origin},
+        "artifacts": [{"files": [{"path": path.name, "bytes": path.stat().st_size}]}],
+    }
+    documents = report.documents(manifest, verdicts)
+    return Verification(
+        manifest, tuple(verdicts), _write_report(options.report, documents), model.notes
+    )
+
+
+def _write_report(folder: Path | None, documents: Mapping[str, str]) -> Path | None:
+    if folder is None:
+        return None
+    with artifacts.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in documents.items():
+            artifacts.replace_text(folder / name, text)
+    return folder
+
+
+def tolerances(atol: Sequence[str], rtol: Sequence[str]) -> Tolerances:
+    """Read ``--atol`` and ``--rtol`` values of the form ``VALUE`` or ``OUTPUT:VALUE``.
+
+    Raises:
+        UsageError: One is not a number of at least 0.
+    """
+    return Tolerances(_by_output("--atol", atol), _by_output("--rtol", rtol))
+
+
+def _by_output(flag: str, texts: Sequence[str]) -> dict[str, float]:
+    result = {}
+    for text in texts:
+        output, _, value = text.rpartition(":")
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number < float("inf"):
+            raise UsageError(f"{flag} {text}: not a number of 0 or more (1e-3, or output:1e-3).")
+        result[output] = number
+    return result
