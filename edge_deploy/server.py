@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import sys
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -103,8 +104,8 @@ def address(server: ThreadingHTTPServer) -> str:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # On Windows the default lets two servers share a port, and one of them gets no requests.
-    allow_reuse_address = True
+    # On Windows this would let two servers share a port, and one of them gets no requests.
+    allow_reuse_address = sys.platform != "win32"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A visitor who closes the tab in the middle of a download is no error."""

@@ -1,0 +1,304 @@
+"""A real browser that runs TF.js files through the page's own code."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+
+from edge_deploy.errors import ArtifactError, EdgeDeployError, MissingDependency, UsageError
+from edge_deploy.server import address, start
+from edge_deploy.shell import shell_folder
+from edge_deploy.spec import Array, Arrays, ModelSpec, Runner, TensorSpec
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Playwright
+
+ENVIRONMENT = "EDGE_DEPLOY_BROWSER"
+# SwiftShader computes WebGL on the CPU: right on every machine, and the same on each.
+FLAGS = (
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+WEBGPU_FLAGS = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+# A first WebGPU or WebGL run compiles shaders: 14 s for MobileNetV2 on two cores.
+_SECONDS = 180
+_NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "microsoft-edge",
+    "microsoft-edge-stable",
+    "chrome",
+    "msedge",
+)
+_MENDS = {
+    "darwin": "Install Google Chrome, or run `playwright install chromium`.",
+    "win32": "Install Google Chrome or Microsoft Edge, or run `playwright install chromium`.",
+    "linux": "Install one (`apt install chromium`), or run `playwright install chromium`.",
+}
+
+
+def find_browser(explicit: Path | None = None) -> Path:
+    """A Chromium, Chrome or Edge on this machine.
+
+    Args:
+        explicit: The one to take; without it EDGE_DEPLOY_BROWSER, then those on the PATH and
+            in the usual places, then Playwright's own.
+
+    Raises:
+        UsageError: The one that was named is not there.
+        MissingDependency: There is none.
+    """
+    named = explicit or (Path(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None)
+    if named is not None:
+        found = shutil.which(named)
+        if found is None:
+            how = "--browser" if explicit else ENVIRONMENT
+            raise UsageError(f"{how} {named}: no such program. Leave it out to look for one.")
+        return Path(found)
+    for name in _NAMES:
+        if path := shutil.which(name):
+            return Path(path)
+    for place in _usual_places():
+        if place.is_file():
+            return place
+    mend = _MENDS.get(sys.platform, _MENDS["linux"])
+    raise MissingDependency(
+        f"No Chromium, Chrome or Edge was found to run TF.js files in. {mend} Or name one with "
+        f"--browser PATH or {ENVIRONMENT}; --only tflite,onnx does without."
+    )
+
+
+def _usual_places() -> Iterator[Path]:
+    home = Path.home()
+    if sys.platform == "darwin":
+        for folder in (Path("/Applications"), home / "Applications"):
+            for app in ("Google Chrome", "Chromium", "Microsoft Edge"):
+                yield folder / f"{app}.app" / "Contents" / "MacOS" / app
+        cache, pattern = home / "Library/Caches/ms-playwright", "chrome-mac*/*.app/Contents/MacOS/*"
+    elif sys.platform == "win32":
+        for variable in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA"):
+            folder = Path(os.environ.get(variable, "/"))
+            yield folder / "Google/Chrome/Application/chrome.exe"
+            yield folder / "Microsoft/Edge/Application/msedge.exe"
+            yield folder / "Chromium/Application/chrome.exe"
+        cache, pattern = home / "AppData/Local/ms-playwright", "chrome-win*/chrome.exe"
+    else:
+        yield Path("/snap/bin/chromium")
+        yield Path("/opt/google/chrome/chrome")
+        cache, pattern = home / ".cache/ms-playwright", "chrome-linux*/chrome"
+    cache = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or cache)
+    yield from sorted(cache.glob(f"chromium-*/{pattern}"), reverse=True)
+
+
+class Browser:
+    """A browser process and a local server for it. Made by open_browser."""
+
+    def __init__(self, playwright: Playwright, executable: Path, stack: ExitStack) -> None:
+        self._playwright, self._executable, self._stack = playwright, executable, stack
+        self._mounts: dict[str, Path] = {}
+        self._numbers = itertools.count(1)
+        server = start(shell_folder(), mounts=self._mounts)
+        stack.callback(server.server_close)
+        stack.callback(server.shutdown)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        self.url = address(server)
+        self._plain = self._launch(FLAGS)
+        self._webgpu: Any = None
+
+    def _launch(self, flags: tuple[str, ...]) -> Any:
+        from playwright.sync_api import Error
+
+        try:
+            launched = self._playwright.chromium.launch(
+                executable_path=self._executable, args=list(flags)
+            )
+        except Error as error:
+            raise MissingDependency(
+                f"{self._executable} does not start ({_first_line(error)}). Name another browser "
+                f"with --browser PATH or {ENVIRONMENT}."
+            ) from error
+        self._stack.callback(launched.close)
+        return launched
+
+    @property
+    def version(self) -> str:
+        """The browser's own version."""
+        return str(self._plain.version)
+
+    def new_page(self, webgpu: bool = False, **options: Any) -> Page:
+        """A fresh page with a profile of its own.
+
+        Args:
+            webgpu: In a second process, which has WebGPU switched on.
+            options: Playwright's, such as ``viewport``.
+        """
+        if webgpu and self._webgpu is None:
+            self._webgpu = self._launch((*FLAGS, *WEBGPU_FLAGS))
+        page: Page = (self._webgpu if webgpu else self._plain).new_page(**options)
+        return page
+
+    @contextmanager
+    def open_tfjs(self, model_json: Path, backend: str, spec: ModelSpec) -> Iterator[Runner]:
+        """Open a TF.js graph model on a page of its own.
+
+        Args:
+            model_json: The file; its weights lie beside it.
+            backend: webgl, wasm, webgpu or cpu.
+            spec: The tensors that are wanted. Where the file's names are others, or it has no
+                signature, its tensors are taken in order.
+
+        Raises:
+            ArtifactError: The file cannot be run, in the page's own words.
+        """
+        if not model_json.is_file():
+            raise ArtifactError(f"{model_json}: no such file.")
+        mount = f"model-{next(self._numbers)}"
+        self._mounts[mount] = model_json.parent
+        page = self.new_page(webgpu=backend == "webgpu")
+        try:
+            runner = _PageRunner(page, f"{model_json} on {backend}", spec)
+            runner.open(self.url, f"{mount}/{quote(model_json.name)}", backend)
+            yield runner
+        finally:
+            page.close()
+            del self._mounts[mount]
+
+
+class _PageRunner:
+    """A model on a page: one sample in, its outputs out."""
+
+    def __init__(self, page: Page, what: str, spec: ModelSpec) -> None:
+        self._page, self._what, self._spec = page, what, spec
+        self._complaints: list[str] = []
+        page.on("pageerror", lambda error: self._complaints.append(_first_line(error)))
+        page.on("console", self._heard)
+
+    def _heard(self, message: Any) -> None:
+        if message.type == "error":
+            self._complaints.append(message.text.partition("\n")[0])
+
+    def open(self, site: str, model: str, backend: str) -> None:
+        """Load the model, and make sure that the backend is the one that was asked for."""
+        from playwright.sync_api import Error
+
+        try:
+            self._page.goto(f"{site}harness.html")
+            # A flag and not a function: the policy of the page forbids to evaluate text.
+            self._page.wait_for_selector("html[data-state=ready]", state="attached")
+        except Error as error:
+            raise self._failure(error) from error
+        spec = {
+            "inputs": [tensor.to_json() for tensor in self._spec.inputs],
+            "outputs": [tensor.to_json() for tensor in self._spec.outputs],
+        }
+        used = self._ask(
+            "([url, backend, spec, s]) => edgeDeploy.open('tfjs', url, backend, spec, s)",
+            [model, backend, spec, _SECONDS],
+        )
+        if used != backend:
+            raise ArtifactError(f"{self._what}: the page runs it on {used} instead.")
+
+    def predict(self, inputs: Arrays) -> Arrays:
+        """Answer one sample.
+
+        Raises:
+            ArtifactError: The page could not, in its own words.
+        """
+        encoded = {
+            tensor.name: {
+                "data": base64.b64encode(_wire_array(inputs[tensor.name]).tobytes()).decode(),
+                "shape": list(inputs[tensor.name].shape),
+            }
+            for tensor in self._spec.inputs
+        }
+        answer = self._ask("([inputs, s]) => edgeDeploy.predict(inputs, s)", [encoded, _SECONDS])
+        return {tensor.name: _decode(answer[tensor.name], tensor) for tensor in self._spec.outputs}
+
+    def live_tensors(self) -> int:
+        """How many tensors the page holds; it must not grow from sample to sample."""
+        return int(self._ask("() => edgeDeploy.tensors()", None))
+
+    def _ask(self, script: str, argument: Any) -> Any:
+        from playwright.sync_api import Error
+
+        try:
+            return self._page.evaluate(script, argument)
+        except Error as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> ArtifactError:
+        words = _first_line(error)
+        heard = [text for text in dict.fromkeys(self._complaints) if text not in words][:3]
+        return ArtifactError(f"{self._what}: {'; '.join([words, *heard])}")
+
+
+def _wire_array(values: Array) -> Array:
+    """What travels to the page: TF.js has 32-bit numbers and bytes for booleans."""
+    kinds = {"b": np.uint8, "i": np.int32, "u": np.int32}
+    wire = np.ascontiguousarray(values, dtype=kinds.get(values.dtype.kind, np.float32))
+    if values.dtype.kind in "iu" and not np.array_equal(wire, values):
+        raise UsageError("An input holds integers beyond 32 bits, which TF.js does not have.")
+    return wire
+
+
+def _decode(entry: dict[str, Any], tensor: TensorSpec) -> Array:
+    kind = {"Float32Array": np.float32, "Int32Array": np.int32}.get(entry["array"], np.uint8)
+    values = np.frombuffer(base64.b64decode(entry["data"]), kind).reshape(entry["shape"])
+    return values.astype(np.dtype(tensor.dtype))
+
+
+def _first_line(error: Any) -> str:
+    text = str(error).strip().partition("\n")[0]
+    for prefix in ("Page.evaluate: ", "Page.goto: ", "Error: "):
+        text = text.removeprefix(prefix)
+    return text
+
+
+@contextmanager
+def open_browser(path: Path | None = None) -> Iterator[Browser]:
+    """A headless browser, with the page's shell on a local port.
+
+    Args:
+        path: The browser; without it find_browser looks for one.
+
+    Raises:
+        MissingDependency: There is no browser, no Playwright, or the page is not built.
+        UsageError: The browser that was named is not there.
+    """
+    executable = find_browser(path)
+    shell_folder()
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ImportError as error:
+        raise MissingDependency(
+            "TF.js files run in a browser through Playwright, which is not installed: "
+            '`pip install "edge-deploy[browser]"`, or leave them out with --only tflite,onnx.'
+        ) from error
+    with ExitStack() as stack:
+        try:
+            playwright = stack.enter_context(sync_playwright())
+        except Error as error:
+            raise EdgeDeployError(
+                f"The browser cannot be driven from here ({_first_line(error)}) In a notebook, run "
+                "the edge-deploy command in a shell instead."
+            ) from error
+        yield Browser(playwright, executable, stack)

@@ -1,0 +1,41 @@
+// What `edge-deploy verify` talks to: the page's own model.js, with arrays as base64.
+import { open, typed } from './model.js';
+import { fromBase64, toBase64 } from './arrays.js';
+
+let model = null;
+let spec = null;
+
+globalThis.edgeDeploy = {
+  /** Open a file; returns the backend that is really in use. */
+  async open(target, url, backend, wanted, seconds) {
+    spec = wanted;
+    model = await within(seconds, open(target, new URL(url, location.href), backend, wanted));
+    return model.backend;
+  },
+
+  /** Answer one sample: {name: {data: base64, shape}} in, the same with a dtype out. */
+  async predict(encoded, seconds) {
+    const inputs = {};
+    for (const { name, dtype } of spec.inputs) {
+      const { data, shape } = encoded[name];
+      inputs[name] = { data: typed(fromBase64(data, dtype), dtype), shape };
+    }
+    const answer = await within(seconds, model.predict(inputs));
+    const outputs = {};
+    for (const [name, { data, shape }] of Object.entries(answer)) {
+      outputs[name] = { data: toBase64(data), shape, array: data.constructor.name };
+    }
+    return outputs;
+  },
+
+  /** How many tensors are alive: it must not grow from one sample to the next. */
+  tensors: () => model.tensors(),
+};
+document.documentElement.dataset.state = 'ready';
+
+function within(seconds, promise) {
+  const late = new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(`no answer within ${seconds} seconds`)), seconds * 1000);
+  });
+  return Promise.race([promise, late]);
+}
