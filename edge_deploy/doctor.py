@@ -5,6 +5,7 @@ Only package metadata is read: nothing heavy is imported, and the light install 
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tempfile
@@ -17,20 +18,18 @@ from packaging.requirements import Requirement
 
 from edge_deploy import __version__
 from edge_deploy.errors import EdgeDeployError
+from edge_deploy.shell import shell_folder
 
 PYTHONS = ((3, 11), (3, 12))
 FREE_BYTES = 1_000_000_000
 PACKAGE = Path(__file__).parent
-# Named in full: the python of the shell may be another.
-PYTHON = f'"{sys.executable}"'
-PIP = f"{PYTHON} -m pip install"
 
-# The first package of an extra tells whether it was installed; what each extra is for.
+# Each extra: the package that tells whether it was installed, and what it is for.
 EXTRAS = {
-    "quantize": "smaller files of an artifact",
-    "convert": "converting trained models",
-    "browser": "verifying TF.js files in a browser",
-    "tune": "searching the smallest files",
+    "quantize": ("ai-edge-quantizer", "to make an artifact's files smaller"),
+    "convert": ("tensorflow", "to convert trained models"),
+    "browser": ("playwright", "to verify TF.js files"),
+    "tune": ("dask", "to search the smallest files"),
 }
 
 # Why a version is kept out, where the resolver's "needs" does not say it.
@@ -81,7 +80,7 @@ def examine() -> Report:
             _python(),
             *_packages(),
             _browser(),
-            _vendor(),
+            _page(),
             _folder("this folder", Path.cwd(), "change to a folder you may write to, or use -o"),
             _folder("temporary files", Path(tempfile.gettempdir()), "set TMPDIR to such a folder"),
         )
@@ -93,10 +92,8 @@ def _python() -> Check:
     wanted = " or ".join(f"{major}.{minor}" for major, minor in PYTHONS)
     ok = version[:2] in PYTHONS
     found = f"{version.major}.{version.minor}.{version.micro} at {sys.executable}"
-    mend = (
-        None if ok else f"Make a virtual environment with Python {wanted}: python3.11 -m venv .venv"
-    )
-    return Check("Python", ok, found, mend)
+    mend = f"install Python {wanted} and make an environment with it: python3.11 -m venv .venv"
+    return Check("Python", ok, found, None if ok else mend)
 
 
 def _packages() -> Iterator[Check]:
@@ -131,8 +128,9 @@ def _groups(declared: Iterable[str]) -> dict[str, list[Requirement]]:
 
 def _extra(extra: str, requirements: list[Requirement]) -> Check:
     name = f"[{extra}]"
-    if _version(requirements[0].name) is None:
-        return Check(name, False, f"not installed; for {EXTRAS[extra]}", _pip_extra(extra), False)
+    sign, purpose = EXTRAS[extra]
+    if _version(sign) is None:
+        return Check(name, False, f"not installed; needed {purpose}", _pip_extra(extra), False)
     found, lacking = _look(requirements)
     return Check(name, not lacking, found, _pip(lacking))
 
@@ -178,22 +176,18 @@ def _browser() -> Check:
     try:
         return Check("browser", True, str(find_browser()))
     except EdgeDeployError as error:
-        mend = f"{PYTHON} -m playwright install chromium"
+        mend = _python_m("playwright", "install", "chromium")
         return Check("browser", False, str(error), mend, needed=False)
 
 
-def _vendor() -> Check:
-    name = "browser runtimes"
-    if _in_checkout():
-        vendor, mend = (
-            PACKAGE.parent / "web_demo" / "vendor",
-            f"make -C {_quote(PACKAGE.parent)} vendor",
-        )
-    else:
-        vendor, mend = PACKAGE / "_web_demo" / "vendor", f"{PIP} --force-reinstall edge-deploy"
-    if (vendor / "LICENSES.txt").is_file():
-        return Check(name, True, str(vendor))
-    return Check(name, False, f"{vendor} is not built", mend)
+def _page() -> Check:
+    try:
+        return Check("page and TF.js", True, str(shell_folder()))
+    except EdgeDeployError as error:
+        mend = _python_m("pip", "install", "--force-reinstall", "--no-deps", "edge-deploy")
+        if _in_checkout():
+            mend = f"make -C {_quote(PACKAGE.parent)} vendor"
+        return Check("page and TF.js", False, str(error), mend)
 
 
 def _folder(name: str, folder: Path, elsewhere: str) -> Check:
@@ -238,18 +232,21 @@ def _in_checkout() -> bool:
 def _pip_extra(extra: str) -> str:
     if _in_checkout():
         root = PACKAGE.parent
-        return f"{PIP} -c {_quote(root / 'constraints.txt')} -e {_quote(f'{root}[{extra}]')}"
-    return f"{PIP} {_quote(f'edge-deploy[{extra}]')}"
+        return _python_m("pip", "install", "-c", root / "constraints.txt", "-e", f"{root}[{extra}]")
+    return _python_m("pip", "install", f"edge-deploy[{extra}]")
 
 
 def _pip(requirements: Sequence[Requirement]) -> str | None:
     """The command that installs these, with the versions they need; None for none."""
-    if not requirements:
-        return None
     wanted = dict.fromkeys(f"{needed.name}{needed.specifier}" for needed in requirements)
-    return " ".join([PIP, *map(_quote, wanted)])
+    return _python_m("pip", "install", *wanted) if wanted else None
+
+
+def _python_m(module: str, *arguments: object) -> str:
+    """A command of this very Python: the one that a shell finds may be another."""
+    return f"{_quote(sys.executable)} -m {' '.join([module, *map(_quote, arguments)])}"
 
 
 def _quote(text: object) -> str:
-    """Double quotes: they serve in every shell, cmd.exe among them."""
-    return f'"{text}"'
+    """Double quotes where a shell needs them: they serve in each, cmd.exe among them."""
+    return str(text) if re.fullmatch(r"[\w.:/\\=-]+", str(text)) else f'"{text}"'

