@@ -20,8 +20,12 @@ from edge_deploy.spec import Function, TensorSpec
 # Operators that only move or relabel what another one computed.
 _PASS_THROUGH = frozenset({"Identity", "Reshape", "Squeeze", "Cast", "NoOp", "StopGradient"})
 _CONTROL_FLOW = frozenset({"While", "StatelessWhile", "If", "StatelessIf"})
-# A graph that writes somewhere between two calls cannot be frozen without changing its answers.
+# A graph that writes a variable cannot be frozen without changing its answers.
 _STATEFUL = frozenset({"AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"})
+# What reaches out of the graph when it runs, on disk or into Python: no model needs it to answer.
+_REACHES_OUT = frozenset(
+    {"WriteFile", "SaveV2", "Save", "PyFunc", "PyFuncStateless", "EagerPyFunc", "WriteSummary"}
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +89,13 @@ def freeze(
             f"TensorFlow cannot trace the model: {first_line(error)}. If an axis is free in the "
             "file, say its size with --input-shape name=1,128,128,3."
         ) from error
-    if writes := sorted({op.type for op in concrete.graph.get_operations()} & _STATEFUL):
+    ops = _op_types(concrete.graph.as_graph_def())
+    if reaches := sorted(ops & _REACHES_OUT):
+        raise ConversionError(
+            f"The model writes files or calls Python when it answers ({', '.join(reaches)}); it "
+            "was not run, and no converted file can do that. Take that part out of the model."
+        )
+    if writes := sorted(ops & _STATEFUL):
         raise ConversionError(
             f"The model changes its own variables when it answers ({', '.join(writes)}), as a "
             "layer with stateful=True does; converted files keep no state from one call to the "
@@ -113,6 +123,12 @@ def freeze(
         inputs={spec.name: t.name for spec, t in zip(inputs, _placeholders(frozen), strict=True)},
         outputs=outputs,
     )
+
+
+def _op_types(graph_def: Any) -> set[str]:
+    """The operators of a graph and of the functions it calls."""
+    inner = (node.op for function in graph_def.library.function for node in function.node_def)
+    return {node.op for node in graph_def.node}.union(inner)
 
 
 def _placeholders(frozen: Any) -> list[Any]:

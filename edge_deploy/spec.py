@@ -121,6 +121,7 @@ class LoadedModel:
         parameters: How many trained numbers it holds.
         predict: The original's own answers: arrays with a batch axis in, the same out.
         function: The model as a TensorFlow function of named tensors, traceable.
+        unrolled: The same function with its recurrent loops written out, where it has any.
         trackables: What must stay alive while ``function`` is traced.
         notes: What a user should know about how the file was read, one line each.
         features: Columns read from the fitted transformers of a scikit-learn pipeline.
@@ -134,6 +135,7 @@ class LoadedModel:
     parameters: int
     predict: Callable[[Arrays], Arrays]
     function: Function
+    unrolled: Function | None = None
     trackables: tuple[Any, ...] = ()
     notes: tuple[str, ...] = ()
     features: tuple[Feature, ...] | None = None

@@ -7,6 +7,7 @@ the file says which loader to try first; the other one is tried second.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import re
@@ -62,6 +63,12 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         return outputs_of(model(feed(tensors), training=False))
 
     outputs = describe_outputs(freeze(function, inputs))
+    recurrent = _recurrent_layers(model)
+
+    def unrolled(tensors: Any) -> Any:
+        with _unrolling(recurrent):
+            return function(tensors)
+
     return LoadedModel(
         spec=ModelSpec(inputs, outputs),
         kind=kind,
@@ -69,6 +76,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         parameters=int(model.count_params()),
         predict=predictor(function, inputs, outputs),
         function=function,
+        unrolled=unrolled if recurrent else None,
         trackables=(model,),
         notes=tuple(notes),
     )
@@ -266,6 +274,33 @@ def _ends(
         return result
 
     return names, named
+
+
+def _recurrent_layers(model: Any) -> list[Any]:
+    """LSTM, GRU and other recurrent layers, wherever they are nested."""
+    return [layer for layer in model._flatten_layers() if hasattr(layer, "unroll")]
+
+
+@contextlib.contextmanager
+def _unrolling(layers: list[Any]) -> Iterator[None]:
+    """Have recurrent layers write out their loops while they are traced.
+
+    tf_keras looks at ``unroll`` only where its fused kernel is ruled out.
+    """
+    wanted = {"unroll": True, "_could_use_gpu_kernel": False}
+    before = [
+        (layer, {key: getattr(layer, key) for key in wanted if hasattr(layer, key)})
+        for layer in layers
+    ]
+    try:
+        for layer, found in before:
+            for key in found:
+                setattr(layer, key, wanted[key])
+        yield
+    finally:
+        for layer, found in before:
+            for key, value in found.items():
+                setattr(layer, key, value)
 
 
 def _inputs(model: Any) -> list[Any]:

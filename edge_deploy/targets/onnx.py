@@ -114,6 +114,8 @@ def _spec(value: Any) -> TensorSpec:
 def _session(path: Path) -> Any:
     import onnxruntime
 
+    onnxruntime.set_default_logger_severity(4)
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # a file that cannot be opened raises, it need not also print
     options.intra_op_num_threads = 1

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edge_deploy.errors import ArtifactError, ConversionError
-from edge_deploy.graph import first_line, freeze, has_control_flow
-from edge_deploy.spec import LoadedModel, TensorSpec
+from edge_deploy.graph import FrozenGraph, first_line, freeze, has_control_flow
+from edge_deploy.spec import LoadedModel, ModelSpec, TensorSpec
 from edge_deploy.targets.base import METADATA_KEY, Converted, FileInfo, Target
 
 # TF.js has no 64-bit integers: its converter stores them as 32-bit ones.
@@ -19,6 +18,9 @@ _TFJS_TYPES = {"DT_FLOAT": "float32", "DT_INT32": "int32", "DT_INT64": "int32", 
 
 def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
     """Write a graph model: ``model.json`` at ``path`` and 4 MB weight shards beside it.
+
+    Recurrent Keras layers of a fixed length are unrolled: TF.js runs an unrolled graph at once,
+    while of the loops that TensorFlow writes it computes some wrongly and others not at all.
 
     Args:
         model: The model.
@@ -29,50 +31,114 @@ def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conv
         ConversionError: TF.js has no kernel for an operator; all of them are named.
     """
     import tensorflow as tf
-    from tensorflow.core.framework import types_pb2
+    from google.protobuf.json_format import MessageToDict
     from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 
-    frozen = freeze(model.function, model.spec.inputs)
-    if has_control_flow(frozen):
-        frozen = freeze(model.function, model.spec.inputs, lower_control_flow=True)
-    with tempfile.NamedTemporaryFile(suffix=".pb") as file:
-        file.write(frozen.graph_def.SerializeToString())
-        file.flush()
-        try:
-            converter.convert_tf_frozen_model(
-                file.name,
-                ",".join(tensor.split(":")[0] for tensor in frozen.outputs.values()),
-                str(path.parent),
-                metadata={METADATA_KEY: dict(metadata)},
-            )
-        except Exception as error:
-            # The converter raises ValueError for operators, Grappler raises anything.
-            text = str(error)
-            reason = first_line(error)
-            if text.startswith("Unsupported Ops"):
-                reason = f"it has no kernel for {text.splitlines()[-1]}"
-            raise ConversionError(
-                f"TF.js cannot hold this model: {reason}. Leave it out with --to tflite,onnx."
-            ) from error
-    document = json.loads(path.read_text())
-    signature: dict[str, dict[str, Any]] = {"inputs": {}, "outputs": {}}
-    for kind, specs, tensors in (
-        ("inputs", model.spec.inputs, frozen.inputs),
-        ("outputs", model.spec.outputs, frozen.outputs),
+    frozen, notes = _freeze(model)
+    signature = _signature(model.spec, frozen)
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.import_graph_def(frozen.graph_def, name="")
+    try:
+        graph_def = converter.optimize_graph(graph, signature)
+    except Exception as error:
+        # The converter raises ValueError for operators, Grappler raises anything.
+        text = str(error)
+        reason = first_line(error)
+        if text.startswith("Unsupported Ops"):
+            reason = f"it has no kernel for {text.splitlines()[-1]}"
+        raise ConversionError(
+            f"TF.js cannot hold this model: {reason}. Leave it out with --to tflite,onnx."
+        ) from error
+    _split_wrong_fusions(graph_def)
+    _merge_constants(graph_def)
+    weights = converter.extract_weights(graph_def)
+    converter.write_artifacts(
+        MessageToDict(graph_def),
+        weights,
+        str(path),
+        tf.__version__,
+        signature,
+        metadata={METADATA_KEY: dict(metadata)},
+    )
+    return Converted(path, tuple(sorted(path.parent.iterdir())), notes)
+
+
+def _freeze(model: LoadedModel) -> tuple[FrozenGraph, tuple[str, ...]]:
+    inputs = model.spec.inputs
+    frozen = freeze(model.function, inputs)
+    if not has_control_flow(frozen):
+        return frozen, ()
+    fixed = all(None not in spec.shape[1:] for spec in inputs)
+    if model.unrolled is not None and fixed:
+        unrolled = freeze(model.unrolled, inputs)
+        if not has_control_flow(unrolled):
+            return unrolled, ()
+    note = "TF.js runs this model's loops step by step, which is slow and not always possible"
+    if not fixed:
+        note += "; say the sequence's length with --input-shape and they are unrolled"
+    return freeze(model.function, inputs, lower_control_flow=True), (note,)
+
+
+def _signature(spec: ModelSpec, frozen: FrozenGraph) -> Any:
+    """The model's own names for the graph's tensors, as TF.js reads them."""
+    import tensorflow as tf
+    from tensorflow.core.protobuf import meta_graph_pb2
+
+    signature = meta_graph_pb2.SignatureDef()
+    for entries, specs, tensors in (
+        (signature.inputs, spec.inputs, frozen.inputs),
+        (signature.outputs, spec.outputs, frozen.outputs),
     ):
-        for spec in specs:
-            signature[kind][spec.name] = {
-                "name": tensors[spec.name],
-                "dtype": types_pb2.DataType.Name(tf.as_dtype(spec.dtype).as_datatype_enum),
-                "tensorShape": _shape(spec),
-            }
-    document["signature"] = signature
-    path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
-    return Converted(path, tuple(sorted(path.parent.iterdir())))
+        for tensor in specs:
+            entry = entries[tensor.name]
+            entry.name = tensors[tensor.name]
+            entry.dtype = tf.as_dtype(tensor.dtype).as_datatype_enum
+            entry.tensor_shape.CopyFrom(tf.TensorShape(tensor.shape).as_proto())
+    return signature
 
 
-def _shape(spec: TensorSpec) -> dict[str, Any]:
-    return {"dim": [{"size": str(-1 if axis is None else axis)} for axis in spec.shape]}
+def _split_wrong_fusions(graph_def: Any) -> None:
+    """Take apart matrix products that Grappler fused with a sum that is no bias.
+
+    In ``x @ W + h @ U`` of unknown batch size it takes the second product for a bias; TF.js
+    then refuses the node, as a bias has one axis.
+    """
+    constants = {node.name for node in graph_def.node if node.op == "Const"}
+    for node in list(graph_def.node):
+        fused = [name.decode() for name in node.attr["fused_ops"].list.s]
+        if node.op != "_FusedMatMul" or fused != ["BiasAdd"] or node.input[2] in constants:
+            continue
+        product = graph_def.node.add()
+        product.name, product.op = f"{node.name}/product", "MatMul"
+        product.input.extend(node.input[:2])
+        for key in ("transpose_a", "transpose_b", "T"):
+            product.attr[key].CopyFrom(node.attr[key])
+        rest, dtype = list(node.input[2:]), node.attr["T"].type
+        node.op = "AddV2"
+        node.input[:] = [product.name, *rest]
+        node.attr.clear()
+        node.attr["T"].type = dtype
+
+
+def _merge_constants(graph_def: Any) -> None:
+    """Let equal constants be one: unrolling leaves each step a copy of the weights."""
+    first: dict[bytes, str] = {}
+    same: dict[str, str] = {}
+    kept = []
+    for node in graph_def.node:
+        if node.op == "Const" and not node.input:
+            value = node.attr["value"].tensor.SerializeToString(deterministic=True)
+            same[node.name] = first.setdefault(value, node.name)
+            if same[node.name] != node.name:
+                continue
+        kept.append(node)
+    for node in kept:
+        node.input[:] = [same.get(name, name) for name in node.input]
+    unique = [node.SerializeToString() for node in kept]
+    del graph_def.node[:]
+    for data in unique:
+        graph_def.node.add().ParseFromString(data)
 
 
 def describe(path: Path) -> FileInfo:

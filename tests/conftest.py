@@ -1,0 +1,53 @@
+"""One TensorFlow process, one set of converted models a session; commands run as a user does."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+from edge_deploy import cli
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command gave."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run ``edge-deploy`` with arguments, in this process: TensorFlow is imported once."""
+
+    def call(*arguments: str | Path) -> Result:
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["edge-deploy", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capfd.readouterr()
+        code = stopped.value.code
+        assert isinstance(code, int)
+        assert "Traceback" not in captured.err + captured.out
+        return Result(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test writes where another, or the checkout, would see it."""
+    monkeypatch.chdir(tmp_path)
+    yield
