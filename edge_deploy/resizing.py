@@ -28,13 +28,38 @@ def resize(pixels: Array, size: tuple[int, int], method: str, center_crop: bool)
         if center_crop:
             pixels = _smart_crop(pixels, size)
         return _tf_bilinear(pixels, size) if method == "tf-bilinear" else _tf_nearest(pixels, size)
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    picture, wanted = Image.fromarray(pixels), (size[1], size[0])
-    filter_ = Image.Resampling[method.upper()]
-    if center_crop:
-        return np.array(ImageOps.fit(picture, wanted, filter_))
-    return np.array(picture.resize(wanted, filter_))
+    height, width = pixels.shape[:2]
+    left, top, right, bottom = _fit_box(pixels, size) if center_crop else (0, 0, width, height)
+    picture, filter_ = Image.fromarray(pixels), Image.Resampling[method.upper()]
+    if method == "nearest":
+        box = (left, top, right, bottom)
+        return np.array(picture.resize((size[1], size[0]), filter_, box=box))
+    # One axis after the other, because it matters which comes first and Pillow 12 and 13 choose
+    # otherwise; this is the choice of 13, whichever is installed.
+    for axis in (1, 0) if down_first(pixels.shape[:2], size) else (0, 1):
+        width, height = picture.size
+        if axis == 0:
+            picture = picture.resize((size[1], height), filter_, box=(left, 0, right, height))
+        else:
+            picture = picture.resize((width, size[0]), filter_, box=(0, top, width, bottom))
+    return np.array(picture)
+
+
+def down_first(old: tuple[int, ...], size: tuple[int, int]) -> bool:
+    """Whether Pillow 13 resizes down the picture before across, from (h, w) to (h, w)."""
+    return size[0] < old[0] and 2 * (old[1] - size[1]) < old[0] - size[0]
+
+
+def _fit_box(pixels: Array, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """What ``ImageOps.fit`` keeps."""
+    height, width = pixels.shape[:2]
+    ratio, wanted = width / height, size[1] / size[0]
+    box_width = wanted * height if ratio > wanted else float(width)
+    box_height = width / wanted if ratio < wanted else float(height)
+    left, top = (width - box_width) * 0.5, (height - box_height) * 0.5
+    return left, top, left + box_width, top + box_height
 
 
 def _smart_crop(pixels: Array, size: tuple[int, int]) -> Array:
