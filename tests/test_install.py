@@ -232,31 +232,32 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+def environment(folder: Path, *install: str | Path) -> Path:
+    """A new virtual environment with these packages: the folder of its programs."""
+    venv.create(folder)
+    pip = (sys.executable, "-m", "pip", "--python", folder / "bin" / "python")
+    succeeds(*pip, "install", "--quiet", "-c", ROOT / "constraints.txt", *install, cwd=folder)
+    return folder / "bin"
+
+
 @pytest.fixture(scope="module")
 def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment with the wheel, [browser] and no TensorFlow."""
-    folder = tmp_path_factory.mktemp("light")
-    venv.create(folder, with_pip=True)
-    pip = (folder / "bin" / "python", "-m", "pip", "install", "--quiet")
-    succeeds(*pip, "-c", ROOT / "constraints.txt", f"{wheel}[browser]", cwd=folder)
-    return folder / "bin"
+    """The wheel with [browser], and no TensorFlow."""
+    return environment(tmp_path_factory.mktemp("light"), f"{wheel}[browser]")
 
 
 @pytest.fixture(scope="module")
 def full(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with [convert]: the packages of this environment, but not its edge-deploy.
+    """The wheel with [convert]: the packages of this environment, but not its edge-deploy.
 
-    A path in a .pth file is added as it is: the editable install's own .pth file, which is in
-    that folder, is not read. Installing 3 GB once more would prove no more.
+    A folder that a .pth file names is added as it is: the editable install's own .pth file,
+    which lies in it, is not read. Installing 3 GB once more would prove no more.
     """
-    folder = tmp_path_factory.mktemp("full")
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    succeeds(python, "-m", "pip", "install", "--quiet", "--no-deps", wheel, cwd=folder)
+    programs = environment(tmp_path_factory.mktemp("full"), "--no-deps", wheel)
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    packages = Path(succeeds(python, "-c", ask).strip())
+    packages = Path(succeeds(programs / "python", "-c", ask).strip())
     (packages / "stack.pth").write_text(sysconfig.get_path("purelib"))
-    return folder / "bin"
+    return programs
 
 
 @pytest.fixture(scope="module")
