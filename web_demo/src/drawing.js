@@ -1,0 +1,58 @@
+// A canvas to draw on, white on black as handwritten digits are stored.
+import { pixelsOf } from './preprocess.js';
+import { el } from './view.js';
+
+const SIDE = 280;
+
+/** The canvas and its button; every stroke asks the model again. */
+export function drawing([height, width], act) {
+  const scale = SIDE / Math.max(height, width);
+  const canvas = el('canvas', {
+    width: Math.round(width * scale),
+    height: Math.round(height * scale),
+    className: 'drawing',
+    'aria-label': 'Draw here with the mouse, a pen or a finger',
+  });
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  const clear = () => {
+    context.fillStyle = '#000';
+    context.fillRect(0, 0, canvas.width, canvas.height);
+  };
+  const place = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const x = ((event.clientX - box.left) * canvas.width) / box.width;
+    return [x, ((event.clientY - box.top) * canvas.height) / box.height];
+  };
+  let last = null;
+  const stroke = (event) => {
+    const next = place(event);
+    context.strokeStyle = '#fff';
+    context.lineCap = 'round';
+    context.lineWidth = SIDE / 12;
+    context.beginPath();
+    context.moveTo(...(last ?? next));
+    context.lineTo(...next);
+    context.stroke();
+    last = next;
+  };
+  const stop = () => {
+    if (!last) return;
+    last = null;
+    Promise.resolve().then(() => act.picture(pixelsOf(canvas))).catch(act.trouble);
+  };
+  canvas.onpointerdown = (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    stroke(event);
+  };
+  canvas.onpointermove = (event) => last && stroke(event);
+  canvas.onpointerup = stop;
+  canvas.onpointercancel = stop;
+  clear();
+  return el(
+    'div',
+    { className: 'draw' },
+    el('p', { className: 'quiet' }, 'Draw one:'),
+    canvas,
+    el('button', { type: 'button', onclick: clear }, 'Clear'),
+  );
+}
