@@ -98,10 +98,15 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
     manifest = dict(found.manifest)
     verdicts: list[Verdict] = []
     judged: dict[str, list[dict[str, Any]]] = {}
-    needs_browser = any(TARGETS[e["target"]].open_runner is None for e in entries)
+    wrong = {entry["files"][0]["path"]: _wrong_files(found, entry, changed) for entry in entries}
+    needs_browser = any(
+        TARGETS[e["target"]].open_runner is None and not wrong[e["files"][0]["path"]]
+        for e in entries
+    )
     with browser_if_any(needs_browser, options.browser) as handle:
         for entry in entries:
-            rows = _check_entry(found, entry, spec, reference, options, changed, handle)
+            failures = wrong[entry["files"][0]["path"]]
+            rows = _check_entry(found, entry, spec, reference, options, failures, handle)
             judged[entry["files"][0]["path"]] = summarize(rows)
             verdicts.extend(rows)
     manifest["artifacts"] = [
@@ -160,23 +165,26 @@ def _questions(
     return found.spec, answered, model.notes
 
 
+def _wrong_files(
+    found: Artifact, entry: Mapping[str, Any], changed: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Changed files that speak against an entry: its own, and those that belong to no entry."""
+    own = {file["path"] for file in entry["files"]}
+    others = {f["path"] for e in found.manifest["artifacts"] for f in e["files"]} - own
+    return tuple(f"{path} {what}" for path, what in changed.items() if path not in others)
+
+
 def _check_entry(
     found: Artifact,
     entry: Mapping[str, Any],
     spec: ModelSpec,
     reference: Reference,
     options: VerifyOptions,
-    changed: Mapping[str, str],
+    wrong: tuple[str, ...],
     handle: BrowserHandle,
 ) -> list[Verdict]:
     target = TARGETS[entry["target"]]
-    own = {file["path"] for file in entry["files"]}
     blank = Verdict(target.name, entry["precision"], entry["files"][0]["path"], target.runtime)
-    # What is not an entry's own speaks for every entry: the reference, the labels, the samples.
-    shared = {f["path"] for e in found.manifest["artifacts"] for f in e["files"]}
-    wrong = tuple(
-        f"{path} {what}" for path, what in changed.items() if path in own or path not in shared
-    )
     # A file that is not the one that was written is not opened: a runtime may crash on it.
     if wrong:
         return [replace(blank, failures=wrong)]

@@ -62,7 +62,7 @@ def _build(folder: Path, request: Request) -> Metric:
     )
     training.initialize(model, rng)
     model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
-    training.fit(model, x, classes, rng, epochs=2 if fashion else 8, batch=64)
+    training.fit(model, x, classes, rng, epochs=2 if fashion else 10, batch=64)
     found = model.predict(test_x, verbose=0).argmax(axis=1)
     training.save(model, folder / EXAMPLE.model)
     folders.write_labels(folder, labels)

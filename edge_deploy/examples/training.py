@@ -46,6 +46,8 @@ def save(model: Any, path: Path) -> None:
     with warnings.catch_warnings():
         # Keras calls HDF5 legacy; that is the format people have, and what this is an example of.
         warnings.simplefilter("ignore", UserWarning)
+        # Keras 3 reads TensorFlow 2.19's tensors in a way that numpy 2 deprecates.
+        warnings.simplefilter("ignore", DeprecationWarning)
         model.save(str(path))
 
 

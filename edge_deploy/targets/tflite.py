@@ -145,6 +145,12 @@ def describe(path: Path) -> FileInfo:
         raw = model.Buffers(item.Buffer()).DataAsNumpy()
         entries[item.Name().decode()] = bytes(raw) if hasattr(raw, "tobytes") else b""
     graph = model.Subgraphs(0)
+    named = {}  # a signature's names are those that a runtime is asked by
+    if model.SignatureDefsLength():
+        signature = model.SignatureDefs(0)
+        maps = [signature.Inputs(n) for n in range(signature.InputsLength())]
+        maps += [signature.Outputs(n) for n in range(signature.OutputsLength())]
+        named = {entry.TensorIndex(): entry.Name().decode() for entry in maps}
 
     def spec(index: int) -> TensorSpec:
         tensor = graph.Tensors(index)
@@ -152,7 +158,8 @@ def describe(path: Path) -> FileInfo:
         if shape is None:
             shape = tensor.ShapeAsNumpy() if tensor.ShapeLength() else ()
         axes = tuple(None if axis < 0 else int(axis) for axis in shape)
-        return TensorSpec(tensor.Name().decode(), axes, types[tensor.Type()])
+        name = named.get(index, tensor.Name().decode())
+        return TensorSpec(name, axes, types[tensor.Type()])
 
     embedded = entries.get(METADATA_KEY)
     version = entries.get("min_runtime_version", b"").rstrip(b"\0").decode()
