@@ -11,7 +11,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_deploy.errors import MissingDependency
+from edge_deploy.errors import EdgeDeployError
 from edge_deploy.examples.base import Example, Metric, Request
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _fashion() -> tuple[Array, Array, Array, Array]:
         (x, y), (test_x, test_y) = keras.datasets.fashion_mnist.load_data()
     except Exception as error:
         # Keras wraps some network errors in a plain Exception and lets others through.
-        raise MissingDependency(
+        raise EdgeDeployError(
             f"--dataset fashion-mnist: cannot be downloaded ({str(error).splitlines()[0]}). Try "
             "again where a network allows it, or leave --dataset out: digits needs no network."
         ) from error
