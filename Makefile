@@ -24,7 +24,8 @@ help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 quickstart: setup ## train the examples, convert, verify, build the page: build/
-	@$(RUN) edge_deploy.cli quickstart -o build
+	@$(VENV)/bin/edge-deploy quickstart -o build
+	@echo "Here edge-deploy is $(VENV)/bin/edge-deploy"
 
 check: $(INSTALLED) vendor ## style, types and the fast tests
 	@$(RUN) ruff check --quiet .
