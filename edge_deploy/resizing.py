@@ -64,8 +64,8 @@ def _fit_box(pixels: Array, size: tuple[int, int]) -> tuple[float, float, float,
 
 def _smart_crop(pixels: Array, size: tuple[int, int]) -> Array:
     height, width = pixels.shape[:2]
-    new_height = min(height, int(width * size[0] / size[1])) or height
-    new_width = min(width, int(height * size[1] / size[0])) or width
+    new_height = max(1, min(height, int(width * size[0] / size[1])))
+    new_width = max(1, min(width, int(height * size[1] / size[0])))
     top, left = int((height - new_height) / 2), int((width - new_width) / 2)
     return pixels[top : top + new_height, left : left + new_width]
 

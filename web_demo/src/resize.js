@@ -48,8 +48,8 @@ function fitBox({ height, width }, wantedHeight, wantedWidth) {
 /** The whole pixels of keras.utils.image smart_resize. */
 function smartCrop(picture, wantedHeight, wantedWidth) {
   const { height, width } = picture;
-  const newHeight = Math.min(height, Math.trunc((width * wantedHeight) / wantedWidth)) || height;
-  const newWidth = Math.min(width, Math.trunc((height * wantedWidth) / wantedHeight)) || width;
+  const newHeight = Math.max(1, Math.min(height, Math.trunc((width * wantedHeight) / wantedWidth)));
+  const newWidth = Math.max(1, Math.min(width, Math.trunc((height * wantedWidth) / wantedHeight)));
   const top = Math.trunc((height - newHeight) / 2);
   return crop(picture, top, Math.trunc((width - newWidth) / 2), newHeight, newWidth);
 }

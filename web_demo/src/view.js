@@ -3,6 +3,7 @@ import { drawing } from './drawing.js';
 
 const $ = (id) => document.getElementById(id);
 const TOP = 5;
+const KINDS = { image: 'a picture', table: 'a row of', sequence: 'a sequence', tensor: 'numbers' };
 const NAMES = { webgl: 'WebGL', wasm: 'WebAssembly', webgpu: 'WebGPU', cpu: 'plain JavaScript' };
 
 /** An element: tag, properties (data-… and aria-… as attributes), children. */
@@ -52,7 +53,7 @@ export function loading(entry) {
 
 export function facts(entry, manifest) {
   const shape = ({ shape: axes }) => axes.slice(1).map((axis) => axis ?? 'any').join(' × ');
-  const inputs = manifest.inputs.map((spec) => `${spec.kind} ${shape(spec)}`).join(', ');
+  const inputs = manifest.inputs.map((spec) => `${KINDS[spec.kind]} ${shape(spec)}`).join(', ');
   const { framework, parameters } = manifest.source;
   const count = new Intl.NumberFormat('en').format(parameters);
   $('facts').textContent =
@@ -167,10 +168,10 @@ export function preview({ data, height, width }) {
 }
 
 async function tableControls(entry, manifest, folder, act) {
-  const form = el('form', { className: 'form' });
+  // The browser's own check would refuse a sample that lies between two steps; encodeRow checks.
+  const form = el('form', { className: 'form', noValidate: true });
   const row = () => Object.fromEntries(new FormData(form));
   const send = () => {
-    if (!form.reportValidity()) return;
     Promise.resolve().then(() => act.row(row())).catch(act.trouble);
   };
   for (const feature of manifest.features) form.append(field(feature));
@@ -185,11 +186,12 @@ async function tableControls(entry, manifest, folder, act) {
     const buttons = rows.map((values, n) => {
       const fill = () => {
         for (const [name, value] of Object.entries(values)) {
-          if (form.elements[name]) form.elements[name].value = value;
+          const control = form.elements.namedItem(name);
+          if (control) control.value = value;
         }
         send();
       };
-      return el('button', { type: 'button', onclick: fill }, `Sample ${n + 1}`);
+      return chip(n, fill);
     });
     parts.push(el('h3', {}, 'Samples'), el('div', { className: 'chips' }, ...buttons));
   }
@@ -206,7 +208,6 @@ function field(feature) {
     return el('label', {}, label, select);
   }
   const middle = min !== null && max !== null ? (min + max) / 2 : 0;
-  // A step starts at min, so that min itself and what lies a step apart are allowed.
   const input = el('input', { type: 'number', name, min, max, step: step ?? 'any' });
   input.required = feature.missing === 'error';
   input.value = feature.default ?? (step ? Math.round(middle / step) * step : middle);
@@ -215,14 +216,16 @@ function field(feature) {
 }
 
 function sampleControls(reference, act) {
-  const buttons = reference.samples.map((_, n) =>
-    el('button', { type: 'button', onclick: () => act.sample(n) }, `Sample ${n + 1}`),
-  );
+  const buttons = reference.samples.map((_, n) => chip(n, () => act.sample(n)));
   return [
     el('h3', {}, 'Reference samples'),
     el('p', { className: 'quiet' }, 'Packaged with the model, with the original’s answers.'),
     el('div', { className: 'chips' }, ...buttons),
   ];
+}
+
+function chip(n, onclick) {
+  return el('button', { type: 'button', onclick, 'aria-label': `Sample ${n + 1}` }, String(n + 1));
 }
 
 /** The outputs in the form of their kinds; beside the original's where that is known. */
@@ -232,7 +235,8 @@ export function answer(specs, outputs, original) {
     const theirs = original?.[spec.name]?.data;
     return [...title, ...rendered(spec, outputs[spec.name], theirs)];
   });
-  $('output').replaceChildren(el('h3', { className: 'first' }, 'Answer'), ...parts);
+  $('output').replaceChildren(el('h3', {}, 'Answer'), ...parts);
+  $('output').scrollIntoView({ block: 'nearest' }); // on a phone it is below the controls
 }
 
 function rendered({ kind, classes, unit }, { data, shape }, theirs) {
@@ -287,7 +291,10 @@ function number(value) {
 }
 
 function scientific(value) {
-  return value === 0 ? '0' : value.toExponential(1).replace('e', ' × 10^').replace('+', '');
+  if (value === 0) return '0';
+  const [digits, exponent] = value.toExponential(1).split('e');
+  const raised = [...exponent.replace('+', '')].map((c) => (c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[c]));
+  return `${digits} × 10${raised.join('')}`;
 }
 
 function time(milliseconds) {
