@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import itertools
-import os
-import shutil
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +13,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from edge_deploy.browser_places import ENVIRONMENT, find_browser
 from edge_deploy.errors import ArtifactError, EdgeDeployError, MissingDependency, UsageError
 from edge_deploy.server import address, start
 from edge_deploy.shell import shell_folder
@@ -24,7 +22,8 @@ from edge_deploy.spec import Array, Arrays, ModelSpec, Runner, TensorSpec
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Playwright
 
-ENVIRONMENT = "EDGE_DEPLOY_BROWSER"
+__all__ = ["Browser", "find_browser", "open_browser"]
+
 # SwiftShader computes WebGL on the CPU: right on every machine, and the same on each.
 FLAGS = (
     "--use-gl=angle",
@@ -39,74 +38,6 @@ FLAGS = (
 WEBGPU_FLAGS = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 # A first WebGPU or WebGL run compiles shaders: 14 s for MobileNetV2 on two cores.
 _SECONDS = 180
-_NAMES = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "microsoft-edge",
-    "microsoft-edge-stable",
-    "chrome",
-    "msedge",
-)
-_MENDS = {
-    "darwin": "Install Google Chrome, or run `playwright install chromium`.",
-    "win32": "Install Google Chrome or Microsoft Edge, or run `playwright install chromium`.",
-    "linux": "Install one (`apt install chromium`), or run `playwright install chromium`.",
-}
-
-
-def find_browser(explicit: Path | None = None) -> Path:
-    """A Chromium, Chrome or Edge on this machine.
-
-    Args:
-        explicit: The one to take; without it EDGE_DEPLOY_BROWSER, then those on the PATH and
-            in the usual places, then Playwright's own.
-
-    Raises:
-        UsageError: The one that was named is not there.
-        MissingDependency: There is none.
-    """
-    named = explicit or (Path(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None)
-    if named is not None:
-        found = shutil.which(named)
-        if found is None:
-            how = "--browser" if explicit else ENVIRONMENT
-            raise UsageError(f"{how} {named}: no such program. Leave it out to look for one.")
-        return Path(found)
-    for name in _NAMES:
-        if path := shutil.which(name):
-            return Path(path)
-    for place in _usual_places():
-        if place.is_file():
-            return place
-    mend = _MENDS.get(sys.platform, _MENDS["linux"])
-    raise MissingDependency(
-        f"No Chromium, Chrome or Edge was found to run TF.js files in. {mend} Or name one with "
-        f"--browser PATH or {ENVIRONMENT}; --only tflite,onnx does without."
-    )
-
-
-def _usual_places() -> Iterator[Path]:
-    home = Path.home()
-    if sys.platform == "darwin":
-        for folder in (Path("/Applications"), home / "Applications"):
-            for app in ("Google Chrome", "Chromium", "Microsoft Edge"):
-                yield folder / f"{app}.app" / "Contents" / "MacOS" / app
-        cache, pattern = home / "Library/Caches/ms-playwright", "chrome-mac*/*.app/Contents/MacOS/*"
-    elif sys.platform == "win32":
-        for variable in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA"):
-            folder = Path(os.environ.get(variable, "/"))
-            yield folder / "Google/Chrome/Application/chrome.exe"
-            yield folder / "Microsoft/Edge/Application/msedge.exe"
-            yield folder / "Chromium/Application/chrome.exe"
-        cache, pattern = home / "AppData/Local/ms-playwright", "chrome-win*/chrome.exe"
-    else:
-        yield Path("/snap/bin/chromium")
-        yield Path("/opt/google/chrome/chrome")
-        cache, pattern = home / ".cache/ms-playwright", "chrome-linux*/chrome"
-    cache = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or cache)
-    yield from sorted(cache.glob(f"chromium-*/{pattern}"), reverse=True)
 
 
 class Browser:
@@ -286,6 +217,24 @@ def open_browser(path: Path | None = None) -> Iterator[Browser]:
     """
     executable = find_browser(path)
     shell_folder()
+    with ExitStack() as stack:
+        playwright = stack.enter_context(_driver())
+        yield Browser(playwright, executable, stack)
+
+
+class _Drivers(threading.local):
+    """Playwright's driver of a thread, and how many browsers use it."""
+
+    playwright: Any = None
+    users = 0
+
+
+_drivers = _Drivers()
+
+
+@contextmanager
+def _driver() -> Iterator[Any]:
+    """Playwright, started once a thread: a second one beside it would be refused."""
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError as error:
@@ -293,12 +242,19 @@ def open_browser(path: Path | None = None) -> Iterator[Browser]:
             "TF.js files run in a browser through Playwright, which is not installed: "
             '`pip install "edge-deploy[browser]"`, or leave them out with --only tflite,onnx.'
         ) from error
-    with ExitStack() as stack:
+    if not _drivers.users:
         try:
-            playwright = stack.enter_context(sync_playwright())
+            _drivers.playwright = sync_playwright().start()
         except Error as error:
             raise EdgeDeployError(
                 f"The browser cannot be driven from here ({_first_line(error)}) In a notebook, run "
                 "the edge-deploy command in a shell instead."
             ) from error
-        yield Browser(playwright, executable, stack)
+    _drivers.users += 1
+    try:
+        yield _drivers.playwright
+    finally:
+        _drivers.users -= 1
+        if not _drivers.users:
+            _drivers.playwright.stop()
+            _drivers.playwright = None

@@ -118,9 +118,7 @@ def in_page(page: Any, file: bytes, specs: list[dict[str, Any]]) -> Any:
     script = IN_PAGE.replace(
         "fromBase64(file, 'uint8 bytes')", "Uint8Array.from(atob(file), (c) => c.charCodeAt(0))"
     )
-    data, height, width, results = page.evaluate(
-        script, [base64.b64encode(file).decode(), specs]
-    )
+    data, height, width, results = page.evaluate(script, [base64.b64encode(file).decode(), specs])
     pixels = np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 3)
     return pixels, [np.frombuffer(base64.b64decode(r), np.float32) for r in results]
 

@@ -49,9 +49,7 @@ def write_model(
     ]  # fmt: skip
     data = b"".join(np.ascontiguousarray(w, np.float32).tobytes() for w in weights.values())
     (folder / "group1-shard1of1.bin").write_bytes(data)
-    entries = [
-        {"name": n, "shape": list(w.shape), "dtype": "float32"} for n, w in weights.items()
-    ]
+    entries = [{"name": n, "shape": list(w.shape), "dtype": "float32"} for n, w in weights.items()]
     last = outputs or [nodes[-1][0]]
     document = {
         "format": "graph-model",
