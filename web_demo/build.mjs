@@ -3,9 +3,10 @@
 // A backend is a module of its own, so that a visitor downloads only the one in use.
 import { build } from 'esbuild';
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const here = import.meta.dirname;
+const here = dirname(fileURLToPath(import.meta.url));
 const vendor = join(here, 'vendor');
 const entries = {
   // Kernels work through the engine; the chained methods (x.add(y)) are what some of them call.
