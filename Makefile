@@ -37,7 +37,7 @@ test: setup ## all tests
 	@$(RUN) pytest -q
 
 bench: setup ## measure speed and size against other tools
-	@for script in tests/benchmarks/bench_*.py; do $(RUN) tests.benchmarks.$$(basename $$script .py) || exit 1; done
+	@for script in tests/benchmarks/bench_*.py; do $(VENV)/bin/python "$$script" || exit 1; done
 
 wheel: $(INSTALLED) vendor ## the package to install elsewhere: dist/
 	@$(RUN) build --wheel >/dev/null
