@@ -214,7 +214,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     for builder, says in (
         (empty_file, "empty"),
         (truncated_h5, "cut short"),
-        (truncated_keras, "not a"),
+        (truncated_keras, "damaged"),
         (text_named_h5, "text file"),
         (no_saved_model_folder, "saved_model.pb"),
         (weights_only_h5, "weights"),

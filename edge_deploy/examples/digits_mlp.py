@@ -53,15 +53,15 @@ def _build(folder: Path, request: Request) -> Metric:
     model = keras.Sequential(
         [
             keras.layers.Input((28, 28), name="picture"),
-            keras.layers.Flatten(),
-            keras.layers.Dense(300, activation="relu"),
-            keras.layers.Dense(100, activation="relu"),
+            keras.layers.Flatten(name="flatten"),
+            keras.layers.Dense(300, activation="relu", name="hidden_1"),
+            keras.layers.Dense(100, activation="relu", name="hidden_2"),
             keras.layers.Dense(10, activation="softmax", name="probabilities"),
         ],
         name="digits_mlp",
     )
     training.initialize(model, rng)
-    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
+    model.compile(keras.optimizers.Adam(1e-3, name="adam"), "sparse_categorical_crossentropy")
     training.fit(model, x, classes, rng, epochs=2 if fashion else 10, batch=64)
     found = model.predict(test_x, verbose=0).argmax(axis=1)
     training.save(model, folder / EXAMPLE.model)

@@ -32,7 +32,7 @@ def _build(folder: Path, request: Request) -> Metric:
     training.initialize(model, rng)
     kernel, _ = model.layers[-1].get_weights()
     model.layers[-1].set_weights([kernel, price[train].mean(keepdims=True)])  # a start that is near
-    model.compile(keras.optimizers.Adam(0.01), "mean_squared_error")
+    model.compile(keras.optimizers.Adam(0.01, name="adam"), "mean_squared_error")
     inputs = x.astype(np.float32)
     training.fit(model, inputs[train], price[train, None], rng, epochs=60, batch=32)
     training.save(model, folder / EXAMPLE.model)

@@ -82,7 +82,7 @@ def train_pictures(task: PictureTask, path: Path, request: Request) -> Metric:
     x = np.stack([preprocessing.preprocess_image(spec, pixels, shape) for pixels in decoded])
     train, test = _split(pictures.classes, rng)
     training.initialize(model, rng)
-    model.compile(tf_keras.optimizers.Adam(1e-3), task.loss, metrics=["accuracy"])
+    model.compile(tf_keras.optimizers.Adam(1e-3, name="adam"), task.loss, metrics=["accuracy"])
     y = pictures.classes
     training.fit(model, x[train], y[train], rng, epochs=_EPOCHS, batch=_BATCH)
     answers = model.predict(x[test], verbose=0)

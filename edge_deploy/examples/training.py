@@ -1,7 +1,8 @@
 """Training that gives the same weights for the same seed, without touching global seeds.
 
 Both generations of Keras draw initial weights and the order of the samples from global state.
-Here numpy draws both, so that a call leaves the process as it was.
+Here numpy draws both, so that a call leaves the process as it was. Every layer has a name,
+and every optimizer: Keras numbers those without one by how many the process has made before.
 """
 
 from __future__ import annotations
