@@ -12,6 +12,8 @@ from edge_deploy.graph import FrozenGraph, first_line, freeze, has_control_flow
 from edge_deploy.spec import LoadedModel, ModelSpec, TensorSpec
 from edge_deploy.targets.base import METADATA_KEY, Converted, FileInfo, Target
 
+# tfjs-backend-wasm 4.22: FusableActivation has linear, relu, relu6, prelu, leakyrelu, sigmoid, elu.
+_ALONE_ON_WASM = ("Tanh",)
 # TF.js has no 64-bit integers: its converter stores them as 32-bit ones.
 _TFJS_TYPES = {"DT_FLOAT": "float32", "DT_INT32": "int32", "DT_INT64": "int32", "DT_BOOL": "bool"}
 
@@ -99,26 +101,36 @@ def _signature(spec: ModelSpec, frozen: FrozenGraph) -> Any:
 
 
 def _split_wrong_fusions(graph_def: Any) -> None:
-    """Take apart matrix products that Grappler fused with a sum that is no bias.
+    """Take apart what Grappler fused and TF.js cannot run.
 
-    In ``x @ W + h @ U`` of unknown batch size it takes the second product for a bias; TF.js
-    then refuses the node, as a bias has one axis.
+    In ``x @ W + h @ U`` of unknown batch size Grappler takes the second product for a bias,
+    which in TF.js has one axis; and it fuses activations that the wasm backend has only alone.
     """
     constants = {node.name for node in graph_def.node if node.op == "Const"}
     for node in list(graph_def.node):
         fused = [name.decode() for name in node.attr["fused_ops"].list.s]
-        if node.op != "_FusedMatMul" or fused != ["BiasAdd"] or node.input[2] in constants:
-            continue
-        product = graph_def.node.add()
-        product.name, product.op = f"{node.name}/product", "MatMul"
-        product.input.extend(node.input[:2])
-        for key in ("transpose_a", "transpose_b", "T"):
-            product.attr[key].CopyFrom(node.attr[key])
-        rest, dtype = list(node.input[2:]), node.attr["T"].type
-        node.op = "AddV2"
-        node.input[:] = [product.name, *rest]
-        node.attr.clear()
-        node.attr["T"].type = dtype
+        if fused and fused[-1] in _ALONE_ON_WASM:
+            inner = graph_def.node.add()
+            inner.CopyFrom(node)
+            inner.name = f"{node.name}/fused"
+            inner.attr["fused_ops"].list.s[:] = [name.encode() for name in fused[:-1]]
+            _become(node, fused[-1], [inner.name])
+        elif node.op == "_FusedMatMul" and fused == ["BiasAdd"] and node.input[2] not in constants:
+            product = graph_def.node.add()
+            product.CopyFrom(node)
+            product.name = f"{node.name}/product"
+            _become(product, "MatMul", node.input[:2], ("transpose_a", "transpose_b"))
+            _become(node, "AddV2", [product.name, *node.input[2:]])
+
+
+def _become(node: Any, op: str, inputs: list[str], keep: tuple[str, ...] = ()) -> None:
+    """Turn a node into another operator of the same dtype."""
+    kept = {key: node.attr[key].SerializeToString() for key in ("T", *keep)}
+    node.op = op
+    node.input[:] = list(inputs)
+    node.attr.clear()
+    for key, value in kept.items():
+        node.attr[key].ParseFromString(value)
 
 
 def _merge_constants(graph_def: Any) -> None:
