@@ -251,13 +251,14 @@ function rendered({ kind, classes, unit }, { data, shape }, theirs) {
   }
   const parts = [];
   if (data.length === 1) {
-    const suffix = unit ? [' ', el('span', { className: 'unit' }, unit)] : [];
+    const shown = /^\d/.test(unit ?? '') ? `× ${unit}` : unit; // such as "1,000 USD"
+    const suffix = unit ? [' ', el('span', { className: 'unit' }, shown)] : [];
     parts.push(el('p', { className: 'value' }, number(data[0]), ...suffix));
   } else {
-    const shown = [...data.slice(0, 12)].map(number).join(', ');
+    const first = [...data.slice(0, 12)].map(number).join(', ');
     const rest = data.length > 12 ? ', …' : '';
     parts.push(el('p', { className: 'quiet' }, shape.join(' × ')));
-    parts.push(el('p', { className: 'values' }, shown + rest));
+    parts.push(el('p', { className: 'values' }, first + rest));
   }
   if (theirs) {
     const far = data.reduce((worst, value, n) => Math.max(worst, Math.abs(value - theirs[n])), 0);
