@@ -32,7 +32,7 @@ class Row:
         model: Its model file.
         beside: The files and folders beside that.
         metric: What is measured.
-        floor: The least it may be; two or three points below what seeds 0 to 2 gave.
+        floor: The least it may be; a few points below the least that seeds 0 to 2 gave.
     """
 
     model: str
@@ -45,7 +45,7 @@ PICTURES = ("labels.txt", "preprocessing.json", "reference")
 TABLE = ("features.json", "reference.csv")
 ROWS = {
     "insurance": Row("insurance.pkl", TABLE, "r2", 0.8),
-    "cat-vs-dog": Row("cat-vs-dog.h5", PICTURES, "accuracy", 0.95),
+    "cat-vs-dog": Row("cat-vs-dog.h5", PICTURES, "accuracy", 0.92),
     "chihuahua-vs-muffin": Row("chihuahua-vs-muffin.h5", PICTURES, "accuracy", 0.92),
     "housing-linear": Row("housing-linear.joblib", TABLE, "r2", 0.78),
     "housing-nn": Row("housing-nn.keras", TABLE, "r2", 0.8),

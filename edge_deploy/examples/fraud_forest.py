@@ -1,6 +1,6 @@
 """fraud-forest: a random forest of scikit-learn that looks for fraud in card payments.
 
-The 6,000 payments are generated. A customer pays about an average of their own; a terminal has
+The 10,000 payments are generated. A customer pays about an average of their own; a terminal has
 a risk, which is the share of fraud seen there lately. The chance of a fraud is the logistic of
 
     -6 + 1.1 * log2(amount / customer_avg_amount) + 1.2 * at_night + 0.4 * weekend
@@ -16,7 +16,7 @@ from typing import Any
 
 from edge_deploy.examples.base import Example, Metric, Request
 
-_PAYMENTS = 6000
+_PAYMENTS = 10_000
 _SHOWN = 200  # held-out rows that become the reference
 _NO_YES = ("no", "yes")
 _LABELS = ("genuine", "fraud")
@@ -63,7 +63,7 @@ def _build(folder: Path, request: Request) -> Metric:
     fraud = (rng.random(_PAYMENTS) < chance).astype(np.int64)
     x = np.stack([amount, weekend, at_night, average, risk], axis=1).astype(np.float64)
 
-    train, test = training.held_out(_PAYMENTS, rng)
+    train, test = training.held_out(_PAYMENTS, rng, share=0.3)
     model = RandomForestClassifier(
         n_estimators=60,
         max_depth=8,
