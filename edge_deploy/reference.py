@@ -148,8 +148,8 @@ def _read_npz(path: Path, spec: ModelSpec) -> Reference:
     try:
         with zipfile.ZipFile(path) as archive:
             archive.testzip()
-        loaded = _load_array(path)
-        arrays = {key: loaded[key] for key in loaded.files}
+        with _load_array(path) as loaded:
+            arrays = {key: loaded[key] for key in loaded.files}
     except ValueError as error:
         raise UsageError(
             f"{path}: holds an object array, which is not a tensor. Save each as numbers: "

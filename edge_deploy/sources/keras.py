@@ -88,14 +88,15 @@ def _generation(version: str) -> str:
 
 def _read_config(path: Path) -> tuple[Any, str | None]:
     """The model's configuration and the Keras version that wrote it, without loading it."""
-    if zipfile.is_zipfile(path):
+    if _is_archive(path):
         try:
             with zipfile.ZipFile(path) as archive:
                 config = json.loads(archive.read("config.json"))
                 metadata = json.loads(archive.read("metadata.json"))
         except (KeyError, ValueError, zipfile.BadZipFile, OSError) as error:
             raise SourceError(
-                f"{path}: the .keras archive is damaged ({error}). Save or download it again."
+                f"{path}: the .keras archive is damaged or cut short ({first_line(error)}). Save "
+                "or download it again."
             ) from error
         return config, metadata.get("keras_version")
     import h5py
@@ -125,6 +126,12 @@ def _read_config(path: Path) -> tuple[Any, str | None]:
         )
     text = config.decode() if isinstance(config, bytes) else str(config)
     return json.loads(text), version.decode() if isinstance(version, bytes) else version
+
+
+def _is_archive(path: Path) -> bool:
+    """Whether it begins as a zip, which one that is cut short still does."""
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"
 
 
 def _code_in(config: Any) -> Iterator[str]:
@@ -219,7 +226,7 @@ def _load_with(library: Any, path: Path, custom: dict[str, Any], unsafe: bool) -
     import shutil
     import tempfile
 
-    right = ".keras" if zipfile.is_zipfile(path) else ".h5"
+    right = ".keras" if _is_archive(path) else ".h5"
     with tempfile.TemporaryDirectory() as folder:
         if path.suffix != right:
             renamed = Path(folder) / f"model{right}"

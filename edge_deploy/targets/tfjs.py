@@ -52,6 +52,7 @@ def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conv
         raise ConversionError(
             f"TF.js cannot hold this model: {reason}. Leave it out with --to tflite,onnx."
         ) from error
+    _drop_control_inputs(graph_def)
     _split_wrong_fusions(graph_def)
     _merge_constants(graph_def)
     weights = converter.extract_weights(graph_def)
@@ -98,6 +99,15 @@ def _signature(spec: ModelSpec, frozen: FrozenGraph) -> Any:
             entry.dtype = tf.as_dtype(tensor.dtype).as_datatype_enum
             entry.tensor_shape.CopyFrom(tf.TensorShape(tensor.shape).as_proto())
     return signature
+
+
+def _drop_control_inputs(graph_def: Any) -> None:
+    """Drop the edges that only order operators, of which none here has a side effect.
+
+    TF.js takes them for data, and then cannot compute a loop whose first step they come from.
+    """
+    for node in graph_def.node:
+        node.input[:] = [name for name in node.input if not name.startswith("^")]
 
 
 def _split_wrong_fusions(graph_def: Any) -> None:

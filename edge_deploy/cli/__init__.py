@@ -1,0 +1,66 @@
+"""The command line: argv -> one API call -> text and exit code. The only part that prints.
+
+Nothing heavy is imported before a command is chosen; `--help` needs neither numpy nor rich.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+
+import typer
+
+from edge_deploy.cli import making, starting, using
+from edge_deploy.cli.app import app
+from edge_deploy.cli.say import json_document
+from edge_deploy.errors import EdgeDeployError, UsageError
+
+# Importing the command modules registers their commands, in the order of --help.
+__all__ = ["app", "main", "making", "starting", "using"]
+
+
+def main() -> None:
+    """The console script: run a command and turn what went wrong into words and a code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    as_json = "--json" in sys.argv
+    try:
+        code = app(standalone_mode=False)
+    except EdgeDeployError as error:
+        code = _fail(as_json, error)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _fail(as_json, EdgeDeployError("Interrupted. Nothing half-written was left behind."))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 0
+    except Exception as error:
+        code = _usage(as_json, error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(as_json: bool, error: Exception) -> int:
+    """Words for an error of the command-line parser; anything else is a bug, and shows as one.
+
+    Typer brings a Click of its own in some versions, so the class cannot be named.
+    """
+    if not hasattr(error, "format_message"):
+        traceback.print_exception(error)
+        typer.echo("edge-deploy: this is a bug of edge-deploy; please report it.", err=True)
+        return EdgeDeployError.exit_code
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error.format_message())
+        return 2
+    context = getattr(error, "ctx", None)
+    hint = f" See {context.command_path} --help." if context else ""
+    return _fail(as_json, UsageError(f"{error.format_message()}{hint}"))
+
+
+def _fail(as_json: bool, error: EdgeDeployError) -> int:
+    if as_json:
+        kind = type(error).__name__
+        json_document(
+            {"error": {"type": kind, "message": str(error), "exit_code": error.exit_code}}
+        )
+    typer.echo(f"edge-deploy: {error}", err=True)
+    return error.exit_code

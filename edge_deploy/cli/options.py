@@ -1,0 +1,57 @@
+"""Options that several commands share, and how their texts become values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_deploy.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge_deploy.spec import LoadOptions
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only what went wrong.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the libraries' own output.")]
+BrowserPath = Annotated[
+    Path | None, typer.Option("--browser", help="Chromium, Chrome or Edge to use.")
+]
+Signature = Annotated[str | None, typer.Option(help="Signature of a SavedModel.")]
+CustomObjects = Annotated[
+    Path | None, typer.Option(help="Python file with the model's own layers and functions.")
+]
+TrustPickle = Annotated[
+    bool, typer.Option("--trust-pickle", help="Run code that the model file brings along.")
+]
+InputShape = Annotated[
+    list[str] | None, typer.Option(help="Size of free axes: name=1,128,128,3. Repeatable.")
+]
+
+
+def load_options(
+    signature: str | None,
+    custom_objects: Path | None,
+    trust_pickle: bool,
+    shapes: Sequence[str] | None,
+) -> LoadOptions:
+    from edge_deploy.spec import LoadOptions
+
+    return LoadOptions(signature, custom_objects, trust_pickle, tuple(map(_shape, shapes or [])))
+
+
+def _shape(text: str) -> tuple[str, tuple[int | None, ...]]:
+    name, _, sizes = text.rpartition("=")
+    try:
+        shape = tuple(int(size) for size in sizes.split(","))
+    except ValueError:
+        shape = ()
+    if not name or not shape or min(shape) < 1:
+        raise UsageError(f"--input-shape {text}: say it as name=1,128,128,3.")
+    return name, shape
+
+
+def split(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))

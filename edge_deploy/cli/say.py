@@ -1,0 +1,67 @@
+"""What commands print: tables, problems, JSON, and a status line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+
+def json_document(document: Mapping[str, Any]) -> None:
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def notes(notes: Sequence[str]) -> None:
+    for note in notes:
+        typer.echo(f"note: {note}")
+
+
+def problems(verdicts: Sequence[Any]) -> None:
+    for verdict in verdicts:
+        where = (
+            f"{verdict.path} ({verdict.runtime}{' ' + verdict.backend if verdict.backend else ''})"
+        )
+        for problem in verdict.problems:
+            typer.echo(f"FAIL {where}: {problem}", err=True)
+        if verdict.reason and verdict.status == "not run":
+            typer.echo(f"not run {where}: {verdict.reason}", err=True)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if not rows:
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header, box=box.SIMPLE)
+    for row in rows:
+        style = "red" if any("FAIL" in cell for cell in row[:2]) else None
+        table.add_row(*row, style=style)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=140)  # a log has no width: lose no columns
+    console.print(table)
+
+
+@contextmanager
+def progress(silent: bool) -> Iterator[Callable[[str], None]]:
+    """A status line on stderr, on a terminal only; it survives what `quiet` turns aside."""
+    if silent or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    terminal = os.dup(2)
+
+    def show(line: str) -> None:
+        os.write(terminal, f"\r\x1b[K{line} …".encode())
+
+    try:
+        yield show
+    finally:
+        os.write(terminal, b"\r\x1b[K")
+        os.close(terminal)

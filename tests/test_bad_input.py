@@ -1,0 +1,234 @@
+"""Everything a user may get wrong: one message with the mend, exit 2 or 3, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bad_models import BAD, CANARY
+
+
+def nothing_written() -> bool:
+    """No version and no leftover of one."""
+    output = Path("artifacts")
+    return not output.exists() or not any(output.iterdir())
+
+
+def is_one_message(text: str) -> bool:
+    """One block of words that ends as a sentence does, without a traceback."""
+    return text.startswith("edge-deploy: ") and "Traceback" not in text and len(text) < 2500
+
+
+@pytest.mark.parametrize(("builder", "says"), BAD.values(), ids=BAD)
+def test_convert_refuses_a_bad_model(
+    run, tmp_path: Path, builder: Callable[[Path], Path], says: str
+) -> None:
+    folder = tmp_path / "given"
+    folder.mkdir()
+    result = run("convert", builder(folder))
+    assert result.code in (2, 3), result
+    assert is_one_message(result.err) and says in result.err, result.err
+    assert nothing_written()
+    assert not Path(CANARY).exists() and not (folder / CANARY).exists()
+
+
+@pytest.fixture(scope="session")
+def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A regression over three numbers."""
+    from sklearn.linear_model import LinearRegression
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 3))
+    path = tmp_path_factory.mktemp("linear") / "linear.pkl"
+    path.write_bytes(pickle.dumps(LinearRegression().fit(x, x @ [1.0, 2.0, 3.0])))
+    return path
+
+
+def _npz(**arrays: Any) -> Callable[[], str]:
+    def write() -> str:
+        np.savez("data.npz", **arrays)
+        return "data.npz"
+
+    return write
+
+
+def _text(name: str, text: str) -> Callable[[], str]:
+    def write() -> str:
+        Path(name).write_text(text)
+        return name
+
+    return write
+
+
+def _nan() -> np.ndarray:
+    values = np.ones((4, 3))
+    values[2, 1] = np.nan
+    return values
+
+
+REFERENCES = {
+    "missing": (lambda: "no.npz", "no.npz: no such file"),
+    "wrong shape": (_npz(x=np.ones((4, 5))), "has shape [4, 5]; the model takes samples x 3"),
+    "wrong dtype": (_npz(x=np.array([["a", "b", "c"]])), "is of dtype <U1"),
+    "complex": (_npz(x=np.ones((4, 3), complex)), "is of dtype complex128"),
+    "NaN": (_npz(x=_nan()), "NaN or infinity (first in sample 2, at [1])"),
+    "objects": (_npz(x=np.array([[1, 2, 3], None], dtype=object)), "object array"),
+    "no samples": (_npz(x=np.ones((0, 3))), "no samples"),
+    "no npz": (_text("data.npz", "hello"), "data.npz"),
+    "no npy": (_text("data.npy", "hello"), "not a numpy file"),
+    "another suffix": (_text("data.txt", "1 2 3"), ".npz, .npy, .csv or a folder"),
+    "csv with words": (_text("data.csv", "a,b,c\n1,2,many\n"), "'many'"),
+    "csv too narrow": (_text("data.csv", "a,b\n1,2\n"), "has shape [1, 2]"),
+    "csv without rows": (_text("data.csv", "a,b,c\n"), "no rows"),
+    "csv with a hole": (_text("data.csv", "a,b,c\n1,,3\n"), "row 1"),
+    "folder for a table": (lambda: ".", "--preprocess"),
+}
+
+
+@pytest.mark.parametrize(("write", "says"), REFERENCES.values(), ids=REFERENCES)
+def test_convert_refuses_a_bad_reference(
+    run, linear: Path, write: Callable[[], str], says: str
+) -> None:
+    result = run("convert", linear, "--reference", write())
+    assert (result.code, is_one_message(result.err), nothing_written()) == (2, True, True), result
+    assert says in result.err, result.err
+
+
+FEATURES = '[{"name": "a"}, {"name": "b"}, {"name": "c"}]'
+OPTIONS = {
+    "no model": (["no.h5"], "no.h5: no such file or folder"),
+    "no option": (["{model}", "--fast"], "No such option"),
+    "no target": (["{model}", "--to", "coreml"], "--to coreml: no such target"),
+    "labels of a regression": (["{model}", "--labels", "yes,no"], "2 labels (yes, no) do not fit"),
+    "labels twice": (["{model}", "--labels", "a,a"], "'a' stands there twice"),
+    "one label": (["{model}", "--labels", "only"], "no such file"),
+    "features too few": (["{model}", "--features", "two.json"], "The features fill 2 numbers"),
+    "features no json": (["{model}", "--features", "bad.json"], "cannot be read as JSON"),
+    "column no feature": (
+        ["{model}", "--features", "three.json", "--reference", "other.csv"],
+        "no feature is called 'z'",
+    ),
+    "preset near": (["{model}", "--preprocess", "mobilnet"], "mobilenet"),
+    "picture for a table": (["{model}", "--preprocess", "unit"], "size"),
+    "no signature": (["{model}", "--custom-objects", "no.py"], ""),
+    "name climbs": (["{model}", "--name", "../out"], "cannot name a folder"),
+    "name is a path": (["{model}", "--name", "a/b"], "cannot name a folder"),
+    "name is dots": (["{model}", "--name", ".."], "cannot name a folder"),
+    "name is empty": (["{model}", "--name", " "], "cannot name a folder"),
+    "version climbs": (["{model}", "--artifact-version", "../../1"], "cannot name a folder"),
+    "input shape": (["{model}", "--input-shape", "features"], "--input-shape features"),
+    "samples": (["{model}", "--samples", "-1"], "--samples -1"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "says"), OPTIONS.values(), ids=OPTIONS)
+def test_convert_refuses_bad_options(run, linear: Path, arguments: list[str], says: str) -> None:
+    Path("two.json").write_text('[{"name": "a"}, {"name": "b"}]')
+    Path("three.json").write_text(FEATURES)
+    Path("bad.json").write_text("{")
+    Path("other.csv").write_text("a,b,z\n1,2,3\n")
+    filled = [str(linear) if a == "{model}" else a for a in arguments]
+    result = run("convert", *filled)
+    if not says:  # an option that this kind of model has no use for
+        assert result.code in (0, 2), result
+        return
+    assert (result.code, is_one_message(result.err), nothing_written()) == (2, True, True), result
+    assert says in result.err, result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["verify", "nowhere"], 2, "no such artifact"),
+        (["verify", "empty"], 2, "not an artifact"),
+        (["verify", "broken"], 3, "not a manifest"),
+        (["verify", "future"], 3, "edge-deploy/manifest/9"),
+        (["demo", "nowhere"], 2, "no such artifact"),
+        (["run", "nowhere", "a=1"], 2, "no such artifact"),
+        (["inspect", "nowhere"], 2, "no such file or folder"),
+        (["serve", "nowhere"], 2, "no such folder"),
+        (["examples", "titanic"], 2, "no such example"),
+        (["convert"], 2, "Missing argument"),
+        (["conv"], 2, "No such command"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_commands_refuse_what_is_not_there(run, arguments: list[str], code: int, says: str) -> None:
+    Path("empty").mkdir()
+    for name, text in (("broken", "{"), ("future", '{"schema": "edge-deploy/manifest/9"}')):
+        Path(name).mkdir()
+        Path(name, "manifest.json").write_text(text)
+    result = run(*arguments)
+    assert (result.code, is_one_message(result.err)) == (code, True), result
+    assert says in result.err, result.err
+
+
+def test_an_error_is_one_json_document_too(run) -> None:
+    result = run("convert", "no.h5", "--json")
+    document = json.loads(result.out)
+    assert document["error"]["exit_code"] == result.code == 2
+    assert "no.h5" in document["error"]["message"]
+
+
+def test_convert_refuses_an_output_that_cannot_be_written(run, linear: Path) -> None:
+    Path("taken").write_text("a file")
+    result = run("convert", linear, "-o", "taken", "--to", "onnx")
+    assert (result.code, is_one_message(result.err)) == (3, True), result
+    assert "cannot be written" in result.err
+    assert Path("taken").read_text() == "a file"
+
+
+def test_convert_leaves_alone_a_folder_that_is_no_artifact(run, linear: Path) -> None:
+    mine = Path("artifacts/linear/1")
+    mine.mkdir(parents=True)
+    (mine / "thesis.txt").write_text("years of work")
+    result = run("convert", linear, "--overwrite", "--to", "onnx")
+    assert (result.code, "left alone" in result.err) == (2, True), result
+    assert (mine / "thesis.txt").read_text() == "years of work"
+
+
+COMMAND = [sys.executable, "-m", "edge_deploy.cli", "convert"]
+
+
+def test_convert_says_so_when_the_disk_is_full(linear: Path) -> None:
+    """A limit on the size of a file fails in the middle of writing, as a full disk does."""
+    import resource
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (700, 700))
+
+    done = subprocess.run(
+        [*COMMAND, linear, "--to", "onnx"], preexec_fn=limit, capture_output=True, text=True
+    )
+    assert (done.returncode, is_one_message(done.stderr)) == (3, True), done
+    assert "cannot be written" in done.stderr and nothing_written()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_convert_that_is_stopped_leaves_nothing_half_written(
+    run, linear: Path, number: signal.Signals
+) -> None:
+    process = subprocess.Popen([*COMMAND, linear], stderr=subprocess.PIPE, text=True)
+    while not list(Path("artifacts").glob(".partial-*")):  # it has begun to write
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert not Path("artifacts/linear").exists()
+    if number is not signal.SIGKILL:
+        assert (process.returncode, "Interrupted" in err, "Traceback" in err) == (3, True, False)
+        assert nothing_written()
+    # The next run clears away what a kill left behind.
+    assert run("convert", linear, "--to", "onnx").code == 0
+    assert os.listdir("artifacts") == ["linear"]
