@@ -6,146 +6,215 @@ from typing import Any
 
 import numpy as np
 
-
-def _decision(model: Any) -> Any:
-    """x @ coef_.T + intercept_, as (samples, outputs)."""
-    import tensorflow as tf
-
-    coef = np.atleast_2d(np.asarray(model.coef_, np.float64))
-    weights = tf.constant(coef.T, tf.float32)
-    bias = tf.constant(np.broadcast_to(np.ravel(model.intercept_), len(coef)), tf.float32)
-    return lambda x: tf.matmul(x, weights) + bias
+from edge_deploy.errors import ConversionError
+from edge_deploy.lowering.registry import Affine, Predict, Transform, predictor
+from edge_deploy.spec import Array
 
 
-def _regressor(model: Any) -> Any:
-    """Every linear regressor: its decision is its value."""
-    decision = _decision(model)
-    return lambda x: {"value": decision(x)}
+def decision(model: Any, before: Affine) -> Transform:
+    """sklearn.linear_model._base.LinearModel._decision_function: x @ coef_.T + intercept_.
 
-
-def _logistic(model: Any) -> Any:
-    """sklearn.linear_model.LogisticRegression.predict_proba.
-
-    Two classes: the logistic function of the decision (``multi_class="multinomial"`` of before
-    1.7: the softmax of both signs). More: the softmax, or one-vs-rest logistic functions
-    divided by their sum where the model was fitted so (``multi_class="ovr"``, liblinear).
+    Scaling before it is folded in: ((x - c) * g + o) @ W + b = (x - c) @ (g * W) + (o @ W + b).
     """
     import tensorflow as tf
 
-    decision = _decision(model)
-    two = len(model.classes_) == 2
+    coef = np.atleast_2d(_dense(model.coef_))
+    bias = np.broadcast_to(np.ravel(model.intercept_), len(coef)).astype(np.float64)
+    columns = coef.shape[1]
+    gain = np.broadcast_to(before.gain, columns)
+    offset = np.broadcast_to(before.offset, columns)
+    centre = np.broadcast_to(before.centre, columns).astype(np.float64)
+    near = centre.astype(np.float32)
+    folded = coef * gain
+    # What rounding the centre to float32 lost goes into the bias.
+    bias = bias + coef @ offset + folded @ (near.astype(np.float64) - centre)
+    weights = tf.constant(folded.T, tf.float32)
+    constant = tf.constant(bias, tf.float32)
+    if not near.any():
+        return lambda x: tf.matmul(x, weights) + constant
+    return lambda x: tf.matmul(x - near, weights) + constant
+
+
+def _dense(values: Any) -> Array:
+    """Coefficients as an array; those of ``sparsify()`` are checked, since files may be forged."""
+    if hasattr(values, "toarray"):
+        values.check_format(full_check=True)
+        values = values.toarray()
+    return np.asarray(values, np.float64)
+
+
+@predictor(
+    "ARDRegression",
+    "BayesianRidge",
+    "ElasticNet",
+    "ElasticNetCV",
+    "HuberRegressor",
+    "Lars",
+    "LarsCV",
+    "Lasso",
+    "LassoCV",
+    "LassoLars",
+    "LassoLarsCV",
+    "LassoLarsIC",
+    "LinearRegression",
+    "LinearSVR",
+    "MultiTaskElasticNet",
+    "MultiTaskElasticNetCV",
+    "MultiTaskLasso",
+    "MultiTaskLassoCV",
+    "OrthogonalMatchingPursuit",
+    "OrthogonalMatchingPursuitCV",
+    "PassiveAggressiveRegressor",
+    "QuantileRegressor",
+    "Ridge",
+    "RidgeCV",
+    "SGDRegressor",
+    "TheilSenRegressor",
+)
+def regressor(model: Any, before: Affine) -> Predict:
+    """sklearn.linear_model._base.LinearModel.predict: the decision is the value."""
+    value = decision(model, before)
+    return lambda x: {"value": value(x)}
+
+
+@predictor("PoissonRegressor", "GammaRegressor")
+def log_link(model: Any, before: Affine) -> Predict:
+    """sklearn.linear_model._glm.glm._GeneralizedLinearRegressor.predict with the log link: exp."""
+    import tensorflow as tf
+
+    value = decision(model, before)
+    return lambda x: {"value": tf.exp(value(x))}
+
+
+@predictor("TweedieRegressor")
+def tweedie(model: Any, before: Affine) -> Predict:
+    """sklearn.linear_model.TweedieRegressor: its ``auto`` link is identity for power <= 0."""
+    identity = model.link == "identity" or (model.link == "auto" and model.power <= 0)
+    return (regressor if identity else log_link)(model, before)
+
+
+def logistic_form(model: Any) -> str:
+    """How a LogisticRegression makes probabilities of its decision: one word.
+
+    Up to scikit-learn 1.7 ``multi_class`` said it, and what a file of that time says still
+    holds: its coefficients were fitted for it. Today's predict_proba knows ``sigmoid`` for two
+    classes and ``softmax`` for more.
+
+    Returns:
+        ``sigmoid``, ``softmax``, ``two-sided`` (two classes fitted as multinomial: the softmax
+        of both signs of the decision) or ``one-vs-rest``.
+    """
     kind = getattr(model, "multi_class", "auto")
-    ovr = kind in ("ovr", "warn") or (
-        kind in ("auto", "deprecated") and getattr(model, "solver", "") == "liblinear"
-    )
+    if len(model.classes_) == 2:
+        return "two-sided" if kind == "multinomial" else "sigmoid"
+    separate = kind in ("ovr", "warn") or getattr(model, "solver", "") == "liblinear"
+    return "one-vs-rest" if separate else "softmax"
+
+
+@predictor("LogisticRegression", "LogisticRegressionCV")
+def logistic(model: Any, before: Affine) -> Predict:
+    """sklearn.linear_model.LogisticRegression.predict_proba, and that of before 1.8."""
+    import tensorflow as tf
+
+    scores = decision(model, before)
+    form = logistic_form(model)
 
     def predict(x: Any) -> dict[str, Any]:
-        d = decision(x)
-        if two and kind == "multinomial":
-            shares = tf.nn.softmax(tf.concat([-d, d], axis=1))
-        elif two:
+        d = scores(x)
+        if form == "sigmoid":
             shares = tf.concat([tf.sigmoid(-d), tf.sigmoid(d)], axis=1)
+        elif form == "two-sided":
+            shares = tf.concat([tf.sigmoid(-2.0 * d), tf.sigmoid(2.0 * d)], axis=1)
         else:
-            shares = _normalized(tf.sigmoid(d)) if ovr else tf.nn.softmax(d)
-        return {"class": _winner(d), "probabilities": shares}
+            shares = tf.nn.softmax(d) if form == "softmax" else _one_vs_rest(d)
+        return {"class": winner(d), "probabilities": shares}
 
     return predict
 
 
-def _sgd(model: Any) -> Any:
-    """sklearn.linear_model.SGDClassifier: probabilities for log_loss and modified_huber only."""
+@predictor("SGDClassifier")
+def sgd(model: Any, before: Affine) -> Predict:
+    """sklearn.linear_model.SGDClassifier.predict_proba, for log_loss and modified_huber only.
+
+    modified_huber: (clip(decision, -1, 1) + 1) / 2 a class, divided by their sum where there
+    are more than two; where all are 0, every class has the same share.
+    """
     import tensorflow as tf
 
-    decision = _decision(model)
-    two = len(model.classes_) == 2
     if model.loss not in ("log", "log_loss", "modified_huber"):
-        return _scores(model)
-
-    def share(d: Any) -> Any:
-        if model.loss == "modified_huber":
-            return (tf.clip_by_value(d, -1.0, 1.0) + 1.0) / 2.0
-        return tf.sigmoid(d)
+        return scored(model, before)
+    scores = decision(model, before)
+    huber = model.loss == "modified_huber"
 
     def predict(x: Any) -> dict[str, Any]:
-        d = decision(x)
-        if two:
+        d = scores(x)
+        if len(model.classes_) == 2:
+            share = _huber_share if huber else tf.sigmoid
             shares = tf.concat([share(-d), share(d)], axis=1)
         else:
-            # modified_huber may give every class 0; scikit-learn then gives all the same share.
-            shares = share(d)
-            total = tf.reduce_sum(shares, axis=1, keepdims=True)
-            shares = _normalized(tf.where(total > 0.0, shares, tf.ones_like(shares)))
-        return {"class": _winner(d), "probabilities": shares}
+            shares = _huber_shares(d) if huber else _one_vs_rest(d)
+        return {"class": winner(d), "probabilities": shares}
 
     return predict
 
 
-def _scores(model: Any) -> Any:
-    """Classifiers without probabilities: the class, and decision_function as ``scores``."""
-    decision = _decision(model)
-
-    def predict(x: Any) -> dict[str, Any]:
-        d = decision(x)
-        return {"class": _winner(d), "scores": d}
-
-    return predict
-
-
-def _normalized(shares: Any) -> Any:
+def _huber_share(d: Any) -> Any:
     import tensorflow as tf
 
+    return (tf.clip_by_value(d, -1.0, 1.0) + 1.0) / 2.0
+
+
+def _huber_shares(d: Any) -> Any:
+    import tensorflow as tf
+
+    shares = _huber_share(d)
+    some = tf.reduce_max(shares, axis=1, keepdims=True) > 0.0
+    shares = tf.where(some, shares, tf.ones_like(shares))
     return shares / tf.reduce_sum(shares, axis=1, keepdims=True)
 
 
-def _winner(decision: Any) -> Any:
-    """The class index: the sign of a single column, else the largest column."""
+def _one_vs_rest(d: Any) -> Any:
+    """LinearClassifierMixin._predict_proba_lr: logistic functions divided by their sum.
+
+    As the softmax of their logarithms, since unscaled columns give decisions of -200, whose
+    logistic function is 0 in float32. Below -745 it is 0 in float64 too, and where that is so
+    of every class, scikit-learn gives all the same share.
+    """
     import tensorflow as tf
 
-    if decision.shape[1] == 1:
-        return tf.cast(decision[:, 0] > 0.0, tf.int32)
-    return tf.argmax(decision, axis=1, output_type=tf.int32)
+    logs = tf.minimum(d, 0.0) - tf.math.log(1.0 + tf.exp(-tf.abs(d)))
+    some = tf.reduce_max(d, axis=1, keepdims=True) > -745.13
+    return tf.nn.softmax(tf.where(some, logs, tf.zeros_like(logs)))
 
 
-PREDICTORS = {
-    **dict.fromkeys(
-        (
-            "ARDRegression",
-            "BayesianRidge",
-            "ElasticNet",
-            "ElasticNetCV",
-            "HuberRegressor",
-            "Lars",
-            "LarsCV",
-            "Lasso",
-            "LassoCV",
-            "LassoLars",
-            "LassoLarsCV",
-            "LassoLarsIC",
-            "LinearRegression",
-            "LinearSVR",
-            "MultiTaskElasticNet",
-            "MultiTaskLasso",
-            "OrthogonalMatchingPursuit",
-            "PassiveAggressiveRegressor",
-            "QuantileRegressor",
-            "Ridge",
-            "RidgeCV",
-            "SGDRegressor",
-            "TheilSenRegressor",
-        ),
-        _regressor,
-    ),
-    "LogisticRegression": _logistic,
-    "LogisticRegressionCV": _logistic,
-    "SGDClassifier": _sgd,
-    **dict.fromkeys(
-        (
-            "LinearSVC",
-            "PassiveAggressiveClassifier",
-            "Perceptron",
-            "RidgeClassifier",
-            "RidgeClassifierCV",
-        ),
-        _scores,
-    ),
-}
+@predictor(
+    "LinearSVC",
+    "PassiveAggressiveClassifier",
+    "Perceptron",
+    "RidgeClassifier",
+    "RidgeClassifierCV",
+)
+def scored(model: Any, before: Affine) -> Predict:
+    """sklearn.linear_model._base.LinearClassifierMixin: the class, and decision_function."""
+    kind = getattr(getattr(model, "_label_binarizer", None), "y_type_", "")
+    if kind.startswith("multilabel"):
+        raise ConversionError(
+            f"{type(model).__name__} was fitted to give several labels at once, which cannot be "
+            "converted: there is no single class to give. Fit one classifier a label."
+        )
+    scores = decision(model, before)
+
+    def predict(x: Any) -> dict[str, Any]:
+        d = scores(x)
+        return {"class": winner(d), "scores": d}
+
+    return predict
+
+
+def winner(scores: Any) -> Any:
+    """LinearClassifierMixin.predict: the sign of a single column, else the largest column."""
+    import tensorflow as tf
+
+    if scores.shape[1] == 1:
+        return tf.cast(scores[:, 0] > 0.0, tf.int32)
+    return tf.argmax(scores, axis=1, output_type=tf.int32)

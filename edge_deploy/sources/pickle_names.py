@@ -2,150 +2,273 @@
 
 A pickle calls what it names, so a whole package is never allowed: numpy alone holds functions
 that run code. What is here only builds objects: estimators, arrays, and their small parts.
+Written out and not asked of scikit-learn, so that a new version does not widen the list unseen.
 """
 
 from __future__ import annotations
 
 _ESTIMATORS = {
-    "calibration": "CalibratedClassifierCV _CalibratedClassifier _SigmoidCalibration",
-    "cluster": "KMeans MiniBatchKMeans",
-    "compose": "ColumnTransformer TransformedTargetRegressor",
-    "decomposition": "PCA TruncatedSVD",
+    "calibration": "CalibratedClassifierCV",
+    "cluster._affinity_propagation": "AffinityPropagation",
+    "cluster._agglomerative": "AgglomerativeClustering FeatureAgglomeration",
+    "cluster._bicluster": "SpectralBiclustering SpectralCoclustering",
+    "cluster._birch": "Birch",
+    "cluster._bisect_k_means": "BisectingKMeans",
+    "cluster._dbscan": "DBSCAN",
+    "cluster._hdbscan.hdbscan": "HDBSCAN",
+    "cluster._kmeans": "KMeans MiniBatchKMeans",
+    "cluster._mean_shift": "MeanShift",
+    "cluster._optics": "OPTICS",
+    "cluster._spectral": "SpectralClustering",
+    "compose._column_transformer": "ColumnTransformer",
+    "compose._target": "TransformedTargetRegressor",
+    "covariance._elliptic_envelope": "EllipticEnvelope",
+    "covariance._empirical_covariance": "EmpiricalCovariance",
+    "covariance._graph_lasso": "GraphicalLasso GraphicalLassoCV",
+    "covariance._robust_covariance": "MinCovDet",
+    "covariance._shrunk_covariance": "LedoitWolf OAS ShrunkCovariance",
+    "cross_decomposition._pls": "CCA PLSCanonical PLSRegression PLSSVD",
+    "decomposition._dict_learning": "DictionaryLearning MiniBatchDictionaryLearning SparseCoder",
+    "decomposition._factor_analysis": "FactorAnalysis",
+    "decomposition._fastica": "FastICA",
+    "decomposition._incremental_pca": "IncrementalPCA",
+    "decomposition._kernel_pca": "KernelPCA",
+    "decomposition._lda": "LatentDirichletAllocation",
+    "decomposition._nmf": "MiniBatchNMF NMF",
+    "decomposition._pca": "PCA",
+    "decomposition._sparse_pca": "MiniBatchSparsePCA SparsePCA",
+    "decomposition._truncated_svd": "TruncatedSVD",
     "discriminant_analysis": "LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis",
     "dummy": "DummyClassifier DummyRegressor",
-    "ensemble": (
-        "AdaBoostClassifier AdaBoostRegressor BaggingClassifier BaggingRegressor "
-        "ExtraTreesClassifier ExtraTreesRegressor GradientBoostingClassifier "
-        "GradientBoostingRegressor HistGradientBoostingClassifier HistGradientBoostingRegressor "
-        "IsolationForest RandomForestClassifier RandomForestRegressor StackingClassifier "
-        "StackingRegressor VotingClassifier VotingRegressor"
+    "ensemble._bagging": "BaggingClassifier BaggingRegressor",
+    "ensemble._forest": (
+        "ExtraTreesClassifier ExtraTreesRegressor RandomForestClassifier "
+        "RandomForestRegressor RandomTreesEmbedding"
     ),
+    "ensemble._gb": "GradientBoostingClassifier GradientBoostingRegressor",
+    "ensemble._hist_gradient_boosting.gradient_boosting": (
+        "HistGradientBoostingClassifier HistGradientBoostingRegressor"
+    ),
+    "ensemble._iforest": "IsolationForest",
+    "ensemble._stacking": "StackingClassifier StackingRegressor",
+    "ensemble._voting": "VotingClassifier VotingRegressor",
+    "ensemble._weight_boosting": "AdaBoostClassifier AdaBoostRegressor",
+    "feature_extraction._dict_vectorizer": "DictVectorizer",
+    "feature_extraction._hash": "FeatureHasher",
+    "feature_extraction.image": "PatchExtractor",
     "feature_extraction.text": "CountVectorizer HashingVectorizer TfidfTransformer TfidfVectorizer",
-    "feature_selection": (
-        "GenericUnivariateSelect RFE RFECV SelectFdr SelectFpr SelectFromModel SelectFwe "
-        "SelectKBest SelectPercentile VarianceThreshold"
+    "feature_selection._from_model": "SelectFromModel",
+    "feature_selection._rfe": "RFE RFECV",
+    "feature_selection._sequential": "SequentialFeatureSelector",
+    "feature_selection._univariate_selection": (
+        "GenericUnivariateSelect SelectFdr SelectFpr SelectFwe SelectKBest SelectPercentile"
     ),
-    "impute": "KNNImputer MissingIndicator SimpleImputer",
-    "linear_model": (
-        "ARDRegression BayesianRidge ElasticNet ElasticNetCV GammaRegressor HuberRegressor Lars "
-        "LarsCV Lasso LassoCV LassoLars LassoLarsCV LassoLarsIC LinearRegression "
-        "LogisticRegression LogisticRegressionCV MultiTaskElasticNet MultiTaskLasso "
-        "OrthogonalMatchingPursuit PassiveAggressiveClassifier PassiveAggressiveRegressor "
-        "Perceptron PoissonRegressor QuantileRegressor RANSACRegressor Ridge RidgeCV "
-        "RidgeClassifier RidgeClassifierCV SGDClassifier SGDRegressor TheilSenRegressor "
-        "TweedieRegressor"
+    "feature_selection._variance_threshold": "VarianceThreshold",
+    "frozen._frozen": "FrozenEstimator",
+    "gaussian_process._gpc": "GaussianProcessClassifier",
+    "gaussian_process._gpr": "GaussianProcessRegressor",
+    "impute._base": "MissingIndicator SimpleImputer",
+    "impute._knn": "KNNImputer",
+    "isotonic": "IsotonicRegression",
+    "kernel_approximation": (
+        "AdditiveChi2Sampler Nystroem PolynomialCountSketch RBFSampler SkewedChi2Sampler"
     ),
-    "model_selection": "GridSearchCV RandomizedSearchCV",
-    "multiclass": "OneVsOneClassifier OneVsRestClassifier",
+    "kernel_ridge": "KernelRidge",
+    "linear_model._base": "LinearRegression",
+    "linear_model._bayes": "ARDRegression BayesianRidge",
+    "linear_model._coordinate_descent": (
+        "ElasticNet ElasticNetCV Lasso LassoCV MultiTaskElasticNet MultiTaskElasticNetCV "
+        "MultiTaskLasso MultiTaskLassoCV"
+    ),
+    "linear_model._glm.glm": "GammaRegressor PoissonRegressor TweedieRegressor",
+    "linear_model._huber": "HuberRegressor",
+    "linear_model._least_angle": "Lars LarsCV LassoLars LassoLarsCV LassoLarsIC",
+    "linear_model._logistic": "LogisticRegression LogisticRegressionCV",
+    "linear_model._omp": "OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV",
+    "linear_model._passive_aggressive": "PassiveAggressiveClassifier PassiveAggressiveRegressor",
+    "linear_model._perceptron": "Perceptron",
+    "linear_model._quantile": "QuantileRegressor",
+    "linear_model._ransac": "RANSACRegressor",
+    "linear_model._ridge": "Ridge RidgeCV RidgeClassifier RidgeClassifierCV",
+    "linear_model._stochastic_gradient": "SGDClassifier SGDOneClassSVM SGDRegressor",
+    "linear_model._theil_sen": "TheilSenRegressor",
+    "manifold._classical_mds": "ClassicalMDS",
+    "manifold._isomap": "Isomap",
+    "manifold._locally_linear": "LocallyLinearEmbedding",
+    "manifold._mds": "MDS",
+    "manifold._spectral_embedding": "SpectralEmbedding",
+    "manifold._t_sne": "TSNE",
+    "mixture._bayesian_mixture": "BayesianGaussianMixture",
+    "mixture._gaussian_mixture": "GaussianMixture",
+    "model_selection._classification_threshold": (
+        "FixedThresholdClassifier TunedThresholdClassifierCV"
+    ),
+    "model_selection._search": "GridSearchCV RandomizedSearchCV",
+    "model_selection._search_successive_halving": "HalvingGridSearchCV HalvingRandomSearchCV",
+    "multiclass": "OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier",
     "multioutput": "ClassifierChain MultiOutputClassifier MultiOutputRegressor RegressorChain",
     "naive_bayes": "BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB",
-    "neighbors": "KNeighborsClassifier KNeighborsRegressor NearestCentroid",
-    "neural_network": "MLPClassifier MLPRegressor",
+    "neighbors._classification": "KNeighborsClassifier RadiusNeighborsClassifier",
+    "neighbors._graph": "KNeighborsTransformer RadiusNeighborsTransformer",
+    "neighbors._kde": "KernelDensity",
+    "neighbors._lof": "LocalOutlierFactor",
+    "neighbors._nca": "NeighborhoodComponentsAnalysis",
+    "neighbors._nearest_centroid": "NearestCentroid",
+    "neighbors._regression": "KNeighborsRegressor RadiusNeighborsRegressor",
+    "neighbors._unsupervised": "NearestNeighbors",
+    "neural_network._multilayer_perceptron": "MLPClassifier MLPRegressor",
+    "neural_network._rbm": "BernoulliRBM",
     "pipeline": "FeatureUnion Pipeline",
-    "preprocessing": (
-        "Binarizer FunctionTransformer KBinsDiscretizer LabelBinarizer LabelEncoder MaxAbsScaler "
-        "MinMaxScaler MultiLabelBinarizer Normalizer OneHotEncoder OrdinalEncoder "
-        "PolynomialFeatures PowerTransformer QuantileTransformer RobustScaler StandardScaler "
-        "TargetEncoder"
+    "preprocessing._data": (
+        "Binarizer KernelCenterer MaxAbsScaler MinMaxScaler Normalizer PowerTransformer "
+        "QuantileTransformer RobustScaler StandardScaler"
     ),
-    "svm": "LinearSVC LinearSVR NuSVC NuSVR SVC SVR",
-    "tree": "DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor",
+    "preprocessing._discretization": "KBinsDiscretizer",
+    "preprocessing._encoders": "OneHotEncoder OrdinalEncoder",
+    "preprocessing._function_transformer": "FunctionTransformer",
+    "preprocessing._label": "LabelBinarizer LabelEncoder MultiLabelBinarizer",
+    "preprocessing._polynomial": "PolynomialFeatures SplineTransformer",
+    "preprocessing._target_encoder": "TargetEncoder",
+    "random_projection": "GaussianRandomProjection SparseRandomProjection",
+    "semi_supervised._label_propagation": "LabelPropagation LabelSpreading",
+    "semi_supervised._self_training": "SelfTrainingClassifier",
+    "svm._classes": "LinearSVC LinearSVR NuSVC NuSVR OneClassSVM SVC SVR",
+    "tree._classes": (
+        "DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor"
+    ),
 }
-ESTIMATORS = {name: package for package, names in _ESTIMATORS.items() for name in names.split()}
-"""Public estimators by class name, with the package below ``sklearn`` that exports each."""
+"""scikit-learn's public estimators, below ``sklearn``, where their classes really live."""
 
-_OTHERS = {
-    # Parts of fitted estimators that are no estimators.
-    "sklearn.tree._tree": "Tree",
-    "sklearn.utils": "Bunch",
-    "sklearn.utils._bunch": "Bunch",
-    "sklearn.utils.deprecation": "",
-    "sklearn.preprocessing._label": "LabelBinarizer LabelEncoder MultiLabelBinarizer",
-    "sklearn.neighbors._kd_tree": "KDTree newObj",
-    "sklearn.neighbors._ball_tree": "BallTree newObj",
-    "sklearn._loss.link": (
-        "BaseLink HalfLogitLink IdentityLink Interval LogitLink LogLink MultinomialLogit"
-    ),
-    "sklearn._loss.loss": (
-        "AbsoluteError ExponentialLoss HalfBinomialLoss HalfGammaLoss HalfMultinomialLoss "
-        "HalfPoissonLoss HalfSquaredError HalfTweedieLoss HuberLoss PinballLoss"
-    ),
-    "sklearn._loss._loss": (
+_PARTS = {
+    "_loss._loss": (
         "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss "
-        "CyHalfMultinomialLoss CyHalfPoissonLoss CyHalfSquaredError CyHuberLoss CyPinballLoss"
+        "CyHalfMultinomialLoss CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss "
+        "CyHalfTweedieLossIdentity CyHuberLoss CyPinballLoss"
     ),
-    "sklearn.linear_model._stochastic_gradient": "_ValidationScoreCallback",
-    "sklearn.linear_model._sgd_fast": (
-        "EpsilonInsensitive Hinge Huber Log ModifiedHuber SquaredEpsilonInsensitive SquaredHinge "
-        "SquaredLoss"
+    "_loss.link": "HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
+    "_loss.loss": (
+        "AbsoluteError ExponentialLoss HalfBinomialLoss HalfGammaLoss HalfMultinomialLoss "
+        "HalfPoissonLoss HalfSquaredError HalfTweedieLoss HalfTweedieLossIdentity HuberLoss "
+        "PinballLoss"
     ),
-    # numpy: array constructors.
-    "numpy": "dtype ndarray",
-    "numpy.core.multiarray": "_reconstruct scalar",
+    "calibration": "_CalibratedClassifier _SigmoidCalibration _TemperatureScaling",
+    "cluster._birch": "_CFNode _CFSubcluster",
+    "cluster._bisect_k_means": "_BisectingTree",
+    "ensemble._hist_gradient_boosting.binning": "_BinMapper",
+    "ensemble._hist_gradient_boosting.predictor": "TreePredictor",
+    "gaussian_process._gpc": "_BinaryGaussianProcessClassifierLaplace",
+    "gaussian_process.kernels": (
+        "CompoundKernel ConstantKernel DotProduct ExpSineSquared Exponentiation Hyperparameter "
+        "Matern Product RBF RationalQuadratic Sum WhiteKernel"
+    ),
+    "linear_model._sgd_fast": (
+        "EpsilonInsensitive Hinge ModifiedHuber SquaredEpsilonInsensitive SquaredHinge"
+    ),
+    "linear_model._stochastic_gradient": "_ValidationScoreCallback",
+    "metrics._dist_metrics": (
+        "ChebyshevDistance64 EuclideanDistance64 HaversineDistance64 ManhattanDistance64 "
+        "MinkowskiDistance64 newObj"
+    ),
+    "metrics._scorer": "_CurveScorer _MultimetricScorer _PassthroughScorer _Scorer",
+    "model_selection._split": (
+        "GroupKFold GroupShuffleSplit KFold LeaveOneOut RepeatedKFold RepeatedStratifiedKFold "
+        "ShuffleSplit StratifiedGroupKFold StratifiedKFold StratifiedShuffleSplit TimeSeriesSplit"
+    ),
+    "multiclass": "_ConstantPredictor",
+    "neighbors._ball_tree": "BallTree BallTree32 BallTree64 newObj",
+    "neighbors._kd_tree": "KDTree KDTree32 KDTree64 newObj",
+    "neural_network._stochastic_optimizers": "AdamOptimizer SGDOptimizer",
+    "tree._tree": "Tree",
+    "utils": "Bunch",
+    "utils._bunch": "Bunch",
+    "utils._metadata_requests": "MetadataRequest MethodMetadataRequest",
+}
+"""What fitted estimators are made of, below ``sklearn``."""
+
+_BASE = {
+    "numpy": (
+        "bool bool_ dtype float16 float32 float64 int16 int32 int64 int8 intc longdouble longlong "
+        "ndarray str_ uint16 uint32 uint64 uint8 uintc ulonglong"
+    ),
     "numpy._core.multiarray": "_reconstruct scalar",
-    "numpy.core.numeric": "_frombuffer",
     "numpy._core.numeric": "_frombuffer",
+    "numpy.ma": "MaskedArray",
     "numpy.ma.core": "MaskedArray _mareconstruct",
     "numpy.random": "RandomState",
     "numpy.random.mtrand": "RandomState",
     "numpy.random._mt19937": "MT19937",
-    "numpy.random._pickle": "__bit_generator_ctor __randomstate_ctor",
-    # scipy: sparse matrices.
-    "scipy.sparse.csr": "csr_matrix",
-    "scipy.sparse.csc": "csc_matrix",
-    "scipy.sparse.coo": "coo_matrix",
-    "scipy.sparse.dia": "dia_matrix",
-    "scipy.sparse._csr": "csr_array csr_matrix",
-    "scipy.sparse._csc": "csc_array csc_matrix",
+    "numpy.random._pcg64": "PCG64",
+    "numpy.random._pickle": "__bit_generator_ctor __generator_ctor __randomstate_ctor",
+    "numpy.random.bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
+    "scipy.interpolate._bsplines": "BSpline",
     "scipy.sparse._coo": "coo_array coo_matrix",
+    "scipy.sparse._csc": "csc_array csc_matrix",
+    "scipy.sparse._csr": "csr_array csr_matrix",
     "scipy.sparse._dia": "dia_array dia_matrix",
-    # joblib's place holder for an array that follows in the file.
-    "joblib.numpy_pickle": "NumpyArrayWrapper",
-    # Python: plain containers, and how old protocols spell an object and a byte string.
-    "builtins": "bytearray complex dict float frozenset int list object range set slice str tuple",
-    "__builtin__": "bytearray complex dict float frozenset int list object range set slice str",
+    "builtins": (
+        "bool bytearray bytes complex dict float frozenset int list object range set slice str "
+        "tuple"
+    ),
     "collections": "OrderedDict defaultdict",
-    "copy_reg": "_reconstructor",
+    # How protocols 0 to 2 spell an object and a byte string; the reader has its own of both.
     "copyreg": "_reconstructor",
     "_codecs": "encode",
 }
-_PAIRS = frozenset((module, name) for module, names in _OTHERS.items() for name in names.split())
-_NUMPY_SCALARS = frozenset(
-    [
-        "bool",
-        "bool_",
-        "float16",
-        "float32",
-        "float64",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "intc",
-        "longdouble",
-        "longlong",
-        "str_",
-        "uint8",
-        "uint16",
-        "uint32",
-        "uint64",
-        "uintc",
-        "ulonglong",
-    ]
+"""Arrays, random states, sparse matrices and plain containers."""
+
+_VALUES = {
+    # The class of an array that was mapped from a file when it was dumped.
+    "numpy": "exp expm1 log log10 log1p log2 matrix mean median memmap sqrt square",
+    "sklearn.cluster._kmeans": "_kmeans_single_elkan _kmeans_single_lloyd",
+    "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
+    "sklearn.feature_selection._univariate_selection": "chi2 f_classif f_regression r_regression",
+    "sklearn.metrics._classification": (
+        "accuracy_score balanced_accuracy_score f1_score log_loss precision_score recall_score"
+    ),
+    "sklearn.metrics._ranking": "average_precision_score roc_auc_score",
+    "sklearn.metrics._regression": "mean_absolute_error mean_squared_error r2_score",
+}
+"""Functions and classes that estimators keep as parameters: stored, and never called."""
+
+_RENAMED = {
+    "__builtin__": "builtins",
+    "copy_reg": "copyreg",
+    "numpy.core.multiarray": "numpy._core.multiarray",
+    "numpy.core.numeric": "numpy._core.numeric",
+    "scipy.sparse.coo": "scipy.sparse._coo",
+    "scipy.sparse.csc": "scipy.sparse._csc",
+    "scipy.sparse.csr": "scipy.sparse._csr",
+    "scipy.sparse.dia": "scipy.sparse._dia",
+}
+"""Modules by the names that Python 2, numpy 1 and scipy before 1.8 gave them."""
+
+Global = tuple[str, str]
+"""A module, and a name in it."""
+
+
+def _pairs(table: dict[str, str], package: str = "") -> frozenset[Global]:
+    return frozenset((package + m, name) for m, names in table.items() for name in names.split())
+
+
+BUILDERS = _pairs(_ESTIMATORS, "sklearn.") | _pairs(_PARTS, "sklearn.") | _pairs(_BASE)
+"""What a pickle may name and call."""
+
+VALUES = _pairs(_VALUES)
+"""What a pickle may name and store."""
+
+ARRAY_IN_FILE = frozenset(
+    (module, "NumpyArrayWrapper")
+    for module in ("joblib.numpy_pickle", "sklearn.externals.joblib.numpy_pickle")
 )
+"""joblib's mark for an array whose bytes follow in the file."""
+
+LISTED = BUILDERS | VALUES | ARRAY_IN_FILE
+"""All that a pickle may name."""
+
+MODULES = frozenset(module for module, _ in BUILDERS | VALUES)
+"""The modules that are imported for what is on the lists."""
 
 
-def allowed(module: str, name: str) -> bool:
-    """Whether a pickle may name this global without being trusted.
-
-    An estimator may be named from any private module of the package that exports it, since
-    those move from version to version; whether the object found there is that class is for the
-    reader to check.
-    """
-    if (module, name) in _PAIRS or (module == "numpy" and name in _NUMPY_SCALARS):
-        return True
-    package = ESTIMATORS.get(name)
-    if package is None:
-        return False
-    top = package.split(".")[0]
-    return module == f"sklearn.{top}" or module.startswith(f"sklearn.{top}.")
+def normal(module: str, name: str) -> Global:
+    """A global by the name that it has today."""
+    return _RENAMED.get(module, module), name

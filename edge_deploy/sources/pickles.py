@@ -1,205 +1,259 @@
-"""Pickle and joblib files, read behind an allow-list of names.
+"""Pickle and joblib files, read behind a list of names.
 
-A pickle is a program: it calls what it names. So all names in it are read first, without
-running it, and again while it is loaded; one that is not on the list ends the reading.
+A pickle is a program: it calls what it names. So it is gone through first with stubs in place
+of everything (pickle_reader.scan), and built only when all that it names is on the list
+(pickle_names). The refusal can then say everything at once, and truly that nothing was run.
 """
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import importlib
+import importlib.util
 import io
-import pickle
-import pickletools
+import lzma
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from edge_deploy.errors import SourceError, UntrustedError
+from edge_deploy.errors import MissingDependency, SourceError, UntrustedError
 from edge_deploy.graph import first_line
-from edge_deploy.sources.pickle_names import allowed
+from edge_deploy.sources.pickle_names import LISTED, MODULES, VALUES, Global
+from edge_deploy.sources.pickle_reader import Contents, read, scan
 
-_BROKEN = (
-    pickle.UnpicklingError,
-    EOFError,
-    ValueError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    TypeError,
-    ImportError,
-    OSError,
-    zlib.error,
-    MemoryError,
-    UnicodeDecodeError,
-    OverflowError,
-)
+_SHOWN = 8
+_OLD_JOBLIB = ("NDArrayWrapper", "ZNDArrayWrapper")
+_KERAS = ("keras", "tf_keras", "tensorflow")
+_BOOSTERS = ("xgboost", "lightgbm", "catboost")
 
 
-def load_pickle(path: Path, trust: bool = False) -> tuple[Any, tuple[str, ...]]:
+def load_pickle(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...]]:
     """Read a pickle or joblib file, compressed or not.
 
     Args:
         path: The file.
-        trust: Load whatever it names, and so run whatever code it brings.
+        trust: Where the file names what is not on the list, load it all the same, and so run
+            whatever code it brings.
 
     Returns:
-        The object, and notes on versions.
+        The object, and notes on how it was read.
 
     Raises:
         UntrustedError: It names something that is not on the list; nothing of it was run.
-        SourceError: It is damaged, or names a class that is no longer there.
+        SourceError: It is damaged, no pickle, or names a class that is no longer there.
     """
-    notes: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            value = _read(path, None if trust else allowed)
-        except UntrustedError:
-            raise
-        except _BROKEN as error:
-            raise SourceError(_explain(path, error)) from error
-    for warning in caught:
-        message: Any = warning.message
-        if type(message).__name__ == "InconsistentVersionWarning":
-            saved, here = message.original_sklearn_version, message.current_sklearn_version
-            notes.append(f"saved by scikit-learn {saved}, read by {here}")
-    if trust:
-        notes.append("loaded with --trust-pickle: whatever code the file brings was run")
-    return value, tuple(dict.fromkeys(notes))
-
-
-def _explain(path: Path, error: BaseException) -> str:
-    reason = first_line(error)
-    gone = isinstance(error, (ImportError, AttributeError)) and (
-        "Can't get attribute" in reason or "No module named" in reason or "has no" in reason
-    )
+    data = _unpacked(path)
+    found = scan(io.BytesIO(data))
+    if _is_text(data, found):
+        raise SourceError(_unreadable(path, data, found))
+    wanted = list(dict.fromkeys(found.names))
+    unknown = [name for name in wanted if name not in LISTED or name in found.called & VALUES]
+    gone = [name for name in unknown if _is_gone(*name)]
+    refused = [name for name in unknown if name not in gone]
+    if trust and (refused or found.tricks):
+        value = _guarded(path, found, lambda: _trusted(path))
+        names = _listing([*map(_spelled, refused), *found.tricks])
+        return value, (*_versions(found), f"code from the file was run (--trust-pickle): {names}")
+    if old := [name for _, name in wanted if name in _OLD_JOBLIB]:
+        raise SourceError(f"{path}: holds joblib's {old[0]}, {_BEFORE_010}")
+    if refused or found.tricks:
+        raise UntrustedError(_refusal(path, found, refused))
     if gone:
-        import sklearn
+        raise SourceError(_no_longer_there(path, found, gone))
+    if found.problem is not None:
+        raise SourceError(_unreadable(path, data, found)) from found.problem
+    return _guarded(path, found, lambda: read(io.BytesIO(data))), _versions(found)
 
+
+_BEFORE_010 = (
+    "so it was dumped by a joblib before 0.10, which kept arrays in other files. Load it with "
+    "that joblib and dump it again with a newer one."
+)
+
+
+def _unpacked(path: Path) -> bytes:
+    """The bytes of a file, out of whichever compression joblib put them into."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
+    if not data:
+        raise SourceError(f"{path}: the file is empty. Save or download the model again.")
+    if data.startswith(b"ZF"):
+        raise SourceError(f"{path}: starts as joblib's Z-file, {_BEFORE_010}")
+    formats: tuple[tuple[tuple[bytes, ...], Callable[[bytes], bytes]], ...] = (
+        ((b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"), zlib.decompress),
+        ((b"\x1f\x8b",), gzip.decompress),
+        ((b"BZh",), bz2.decompress),
+        ((b"\xfd7zXZ", b"\x5d\x00"), lzma.decompress),
+        ((b"\x04\x22\x4d\x18",), _lz4),
+    )
+    for heads, unpack in formats:
+        if data.startswith(heads):
+            try:
+                return unpack(data)
+            except (zlib.error, OSError, EOFError, ValueError, lzma.LZMAError) as error:
+                raise SourceError(
+                    f"{path}: the compressed file is damaged or cut short ({first_line(error)}). "
+                    "Save or download it again."
+                ) from error
+    return data
+
+
+def _lz4(data: bytes) -> bytes:
+    try:
+        frame: Any = importlib.import_module("lz4.frame")
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            "The file is compressed with lz4, which needs a package: pip install lz4. Or dump the "
+            "model again without it: joblib.dump(model, path)."
+        ) from error
+    try:
+        return bytes(frame.decompress(data))
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _guarded(path: Path, found: Contents, load: Callable[[], Any]) -> Any:
+    """Load, with foreign errors in words and without the warnings that the notes replace."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return load()
+    except UntrustedError as error:
+        found.tricks.append(str(error))
+        raise UntrustedError(_refusal(path, found, [])) from error
+    except Exception as error:
+        # Setting the state of objects of another version raises anything.
+        raise SourceError(_not_loaded(path, found, error)) from error
+
+
+def _trusted(path: Path) -> Any:
+    import joblib
+
+    return joblib.load(path)
+
+
+def _is_gone(module: str, name: str) -> bool:
+    """Whether a global was part of scikit-learn once, and is not today.
+
+    Only modules that the lists name are imported to find out, and the packages they are in.
+    """
+    if module.partition(".")[0] != "sklearn":
+        return False
+    if module in MODULES:
+        return "." not in name and not hasattr(importlib.import_module(module), name)
+    parent = module.rpartition(".")[0]
+    if parent == "sklearn.externals" or any(one.startswith(parent + ".") for one in MODULES):
+        return importlib.util.find_spec(module) is None
+    return _is_gone(parent, name)
+
+
+def _versions(found: Contents) -> tuple[str, ...]:
+    import sklearn
+
+    here = sklearn.__version__
+    others = dict.fromkeys(version for version in found.versions if version != here)
+    return tuple(f"saved by scikit-learn {version}, read by {here}" for version in others)
+
+
+def _spelled(name: Global) -> str:
+    return ".".join(name)
+
+
+def _listing(names: Iterable[str]) -> str:
+    spelled = list(names)
+    more = len(spelled) - _SHOWN
+    return ", ".join(spelled[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _refusal(path: Path, found: Contents, names: list[Global]) -> str:
+    wanted = _listing([*map(_spelled, names), *found.tricks])
+    return (
+        f"{path}: {_held(found)}reading it would run code that is not on the list of what a "
+        f"scikit-learn model needs: {wanted}. Nothing was run. {_mend(found, names)}"
+    )
+
+
+def _held(found: Contents) -> str:
+    """What the pickle is, where that is not a scikit-learn object."""
+    if isinstance(found.holds, str) or found.holds in LISTED or found.problem is not None:
+        return ""
+    kind = "somebody's own class"
+    if found.holds[0].startswith(_KERAS):
+        kind = "a Keras model"
+    elif found.holds[0].startswith(_BOOSTERS):
+        kind = "a model of another library"
+    elif found.holds in found.called and found.holds[1][:1].islower():
+        return ""  # a function was called: what it would have given is not known
+    return f"it holds {kind} ({_spelled(found.holds)}), and "
+
+
+def _mend(found: Contents, names: list[Global]) -> str:
+    if any(module.startswith(_KERAS) for module, _ in names):
         return (
-            f"{path}: holds a class that scikit-learn {sklearn.__version__} no longer has "
-            f"({reason}). Load it with the scikit-learn that saved it, and save it again from a "
-            "newer one."
+            "A Keras model belongs in its own format: model.save('model.keras'). If you trust the "
+            "author of the file, --trust-pickle reads it."
         )
+    return (
+        "If you trust its author, add --trust-pickle; else ask for the fitted scikit-learn model "
+        "alone, without functions or classes of its author's."
+    )
+
+
+def _no_longer_there(path: Path, found: Contents, gone: list[Global]) -> str:
+    import sklearn
+
+    saved = f" It was saved by scikit-learn {found.versions[0]}." if found.versions else ""
+    return (
+        f"{path}: names what scikit-learn {sklearn.__version__} no longer has: "
+        f"{_listing(map(_spelled, gone))}.{saved} Support for old class names is coming; until "
+        "then load it with the scikit-learn that saved it and fit or save it again with a newer "
+        "one."
+    )
+
+
+def _is_text(data: bytes, found: Contents) -> bool:
+    """Whether a file that is no pickle is text: some of it reads as opcodes all the same."""
+    names = [part for name in found.names for part in _spelled(name).split(".")]
+    spoken = bool(names) and all(part.isidentifier() for part in names)
+    binary = data.startswith(b"\x80") or min(data[:512], default=0) < 9
+    return found.problem is not None and not spoken and not binary
+
+
+def _unreadable(path: Path, data: bytes, found: Contents) -> str:
+    """Why a file is no pickle, or half of one."""
+    if data.startswith(b"version https://git-lfs"):
+        return f"{path}: is a Git LFS pointer, not the model. Fetch the model with: git lfs pull."
+    if isinstance(found.problem, UnicodeDecodeError):
+        return (
+            f"{path}: was pickled by Python 2, whose strings cannot be told from bytes. Fit and "
+            "save the model again with Python 3."
+        )
+    if _is_text(data, found):
+        return f"{path}: is a text file, not a pickle. Save or download the model again."
+    reason = first_line(found.problem or EOFError())
+    return (
+        f"{path}: not a pickle that can be read, or cut short ({reason}). Save or download it "
+        "again."
+    )
+
+
+def _not_loaded(path: Path, found: Contents, error: Exception) -> str:
+    saved = f"saved by scikit-learn {found.versions[0]}, " if found.versions else ""
+    reason = first_line(error)
     if "incompatible dtype" in reason:
         return (
-            f"{path}: its trees were saved by a scikit-learn before 1.3, which today's cannot "
-            "read. Load it with the scikit-learn that saved it, and save it again from a newer one."
+            f"{path}: {saved}holds trees of before scikit-learn 1.3, which today's cannot read. "
+            "Support for them is coming; until then load it with the scikit-learn that saved it "
+            "and fit it again with a newer one."
         )
-    return f"{path}: not a pickle that can be read ({reason}). Save or download it again."
-
-
-def _read(path: Path, permit: Callable[[str, str], bool] | None) -> Any:
-    from joblib import numpy_pickle_utils
-
-    unpickler = _unpickler(permit)
-    with path.open("rb") as raw:
-        opened = numpy_pickle_utils._validate_fileobject_and_memmap(raw, str(path), None)
-        with opened as (file, _):
-            if isinstance(file, str):  # joblib 0.9 and older: arrays in files beside it
-                raise pickle.UnpicklingError("a joblib file of before 0.10")
-            data = file.read()
-    if permit is not None:
-        _scan(path, data, permit)
-    stream = io.BytesIO(data)
-    return unpickler(str(path), stream).load()
-
-
-def _unpickler(permit: Callable[[str, str], bool] | None) -> Any:
-    """joblib's unpickler, which also reads plain pickles, with names held to the list."""
-    from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
-
-    class Wrapper(NumpyArrayWrapper):  # type: ignore[misc]
-        """An array in the file; joblib reads one of objects by a bare, unguarded pickle.load."""
-
-        def read_array(self, unpickler: Any, *args: Any, **kwargs: Any) -> Any:
-            if not self.dtype.hasobject:
-                return super().read_array(unpickler, *args, **kwargs)
-            array = Unpickler(unpickler.filename, unpickler.file_handle).load()
-            array.shape = self.shape
-            return array
-
-    class Unpickler(NumpyUnpickler):  # type: ignore[misc]
-        def __init__(self, filename: str, file: Any) -> None:
-            super().__init__(filename, file, ensure_native_byte_order=True)
-
-        def find_class(self, module: str, name: str) -> Any:
-            if module == "joblib.numpy_pickle" and name == "NumpyArrayWrapper":
-                return Wrapper
-            if permit is not None and ("." in name or not permit(module, name)):
-                raise UntrustedError(_refusal(self.filename, [f"{module}.{name}"]))
-            found = super().find_class(module, name)
-            if permit is not None and not _is_plain(module, found):
-                raise UntrustedError(_refusal(self.filename, [f"{module}.{name}"]))
-            return found
-
-        def persistent_load(self, pid: Any) -> Any:
-            raise pickle.UnpicklingError("it refers to objects outside the file")
-
-        # A BUILD on a class would change the class for the whole process.
-        dispatch: ClassVar[dict[int, Any]] = dict(NumpyUnpickler.dispatch)
-
-        def load_build(self) -> None:
-            if isinstance(self.stack[-2], type):
-                raise UntrustedError(_refusal(self.filename, ["a change to a class"]))
-            NumpyUnpickler.load_build(self)
-
-        dispatch[pickle.BUILD[0]] = load_build
-
-    return Unpickler
-
-
-def _is_plain(module: str, found: Any) -> bool:
-    """An sklearn name must be a class: a function of that name would be called."""
-    return not module.startswith("sklearn.") or isinstance(found, type) or module.endswith("_tree")
-
-
-def _scan(path: Path, data: bytes, permit: Callable[[str, str], bool]) -> None:
-    """Refuse by name before anything is loaded, with all the names at once."""
-    refused = sorted({f"{m}.{n}" for m, n in _globals(data) if "." in n or not permit(m, n)})
-    if refused:
-        raise UntrustedError(_refusal(str(path), refused))
-
-
-def _globals(data: bytes) -> Iterator[tuple[str, str]]:
-    """The globals of the first pickle in the data, as far as it can be followed.
-
-    joblib writes raw arrays between opcodes, where this ends; the reader's own check goes on.
-    """
-    strings: list[str] = []
-    memo: dict[int, str] = {}
-    try:
-        for opcode, found, _ in pickletools.genops(data):
-            argument: Any = found
-            if opcode.name in ("GLOBAL", "INST"):
-                module, _, name = str(argument).partition(" ")
-                yield module, name
-            elif opcode.name == "STACK_GLOBAL":
-                if len(strings) >= 2:
-                    yield strings[-2], strings[-1]
-            elif opcode.name == "MEMOIZE":
-                memo[len(memo)] = strings[-1] if strings else ""
-            elif opcode.name in ("BINPUT", "LONG_BINPUT", "PUT"):
-                memo[int(argument)] = strings[-1] if strings else ""
-            elif opcode.name in ("BINGET", "LONG_BINGET", "GET"):
-                strings.append(memo.get(int(argument), ""))
-            elif isinstance(argument, str):
-                strings.append(argument)
-    except (ValueError, EOFError, IndexError, UnicodeDecodeError):
-        return
-
-
-def _refusal(where: str, names: list[str]) -> str:
-    shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
-    keras = any(name.startswith(("keras.", "tensorflow.", "tf_keras.")) for name in names)
-    own = any(name.startswith("__main__.") for name in names)
-    hint = ""
-    if keras:
-        hint = " It holds a Keras model: save that with model.save('model.keras') instead."
-    elif own:
-        hint = " Classes of __main__ are somebody's own code, which is not in the file."
+    if isinstance(error, ModuleNotFoundError):
+        return f"{path}: {saved}needs the module {error.name}, which is not installed here."
     return (
-        f"{where}: the pickle names what no scikit-learn model needs, and loading it would run "
-        f"it: {shown}. Nothing was run.{hint} If you trust its author, add --trust-pickle."
+        f"{path}: {saved}cannot be read here ({type(error).__name__}: {reason}). Load it with the "
+        "versions of scikit-learn and numpy that saved it, and save it again with newer ones."
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,19 @@ import numpy as np
 
 from edge_deploy.errors import SourceError
 from edge_deploy.graph import first_line
-from edge_deploy.lowering import lower, steps
 from edge_deploy.sources.pickles import load_pickle
 from edge_deploy.spec import Array, Arrays, Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
 
 INPUT = "features"
+
+# The fitted numbers that answers are made of, and not those that only tell how fitting went.
+_LEARNED = ("coef_", "intercept_", "mean_", "scale_", "center_", "data_min_")
+_KINDS = {"value": "value", "class": "class", "probabilities": "probabilities"}
+# (class, loss) by the names they had when the file was saved: the same functions.
+_OLD_LOSSES = {
+    ("SGDClassifier", "log"): "log_loss",
+    ("SGDRegressor", "squared_loss"): "squared_error",
+}
 
 
 def load(path: Path, options: LoadOptions) -> LoadedModel:
@@ -31,70 +41,94 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     """
     import sklearn
 
+    from edge_deploy.lowering import lower, steps
+
     model, notes = load_pickle(path, trust=options.trust_pickle)
-    chain = _check(path, model)
-    last = chain[-1]
+    _check(path, model)
+    chain = steps(model)
+    _check_chain(path, chain)
+    for step in (model, *chain):
+        _complete(step)
+    try:
+        lowered = lower(model)
+        width = _width(path, chain)
+        outputs = _outputs(lowered, width, _attribute(chain[-1], "classes_"))
+    except AttributeError as error:
+        raise SourceError(
+            f"{path}: an estimator in it lacks what fitting gives it ({first_line(error)}). Fit "
+            "the whole model, then dump it again."
+        ) from error
     named = (_attribute(step, "feature_names_in_") for step in (model, *chain))
     names = next((found for found in named if found is not None), None)
-    width = _width(path, chain)
-    lowered = lower(model)
-    classes = _attribute(last, "classes_")
-    outputs: tuple[TensorSpec, ...]
-    if classes is None:
-        coef = np.atleast_2d(np.asarray(last.coef_))
-        outputs = (TensorSpec("value", (None, len(coef)), "float32", "value"),)
-    else:
-        labels = tuple(str(label) for label in classes)
-        shares = "probabilities" if _has_probabilities(last) else "scores"
-        columns = len(labels) if shares == "probabilities" or len(labels) > 2 else 1
-        kind = "probabilities" if shares == "probabilities" else "tensor"
-        outputs = (
-            TensorSpec("class", (None,), "int32", "class", labels),
-            TensorSpec(shares, (None, columns), "float32", kind, labels if columns > 1 else None),
-        )
     return LoadedModel(
         spec=ModelSpec((TensorSpec(INPUT, (None, width), "float32", "table"),), outputs),
         kind="sklearn",
         framework=f"scikit-learn {sklearn.__version__}",
-        parameters=sum(_numbers(step) for step in chain),
-        predict=lambda arrays: _predict(path, model, outputs, arrays),
+        parameters=sum(map(_numbers, chain)),
+        predict=lambda arrays: _predict(path, model, chain[-1], outputs, arrays),
         function=lambda tensors: lowered(tensors[INPUT]),
         trackables=(model,),
         notes=notes,
         features=None if names is None else tuple(Feature(str(name)) for name in names),
-        typical=_typical(chain[0]),
+        typical=_typical(chain[0], width),
     )
 
 
-def _check(path: Path, model: Any) -> list[Any]:
-    """The steps of what a pickle held, once it is known to be a fitted scikit-learn model.
+def _check(path: Path, model: Any) -> None:
+    """Refuse what is no estimator, by what it is.
 
     An estimator is never printed: one of another version may not survive its own repr.
     """
     from sklearn.base import BaseEstimator
 
-    if not isinstance(model, BaseEstimator):
-        what = f"{type(model).__module__}.{type(model).__name__}".removeprefix("builtins.")
-        if isinstance(model, dict):
-            what = f"a dict with the keys {', '.join(map(str, list(model)[:6]))}"
-        elif isinstance(model, np.ndarray):
-            what = f"a numpy array of shape {model.shape}"
-        raise SourceError(
-            f"{path}: the pickle holds {what}, not a scikit-learn model. Dump the fitted estimator "
-            "or pipeline itself: joblib.dump(model, path)."
-        )
-    chain = steps(model)
+    if isinstance(model, BaseEstimator):
+        return
+    kind = type(model)
+    what = f"an object of {kind.__module__}.{kind.__qualname__}"
+    mend = "Dump the fitted estimator or pipeline itself: joblib.dump(model, path)."
+    if isinstance(model, type):
+        what, mend = f"the class {model.__name__} and no object of it", f"Fit one first. {mend}"
+    elif isinstance(model, Mapping):
+        keys = list(model)
+        what = f"a dict with the keys {', '.join(map(str, keys[:6]))}" if keys else "an empty dict"
+        if inside := [str(key) for key in keys if isinstance(model[key], BaseEstimator)]:
+            mend = (
+                f"Its model is under {', '.join(inside)}: joblib.dump(data[{inside[0]!r}], path)."
+            )
+    elif isinstance(model, np.ndarray):
+        what = f"a numpy array of shape {model.shape}"
+    elif isinstance(model, (list, tuple)):
+        what = f"a {kind.__name__} of {len(model)}"
+        if len(model) and isinstance(model[0], BaseEstimator):
+            what += f" that starts with {type(model[0]).__name__}"
+    elif kind.__module__ == "builtins":
+        what = f"a plain {kind.__name__}" if model is not None else "None"
+    raise SourceError(f"{path}: the pickle holds {what}, not a scikit-learn model. {mend}")
+
+
+def _check_chain(path: Path, chain: list[Any]) -> None:
+    last = type(chain[-1]).__name__ if chain else "nothing"
     if not chain or not hasattr(type(chain[-1]), "predict"):
-        last = type(chain[-1]).__name__ if chain else "nothing"
         raise SourceError(
             f"{path}: the model ends in {last}, which predicts nothing. Dump the pipeline with its "
-            "regressor or classifier at the end."
+            "regressor or classifier at the end: make_pipeline(transformer, model)."
         )
     if not any(name.endswith("_") and not name.startswith("_") for name in vars(chain[-1])):
-        raise SourceError(
-            f"{path}: {type(chain[-1]).__name__} is not fitted. Fit it, then dump it again."
-        )
-    return chain
+        raise SourceError(f"{path}: {last} is not fitted. Fit it, then dump it again.")
+
+
+def _complete(estimator: Any) -> None:
+    """Give an estimator of an older version the parameters it did not have, at their defaults.
+
+    They came after the file was saved, with defaults that change nothing; today's predict asks
+    for some of them.
+    """
+    for name, parameter in inspect.signature(type(estimator).__init__).parameters.items():
+        if parameter.default is not inspect.Parameter.empty:
+            vars(estimator).setdefault(name, parameter.default)
+    old = (type(estimator).__name__, str(vars(estimator).get("loss")))
+    if old in _OLD_LOSSES:
+        estimator.loss = _OLD_LOSSES[old]
 
 
 def _attribute(estimator: Any, name: str) -> Any:
@@ -107,34 +141,56 @@ def _attribute(estimator: Any, name: str) -> Any:
 
 
 def _width(path: Path, chain: list[Any]) -> int:
+    """How many columns the first step takes; before 0.24 only its arrays say it."""
     for step in chain:
         if (width := _attribute(step, "n_features_in_")) is not None:
             return int(width)
-        for name in ("scale_", "mean_", "coef_"):
-            if (values := _attribute(step, name)) is not None:
-                return int(np.atleast_2d(values).shape[-1])
+        inner = _attribute(step, "estimator_") or step
+        for name in ("scale_", "center_", "mean_", "coef_"):
+            if shape := getattr(_attribute(inner, name), "shape", None):
+                return int(shape[-1])
     raise SourceError(f"{path}: the fitted model does not say how many features it takes.")
 
 
-def _typical(first: Any) -> tuple[Array, Array] | None:
+def _outputs(lowered: Any, width: int, classes: Any) -> tuple[TensorSpec, ...]:
+    """The outputs as the lowering gives them to one row."""
+    import tensorflow as tf
+
+    labels = None if classes is None else tuple(str(label) for label in classes)
+    specs = []
+    for name, tensor in lowered(tf.zeros([1, width])).items():
+        shape = (None, *map(int, tensor.shape[1:]))
+        named = labels if name == "class" or (labels and shape[-1] == len(labels)) else None
+        kind = _KINDS.get(name, "tensor")
+        specs.append(TensorSpec(name, shape, tensor.dtype.name, kind, named))
+    return tuple(specs)
+
+
+def _typical(first: Any, width: int) -> tuple[Array, Array] | None:
     """The mean and standard deviation of the columns, where the first step is a scaler."""
-    mean, scale = _attribute(first, "mean_"), _attribute(first, "scale_")
-    if type(first).__name__ != "StandardScaler" or mean is None or scale is None:
+    name = type(first).__name__
+    if name == "MinMaxScaler":
+        low, high = _attribute(first, "data_min_"), _attribute(first, "data_max_")
+        mean, scale = (None, None) if high is None else ((low + high) / 2, (high - low) / 4)
+    elif name in ("StandardScaler", "RobustScaler"):
+        centre = "mean_" if name == "StandardScaler" else "center_"
+        mean, scale = _attribute(first, centre), _attribute(first, "scale_")
+    else:
         return None
-    return np.asarray(mean), np.asarray(scale)
+    if mean is None or scale is None or not len(mean) == len(scale) == width:
+        return None
+    return np.asarray(mean, np.float64), np.asarray(scale, np.float64)
 
 
-def _has_probabilities(estimator: Any) -> bool:
-    """Whether predict_proba is there; for SGD and SVC that depends on how they were fitted."""
-    return _attribute(estimator, "predict_proba") is not None
+def _numbers(step: Any) -> int:
+    inner = _attribute(step, "estimator_") or step
+    found = (_attribute(inner, name) for name in _LEARNED)
+    return sum(int(np.size(values)) for values in found if values is not None)
 
 
-def _numbers(estimator: Any) -> int:
-    values = [v for k, v in vars(estimator).items() if k.endswith("_") and not k.startswith("_")]
-    return sum(v.size for v in values if isinstance(v, np.ndarray) and v.dtype.kind in "fiu")
-
-
-def _predict(path: Path, model: Any, outputs: tuple[TensorSpec, ...], arrays: Arrays) -> Arrays:
+def _predict(
+    path: Path, model: Any, last: Any, outputs: tuple[TensorSpec, ...], arrays: Arrays
+) -> Arrays:
     """The original's own answers, in float64 as scikit-learn computes them."""
     x: Array = arrays[INPUT].astype(np.float64)
     with warnings.catch_warnings():
@@ -142,11 +198,10 @@ def _predict(path: Path, model: Any, outputs: tuple[TensorSpec, ...], arrays: Ar
         try:
             if outputs[0].name == "value":
                 return {"value": np.asarray(model.predict(x)).reshape(len(x), -1)}
-            classes = np.asarray(_attribute(steps(model)[-1], "classes_"))
-            found = np.searchsorted(classes, model.predict(x)).astype(np.int32)
+            found = np.searchsorted(np.asarray(last.classes_), model.predict(x)).astype(np.int32)
             shares = outputs[1].name
-            ask = model.predict_proba if shares == "probabilities" else model.decision_function
-            return {"class": found, shares: np.asarray(ask(x)).reshape(len(x), -1)}
+            ask = _probabilities if shares == "probabilities" else type(model).decision_function
+            return {"class": found, shares: np.asarray(ask(model, x)).reshape(len(x), -1)}
         except Exception as error:
             # Estimators of other versions raise anything when an attribute is missing.
             raise SourceError(
@@ -154,3 +209,24 @@ def _predict(path: Path, model: Any, outputs: tuple[TensorSpec, ...], arrays: Ar
                 f"{first_line(error)}. Load it with the version that saved it, and save it again "
                 "from a newer one."
             ) from error
+
+
+def _probabilities(model: Any, x: Array) -> Array:
+    """predict_proba, as the version that saved the model had it."""
+    from edge_deploy.lowering import steps
+    from edge_deploy.lowering.linear import logistic_form
+
+    last = steps(model)[-1]
+    if type(last).__name__ not in ("LogisticRegression", "LogisticRegressionCV"):
+        return np.asarray(model.predict_proba(x))
+    form = logistic_form(last)
+    if form in ("sigmoid", "softmax"):
+        return np.asarray(model.predict_proba(x))
+    # Today's predict_proba has forgotten these two; the decision is the same.
+    from scipy.special import expit
+
+    decision = np.asarray(model.decision_function(x))
+    if form == "two-sided":
+        return np.stack([expit(-2 * decision), expit(2 * decision)], axis=1)
+    shares: Array = expit(decision)
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))

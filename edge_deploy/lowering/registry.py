@@ -1,0 +1,156 @@
+"""What scikit-learn estimators become, by class name: a table that the families fill.
+
+A pipeline is lowered from its first step to its last. Steps that scale columns are not run one
+by one: they are gathered into one Affine, which the estimator after them folds into its own
+numbers, in float64 and before anything is rounded to float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.errors import ConversionError
+from edge_deploy.spec import Array
+
+Transform = Callable[[Any], Any]
+"""A (samples, columns) tensor in, another out."""
+
+Predict = Callable[[Any], Mapping[str, Any]]
+"""A (samples, columns) tensor in, named outputs out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """``(x - centre) * gain + offset``, column by column, in float64.
+
+    The centre is kept apart and not multiplied out: where a column is far from zero (a year,
+    a postcode), subtracting first is exact in float32, and adding up large products is not.
+    """
+
+    centre: Array | float = 0.0
+    gain: Array | float = 1.0
+    offset: Array | float = 0.0
+
+
+IDENTITY = Affine()
+
+
+def chain(first: Affine, second: Affine) -> Affine:
+    """One Affine that does what two do one after the other.
+
+    ``((x - c) * g + o - d) * h + p`` is ``(x - (c + (d - o) / g)) * (g * h) + p``: what the
+    second one subtracts joins the centre, where it costs no digits.
+    """
+    centre = first.centre + (second.centre - first.offset) / first.gain
+    return Affine(centre, first.gain * second.gain, second.offset)
+
+
+def apply(affine: Affine) -> Transform:
+    """An Affine as a function of tensors, for what cannot fold it."""
+    import tensorflow as tf
+
+    if affine is IDENTITY:
+        return lambda x: x
+    near = np.asarray(affine.centre, np.float32)
+    centre = tf.constant(near)
+    gain = tf.constant(affine.gain, tf.float32)
+    # What rounding the centre to float32 lost goes into the offset.
+    offset = tf.constant(
+        affine.offset - (affine.centre - np.float64(near)) * affine.gain, tf.float32
+    )
+    return lambda x: (x - centre) * gain + offset
+
+
+Transformer = Callable[[Any], Affine | Transform]
+"""Lowers a fitted transformer."""
+
+Predictor = Callable[[Any, Affine], Predict]
+"""Lowers a fitted regressor or classifier, and the scaling that comes before it."""
+
+TRANSFORMERS: dict[str, Transformer] = {}
+PREDICTORS: dict[str, Predictor] = {}
+
+
+def transformer(*names: str) -> Callable[[Transformer], Transformer]:
+    """Register a function as what lowers the transformers of these class names."""
+
+    def register(function: Transformer) -> Transformer:
+        TRANSFORMERS.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+def predictor(*names: str) -> Callable[[Predictor], Predictor]:
+    """Register a function as what lowers the regressors or classifiers of these class names."""
+
+    def register(function: Predictor) -> Predictor:
+        PREDICTORS.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+def lower(estimator: Any, before: Affine = IDENTITY) -> Predict:
+    """A fitted estimator, or a pipeline that ends in one, as a TensorFlow function.
+
+    Args:
+        estimator: A fitted regressor or classifier of scikit-learn.
+        before: Scaling that its input has yet to go through.
+
+    Returns:
+        From float32 (samples, features) to ``value``, or ``class`` and ``probabilities`` (or
+        ``scores``, where the classifier has no probabilities).
+
+    Raises:
+        ConversionError: A step is not supported yet; the supported ones are listed.
+    """
+    *first, last = steps(estimator)
+    lowerings = [_find(TRANSFORMERS, step) for step in first]
+    predict = _find(PREDICTORS, last)
+    stages: list[Transform] = []
+    for lowering, step in zip(lowerings, first, strict=True):
+        stage = lowering(step)
+        if isinstance(stage, Affine):
+            before = chain(before, stage)
+        else:
+            stages += [apply(before), stage]
+            before = IDENTITY
+    answer: Predict = predict(last, before)
+
+    def lowered(x: Any) -> Mapping[str, Any]:
+        for stage in stages:
+            x = stage(x)
+        return answer(x)
+
+    return lowered
+
+
+def steps(estimator: Any) -> list[Any]:
+    """A pipeline's steps, one after another, without those that pass everything through."""
+    name = type(estimator).__name__
+    if name in ("GridSearchCV", "RandomizedSearchCV"):
+        return steps(estimator.best_estimator_)
+    if name != "Pipeline":
+        return [estimator]
+    kept = [step for _, step in estimator.steps if step is not None and step != "passthrough"]
+    return [inner for step in kept for inner in steps(step)]
+
+
+def _find(registry: Mapping[str, Any], estimator: Any) -> Any:
+    """The lowering of a class of scikit-learn's own; another's of the same name is another."""
+    kind = type(estimator)
+    name, own = kind.__name__, kind.__module__.partition(".")[0] == "sklearn"
+    if own and name in registry:
+        return registry[name]
+    known = ", ".join(sorted({*TRANSFORMERS, *PREDICTORS}))
+    where = " in this place" if own and (name in TRANSFORMERS or name in PREDICTORS) else ""
+    named = name if own else f"{kind.__module__}.{name}"
+    raise ConversionError(
+        f"The file was read, but {named} cannot be converted yet{where}. Supported so far: "
+        f"{known}, and pipelines of them."
+    )
