@@ -130,12 +130,13 @@ def _load_array(path: Path) -> Any:
     try:
         return np.load(path, allow_pickle=False)
     except ValueError as error:
-        if "allow_pickle" in str(error) or "Object arrays" in str(error):
+        if "Object arrays" in str(error):
             raise UsageError(
                 f"{path}: holds an object array, which is not a tensor (rows of different length, "
                 "or text?). Save it as numbers: np.asarray(data, dtype='float32')."
             ) from error
-        raise UsageError(f"{path}: not a numpy file ({error}).") from error
+        # numpy takes anything without its own magic bytes for a pickle, and says so.
+        raise UsageError(f"{path}: not a numpy file; save it with numpy.save.") from error
     except (OSError, EOFError) as error:
         raise UsageError(f"{path}: cannot be read ({error}).") from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import signal
 import subprocess
@@ -231,4 +230,4 @@ def test_a_convert_that_is_stopped_leaves_nothing_half_written(
         assert nothing_written()
     # The next run clears away what a kill left behind.
     assert run("convert", linear, "--to", "onnx").code == 0
-    assert os.listdir("artifacts") == ["linear"]
+    assert [p.name for p in Path("artifacts").iterdir()] == ["linear"]

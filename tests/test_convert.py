@@ -68,7 +68,7 @@ def tiny(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["two words", "it's \"quoted\"", "köttbullar", "猫と犬", "100% & <more>", "a,b;c#d"]
+    "name", ["two words", 'it\'s "quoted"', "köttbullar", "猫と犬", "100% & <more>", "a,b;c#d"]
 )
 def test_convert_takes_any_name_that_is_a_folder(run, tiny: Path, name: str) -> None:
     labels = "yes,no"
@@ -90,7 +90,7 @@ def test_convert_keeps_up_to_32_samples_and_the_rest_for_evaluation(run, tiny: P
     assert run("convert", tiny, *options, "--samples", "40").code == 0
     folder = Path("artifacts/tiny/1")
     with np.load(folder / "reference.npz") as kept, np.load(folder / "evaluation.npz") as more:
-        assert kept["in:x"].shape == kept["out:y"].shape[:1] + (3,) == (32, 3)
+        assert kept["in:x"].shape == (*kept["out:y"].shape[:1], 3) == (32, 3)
         assert more["in:x"].shape == (40, 3) and more["labels"].shape == (40,)
         together = np.concatenate([kept["in:x"], more["in:x"]])
         assert len(np.unique(together, axis=0)) == 72

@@ -162,8 +162,7 @@ def test_verify_passes_and_reports_when_nothing_is_wrong(run, copy, small: Path)
 def test_verify_fails_when_state_is_carried_from_one_call_to_the_next(
     run, copy, recurrent: tuple[Path, bytes]
 ) -> None:
-    from edge_deploy.targets.tflite import _finish
-    from edge_deploy.targets.tflite import describe
+    from edge_deploy.targets.tflite import _finish, describe
 
     artifact, carrying = recurrent
     folder = copy(artifact)
@@ -182,7 +181,9 @@ def test_verify_fails_when_state_is_carried_from_one_call_to_the_next(
 
 def test_verify_fails_when_any_byte_of_any_file_is_changed(run, copy, small: Path) -> None:
     folder = copy(small)
-    listed = [entry["path"] for entry in json.loads((folder / "manifest.json").read_text())["files"]]
+    listed = [
+        entry["path"] for entry in json.loads((folder / "manifest.json").read_text())["files"]
+    ]
     assert {"labels.txt", "reference.npz"} < set(listed)
     kept = [path for path in listed if not path.startswith("report.")]
     for path in kept:
@@ -234,19 +235,19 @@ def test_verify_takes_tolerances_and_refuses_what_it_cannot_mean(
     assert (result.code, message in result.err) == (code, True), result
 
 
-def test_verify_without_a_browser_does_the_rest_and_says_what_to_do(
-    run, copy, small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    result = run("verify", copy(small), "--browser", "/no/such/browser", "--json")
-    assert result.code in (2, 3), result
-
-
 def test_verify_runs_the_original_again_on_new_data(run, copy, small: Path, tmp_path: Path) -> None:
     folder = copy(small)
     np.save("new.npy", np.random.default_rng(9).normal(0, 30, (5, 6)).astype(np.float32))
     model = small.parents[2] / "small.keras"
     result = run(
-        "verify", folder, "--only", "tflite,onnx", "--against", model, "--reference", "new.npy",
+        "verify",
+        folder,
+        "--only",
+        "tflite,onnx",
+        "--against",
+        model,
+        "--reference",
+        "new.npy",
         "--json",
     )
     assert result.code == 0, result
@@ -273,8 +274,14 @@ def test_verify_judges_a_bare_file_that_somebody_else_converted(run, small: Path
     loaded.layers[-1].bias.assign([0.4, -0.3, 0.15])
     loaded.save("other.keras")
     result = run(
-        "verify", "theirs.tflite", "--against", "other.keras", "--reference", "data.npy",
-        "--report", "report",
+        "verify",
+        "theirs.tflite",
+        "--against",
+        "other.keras",
+        "--reference",
+        "data.npy",
+        "--report",
+        "report",
     )
     assert (result.code, "kind: off by 0.0" in result.err) == (1, True), result
     assert "theirs.tflite" in Path("report/report.html").read_text()

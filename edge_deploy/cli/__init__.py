@@ -20,6 +20,8 @@ from edge_deploy.errors import EdgeDeployError, UsageError
 # Importing the command modules registers their commands, in the order of --help.
 __all__ = ["app", "main", "making", "starting", "using"]
 
+_TYPER_INTERRUPTED = 130  # what newer Typers make of Ctrl-C
+
 
 def main() -> None:
     """The console script: run a command and turn what went wrong into words and a code."""
@@ -30,12 +32,14 @@ def main() -> None:
     except EdgeDeployError as error:
         code = _fail(as_json, error)
     except (KeyboardInterrupt, typer.Abort):
-        code = _fail(as_json, EdgeDeployError("Interrupted. Nothing half-written was left behind."))
+        code = _TYPER_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 0
     except Exception as error:
         code = _usage(as_json, error)
+    if code == _TYPER_INTERRUPTED:
+        code = _fail(as_json, EdgeDeployError("Interrupted. Nothing half-written was left behind."))
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -1,0 +1,164 @@
+"""run and inspect: the same answers on the command line, without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_deploy import ConvertOptions, convert
+
+FEATURES = [
+    {"name": "age", "min": 18, "max": 64, "default": 30, "unit": "years"},
+    {"name": "smoker", "kind": "category", "categories": ["no", "yes"], "encode": "one-hot"},
+]
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A regression in USD over a number and a category; value = 100·age + 5000·smoker + 7."""
+    from sklearn.linear_model import LinearRegression
+
+    folder = tmp_path_factory.mktemp("table")
+    x = np.array([[a, 1 - s, s] for a in range(18, 65, 3) for s in (0, 1)], float)
+    model = LinearRegression().fit(x, 100 * x[:, 0] + 5000 * x[:, 2] + 7)
+    (folder / "cost.pkl").write_bytes(pickle.dumps(model))
+    document = {"features": FEATURES, "target": {"name": "cost", "unit": "USD"}}
+    (folder / "features.json").write_text(json.dumps(document))
+    options = ConvertOptions(to=("tflite", "onnx"), output=folder / "artifacts")
+    return convert(folder / "cost.pkl", options).artifact.folder
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that says whether a picture is bright, by its mean."""
+    import keras
+
+    folder = tmp_path_factory.mktemp("pictures")
+    x = keras.Input((8, 8, 3), name="picture")
+    y = keras.layers.Dense(1, activation="sigmoid", name="bright")(
+        keras.layers.GlobalAveragePooling2D()(x)
+    )
+    model = keras.Model(x, y)
+    model.layers[-1].set_weights([np.full((3, 1), 4.0), np.array([-6.0])])
+    model.save(folder / "bright.keras")
+    options = ConvertOptions(
+        to=("tflite",), output=folder / "artifacts", labels="dark,bright", preprocess="unit"
+    )
+    return convert(folder / "bright.keras", options).artifact.folder
+
+
+@pytest.mark.parametrize("target", ["tflite", "onnx"])
+@pytest.mark.parametrize(
+    ("pairs", "value"),
+    [
+        (["age=40", "smoker=no"], 4007),
+        (["age=40", "smoker=yes"], 9007),
+        (["smoker=no"], 3007),  # the default age
+    ],
+)
+def test_run_answers_named_features(run, table: Path, pairs, value: float, target: str) -> None:
+    result = run("run", table, *pairs, "--only", target, "--json")
+    assert result.code == 0, result
+    (answer,) = json.loads(result.out)["answers"]
+    assert answer["value"] == {"value": pytest.approx(value, rel=1e-5), "unit": "USD"}
+
+
+def test_run_answers_every_row_of_a_csv(run, table: Path) -> None:
+    Path("rows.csv").write_text("age,smoker\n20,yes\n64,no\n")
+    result = run("run", table, "rows.csv", "--json")
+    answers = json.loads(result.out)["answers"]
+    assert [a["source"] for a in answers] == ["rows.csv:1", "rows.csv:2"]
+    values = [a["value"]["value"] for a in answers]
+    assert values == pytest.approx([7007, 6407], rel=1e-5)
+    assert "value: 7007 USD" in run("run", table, "rows.csv").out
+
+
+def test_run_answers_pictures(run, pictures: Path) -> None:
+    from PIL import Image
+
+    for name, level in (("black.png", 0), ("white.png", 255)):
+        Image.new("RGB", (30, 20), (level,) * 3).save(name)
+    result = run("run", pictures, "black.png", "white.png", "--json")
+    answers = json.loads(result.out)["answers"]
+    assert [a["bright"]["label"] for a in answers] == ["dark", "bright"]
+    shares = [a["bright"]["probabilities"]["bright"] for a in answers]
+    assert shares == pytest.approx([1 / (1 + np.exp(6)), 1 / (1 + np.exp(-6))], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["height=3"], "no feature is called 'height'"),
+        (["age=old", "smoker=no"], "'old'"),
+        (["age=30", "smoker=maybe"], "'maybe'"),
+        (["no.csv"], "no.csv: no such file"),
+        (["age=30", "smoker=no", "--only", "tfjs"], "no tfjs file to run here"),
+    ],
+)
+def test_run_says_what_the_model_takes(run, table: Path, arguments, says: str) -> None:
+    result = run("run", table, *arguments)
+    assert (result.code, says in result.err) == (2, True), result
+
+
+def test_artifact_commands_never_import_tensorflow(table: Path) -> None:
+    commands = [
+        ["run", table, "age=40", "smoker=no"],
+        ["verify", table, "--only", "tflite,onnx"],
+        ["inspect", table],
+    ]
+    script = (
+        "import sys\nsys.modules['tensorflow'] = None\nfrom edge_deploy.cli import main\n"
+        "sys.argv = ['edge-deploy', *sys.argv[1:]]\nmain()"
+    )
+    for arguments in commands:
+        done = subprocess.run(
+            [sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True
+        )
+        assert done.returncode == 0, (arguments, done.stderr)
+
+
+def test_convert_without_tensorflow_says_what_to_install(table: Path) -> None:
+    import keras
+
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save("m.keras")
+    script = (
+        "import sys\nsys.modules['tensorflow'] = None\nsys.modules['keras'] = None\n"
+        "sys.argv = ['edge-deploy', 'convert', 'm.keras']\n"
+        "from edge_deploy.cli import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 3, done
+    assert 'pip install "edge-deploy[convert]"' in done.stderr
+
+
+def test_verify_without_playwright_does_the_rest_and_exits_3(table: Path, tmp_path: Path) -> None:
+    source = table.parents[2] / "cost.pkl"
+    folder = convert(source, ConvertOptions(output=tmp_path / "all")).artifact.folder
+    script = (
+        "import sys\nsys.modules['playwright'] = sys.modules['playwright.sync_api'] = None\n"
+        "from edge_deploy.cli import main\nmain()"
+    )
+    command = [sys.executable, "-c", script, "verify", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 3, done
+    assert done.stdout.count("✓ pass") == 2 and done.stdout.count("– not run") == 2
+    assert 'pip install "edge-deploy[browser]"' in done.stderr
+
+
+def test_inspect_tells_models_files_and_artifacts_apart(run, table: Path) -> None:
+    source = table.parents[2] / "cost.pkl"
+    model = json.loads(run("inspect", source, "--json").out)
+    assert (model["type"], model["kind"], model["parameters"]) == ("model", "sklearn", 4)
+    file = json.loads(run("inspect", table / "tflite/cost_float32.tflite", "--json").out)
+    assert (file["type"], file["target"]) == ("file", "tflite")
+    assert "FULLY_CONNECTED" in file["ops"]
+    assert file["inputs"][0]["shape"] == [1, 3]
+    artifact = json.loads(run("inspect", table.parent, "--json").out)
+    assert (artifact["type"], artifact["name"]) == ("artifact", "cost")
+    assert "input: features [any x 3] float32 table" in run("inspect", table).out
