@@ -45,11 +45,11 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
 
     model, notes = load_pickle(path, trust=options.trust_pickle)
     _check(path, model)
-    chain = steps(model)
-    _check_chain(path, chain)
-    for step in (model, *chain):
-        _complete(step)
     try:
+        chain = steps(model)
+        _check_chain(path, chain)
+        for step in (model, *chain):
+            _complete(step)
         lowered = lower(model)
         width = _width(path, chain)
         outputs = _outputs(lowered, width, _attribute(chain[-1], "classes_"))
