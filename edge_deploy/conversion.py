@@ -19,7 +19,7 @@ from edge_deploy.checking import browser_if_any, check_file
 from edge_deploy.errors import ConversionError, MissingDependency, UsageError
 from edge_deploy.graph import freeze, index_limits
 from edge_deploy.quiet import quiet, set_environment
-from edge_deploy.reference import Reference, read, split, synthesize
+from edge_deploy.reference import Reference, read, split, synthesize, with_class_indices
 from edge_deploy.sidecars import Sidecars
 from edge_deploy.spec import LoadedModel, LoadOptions, ModelSpec
 from edge_deploy.targets import TARGETS, Target
@@ -207,6 +207,8 @@ def _prepare(
     with quiet(options.verbose):
         if side.reference is not None:
             data = read(side.reference, spec, side.features, side.preprocessing)
+            classes = next((o.classes for o in spec.outputs if o.classes), None)
+            data = with_class_indices(data, classes)
         else:
             limits = index_limits(freeze(loaded.function, loaded.spec.inputs))
             data = synthesize(

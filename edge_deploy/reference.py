@@ -67,6 +67,26 @@ def sample(array: Array, spec: TensorSpec, index: int) -> Array:
     return array[index : index + 1] if spec.batched else array[index]
 
 
+def with_class_indices(data: Reference, classes: Sequence[str] | None) -> Reference:
+    """The labels as indices into the classes, where they are the classes' names.
+
+    Raises:
+        UsageError: Some are names of classes and some are not.
+    """
+    if data.labels is None or classes is None or data.labels.dtype.kind not in "US":
+        return data
+    names = [str(label) for label in data.labels]
+    if not set(names) & set(classes):
+        return data
+    if strange := sorted(set(names) - set(classes)):
+        raise UsageError(
+            f"The reference data has the label {strange[0]!r}, which is no class of the model; "
+            f"these are {', '.join(classes)}."
+        )
+    indices = np.asarray([list(classes).index(name) for name in names], np.int32)
+    return replace(data, labels=indices)
+
+
 def split(data: Reference, limit: int, seed: int) -> tuple[Reference, Reference]:
     """The reference (at most 32 samples and 32 MB) and up to ``limit`` more for evaluation.
 

@@ -19,7 +19,7 @@ body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding
 color:#1c2430;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2.5rem}
 table{border-collapse:collapse;width:100%}th,td{padding:.35rem .6rem;text-align:left;
-border-bottom:1px solid #d8dde4;vertical-align:top}td.n{text-align:right;
+border-bottom:1px solid #d8dde4;vertical-align:top}.n{text-align:right;
 font-variant-numeric:tabular-nums}
 .pass{color:#14713d}.fail{color:#b3261e;font-weight:600}.not{color:#6b5900}
 .note{background:#fff6d6;color:#4a3d00;padding:.6rem .9rem;border-radius:.4rem}
@@ -106,7 +106,9 @@ def to_html(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
             '<p class="note">The reference samples were made up: verdicts on made-up data say '
             "little about real data. Give real samples with --reference.</p>"
         )
-    head = "".join(f"<th>{escape(name)}</th>" for name in HEADER)
+    head = "".join(
+        f"<th{' class=n' if n >= 4 else ''}>{escape(name)}</th>" for n, name in enumerate(HEADER)
+    )
     body.append(f"<table><thead><tr>{head}</tr></thead><tbody>")
     for verdict, cells in zip(verdicts, rows(manifest, verdicts), strict=True):
         first, *rest = cells

@@ -199,7 +199,7 @@ def _check_entry(
 def _label_failures(found: Artifact, target: Target, path: Path) -> tuple[str, ...]:
     """Whether the labels and the rest that a file carries are the manifest's."""
     expected = embedded(found.manifest)
-    carried = target.describe(path).metadata
+    carried = target.metadata(path)
     failures = []
     if carried is None:
         failures.append("carries none of the metadata that edge-deploy embeds")

@@ -53,7 +53,11 @@ class _ArrayInFile:
 
 
 class _Unpickler(_Base):  # type: ignore[misc]
-    """What both readers share: where arrays lie, and what is never done."""
+    """What both readers share: where arrays lie, and what is never done.
+
+    Each adds ``resolve`` (a global), ``check_call`` (of what an opcode calls), and
+    ``objects_in_file`` and ``numbers_in_file`` (an array in the stream).
+    """
 
     dispatch: ClassVar[dict[int, Any]] = dict(_Base.dispatch)
 
@@ -65,19 +69,6 @@ class _Unpickler(_Base):  # type: ignore[misc]
         if (module, name) in ARRAY_IN_FILE:
             return _ArrayInFile
         return self.resolve(normal(module, name))
-
-    def resolve(self, wanted: Global) -> Any:
-        raise NotImplementedError
-
-    def check_call(self, function: Any) -> None:
-        """Whether an opcode may call this."""
-        raise NotImplementedError
-
-    def objects_in_file(self, shape: tuple[int, ...]) -> Any:
-        raise NotImplementedError
-
-    def numbers_in_file(self, dtype: np.dtype[Any], count: int) -> Any:
-        raise NotImplementedError
 
     def get_extension(self, code: int) -> None:
         raise UntrustedError("an entry of the extension registry")

@@ -60,6 +60,7 @@ class Target:
         path: Where its file goes in an artifact, from the model's name and the precision.
         convert: Writes the model to that path.
         describe: Reads what a file says of itself, without TensorFlow.
+        metadata: Reads what edge-deploy embedded in it; None in somebody else's file.
         open_runner: Opens a file in the runtime; None where that takes a browser.
         suffixes: How a bare file of the format is named.
     """
@@ -69,5 +70,6 @@ class Target:
     path: Callable[[str, str], str]
     convert: Callable[[LoadedModel, Path, Mapping[str, Any]], Converted]
     describe: Callable[[Path], FileInfo]
+    metadata: Callable[[Path], Mapping[str, Any] | None]
     open_runner: Callable[[Path], AbstractContextManager[Runner]] | None
     suffixes: tuple[str, ...]

@@ -86,15 +86,24 @@ def describe(path: Path) -> FileInfo:
         ArtifactError: ONNX Runtime cannot open it.
     """
     session = _session(path)
-    embedded = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     return FileInfo(
         target="onnx",
         inputs=tuple(_spec(value) for value in session.get_inputs()),
         outputs=tuple(_spec(value) for value in session.get_outputs()),
         ops=_ops(path),
         min_runtime=None,
-        metadata=json.loads(embedded) if embedded else None,
+        metadata=_metadata(session),
     )
+
+
+def read_metadata(path: Path) -> Mapping[str, Any] | None:
+    """What edge-deploy embedded, without the ``onnx`` package that listing operators takes."""
+    return _metadata(_session(path))
+
+
+def _metadata(session: Any) -> Mapping[str, Any] | None:
+    embedded = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    return dict(json.loads(embedded)) if embedded else None
 
 
 def _ops(path: Path) -> tuple[str, ...] | None:
@@ -163,6 +172,7 @@ TARGET = Target(
     path=lambda name, precision: f"onnx/{name}_{precision}.onnx",
     convert=convert,
     describe=describe,
+    metadata=read_metadata,
     open_runner=open_runner,
     suffixes=(".onnx",),
 )

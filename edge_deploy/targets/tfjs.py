@@ -208,6 +208,7 @@ TARGET = Target(
     path=lambda _, precision: f"tfjs/{precision}/model.json",
     convert=convert,
     describe=describe,
+    metadata=lambda path: describe(path).metadata,
     open_runner=None,
     suffixes=("model.json",),
 )

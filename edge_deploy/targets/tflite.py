@@ -254,6 +254,7 @@ TARGET = Target(
     path=lambda name, precision: f"tflite/{name}_{precision}.tflite",
     convert=convert,
     describe=describe,
+    metadata=lambda path: describe(path).metadata,
     open_runner=open_runner,
     suffixes=(".tflite",),
 )
