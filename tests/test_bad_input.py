@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from bad_models import BAD, CANARY
 
+pytestmark = pytest.mark.slow
+
 
 def nothing_written() -> bool:
     """No version and no leftover of one."""

@@ -23,6 +23,8 @@ from edge_deploy.errors import ArtifactError, MissingDependency, UsageError
 from edge_deploy.preprocessing import decode_image, parse_preprocess, preprocess_image, with_size
 from edge_deploy.server import address, start
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(11)
 FEATURES = [
     {"name": "length", "kind": "number", "min": 1, "max": 9, "step": 1, "default": 4, "unit": "cm"},

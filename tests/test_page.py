@@ -24,6 +24,8 @@ from edge_deploy.features import encode_rows, parse_features
 from edge_deploy.preprocessing import RESIZES, decode_image, preprocess_image
 from edge_deploy.spec import ModelSpec, TensorSpec
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:

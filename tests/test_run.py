@@ -13,6 +13,8 @@ import pytest
 
 from edge_deploy import ConvertOptions, convert
 
+pytestmark = pytest.mark.slow
+
 FEATURES = [
     {"name": "age", "min": 18, "max": 64, "default": 30, "unit": "years"},
     {"name": "smoker", "kind": "category", "categories": ["no", "yes"], "encode": "one-hot"},

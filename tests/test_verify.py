@@ -13,6 +13,8 @@ from files import CHANGES, Change, main_file, put_hashes_right
 
 from edge_deploy import ConvertOptions, convert
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 8
 KERNEL, BIAS, SCALE = (8, 3), (3,), np.float32(0.1)
 
