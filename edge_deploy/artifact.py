@@ -148,6 +148,23 @@ def check_name(what: str, name: str) -> str:
     return name
 
 
+def check_free(output: Path, name: str, version: str, overwrite: bool) -> Path:
+    """The folder that a version will have, if it may be written.
+
+    Raises:
+        UsageError: The names cannot be folders, the version exists and ``overwrite`` is not
+            set, or what is there is no artifact.
+    """
+    final = output / check_name("--name", name) / check_name("--artifact-version", version)
+    if final.exists() and not overwrite:
+        raise UsageError(
+            f"{final} exists. Give --overwrite to replace it, or another --artifact-version."
+        )
+    if final.exists() and not (final / MANIFEST).is_file():
+        raise UsageError(f"{final} is not an artifact of edge-deploy: it is left alone.")
+    return final
+
+
 @contextlib.contextmanager
 def staged(output: Path, name: str, version: str, overwrite: bool) -> Iterator[Path]:
     """A folder to build a version in, published by one rename when the body ends well.
@@ -158,13 +175,7 @@ def staged(output: Path, name: str, version: str, overwrite: bool) -> Iterator[P
         UsageError: The version exists and ``overwrite`` is not set.
         EdgeDeployError: The output cannot be written.
     """
-    final = output / check_name("--name", name) / check_name("--artifact-version", version)
-    if final.exists() and not overwrite:
-        raise UsageError(
-            f"{final} exists. Give --overwrite to replace it, or another --artifact-version."
-        )
-    if final.exists() and not (final / MANIFEST).is_file():
-        raise UsageError(f"{final} is not an artifact of edge-deploy: it is left alone.")
+    final = check_free(output, name, version, overwrite)
     with writing(output):
         output.mkdir(parents=True, exist_ok=True)
         _sweep(output)

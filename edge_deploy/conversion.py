@@ -116,12 +116,16 @@ def convert(
     """
     set_environment()
     path, options = Path(model), options or ConvertOptions()
+    if options.samples < 0:
+        raise UsageError(f"--samples {options.samples}: a number of samples is 0 or more.")
     for target in options.to:
         if target not in TARGETS:
             raise UsageError(f"--to {target}: no such target; there are {', '.join(TARGETS)}.")
     with sources.find(path) as source:
         name = artifacts.check_name("--name", options.name or _default_name(path))
-        _check_free(options, name)
+        artifacts.check_free(
+            options.output, name, options.version, options.overwrite or options.dry_run
+        )
         progress(f"reading {path.name}")
         loaded, side, spec, data, notes = _prepare(source, options)
         loaded = replace(loaded, spec=spec)
@@ -173,18 +177,6 @@ def _load(source: sources.Source, options: LoadOptions, verbose: bool) -> Loaded
 
 def _default_name(path: Path) -> str:
     return (path.resolve().name if path.is_dir() else path.stem) or "model"
-
-
-def _check_free(options: ConvertOptions, name: str) -> None:
-    """Refuse before the costly steps what would be refused after them."""
-    artifacts.check_name("--artifact-version", options.version)
-    final = options.output / name / options.version
-    if final.exists() and not options.overwrite and not options.dry_run:
-        raise UsageError(
-            f"{final} exists. Give --overwrite to replace it, or another --artifact-version."
-        )
-    if options.samples < 0:
-        raise UsageError(f"--samples {options.samples}: a number of samples is 0 or more.")
 
 
 def _prepare(

@@ -1,6 +1,6 @@
 // A canvas to draw on, white on black as handwritten digits are stored.
+import { el } from './dom.js';
 import { pixelsOf } from './preprocess.js';
-import { el } from './view.js';
 
 const SIDE = 280;
 

@@ -1,21 +1,11 @@
 // What is on the page. No decisions about models here.
+import { el } from './dom.js';
 import { drawing } from './drawing.js';
 
 const $ = (id) => document.getElementById(id);
 const TOP = 5;
 const KINDS = { image: 'a picture', table: 'a row of', sequence: 'a sequence', tensor: 'numbers' };
 const NAMES = { webgl: 'WebGL', wasm: 'WebAssembly', webgpu: 'WebGPU', cpu: 'plain JavaScript' };
-
-/** An element: tag, properties (data-… and aria-… as attributes), children. */
-export function el(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key.includes('-')) made.setAttribute(key, value);
-    else if (value !== undefined && value !== null) made[key] = value;
-  }
-  made.append(...children);
-  return made;
-}
 
 export function gallery(models, choose) {
   const buttons = models.map((entry) =>
