@@ -23,9 +23,11 @@ if TYPE_CHECKING:
         UsageError,
     )
     from edge_deploy.inspection import inspect
+    from edge_deploy.quantize_command import Quantization, QuantizeOptions, quantize
     from edge_deploy.running import Answer, run
     from edge_deploy.spec import Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
-    from edge_deploy.verification import OutputVerdict, Tolerances, Verdict
+    from edge_deploy.verdicts import OutputVerdict, Verdict
+    from edge_deploy.verification import Tolerances
     from edge_deploy.verify_command import Verification, VerifyOptions, verify
 
 _HOMES = {
@@ -40,19 +42,22 @@ _HOMES = {
     "LoadedModel": "spec",
     "MissingDependency": "errors",
     "ModelSpec": "spec",
-    "OutputVerdict": "verification",
+    "OutputVerdict": "verdicts",
+    "Quantization": "quantize_command",
+    "QuantizeOptions": "quantize_command",
     "SourceError": "errors",
     "TensorSpec": "spec",
     "Tolerances": "verification",
     "UntrustedError": "errors",
     "UsageError": "errors",
-    "Verdict": "verification",
+    "Verdict": "verdicts",
     "Verification": "verify_command",
     "VerifyOptions": "verify_command",
     "build_demo": "demo",
     "convert": "conversion",
     "inspect": "inspection",
     "load_model": "conversion",
+    "quantize": "quantize_command",
     "run": "running",
     "verify": "verify_command",
 }
@@ -70,6 +75,8 @@ __all__ = [
     "MissingDependency",
     "ModelSpec",
     "OutputVerdict",
+    "Quantization",
+    "QuantizeOptions",
     "SourceError",
     "TensorSpec",
     "Tolerances",
@@ -83,6 +90,7 @@ __all__ = [
     "convert",
     "inspect",
     "load_model",
+    "quantize",
     "run",
     "verify",
 ]

@@ -68,7 +68,18 @@ class Artifact:
         Raises:
             ArtifactError: reference.npz is missing or unreadable.
         """
-        path = self.folder / REFERENCE
+        return self._samples(REFERENCE)
+
+    def evaluation(self) -> Reference | None:
+        """More of the same, for costs; None where there were no more samples.
+
+        Raises:
+            ArtifactError: evaluation.npz is unreadable.
+        """
+        return self._samples(EVALUATION) if (self.folder / EVALUATION).is_file() else None
+
+    def _samples(self, name: str) -> Reference:
+        path = self.folder / name
         try:
             with np.load(path, allow_pickle=False) as data:
                 arrays = {key: data[key] for key in data.files}
@@ -199,6 +210,23 @@ def staged(output: Path, name: str, version: str, overwrite: bool) -> Iterator[P
 
 
 @contextlib.contextmanager
+def scratch(beside: Path) -> Iterator[Path]:
+    """A folder for files that are moved from there by rename; it is gone afterwards.
+
+    Raises:
+        EdgeDeployError: It cannot be written.
+    """
+    with writing(beside):
+        _sweep(beside)
+        folder = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=beside))
+    try:
+        with writing(beside):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
 def writing(where: Path) -> Iterator[None]:
     """Say in words when a disk is full or a folder cannot be written."""
     try:
@@ -240,11 +268,22 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     replace_text(folder / MANIFEST, to_text({**manifest, "files": files}))
 
 
-def update(artifact: Artifact, manifest: Mapping[str, Any], reports: Mapping[str, str]) -> None:
+def update(
+    artifact: Artifact,
+    manifest: Mapping[str, Any],
+    reports: Mapping[str, str],
+    added: Iterable[Mapping[str, Any]] = (),
+) -> None:
     """Replace the manifest and the reports of an artifact, and touch nothing else.
 
     The hashes of other files stay as they are listed: a changed file must not become right
     because somebody looked at it.
+
+    Args:
+        artifact: The artifact.
+        manifest: The new manifest.
+        reports: Text by file name.
+        added: Files that were put in place before: path, bytes and sha256.
     """
     for name, text in reports.items():
         replace_text(artifact.folder / name, text)
@@ -253,8 +292,16 @@ def update(artifact: Artifact, manifest: Mapping[str, Any], reports: Mapping[str
         {"path": name, "bytes": len(text.encode()), "sha256": _digest(text.encode())}
         for name, text in reports.items()
     ]
+    # Files of no entry any more belong to the version that was replaced.
+    listed = {file["path"] for entry in manifest["artifacts"] for file in entry["files"]}
+    gone = {file["path"] for entry in artifact.manifest["artifacts"] for file in entry["files"]}
+    named = {str(entry["path"]) for entry in added} | (gone - listed)
+    kept = [entry for entry in kept if entry["path"] not in named]
+    new += [{key: entry[key] for key in ("path", "bytes", "sha256")} for entry in added]
     files = sorted([*kept, *new], key=lambda entry: str(entry["path"]))
     replace_text(artifact.folder / MANIFEST, to_text({**manifest, "files": files}))
+    for path in gone - listed:
+        (artifact.folder / path).unlink(missing_ok=True)
 
 
 def replace_text(path: Path, text: str) -> None:

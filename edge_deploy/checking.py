@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_deploy.errors import ArtifactError, MissingDependency
-from edge_deploy.reference import Reference
+from edge_deploy.reference import MAX_BYTES, MAX_SAMPLES, Reference, join
 from edge_deploy.spec import Arrays, ModelSpec, Runner, TensorSpec
 from edge_deploy.targets import Target
-from edge_deploy.verification import Tolerances, Verdict, judge
+from edge_deploy.verdicts import Verdict
+from edge_deploy.verification import BUDGETS, Tolerances, judge
 
 if TYPE_CHECKING:
     from edge_deploy.browser import Browser
@@ -54,6 +55,7 @@ def check_file(
     handle: BrowserHandle,
     backends: Sequence[str],
     foreign: bool = False,
+    evaluation: Reference | None = None,
 ) -> list[Verdict]:
     """Verdicts on one file: one, or one a backend where a browser runs it.
 
@@ -67,7 +69,12 @@ def check_file(
         handle: The browser of this run.
         backends: TF.js backends.
         foreign: Somebody else converted it, so its tensors may have other names.
+        evaluation: More samples, on which the cost of a compressed file is measured too.
     """
+    if blank.precision in BUDGETS:
+        reference = join(reference, evaluation)
+        if target.open_runner is None:
+            reference = _for_browser(reference)
     if target.open_runner is not None:
         try:
             with target.open_runner(path) as runner:
@@ -87,6 +94,12 @@ def check_file(
         except ArtifactError as error:
             verdicts.append(replace(row, failures=(str(error),)))
     return verdicts
+
+
+def _for_browser(data: Reference) -> Reference:
+    """As many samples as go into a page in reasonable time: each crosses as text."""
+    size = sum(array.nbytes for array in data.inputs.values()) // max(data.count, 1)
+    return data.take(range(min(data.count, max(MAX_SAMPLES, MAX_BYTES // max(size, 1)))))
 
 
 class _Renamed:

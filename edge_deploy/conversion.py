@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,18 @@ from typing import Any
 from edge_deploy import artifact as artifacts
 from edge_deploy import report, sidecars, sources
 from edge_deploy.artifact import Artifact
-from edge_deploy.checking import browser_if_any, check_file
+from edge_deploy.checking import browser_if_any
+from edge_deploy.compression.making import Making, calibrate, check_io, check_labels, summarize
+from edge_deploy.compression.quantization import FLOAT, Wish, parse
 from edge_deploy.errors import ConversionError, MissingDependency, UsageError
 from edge_deploy.graph import freeze, index_limits
 from edge_deploy.quiet import quiet, set_environment
 from edge_deploy.reference import Reference, read, split, synthesize, with_class_indices
 from edge_deploy.sidecars import Sidecars
 from edge_deploy.spec import LoadedModel, LoadOptions, ModelSpec
-from edge_deploy.targets import TARGETS, Target
-from edge_deploy.verification import DEFAULT, Verdict, to_json
+from edge_deploy.targets import TARGETS
+from edge_deploy.verdicts import Verdict
+from edge_deploy.verification import DEFAULT, Tolerances
 
 _TOOLS = (
     "edge-deploy",
@@ -35,11 +38,11 @@ _TOOLS = (
     "onnx",
     "onnxruntime",
     "ai-edge-litert",
+    "ai-edge-quantizer",
     "scikit-learn",
     "numpy",
 )
 _SAMPLES = 12  # pictures or rows for the page
-_PRECISION = "float32"
 
 Progress = Callable[[str], None]
 
@@ -60,6 +63,11 @@ class ConvertOptions:
     preprocess: str | None = None
     reference: Path | None = None
     samples: int = 1000
+    quantize: tuple[str, ...] = (FLOAT,)
+    io: str = "float"
+    calibration: Path | None = None
+    tolerances: Tolerances = DEFAULT
+    strict: bool = False
     seed: int = 0
     browser: Path | None = None
     verbose: bool = False
@@ -121,6 +129,8 @@ def convert(
     for target in options.to:
         if target not in TARGETS:
             raise UsageError(f"--to {target}: no such target; there are {', '.join(TARGETS)}.")
+    wish = parse("--quantize", options.quantize, [t for t in TARGETS if t in options.to])
+    check_io(options.io, wish)
     with sources.find(path) as source:
         name = artifacts.check_name("--name", options.name or _default_name(path))
         artifacts.check_free(
@@ -130,12 +140,30 @@ def convert(
         loaded, side, spec, data, notes = _prepare(source, options)
         loaded = replace(loaded, spec=spec)
         reference, evaluation = split(data, options.samples, options.seed)
+        check_labels(options.tolerances, reference)
+        calibration = None
+        if wish.static:
+            progress("looking at the calibration data")
+            calibration, warnings = calibrate(
+                loaded.spec,
+                (reference, evaluation),
+                options.calibration,
+                (side.features, side.preprocessing),
+                options.strict,
+            )
+            notes = (*notes, *warnings)
+        notes = (*notes, *wish.notes)
         manifest = _manifest(path, name, options, loaded, side, reference)
         if options.dry_run:
             return Conversion(None, manifest, (), {}, (*notes, "dry run: nothing was written"))
         with artifacts.staged(options.output, name, options.version, options.overwrite) as stage:
             verdicts, failed, more = _make_files(
-                stage, manifest, loaded, reference, options, progress
+                Making(stage, manifest, loaded.spec, options.io, calibration),
+                loaded,
+                wish,
+                (reference, evaluation),
+                options,
+                progress,
             )
             progress("writing the manifest")
             artifacts.save_reference(stage / artifacts.REFERENCE, reference)
@@ -231,79 +259,55 @@ def _check_dtypes(model: LoadedModel) -> None:
 
 
 def _make_files(
-    stage: Path,
-    manifest: dict[str, Any],
+    making: Making,
     model: LoadedModel,
-    reference: Reference,
+    wish: Wish,
+    data: tuple[Reference, Reference],
     options: ConvertOptions,
     progress: Progress,
 ) -> tuple[list[Verdict], dict[str, str], list[str]]:
     verdicts: list[Verdict] = []
     failed: dict[str, str] = {}
     notes: list[str] = []
-    with browser_if_any("tfjs" in options.to, options.browser) as handle:
-        for target in (TARGETS[name] for name in TARGETS if name in options.to):
-            progress(f"converting to {target.name}")
-            path = stage / target.path(manifest["name"], _PRECISION)
-            path.parent.mkdir(parents=True)
+    manifest = making.manifest
+    with browser_if_any("tfjs" in wish.by_target, options.browser) as handle:
+        for name, precisions in wish.by_target.items():
+            target = TARGETS[name]
+            progress(f"converting to {name}")
+            source = making.path(target, FLOAT)
+            source.parent.mkdir(parents=True)
             try:
                 with quiet(options.verbose):
-                    converted = target.convert(model, path, embedded(manifest))
+                    converted = target.convert(model, source, embedded(manifest))
             except ConversionError as error:
                 if not options.keep_going:
                     raise
-                failed[target.name] = str(error)
-                shutil.rmtree(path.parent)
+                failed[name] = str(error)
+                shutil.rmtree(making.stage / name)
                 continue
             notes.extend(converted.notes)
-            progress(f"comparing {target.name}")
-            entry = _entry(stage, target, converted.path, converted.files)
-            blank = Verdict(target.name, _PRECISION, entry["files"][0]["path"], target.runtime)
-            with quiet(options.verbose):
-                rows = check_file(
-                    target, path, blank, model.spec, reference, DEFAULT, handle, ("wasm",)
-                )
-            entry["verification"] = summarize(rows)
-            manifest["artifacts"].append(entry)
-            verdicts.extend(rows)
+            for precision in precisions:
+                progress(f"{name} {precision}")
+                try:
+                    entry = making.entry(target, precision, converted)
+                except ConversionError as error:
+                    if not options.keep_going:
+                        raise
+                    failed[f"{name} {precision}"] = str(error)
+                    continue
+                with quiet(options.verbose):
+                    rows = making.judge(target, entry, data, options.tolerances, handle, ("wasm",))
+                entry["verification"] = summarize(rows)
+                manifest["artifacts"].append(entry)
+                verdicts.extend(rows)
+            if FLOAT not in precisions:  # it was only the way to the others
+                for file in converted.files:
+                    file.unlink()
+                if target.name == "tfjs":
+                    source.parent.rmdir()
     if failed and not verdicts:
         raise ConversionError("\n".join(failed.values()))
     return verdicts, failed, notes
-
-
-def summarize(rows: Sequence[Verdict]) -> list[dict[str, Any]]:
-    """The manifest's form of verdicts on a file."""
-    keys = ("runtime", "backend", "status", "samples", "reason", "problems", "median_ms")
-    result = []
-    for row in rows:
-        full = to_json(row)
-        worst = max((o["max_abs_error"] or 0.0 for o in full["outputs"]), default=None)
-        result.append({**{key: full[key] for key in keys}, "max_abs_error": worst})
-    return result
-
-
-def _entry(stage: Path, target: Target, path: Path, files: Sequence[Path]) -> dict[str, Any]:
-    info = target.describe(path)
-    return {
-        "target": target.name,
-        "precision": _PRECISION,
-        "pruned": None,
-        "files": artifacts.describe_files(stage, files),
-        "inputs": [_tensor(spec) for spec in info.inputs],
-        "outputs": [_tensor(spec) for spec in info.outputs],
-        "ops": list(info.ops) if info.ops is not None else None,
-        "min_runtime": info.min_runtime,
-        "verification": None,
-    }
-
-
-def _tensor(spec: Any) -> dict[str, Any]:
-    return {
-        "name": spec.name,
-        "shape": list(spec.shape),
-        "dtype": spec.dtype,
-        "quantization": None,
-    }
 
 
 def embedded(manifest: Mapping[str, Any]) -> dict[str, Any]:

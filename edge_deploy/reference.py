@@ -87,6 +87,21 @@ def with_class_indices(data: Reference, classes: Sequence[str] | None) -> Refere
     return replace(data, labels=indices)
 
 
+def join(first: Reference, second: Reference | None) -> Reference:
+    """The samples of both, of which the second may be none."""
+    if second is None or not second.count:
+        return first
+    labels = None
+    if first.labels is not None and second.labels is not None:
+        labels = np.concatenate([first.labels, second.labels])
+    return Reference(
+        inputs={n: np.concatenate([a, second.inputs[n]]) for n, a in first.inputs.items()},
+        outputs={n: np.concatenate([a, second.outputs[n]]) for n, a in first.outputs.items()},
+        origin=first.origin,
+        labels=labels,
+    )
+
+
 def split(data: Reference, limit: int, seed: int) -> tuple[Reference, Reference]:
     """The reference (at most 32 samples and 32 MB) and up to ``limit`` more for evaluation.
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from edge_deploy.verification import OutputVerdict, Verdict, to_json
+from edge_deploy.metrics import Task
+from edge_deploy.verdicts import OutputVerdict, Verdict, to_json
 
 SCHEMA = "edge-deploy/report/1"
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 460, 220, 64, 36
@@ -71,14 +72,30 @@ def rows(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> list[tuple
                 f"{verdict.runtime} {verdict.backend or ''}".strip(),
                 size_text(sizes.get(verdict.path)),
                 f"{worst.max_abs_error:.1e}" if worst else "",
-                f"{worst.limit:.1e}" if worst else "",
+                f"{worst.limit:.1e}" if worst and math.isfinite(worst.limit) else "",
+                *_costs(verdict),
                 f"{verdict.median_ms:.2f}" if verdict.median_ms is not None else "",
             )
         )
     return result
 
 
-HEADER = ("verdict", "target", "precision", "runtime", "size", "max error", "allowed", "ms")
+HEADER = (
+    "verdict", "target", "precision", "runtime", "size", "max error", "allowed", "top-1", "SNR",
+    "task", "ms",
+)  # fmt: skip
+
+
+def _costs(verdict: Verdict) -> tuple[str, str, str]:
+    """What compression costs: winners kept, signal to noise, the task metric before and after."""
+    kept = [o.top1_agreement for o in verdict.outputs if o.top1_agreement is not None]
+    noise = [o.snr_db for o in verdict.outputs if math.isfinite(o.snr_db)]
+    task = verdict.task
+    return (
+        f"{min(kept):.1%}" if kept else "",
+        f"{min(noise):.0f} dB" if noise else "",
+        f"{task.name} {task.before:.4g} → {task.after:.4g}" if task else "",
+    )
 
 
 def size_text(count: int | None) -> str:
@@ -124,6 +141,8 @@ def to_html(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
         if verdict.reason:
             body.append(f'<p class="not">not run: {escape(verdict.reason)}</p>')
         body.extend(f'<p class="fail">{escape(problem)}</p>' for problem in verdict.problems)
+        if verdict.task:
+            body.extend(f"<p>{escape(line)}</p>" for line in _task_lines(verdict.task))
         body.extend(_figure(output) for output in verdict.outputs)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} – '
@@ -132,13 +151,16 @@ def to_html(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
     )
 
 
+def _task_lines(task: Task) -> list[str]:
+    rows = {task.name: (task.before, task.after), **task.more}
+    return [f"{task.output}: {n} {b:.4g} before, {a:.4g} after" for n, (b, a) in rows.items()]
+
+
 def _figure(output: OutputVerdict) -> str:
     """The error of each value against the original value, on a logarithmic scale."""
-    agreement = (
-        f", top-1 agreement {output.top1_agreement:.1%}"
-        if output.top1_agreement is not None
-        else ""
-    )
+    agreement = f", SNR {output.snr_db:.1f} dB"
+    if output.top1_agreement is not None:
+        agreement += f", top-1 agreement {output.top1_agreement:.1%}"
     caption = (
         f"{output.name}: max error {output.max_abs_error:.3g}, mean {output.mean_abs_error:.3g}, "
         f"scale {output.scale:.3g}, would pass with --rtol {output.needed_rtol:.2g}{agreement}"
@@ -147,9 +169,10 @@ def _figure(output: OutputVerdict) -> str:
 
 
 def _scatter(output: OutputVerdict) -> str:
+    limit = output.limit if math.isfinite(output.limit) else 0.0
     floor = output.scale * 1e-9  # exact answers are drawn on the bottom line
     errors = [max(error, floor) for _, error in output.points] or [floor]
-    low, high = math.log10(floor), math.log10(max(*errors, output.limit or floor, floor * 10)) + 0.3
+    low, high = math.log10(floor), math.log10(max(*errors, limit or floor, floor * 10)) + 0.3
     xs = [x for x, _ in output.points] or [0.0]
     left, right = min(xs), max(xs)
     span = (right - left) or 1.0
@@ -163,16 +186,16 @@ def _scatter(output: OutputVerdict) -> str:
 
     dots = "".join(
         f'<circle cx="{across(x):.1f}" cy="{down(e):.1f}" r="2.2" '
-        f'fill="{"#b3261e" if e > output.limit else "#2f6fde"}" fill-opacity=".6"/>'
+        f'fill="{"#b3261e" if e > (limit or math.inf) else "#2f6fde"}" fill-opacity=".6"/>'
         for x, e in output.points
     )
     line = ""
-    if output.limit > 0:
-        y = down(output.limit)
+    if limit > 0:
+        y = down(limit)
         line = (
             f'<line x1="{_LEFT}" x2="{_WIDTH - 8}" y1="{y:.1f}" y2="{y:.1f}" stroke="#b3261e" '
             f'stroke-dasharray="5 4"/><text x="{_WIDTH - 8}" y="{y - 4:.1f}" text-anchor="end" '
-            f'font-size="11" fill="#b3261e">allowed {output.limit:.1e}</text>'
+            f'font-size="11" fill="#b3261e">allowed {limit:.1e}</text>'
         )
     ticks = "".join(
         f'<text x="{_LEFT - 6}" y="{down(10.0**p) + 4:.1f}" text-anchor="end" font-size="11" '

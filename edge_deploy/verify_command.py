@@ -11,14 +11,16 @@ from edge_deploy import artifact as artifacts
 from edge_deploy import report
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import BrowserHandle, browser_if_any, check_file
-from edge_deploy.conversion import embedded, load_model, summarize
+from edge_deploy.compression.making import blank, check_labels, summarize
+from edge_deploy.conversion import embedded, load_model
 from edge_deploy.errors import UsageError
 from edge_deploy.features import parse_features
 from edge_deploy.quiet import quiet
 from edge_deploy.reference import Reference, read, split
 from edge_deploy.spec import LoadOptions, ModelSpec
 from edge_deploy.targets import TARGETS, Target, target_of
-from edge_deploy.verification import DEFAULT, Tolerances, Verdict
+from edge_deploy.verdicts import Verdict
+from edge_deploy.verification import DEFAULT, Tolerances
 
 BACKENDS = ("webgl", "wasm", "webgpu", "cpu")
 
@@ -95,6 +97,10 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
         there = ", ".join(sorted({e["target"] for e in found.manifest["artifacts"]})) or "none"
         raise UsageError(f"{path}: no file to verify is left; its targets are: {there}.")
     spec, reference, notes = _questions(found, options, changed)
+    evaluation = None
+    if options.reference is None and options.against is None and reference.count:
+        evaluation = found.evaluation() if artifacts.EVALUATION not in changed else None
+    check_labels(options.tolerances, reference)
     manifest = dict(found.manifest)
     verdicts: list[Verdict] = []
     judged: dict[str, list[dict[str, Any]]] = {}
@@ -106,7 +112,9 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
     with browser_if_any(needs_browser, options.browser) as handle:
         for entry in entries:
             failures = wrong[entry["files"][0]["path"]]
-            rows = _check_entry(found, entry, spec, reference, options, failures, handle)
+            rows = _check_entry(
+                found, entry, spec, reference, evaluation, options, failures, handle
+            )
             judged[entry["files"][0]["path"]] = summarize(rows)
             verdicts.extend(rows)
     manifest["artifacts"] = [
@@ -179,19 +187,28 @@ def _check_entry(
     entry: Mapping[str, Any],
     spec: ModelSpec,
     reference: Reference,
+    evaluation: Reference | None,
     options: VerifyOptions,
     wrong: tuple[str, ...],
     handle: BrowserHandle,
 ) -> list[Verdict]:
     target = TARGETS[entry["target"]]
-    blank = Verdict(target.name, entry["precision"], entry["files"][0]["path"], target.runtime)
+    empty = blank(target, entry)
     # A file that is not the one that was written is not opened: a runtime may crash on it.
     if wrong:
-        return [replace(blank, failures=wrong)]
+        return [replace(empty, failures=wrong)]
     path = found.main_file(entry)
     labels = _label_failures(found, target, path)
     rows = check_file(
-        target, path, blank, spec, reference, options.tolerances, handle, options.backends
+        target,
+        path,
+        empty,
+        spec,
+        reference,
+        options.tolerances,
+        handle,
+        options.backends,
+        evaluation=evaluation,
     )
     return [replace(row, failures=row.failures + labels) for row in rows]
 
@@ -229,12 +246,12 @@ def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
     data, _ = split(read(options.reference, model.spec), 0, options.seed)
     with quiet():
         data = replace(data, outputs=model.predict(data.inputs))
-    blank = Verdict(target.name, "float32", path.name, target.runtime)
+    empty = Verdict(target.name, "float32", path.name, target.runtime)
     with browser_if_any(target.open_runner is None, options.browser) as handle:
         verdicts = check_file(
             target,
             path,
-            blank,
+            empty,
             model.spec,
             data,
             options.tolerances,
@@ -271,13 +288,23 @@ def _write_report(folder: Path | None, documents: Mapping[str, str]) -> Path | N
     return folder
 
 
-def tolerances(atol: Sequence[str], rtol: Sequence[str]) -> Tolerances:
+def tolerances(
+    atol: Sequence[str],
+    rtol: Sequence[str],
+    max_drop: float | None = None,
+    min_agreement: float | None = None,
+) -> Tolerances:
     """Read ``--atol`` and ``--rtol`` values of the form ``VALUE`` or ``OUTPUT:VALUE``.
 
     Raises:
         UsageError: One is not a number of at least 0.
     """
-    return Tolerances(_by_output("--atol", atol), _by_output("--rtol", rtol))
+    for flag, value in (("--max-drop", max_drop), ("--min-agreement", min_agreement)):
+        if value is not None and not 0 <= value <= 1:
+            raise UsageError(f"{flag} {value}: a share between 0 and 1, such as 0.01.")
+    return Tolerances(
+        _by_output("--atol", atol), _by_output("--rtol", rtol), max_drop, min_agreement
+    )
 
 
 def _by_output(flag: str, texts: Sequence[str]) -> dict[str, float]:

@@ -15,10 +15,16 @@ FLAGS = {
     "convert": (
         "model --to --reference --samples --labels --preprocess --features --signature "
         "--input-shape --custom-objects --trust-pickle --name --artifact-version --output -o "
-        "--overwrite --keep-going --dry-run --seed --browser --json --quiet -q --verbose -v"
+        "--overwrite --keep-going --dry-run --seed --browser --json --quiet -q --verbose -v "
+        "--quantize --io --calibration --max-drop --min-agreement --strict"
+    ),
+    "quantize": (
+        "artifact --to --calibration --io --max-drop --min-agreement --strict --overwrite "
+        "--keep-going --browser --json --quiet -q --verbose -v"
     ),
     "verify": (
         "artifact --only --runtime --backend --against --reference --atol --rtol --report "
+        "--max-drop --min-agreement "
         "--browser --signature --input-shape --custom-objects --trust-pickle --json --quiet -q"
     ),
     "demo": "artifact --output -o --json --quiet -q",
@@ -59,7 +65,7 @@ def test_version_is_the_packages(run) -> None:
         ("import edge_deploy", "numpy tensorflow typer"),
         ("import edge_deploy.examples", "numpy tensorflow sklearn PIL"),
         (
-            "from edge_deploy import verify, run, inspect, build_demo",
+            "from edge_deploy import verify, quantize, run, inspect, build_demo",
             "tensorflow keras sklearn h5py",
         ),
     ],
@@ -72,9 +78,10 @@ def test_what_is_not_needed_is_not_imported(code: str, unwanted: str) -> None:
 
 PUBLIC = (
     "Answer ArtifactError Conversion ConversionError ConvertOptions EdgeDeployError Feature "
-    "LoadOptions LoadedModel MissingDependency ModelSpec OutputVerdict SourceError TensorSpec "
-    "Tolerances UntrustedError UsageError Verdict Verification VerifyOptions __version__ "
-    "build_demo convert inspect load_model run verify"
+    "LoadOptions LoadedModel MissingDependency ModelSpec OutputVerdict Quantization "
+    "QuantizeOptions SourceError TensorSpec Tolerances UntrustedError UsageError Verdict "
+    "Verification VerifyOptions __version__ "
+    "build_demo convert inspect load_model quantize run verify"
 )
 
 

@@ -1,4 +1,4 @@
-"""``convert`` and ``verify``."""
+"""``convert``, ``quantize`` and ``verify``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from edge_deploy.cli import say
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     BrowserPath,
+    Calibration,
     CustomObjects,
     InputShape,
+    Io,
     Json,
+    MaxDrop,
+    MinAgreement,
     Quiet,
     Signature,
+    Strict,
     TrustPickle,
     Verbose,
     load_options,
@@ -33,6 +38,14 @@ def convert(
         Path | None, typer.Option(help="Samples: .npz, .npy, .csv or a folder of pictures.")
     ] = None,
     samples: Annotated[int, typer.Option(help="Samples to keep for evaluation.")] = 1000,
+    quantize: Annotated[
+        str, typer.Option(help="Precisions, such as float32,int8 or tflite=int8.")
+    ] = "float32",
+    io: Io = "float",
+    calibration: Calibration = None,
+    max_drop: MaxDrop = None,
+    min_agreement: MinAgreement = None,
+    strict: Strict = False,
     labels: Annotated[str | None, typer.Option(help="labels.txt, or a,b,c.")] = None,
     preprocess: Annotated[
         str | None, typer.Option(help="Preset, or key=value,... (see the README).")
@@ -65,6 +78,7 @@ def convert(
     Example: edge-deploy convert keras_model.h5 --labels labels.txt --preprocess teachable-machine
     """
     from edge_deploy import conversion, report
+    from edge_deploy.verify_command import tolerances
 
     options = conversion.ConvertOptions(
         to=split(to),
@@ -79,6 +93,11 @@ def convert(
         preprocess=preprocess,
         reference=reference,
         samples=samples,
+        quantize=split(quantize),
+        io=io,
+        calibration=calibration,
+        tolerances=tolerances([], [], max_drop, min_agreement),
+        strict=strict,
         seed=seed,
         browser=browser,
         verbose=verbose,
@@ -108,6 +127,62 @@ def convert(
 
 
 @app.command()
+def quantize(
+    artifact: Annotated[Path, typer.Argument(help="An artifact.")],
+    to: Annotated[str, typer.Option(help="Precisions, such as int8,float16 or tflite=int8.")],
+    calibration: Calibration = None,
+    io: Io = "float",
+    max_drop: MaxDrop = None,
+    min_agreement: MinAgreement = None,
+    strict: Strict = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace precisions that are there.")
+    ] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Keep the precisions that could be made.")
+    ] = False,
+    browser: BrowserPath = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Add precisions to an artifact, without the original and without TensorFlow.
+
+    Example: edge-deploy quantize artifacts/digits-mlp/1 --to float16,int8
+    """
+    from edge_deploy import quantize_command, report
+    from edge_deploy.verify_command import tolerances
+
+    options = quantize_command.QuantizeOptions(
+        to=split(to),
+        io=io,
+        calibration=calibration,
+        tolerances=tolerances([], [], max_drop, min_agreement),
+        strict=strict,
+        overwrite=overwrite,
+        keep_going=keep_going,
+        browser=browser,
+        verbose=verbose,
+    )
+    with say.progress(quiet or as_json or verbose) as progress:
+        done = quantize_command.quantize(artifact, options, progress)
+    if as_json:
+        document = report.to_document(done.manifest, done.verdicts)
+        folder = str(done.artifact.folder)
+        say.json_document(
+            {**document, "artifact": folder, "notes": list(done.notes), "failed": dict(done.failed)}
+        )
+    else:
+        if not quiet:
+            say.notes(done.notes)
+            say.table(report.HEADER, report.rows(done.manifest, done.verdicts))
+        say.problems(done.verdicts)
+        for what, reason in done.failed.items():
+            typer.echo(f"{what} could not be made: {reason}", err=True)
+    raise typer.Exit(done.exit_code)
+
+
+@app.command()
 def verify(
     artifact: Annotated[
         list[Path], typer.Argument(help="Artifacts; with --against also a bare converted file.")
@@ -127,6 +202,8 @@ def verify(
     rtol: Annotated[
         list[str] | None, typer.Option(help="The same, as a share of the output's scale.")
     ] = None,
+    max_drop: MaxDrop = None,
+    min_agreement: MinAgreement = None,
     report_folder: Annotated[
         Path | None, typer.Option("--report", help="Write the reports there.")
     ] = None,
@@ -150,7 +227,7 @@ def verify(
         backends=split(backend),
         against=against,
         reference=reference,
-        tolerances=verify_command.tolerances(atol or [], rtol or []),
+        tolerances=verify_command.tolerances(atol or [], rtol or [], max_drop, min_agreement),
         report=report_folder,
         browser=browser,
         load=load_options(signature, custom_objects, trust_pickle, input_shape),

@@ -26,6 +26,19 @@ CustomObjects = Annotated[
 TrustPickle = Annotated[
     bool, typer.Option("--trust-pickle", help="Run code that the model file brings along.")
 ]
+Io = Annotated[str, typer.Option("--io", help="What int8 files take and give: float or int8.")]
+Calibration = Annotated[
+    Path | None, typer.Option(help="Samples for int8: .npz, .npy, .csv or a folder of pictures.")
+]
+MaxDrop = Annotated[
+    float | None, typer.Option(help="Accuracy (or R²) that a compressed file may lose.")
+]
+MinAgreement = Annotated[
+    float | None, typer.Option(help="Share of samples whose winner must stay the same.")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Warnings about calibration data are errors.")
+]
 InputShape = Annotated[
     list[str] | None, typer.Option(help="Size of free axes: name=1,128,128,3. Repeatable.")
 ]

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edge_deploy.errors import ArtifactError, ConversionError
 from edge_deploy.graph import first_line, freeze
 from edge_deploy.quiet import quiet
-from edge_deploy.spec import Arrays, LoadedModel, Runner, TensorSpec, as_dtype
+from edge_deploy.spec import Array, Arrays, LoadedModel, Runner, TensorSpec, as_dtype
 from edge_deploy.targets.base import METADATA_KEY, Converted, FileInfo, Target
 
 _ALIGNMENT = 16  # `force_align` of Buffer.data in LiteRT's schema.fbs
@@ -195,10 +197,12 @@ def open_runner(path: Path) -> Iterator[Runner]:
         raise ArtifactError(
             f"{path}: LiteRT cannot open this file: {first_line(error)}."
         ) from error
-    yield _LiteRTRunner(path, interpreter)
+    yield LiteRTRunner(path, interpreter)
 
 
-class _LiteRTRunner:
+class LiteRTRunner:
+    """One interpreter: real numbers in and out, also where the file takes and gives integers."""
+
     def __init__(self, path: Path, interpreter: Any) -> None:
         self._path = path
         self._interpreter = interpreter
@@ -207,11 +211,18 @@ class _LiteRTRunner:
         self._signature = interpreter.get_signature_runner(key) if key else None
 
     def predict(self, inputs: Arrays) -> Arrays:
+        """Answer one sample.
+
+        Raises:
+            ArtifactError: LiteRT cannot run the file.
+        """
         try:
             if self._signature is not None:
                 details = self._signature.get_input_details()
-                feed = {n: as_dtype(inputs[n], d["dtype"]) for n, d in details.items()}
-                return dict(self._signature(**feed))
+                feed = {n: _quantized(inputs[n], d) for n, d in details.items()}
+                given = self._signature.get_output_details()
+                answers = self._signature(**feed)
+                return {n: _dequantized(value, given[n]) for n, value in answers.items()}
             return self._by_tensor(inputs)
         except (ValueError, RuntimeError, KeyError) as error:
             raise ArtifactError(
@@ -233,6 +244,25 @@ class _LiteRTRunner:
         }
 
 
+def _quantized(values: Array, detail: Any) -> Array:
+    """Real numbers as the integers that an input takes (``real = (integer - zero) * scale``)."""
+    scale, zero = detail["quantization"]
+    kind = np.dtype(detail["dtype"])
+    if not scale or kind.kind not in "iu" or values.dtype.kind != "f":
+        return as_dtype(values, kind.name)
+    limits = np.iinfo(kind)
+    result: Array = np.clip(np.rint(values / scale) + zero, limits.min, limits.max).astype(kind)
+    return result
+
+
+def _dequantized(values: Array, detail: Any) -> Array:
+    scale, zero = detail["quantization"]
+    if not scale or values.dtype.kind not in "iu":
+        return values
+    result: Array = ((values.astype(np.float32) - zero) * np.float32(scale)).astype(np.float32)
+    return result
+
+
 def _FlexRunner(path: Path) -> Runner:
     """Only TensorFlow's own interpreter links the Flex delegate."""
     try:
@@ -245,7 +275,7 @@ def _FlexRunner(path: Path) -> Runner:
     with quiet():
         interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=1)
         interpreter.allocate_tensors()
-    return _LiteRTRunner(path, interpreter)
+    return LiteRTRunner(path, interpreter)
 
 
 TARGET = Target(

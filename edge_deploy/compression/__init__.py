@@ -1,0 +1,1 @@
+"""Smaller files from converted ones: other precisions, without the original model."""

@@ -1,0 +1,191 @@
+"""One converted file in one precision: made, described for the manifest, run and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_deploy import artifact as artifacts
+from edge_deploy.checking import BrowserHandle, check_file
+from edge_deploy.compression import calibration as calibrations
+from edge_deploy.compression.calibration import Samples
+from edge_deploy.compression.lint import check
+from edge_deploy.compression.quantization import FLOAT, IO, Wish, make, output_steps
+from edge_deploy.errors import UsageError
+from edge_deploy.reference import Reference, join
+from edge_deploy.spec import Feature, ModelSpec
+from edge_deploy.targets import Converted, Target
+from edge_deploy.verdicts import Verdict, to_json
+from edge_deploy.verification import Tolerances
+
+
+@dataclass(frozen=True)
+class Making:
+    """What all files of one run share.
+
+    Attributes:
+        stage: The folder that the files go to, laid out as an artifact.
+        manifest: Of the artifact.
+        spec: The original's inputs and outputs.
+        io: What int8 files take and give.
+        calibration: For the precisions that need it.
+    """
+
+    stage: Path
+    manifest: dict[str, Any]
+    spec: ModelSpec
+    io: str = "float"
+    calibration: Samples | None = None
+
+    def path(self, target: Target, precision: str) -> Path:
+        """Where the file that a runtime opens goes."""
+        return self.stage / target.path(self.manifest["name"], precision)
+
+    def entry(self, target: Target, precision: str, source: Converted) -> dict[str, Any]:
+        """Make a file from the float32 one, and give the manifest's form of it.
+
+        Raises:
+            ConversionError: The quantizer cannot do it.
+        """
+        made = source
+        if precision != FLOAT:
+            path = self.path(target, precision)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            io = self.io if precision == "int8" else "float"
+            made = make(target.name, source.path, path, precision, self.calibration, io)
+        info = target.describe(made.path)
+        steps = output_steps(target.name, made.path, precision)
+        return {
+            "target": target.name,
+            "precision": precision,
+            "pruned": None,
+            "files": artifacts.describe_files(self.stage, made.files),
+            "inputs": [_tensor(spec, {}) for spec in info.inputs],
+            "outputs": [_tensor(spec, steps) for spec in info.outputs],
+            "ops": list(info.ops) if info.ops is not None else None,
+            "min_runtime": info.min_runtime,
+            "verification": None,
+        }
+
+    def judge(
+        self,
+        target: Target,
+        entry: Mapping[str, Any],
+        data: tuple[Reference, Reference | None],
+        tolerances: Tolerances,
+        handle: BrowserHandle,
+        backends: Sequence[str],
+    ) -> list[Verdict]:
+        """Run a file and compare it with the original, on the reference and what there is more."""
+        path = self.path(target, entry["precision"])
+        reference, evaluation = data
+        return check_file(
+            target,
+            path,
+            blank(target, entry),
+            self.spec,
+            reference,
+            tolerances,
+            handle,
+            backends,
+            evaluation=evaluation,
+        )
+
+
+def blank(target: Target, entry: Mapping[str, Any]) -> Verdict:
+    """The verdict on an entry of the manifest, to be filled in."""
+    return Verdict(
+        target.name,
+        entry["precision"],
+        entry["files"][0]["path"],
+        target.runtime,
+        steps={
+            o["name"]: o["quantization"]["scale"] for o in entry["outputs"] if o["quantization"]
+        },
+    )
+
+
+def _tensor(spec: Any, steps: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    step = steps.get(spec.name)
+    return {
+        "name": spec.name,
+        "shape": list(spec.shape),
+        "dtype": spec.dtype,
+        "quantization": dict(step) if step else None,
+    }
+
+
+def summarize(rows: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """The manifest's form of verdicts on a file."""
+    keys = ("runtime", "backend", "status", "samples", "reason", "problems", "median_ms")
+    result = []
+    for row in rows:
+        full = to_json(row)
+        worst = max((o["max_abs_error"] or 0.0 for o in full["outputs"]), default=None)
+        result.append({**{key: full[key] for key in keys}, "max_abs_error": worst})
+    return result
+
+
+def calibrate(
+    spec: ModelSpec,
+    data: tuple[Reference, Reference | None],
+    given: Path | None,
+    how: tuple[Sequence[Feature] | None, Mapping[str, Any] | None],
+    strict: bool,
+) -> tuple[Samples, tuple[str, ...]]:
+    """Calibration data, looked at: what the user gives, else the evaluation, else the reference.
+
+    Args:
+        spec: The model's inputs.
+        data: The reference and the evaluation data.
+        given: ``--calibration``.
+        how: The columns of a table model, and how pictures become the input.
+        strict: Warnings are errors.
+
+    Returns:
+        The samples, and warnings.
+
+    Raises:
+        UsageError: They cannot be read, or no good file can come from them.
+    """
+    reference, evaluation = data
+    usual = calibrations.from_reference(join(reference, evaluation), spec, "the reference")
+    if given is not None:
+        samples = calibrations.open_samples(given, spec, *how)
+    elif evaluation is not None and evaluation.count:
+        samples = calibrations.from_reference(evaluation, spec, "the evaluation data")
+    else:
+        samples = calibrations.from_reference(reference, spec, "the reference")
+    return samples, check(samples, spec, usual if given else None, strict)
+
+
+def check_io(io: str, wish: Wish) -> None:
+    """Refuse what --io cannot mean.
+
+    Raises:
+        UsageError: No such kind of ends, or no file that could have them.
+    """
+    if io == "uint8":
+        raise UsageError(
+            "--io uint8: ai-edge-quantizer, which makes the int8 files, has int8 and float inputs "
+            "and outputs only. Take --io int8 or --io float."
+        )
+    if io not in IO:
+        raise UsageError(f"--io {io}: there are {', '.join(IO)}.")
+    if io == "int8" and "int8" not in wish.by_target.get("tflite", ()):
+        raise UsageError("--io int8 is for TFLite's int8: ask for it with tflite=int8.")
+
+
+def check_labels(tolerances: Tolerances, data: Reference) -> None:
+    """Refuse a budget for a metric that nothing can be measured by.
+
+    Raises:
+        UsageError: --max-drop without labels.
+    """
+    if tolerances.max_drop is not None and data.labels is None:
+        raise UsageError(
+            "--max-drop needs to know the right answers: give --reference data with labels when "
+            "the model is converted (a key labels, a column label, or class folders)."
+        )

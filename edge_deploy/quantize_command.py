@@ -1,0 +1,207 @@
+"""``quantize``: more precisions for an artifact, without the original and without TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edge_deploy import artifact as artifacts
+from edge_deploy import report
+from edge_deploy.artifact import Artifact
+from edge_deploy.checking import browser_if_any
+from edge_deploy.compression.making import Making, calibrate, check_io, check_labels, summarize
+from edge_deploy.compression.quantization import FLOAT, Wish, parse
+from edge_deploy.errors import ArtifactError, ConversionError, UsageError
+from edge_deploy.features import parse_features
+from edge_deploy.quiet import quiet
+from edge_deploy.targets import TARGETS, Converted
+from edge_deploy.verdicts import Verdict
+from edge_deploy.verification import DEFAULT, Tolerances
+
+Progress = Callable[[str], None]
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class QuantizeOptions:
+    """What ``quantize`` was asked for; the names are those of its flags."""
+
+    to: tuple[str, ...]
+    io: str = "float"
+    calibration: Path | None = None
+    tolerances: Tolerances = DEFAULT
+    strict: bool = False
+    overwrite: bool = False
+    keep_going: bool = False
+    browser: Path | None = None
+    verbose: bool = False
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """What ``quantize`` did.
+
+    Attributes:
+        artifact: With the new files.
+        manifest: As written.
+        verdicts: One a new file and runtime.
+        failed: Precisions that could not be made, with the reason (``keep_going``).
+        notes: What the user should know, one line each.
+    """
+
+    artifact: Artifact
+    manifest: Mapping[str, Any]
+    verdicts: tuple[Verdict, ...]
+    failed: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all within budget, 1 something is not, 3 a precision could not be made."""
+        if self.failed:
+            return 3
+        return 1 if any(verdict.status == "fail" for verdict in self.verdicts) else 0
+
+
+def quantize(
+    path: Path | str, options: QuantizeOptions, progress: Progress = lambda _: None
+) -> Quantization:
+    """Add precisions to an artifact, each file run and judged.
+
+    The new files are built in a folder beside the artifact's own and moved in by rename, the
+    manifest last: until then nothing of the artifact has changed.
+
+    Args:
+        path: An artifact with float32 files.
+        options: What to make.
+        progress: Called with a line at each step.
+
+    Raises:
+        UsageError: The request or the calibration data is wrong, or a precision is there already.
+        ArtifactError: The artifact cannot be read, or its float32 files are not the converted ones.
+        ConversionError: A quantizer cannot do it (nothing changes unless ``keep_going``).
+    """
+    found = artifacts.find(Path(path))
+    there = [e["target"] for e in found.manifest["artifacts"]]
+    wish = parse("--to", options.to, [t for t in TARGETS if t in there])
+    check_io(options.io, wish)
+    wish, skipped = _without_float(wish)
+    sources = {target: _source(found, target) for target in wish.by_target}
+    _check_free(found, wish, options.overwrite)
+    reference, evaluation = found.reference(), found.evaluation()
+    check_labels(options.tolerances, reference)
+    notes = [*wish.notes, *skipped]
+    calibration = None
+    if wish.static:
+        progress("looking at the calibration data")
+        features = found.manifest["features"]
+        columns = parse_features(features)[0] if features else None
+        calibration, warnings = calibrate(
+            found.spec,
+            (reference, evaluation),
+            options.calibration,
+            (columns, found.manifest["preprocessing"]),
+            options.strict,
+        )
+        notes += warnings
+    entries: list[dict[str, Any]] = []
+    verdicts: list[Verdict] = []
+    failed: dict[str, str] = {}
+    with artifacts.scratch(found.folder.parent) as stage:
+        making = Making(stage, dict(found.manifest), found.spec, options.io, calibration)
+        with browser_if_any("tfjs" in wish.by_target, options.browser) as handle:
+            for name, precisions in wish.by_target.items():
+                for precision in precisions:
+                    progress(f"{name} {precision}")
+                    try:
+                        entry = making.entry(TARGETS[name], precision, sources[name])
+                    except ConversionError as error:
+                        if not options.keep_going:
+                            raise
+                        failed[f"{name} {precision}"] = str(error)
+                        continue
+                    with quiet(options.verbose):
+                        rows = making.judge(
+                            TARGETS[name],
+                            entry,
+                            (reference, evaluation),
+                            options.tolerances,
+                            handle,
+                            ("wasm",),
+                        )
+                    entry["verification"] = summarize(rows)
+                    entries.append(entry)
+                    verdicts.extend(rows)
+        manifest = _publish(found, stage, entries, verdicts)
+    return Quantization(
+        replace(found, manifest=manifest), manifest, tuple(verdicts), failed, tuple(notes)
+    )
+
+
+def _without_float(wish: Wish) -> tuple[Wish, list[str]]:
+    """float32 is what the others are made from, and there already."""
+    rest = {t: tuple(p for p in names if p != FLOAT) for t, names in wish.by_target.items()}
+    notes = ["float32 is there already: it is what the others are made from"]
+    skipped = notes if any(FLOAT in names for names in wish.by_target.values()) else []
+    rest = {target: names for target, names in rest.items() if names}
+    if not rest:
+        raise UsageError("--to float32: it is there already; name another precision.")
+    return replace(wish, by_target=rest), skipped
+
+
+def _source(found: Artifact, target: str) -> Converted:
+    """The float32 file of a target, which must be the one that was converted."""
+    entry = _entry(found.manifest["artifacts"], target, FLOAT)
+    if entry is None:
+        raise UsageError(
+            f"{found.folder} has no float32 file of {target}, from which the others are made. "
+            "Convert the model again with --quantize float32,..."
+        )
+    changed = found.changed_files()
+    for file in entry["files"]:
+        if file["path"] in changed:
+            raise ArtifactError(f"{file['path']} {changed[file['path']]}. Convert the model again.")
+    files = tuple(found.folder / file["path"] for file in entry["files"])
+    return Converted(found.main_file(entry), files)
+
+
+def _entry(entries: Sequence[Entry], target: str, precision: str) -> Entry | None:
+    for entry in entries:
+        if (entry["target"], entry["precision"], entry["pruned"]) == (target, precision, None):
+            return entry
+    return None
+
+
+def _check_free(found: Artifact, wish: Wish, overwrite: bool) -> None:
+    taken = [
+        f"{target} {precision}"
+        for target, names in wish.by_target.items()
+        for precision in names
+        if _entry(found.manifest["artifacts"], target, precision)
+    ]
+    if taken and not overwrite:
+        raise UsageError(
+            f"{found.folder} has {', '.join(taken)} already. Give --overwrite to make it anew."
+        )
+
+
+def _publish(
+    found: Artifact, stage: Path, entries: Sequence[Entry], verdicts: Sequence[Verdict]
+) -> Mapping[str, Any]:
+    """Move the new files in, then replace the manifest and the reports."""
+    new = {(e["target"], e["precision"]) for e in entries}
+    kept = [
+        e
+        for e in found.manifest["artifacts"]
+        if e["pruned"] is not None or (e["target"], e["precision"]) not in new
+    ]
+    manifest = {**found.manifest, "artifacts": [*kept, *entries]}
+    added = [file for entry in entries for file in entry["files"]]
+    for file in added:
+        place = found.folder / file["path"]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (stage / file["path"]).replace(place)
+    artifacts.update(found, manifest, report.documents(manifest, verdicts), added)
+    return artifacts.find(found.folder).manifest

@@ -1,0 +1,132 @@
+"""What the comparison of a file with the original found, with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.metrics import Task
+
+
+@dataclass(frozen=True)
+class OutputVerdict:
+    """One output of one file in one runtime, with its evidence.
+
+    Attributes:
+        name: The output.
+        max_abs_error: Over all samples and elements.
+        mean_abs_error: The same, averaged.
+        scale: The largest |original|.
+        limit: The error that would still have passed.
+        needed_rtol: The smallest ``--rtol`` that would have passed.
+        worst_sample: Where the largest error is.
+        top1_agreement: The share of samples with the same winner; None for other outputs.
+        snr_db: Signal-to-noise ratio in decibels; infinite where nothing differs.
+        failures: What is wrong, in words; empty when all is well.
+        points: (original, error) pairs for the error picture.
+    """
+
+    name: str
+    max_abs_error: float
+    mean_abs_error: float
+    scale: float
+    limit: float
+    needed_rtol: float
+    worst_sample: int
+    top1_agreement: float | None
+    failures: tuple[str, ...]
+    points: tuple[tuple[float, float], ...] = ()
+    snr_db: float = float("nan")
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.failures
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One file in one runtime.
+
+    Attributes:
+        target: tflite, tfjs or onnx.
+        precision: Of the file.
+        path: The file, inside the artifact.
+        runtime: litert, ort or tfjs.
+        backend: For TF.js the backend that answered, else None.
+        samples: How many were run.
+        outputs: One verdict an output.
+        failures: What is wrong with the file as a whole.
+        reason: Why it was not run; None when it was.
+        median_ms: Median time of an answer in milliseconds, the first one left out.
+        steps: The distance of neighbouring answers, by output, where they are integers inside.
+        task: The task metric before and after compression, where labels are known.
+    """
+
+    target: str
+    precision: str
+    path: str
+    runtime: str
+    backend: str | None = None
+    samples: int = 0
+    outputs: tuple[OutputVerdict, ...] = ()
+    failures: tuple[str, ...] = ()
+    reason: str | None = None
+    median_ms: float | None = None
+    steps: Mapping[str, float] = field(default_factory=dict)
+    task: Task | None = None
+
+    @property
+    def status(self) -> str:
+        """``pass``, ``fail`` or ``not run``."""
+        if self.failures or any(not output.ok for output in self.outputs):
+            return "fail"
+        return "not run" if self.reason else "pass"
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """All failures in words, those of outputs with the output's name."""
+        return self.failures + tuple(
+            f"{output.name}: {failure}" for output in self.outputs for failure in output.failures
+        )
+
+
+def to_json(verdict: Verdict) -> dict[str, Any]:
+    """The report's form of a verdict."""
+    return {
+        "target": verdict.target,
+        "precision": verdict.precision,
+        "path": verdict.path,
+        "runtime": verdict.runtime,
+        "backend": verdict.backend,
+        "status": verdict.status,
+        "samples": verdict.samples,
+        "median_ms": verdict.median_ms,
+        "reason": verdict.reason,
+        "task": verdict.task.to_json() if verdict.task else None,
+        "problems": list(verdict.problems),
+        "outputs": [
+            {
+                "name": output.name,
+                "ok": output.ok,
+                "max_abs_error": _finite(output.max_abs_error),
+                "mean_abs_error": _finite(output.mean_abs_error),
+                "scale": output.scale,
+                "limit": _finite(output.limit),
+                "needed_rtol": _finite(output.needed_rtol),
+                "worst_sample": output.worst_sample,
+                "top1_agreement": output.top1_agreement,
+                "snr_db": _finite(output.snr_db),
+                "failures": list(output.failures),
+            }
+            for output in verdict.outputs
+        ],
+    }
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinity and no NaN."""
+    return value if np.isfinite(value) else None
