@@ -65,8 +65,8 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     outputs = describe_outputs(freeze(function, inputs))
     recurrent = _recurrent_layers(model)
 
-    def unrolled(tensors: Any) -> Any:
-        with _unrolling(recurrent):
+    def plain(tensors: Any) -> Any:
+        with _unrolling(recurrent), _einsum_as_products():
             return function(tensors)
 
     return LoadedModel(
@@ -76,7 +76,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         parameters=int(model.count_params()),
         predict=predictor(function, inputs, outputs),
         function=function,
-        unrolled=unrolled if recurrent else None,
+        plain=plain,
         trackables=(model,),
         notes=tuple(notes),
     )
@@ -308,6 +308,23 @@ def _unrolling(layers: list[Any]) -> Iterator[None]:
         for layer, found in before:
             for key, value in found.items():
                 setattr(layer, key, value)
+
+
+@contextlib.contextmanager
+def _einsum_as_products() -> Iterator[None]:
+    """Have tf.einsum write matrix products, as TensorFlow 1 did, while a model is traced.
+
+    TensorFlow still has that way of writing it; attention layers ask for nothing else.
+    """
+    from tensorflow.python.ops import special_math_ops
+
+    modern = special_math_ops._einsum_v2
+    plain = special_math_ops._einsum_v1
+    special_math_ops._einsum_v2 = lambda equation, *inputs, **_: plain(equation, *inputs)
+    try:
+        yield
+    finally:
+        special_math_ops._einsum_v2 = modern
 
 
 def _inputs(model: Any) -> list[Any]:
