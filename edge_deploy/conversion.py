@@ -21,9 +21,10 @@ from edge_deploy.compression.quantization import FLOAT, Wish, parse
 from edge_deploy.errors import ConversionError, MissingDependency, UsageError
 from edge_deploy.graph import freeze, index_limits
 from edge_deploy.quiet import quiet, set_environment
-from edge_deploy.reference import Reference, read, split, synthesize, with_class_indices
+from edge_deploy.reference import Reference, read, split, with_class_indices
 from edge_deploy.sidecars import Sidecars
 from edge_deploy.spec import LoadedModel, LoadOptions, ModelSpec
+from edge_deploy.synthesis import synthesize
 from edge_deploy.targets import TARGETS
 from edge_deploy.verdicts import Verdict
 from edge_deploy.verification import DEFAULT, Tolerances

@@ -105,6 +105,7 @@ def freeze(
         concrete, lower_control_flow=lower_control_flow, aggressive_inlining=True
     )
     graph_def = frozen.graph.as_graph_def(add_shapes=True)
+    _write_erfc_as_erf(graph_def)
     taken = {node.name for node in graph_def.node}
     outputs = {}
     nodes = {node.name: node for node in graph_def.node}
@@ -123,6 +124,29 @@ def freeze(
         inputs={spec.name: t.name for spec, t in zip(inputs, _placeholders(frozen), strict=True)},
         outputs=outputs,
     )
+
+
+def _write_erfc_as_erf(graph_def: Any) -> None:
+    """Write erfc(x) as 1 - erf(x), which TF.js and ONNX have; Keras' gelu uses erfc.
+
+    Where erfc is tiny the difference loses digits; a gelu multiplies it by x and adds nothing
+    smaller, so the loss stays below float32's own error of the activation.
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    for node in list(graph_def.node):
+        if node.op != "Erfc":
+            continue
+        inner, one = graph_def.node.add(), graph_def.node.add()
+        inner.CopyFrom(node)
+        inner.name, inner.op = f"{node.name}/erf", "Erf"
+        one.name, one.op = f"{node.name}/one", "Const"
+        dtype = tf.as_dtype(node.attr["T"].type)
+        one.attr["dtype"].type = node.attr["T"].type
+        one.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(np.ones((), dtype.as_numpy_dtype)))
+        node.op = "Sub"
+        node.input[:] = [one.name, inner.name]
 
 
 def _op_types(graph_def: Any) -> set[str]:

@@ -13,7 +13,7 @@ from edge_deploy.artifact import Artifact
 from edge_deploy.checking import BrowserHandle, browser_if_any, check_file
 from edge_deploy.compression.making import blank, check_labels, summarize
 from edge_deploy.conversion import embedded, load_model
-from edge_deploy.errors import UsageError
+from edge_deploy.errors import EdgeDeployError, UsageError
 from edge_deploy.features import parse_features
 from edge_deploy.quiet import quiet
 from edge_deploy.reference import Reference, read, split
@@ -122,12 +122,17 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
         for e in found.manifest["artifacts"]
     ]
     documents = report.documents(manifest, verdicts)
-    if options.report is None:
+    if options.report is not None:
+        folder: Path | None = _write_report(options.report, documents)
+        return Verification(manifest, tuple(verdicts), folder, notes)
+    try:
         with artifacts.writing(found.folder):
             artifacts.update(found, manifest, documents)
-    return Verification(
-        manifest, tuple(verdicts), _write_report(options.report, documents) or found.folder, notes
-    )
+    except EdgeDeployError as error:
+        # The verdicts are what was asked for; a folder that may only be read must not lose them.
+        kept = f"the reports were not kept: {error} (--report FOLDER writes them elsewhere)"
+        return Verification(manifest, tuple(verdicts), None, (*notes, kept))
+    return Verification(manifest, tuple(verdicts), found.folder, notes)
 
 
 def _check(options: VerifyOptions) -> None:

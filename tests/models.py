@@ -277,6 +277,20 @@ def two_inputs_two_outputs_keras(folder: Path) -> Path:
     return save(_two_inputs(outputs=2), folder / "two_outputs.keras")
 
 
+def attention_keras(folder: Path) -> Path:
+    """Tokens through an embedding, self-attention (einsum) and a gelu (erfc), in Keras 3."""
+    import keras
+
+    tokens = keras.Input((12,), dtype="int32", name="tokens")
+    x = keras.layers.Embedding(50, 16)(tokens)
+    x = keras.layers.Add()([x, keras.layers.MultiHeadAttention(2, 8)(x, x)])
+    x = keras.layers.Dense(16, activation="gelu")(keras.layers.LayerNormalization()(x))
+    x = keras.layers.GlobalAveragePooling1D()(x)
+    model = keras.Model(tokens, keras.layers.Dense(3, activation="softmax", name="topic")(x))
+    randomize(model)
+    return save(model, folder / "attention.keras")
+
+
 GOOD: dict[str, Callable[[Path], Path]] = {
     builder.__name__: builder
     for builder in (
@@ -289,6 +303,7 @@ GOOD: dict[str, Callable[[Path], Path]] = {
         autoencoder_h5,
         two_inputs_keras,
         two_inputs_two_outputs_keras,
+        attention_keras,
         saved_model_two_signatures,
         saved_model_one_other_signature,
         sklearn_024_pickle,

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import re
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from edge_deploy.errors import SourceError, UntrustedError, UsageError
 from edge_deploy.graph import describe_outputs, first_line, freeze
+from edge_deploy.sources.keras_config import code_in, is_archive, read_config
 from edge_deploy.sources.tracing import apply_shapes, input_kind, predictor
 from edge_deploy.spec import LoadedModel, LoadOptions, ModelSpec, TensorSpec
 
@@ -25,8 +24,6 @@ _UNKNOWN = re.compile(
     r"(?:Unknown (?:layer|object|loss function|activation function)|Could not locate "
     r"(?:class|function))[: ]+['\"]?([\w>]+)"
 )
-# Modules that a Keras configuration may name: the rest would be imported by name from the file.
-_OWN_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
 
 
 def load(path: Path, options: LoadOptions) -> LoadedModel:
@@ -37,9 +34,9 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         SourceError: Neither loader can read it; both reasons are given.
         UsageError: The ``--custom-objects`` file is at fault.
     """
-    config, version = _read_config(path)
+    config, version = read_config(path)
     notes = []
-    wanted = sorted(set(_code_in(config)))
+    wanted = sorted(set(code_in(config)))
     if wanted and not options.trust_pickle:
         raise UntrustedError(
             f"{path}: the model brings Python code along ({', '.join(wanted)}), which loading it "
@@ -65,8 +62,8 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     outputs = describe_outputs(freeze(function, inputs))
     recurrent = _recurrent_layers(model)
 
-    def unrolled(tensors: Any) -> Any:
-        with _unrolling(recurrent):
+    def plain(tensors: Any) -> Any:
+        with _unrolling(recurrent), _einsum_as_products():
             return function(tensors)
 
     return LoadedModel(
@@ -76,7 +73,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         parameters=int(model.count_params()),
         predict=predictor(function, inputs, outputs),
         function=function,
-        unrolled=unrolled if recurrent else None,
+        plain=plain,
         trackables=(model,),
         notes=tuple(notes),
     )
@@ -84,83 +81,6 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
 
 def _generation(version: str) -> str:
     return "keras3" if version.startswith("3") else "keras2"
-
-
-def _read_config(path: Path) -> tuple[Any, str | None]:
-    """The model's configuration and the Keras version that wrote it, without loading it."""
-    if _is_archive(path):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                config = json.loads(archive.read("config.json"))
-                metadata = json.loads(archive.read("metadata.json"))
-        except (KeyError, ValueError, zipfile.BadZipFile, OSError) as error:
-            raise SourceError(
-                f"{path}: the .keras archive is damaged or cut short ({first_line(error)}). Save "
-                "or download it again."
-            ) from error
-        return config, metadata.get("keras_version")
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            config, version = file.attrs.get("model_config"), file.attrs.get("keras_version")
-            only_weights = config is None and (
-                "layer_names" in file.attrs
-                or "layers" in file
-                or "_layer_checkpoint_dependencies" in file
-                or "vars" in file
-            )
-            weights = file.get("model_weights")
-            if weights is not None:
-                version = version or weights.attrs.get("keras_version")
-    except OSError as error:
-        raise SourceError(
-            f"{path}: the HDF5 file is damaged or cut short ({first_line(error)}). Save or "
-            "download it again."
-        ) from error
-    if config is None:
-        what = "the weights of a model only" if only_weights else "no Keras model"
-        raise SourceError(
-            f"{path}: this HDF5 file holds {what}, not its layers. Build the model in Python, "
-            "model.load_weights(...), then model.save(...) the whole of it."
-        )
-    text = config.decode() if isinstance(config, bytes) else str(config)
-    return json.loads(text), version.decode() if isinstance(version, bytes) else version
-
-
-def _is_archive(path: Path) -> bool:
-    """Whether it begins as a zip, which one that is cut short still does."""
-    with path.open("rb") as file:
-        return file.read(2) == b"PK"
-
-
-def _code_in(config: Any) -> Iterator[str]:
-    """What in a configuration would run code: lambdas as byte code, and foreign modules."""
-    if isinstance(config, list):
-        for item in config:
-            yield from _code_in(item)
-        return
-    if not isinstance(config, dict):
-        return
-    inner = config.get("config")
-    if config.get("class_name") == "__lambda__":
-        yield "a lambda as byte code"
-    if config.get("class_name") == "Lambda" and isinstance(inner, dict):
-        function = inner.get("function")
-        if isinstance(function, list):  # Keras 2: [marshalled code, defaults, closure]
-            yield f"the Lambda layer {inner.get('name')!r} as byte code"
-    module = config.get("module")
-    if isinstance(module, str) and "class_name" in config and not _is_own(module):
-        what = inner if isinstance(inner, str) else config["class_name"]
-        yield f"{module}.{what}"
-    for value in config.values():
-        yield from _code_in(value)
-
-
-def _is_own(module: str) -> bool:
-    return module == "builtins" or any(
-        module == own or module.startswith(f"{own}.") for own in _OWN_MODULES
-    )
 
 
 def _custom_objects(path: Path) -> dict[str, Any]:
@@ -226,7 +146,7 @@ def _load_with(library: Any, path: Path, custom: dict[str, Any], unsafe: bool) -
     import shutil
     import tempfile
 
-    right = ".keras" if _is_archive(path) else ".h5"
+    right = ".keras" if is_archive(path) else ".h5"
     with tempfile.TemporaryDirectory() as folder:
         if path.suffix != right:
             renamed = Path(folder) / f"model{right}"
@@ -308,6 +228,23 @@ def _unrolling(layers: list[Any]) -> Iterator[None]:
         for layer, found in before:
             for key, value in found.items():
                 setattr(layer, key, value)
+
+
+@contextlib.contextmanager
+def _einsum_as_products() -> Iterator[None]:
+    """Have tf.einsum write matrix products, as TensorFlow 1 did, while a model is traced.
+
+    TensorFlow still has that way of writing it; attention layers ask for nothing else.
+    """
+    from tensorflow.python.ops import special_math_ops
+
+    modern = special_math_ops._einsum_v2
+    plain = special_math_ops._einsum_v1
+    special_math_ops._einsum_v2 = lambda equation, *inputs, **_: plain(equation, *inputs)
+    try:
+        yield
+    finally:
+        special_math_ops._einsum_v2 = modern
 
 
 def _inputs(model: Any) -> list[Any]:

@@ -22,7 +22,8 @@ def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conv
     """Write a graph model: ``model.json`` at ``path`` and 4 MB weight shards beside it.
 
     Recurrent Keras layers of a fixed length are unrolled: TF.js runs an unrolled graph at once,
-    while of the loops that TensorFlow writes it computes some wrongly and others not at all.
+    and a loop step by step. Attention layers are traced without einsum, which its wasm backend
+    does not have.
 
     Args:
         model: The model.
@@ -70,13 +71,16 @@ def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conv
 def _freeze(model: LoadedModel) -> tuple[FrozenGraph, tuple[str, ...]]:
     inputs = model.spec.inputs
     frozen = freeze(model.function, inputs)
-    if not has_control_flow(frozen):
+    loops, einsum = has_control_flow(frozen), any(n.op == "Einsum" for n in frozen.graph_def.node)
+    if not loops and not einsum:
         return frozen, ()
     fixed = all(None not in spec.shape[1:] for spec in inputs)
-    if model.unrolled is not None and fixed:
-        unrolled = freeze(model.unrolled, inputs)
-        if not has_control_flow(unrolled):
-            return unrolled, ()
+    if model.plain is not None and (fixed or not loops):
+        plain = freeze(model.plain, inputs)
+        if not has_control_flow(plain):
+            return plain, ()
+    if not loops:
+        return frozen, ("TF.js runs this model on webgl and not on wasm, which has no einsum",)
     note = "TF.js runs this model's loops step by step, which is slow and not always possible"
     if not fixed:
         note += "; say the sequence's length with --input-shape and they are unrolled"
