@@ -40,6 +40,7 @@ class _Seen:
 
     low: Array | None = None
     high: Array | None = None
+    by_channel: bool = False
     digests: set[bytes] = field(default_factory=set)
     count: int = 0
     bad: int | None = None
@@ -49,8 +50,8 @@ class _Seen:
             self.bad = self.count if self.bad is None else self.bad
         self.count += 1
         self.digests.add(hashlib.blake2b(value.tobytes(), digest_size=16).digest())
-        by_channel = value.ndim > 1 and 1 < value.shape[-1] <= _CHANNELS
-        flat = value.reshape(-1, value.shape[-1]) if by_channel else value.reshape(-1, 1)
+        wide = self.by_channel and value.ndim > 1 and 1 < value.shape[-1] <= _CHANNELS
+        flat = value.reshape(-1, value.shape[-1]) if wide else value.reshape(-1, 1)
         low, high = flat.min(axis=0).astype(np.float64), flat.max(axis=0).astype(np.float64)
         self.low = low if self.low is None else np.minimum(self.low, low)
         self.high = high if self.high is None else np.maximum(self.high, high)
@@ -61,7 +62,8 @@ class _Seen:
 
 
 def _look(samples: Samples, spec: ModelSpec) -> dict[str, _Seen]:
-    seen = {s.name: _Seen() for s in spec.inputs}
+    # In a picture without a channel axis the last one is a place, often blank at the border.
+    seen = {s.name: _Seen(by_channel=s.kind != "image" or len(s.shape) == 4) for s in spec.inputs}
     for feed in samples:
         for name, value in feed.items():
             seen[name].add(value)
@@ -134,13 +136,15 @@ def _lint_input(
             )
         )
     dead = np.flatnonzero(seen.high == seen.low)
-    if usual is not None and usual.low is not None and usual.low.shape == seen.low.shape:
-        dead = dead[(usual.high != usual.low)[dead]]  # type: ignore[index]
+    if usual is None or usual.low is None or usual.high is None or len(usual.low) != len(seen.low):
+        dead = dead[:0]  # nothing to tell a column that is rarely set from a lost one
+    else:
+        dead = dead[(usual.high != usual.low)[dead]]
     if len(dead):
         findings.append(
             Finding(
-                f"{where}: channel {', '.join(map(str, dead[:5]))} never changes. Is a column "
-                "missing, or a picture grey?"
+                f"{where}: channel {', '.join(map(str, dead[:5]))} never changes, and does "
+                "in the reference. Is a column missing, or a picture grey?"
             )
         )
     if usual is not None and usual.span and spec.dtype.startswith("float"):

@@ -158,7 +158,16 @@ def calibrate(
         samples = calibrations.from_reference(evaluation, spec, "the evaluation data")
     else:
         samples = calibrations.from_reference(reference, spec, "the reference")
-    return samples, check(samples, spec, usual if given else None, strict)
+    warnings = check(samples, spec, usual if given else None, strict)
+    if given is None and reference.origin == "synthetic":
+        made_up = (
+            "calibration data: there is none but made-up samples, whose ranges are not those of "
+            "real ones. Give real samples with --calibration."
+        )
+        if strict:
+            raise UsageError(made_up)
+        warnings = (*warnings, made_up)
+    return samples, warnings
 
 
 def check_io(io: str, wish: Wish) -> None:
