@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import venv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -172,6 +173,56 @@ def test_quantize_lists_every_file_and_embeds_the_same_metadata(
     assert oldest["float16"] == "1.15.0" and oldest["int16x8"] == "2.4.0"
 
 
+OLD = """
+import json, sys
+import numpy as np
+from tflite_runtime.interpreter import Interpreter
+data, found = np.load(sys.argv[1]), {}
+for path in sys.argv[2:]:
+    try:
+        opened = Interpreter(path)
+        opened.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        found[path] = str(error)
+        continue
+    (given,), (taken,) = opened.get_input_details(), opened.get_output_details()
+    errors = []
+    for value, answer in zip(data["in:picture"], data["out:colour"]):
+        opened.set_tensor(given["index"], value[None])
+        opened.invoke()
+        errors.append(float(np.abs(opened.get_tensor(taken["index"])[0] - answer).max()))
+    found[path] = max(errors)
+print(json.dumps(found))
+"""
+
+
+@slow
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="tflite-runtime has no wheel for it")
+def test_an_old_runtime_refuses_a_file_or_answers_right(
+    everything: tuple[Path, dict], tmp_path: Path
+) -> None:
+    venv.create(tmp_path / "old", with_pip=False)
+    python = tmp_path / "old" / "bin" / "python"
+    pip = (sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet")
+    subprocess.run([*pip, "tflite-runtime==2.14.0", "numpy<2"], check=True, timeout=300)
+    folder, document = everything
+    entries = [e for e in manifest_of(folder)["artifacts"] if e["target"] == "tflite"]
+    paths = {e["precision"]: str(folder / e["files"][0]["path"]) for e in entries}
+    done = subprocess.run(
+        [python, "-c", OLD, str(folder / "reference.npz"), *paths.values()],
+        capture_output=True, text=True, timeout=120, env={},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    errors = {v["precision"]: v["outputs"][0]["max_abs_error"] for v in document["verdicts"]
+              if v["target"] == "tflite"} | {"float32": 1e-5}  # fmt: skip
+    refused = {name for name, path in paths.items() if isinstance(found[path], str)}
+    assert refused == {"dynamic", "int4"}
+    assert all("Didn't find op for builtin opcode" in found[paths[name]] for name in refused)
+    for name in set(paths) - refused:
+        assert found[paths[name]] <= errors[name] + 1 / 256, name
+
+
 @slow
 def test_verify_runs_every_precision_again(run, copy, everything: tuple[Path, dict]) -> None:
     folder = copy(everything[0])
@@ -279,6 +330,19 @@ def grey_channel(values: np.ndarray) -> np.ndarray:
     spoilt = values.copy()
     spoilt[..., 1] = 0.5
     return spoilt
+
+
+@slow
+def test_made_up_samples_calibrate_with_a_warning_only(run, tmp_path: Path) -> None:
+    import keras
+
+    x = keras.Input((4,), name="x")
+    keras.Model(x, keras.layers.Dense(40, name="y")(x)).save("plain.keras")
+    arguments = ("convert", "plain.keras", "--to", "tflite", "--quantize", "int8")
+    result = run(*arguments)
+    assert (result.code, "none but made-up samples" in result.out) == (0, True), result
+    strict = run(*arguments, "--strict", "--overwrite")
+    assert (strict.code, "none but made-up samples" in strict.err) == (2, True)
 
 
 CALIBRATIONS = {
