@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from edge_deploy import reference, sidecars, sources
-from edge_deploy.errors import ConversionError, EdgeDeployError, UsageError
+from edge_deploy.errors import EdgeDeployError, UsageError
 from edge_deploy.examples import EXAMPLES, ExampleFiles, build_example
 from edge_deploy.examples.cat_vs_dog import draw_cat, draw_dog
 from edge_deploy.spec import LoadOptions
@@ -83,7 +83,7 @@ def _weights(path: Path) -> bytes:
 
 def test_examples_are_those_of_the_table() -> None:
     assert list(EXAMPLES) == list(ROWS)
-    assert [name for name, example in EXAMPLES.items() if not example.converts] == ["fraud-forest"]
+    assert all(example.converts for example in EXAMPLES.values())
 
 
 def test_importing_the_examples_is_light() -> None:
@@ -129,7 +129,7 @@ def test_example_differs_for_another_seed(built: Any, name: str, tmp_path: Path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name, e in EXAMPLES.items() if e.converts])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_model_answers_its_reference_as_well_as_it_was_measured(built: Any, name: str) -> None:
     """The side files are found, fit the model, and mean what they meant in training."""
     files = built(name)
@@ -152,15 +152,6 @@ def test_model_answers_its_reference_as_well_as_it_was_measured(built: Any, name
         score = np.mean(chosen == np.asarray(truth))
     # A part of the held-out data only: a few points to and fro.
     assert score >= ROWS[name].floor - 0.05
-
-
-def test_forest_is_refused_by_convert_until_trees_are_supported(built: Any) -> None:
-    with sources.find(built("fraud-forest").model) as source:
-        if EXAMPLES["fraud-forest"].converts:
-            sources.load(source, LoadOptions())
-        else:
-            with pytest.raises(ConversionError, match="RandomForestClassifier"):
-                sources.load(source, LoadOptions())
 
 
 def test_columns_are_as_a_person_knows_them(built: Any) -> None:

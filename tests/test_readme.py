@@ -100,7 +100,7 @@ def test_make_quickstart_ends_with_a_page(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, (done.stdout, done.stderr)
     rows = [line for line in done.stdout.splitlines() if "float32" in line]
-    assert len(rows) == 24 and all("✓ pass" in row for row in rows), done.stdout
+    assert len(rows) == 28 and all("✓ pass" in row for row in rows), done.stdout
     site = ROOT / "build" / "web_demo"
     assert "<title>" in fetch_while_served(f"edge-deploy serve {shlex.quote(str(site))}", tmp_path)
     import threading

@@ -99,9 +99,7 @@ EXAMPLE = Example(
     name="fraud-forest",
     title="Is this payment a fraud?",
     summary="A scikit-learn RandomForestClassifier over five facts about a card payment.",
-    toy="A toy: the payments come out of a formula. The forest is trained today and converted once "
-    "edge-deploy reads trees.",
+    toy="A toy: the payments come out of a formula.",
     model="fraud-forest.joblib",
     build=_build,
-    converts=False,
 )

@@ -5,9 +5,14 @@ may lack everything else) and returns a function of tensors. A family is a file,
 its functions by class name; a new one is a line here.
 """
 
+from edge_deploy.lowering import bayes as _bayes  # noqa: F401
 from edge_deploy.lowering import compound as _compound  # noqa: F401
+from edge_deploy.lowering import kernels as _kernels  # noqa: F401
 from edge_deploy.lowering import linear as _linear  # noqa: F401
+from edge_deploy.lowering import neighbors as _neighbors  # noqa: F401
+from edge_deploy.lowering import networks as _networks  # noqa: F401
 from edge_deploy.lowering import scaling as _scaling  # noqa: F401
+from edge_deploy.lowering import trees as _trees  # noqa: F401
 from edge_deploy.lowering.registry import PREDICTORS, TRANSFORMERS, lower, steps
 
 __all__ = ["PREDICTORS", "TRANSFORMERS", "lower", "steps"]

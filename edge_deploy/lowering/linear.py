@@ -7,19 +7,24 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.errors import ConversionError
-from edge_deploy.lowering.registry import Affine, Predict, Transform, predictor
+from edge_deploy.lowering.registry import DECISION, Affine, Predict, Transform, predictor
 from edge_deploy.spec import Array
 
 
 def decision(model: Any, before: Affine) -> Transform:
-    """sklearn.linear_model._base.LinearModel._decision_function: x @ coef_.T + intercept_.
+    """sklearn.linear_model._base.LinearModel._decision_function: x @ coef_.T + intercept_."""
+    coef = np.atleast_2d(_dense(model.coef_))
+    bias = np.broadcast_to(np.ravel(model.intercept_), len(coef)).astype(np.float64)
+    return product(coef, bias, before)
+
+
+def product(coef: Array, bias: Array, before: Affine) -> Transform:
+    """``x @ coef.T + bias`` for (outputs, columns) coefficients.
 
     Scaling before it is folded in: ((x - c) * g + o) @ W + b = (x - c) @ (g * W) + (o @ W + b).
     """
     import tensorflow as tf
 
-    coef = np.atleast_2d(_dense(model.coef_))
-    bias = np.broadcast_to(np.ravel(model.intercept_), len(coef)).astype(np.float64)
     columns = coef.shape[1]
     gain = np.broadcast_to(before.gain, columns)
     offset = np.broadcast_to(before.offset, columns)
@@ -127,7 +132,7 @@ def logistic(model: Any, before: Affine) -> Predict:
             shares = tf.concat([tf.sigmoid(-2.0 * d), tf.sigmoid(2.0 * d)], axis=1)
         else:
             shares = tf.nn.softmax(d) if form == "softmax" else _one_vs_rest(d)
-        return {"class": winner(d), "probabilities": shares}
+        return {"class": winner(d), "probabilities": shares, DECISION: d}
 
     return predict
 
@@ -153,7 +158,7 @@ def sgd(model: Any, before: Affine) -> Predict:
             shares = tf.concat([share(-d), share(d)], axis=1)
         else:
             shares = _huber_shares(d) if huber else _one_vs_rest(d)
-        return {"class": winner(d), "probabilities": shares}
+        return {"class": winner(d), "probabilities": shares, DECISION: d}
 
     return predict
 

@@ -23,6 +23,10 @@ Predict = Callable[[Any], Mapping[str, Any]]
 """A (samples, columns) tensor in, named outputs out."""
 
 
+DECISION = "decision"
+"""What a classifier with probabilities also says to those that hold it: decision_function."""
+
+
 @dataclass(frozen=True, eq=False)
 class Affine:
     """``(x - centre) * gain + offset``, column by column, in float64.
@@ -109,6 +113,12 @@ def lower(estimator: Any, before: Affine = IDENTITY) -> Predict:
     Raises:
         ConversionError: A step is not supported yet; the supported ones are listed.
     """
+    answer = lower_whole(estimator, before)
+    return lambda x: {name: tensor for name, tensor in answer(x).items() if name != DECISION}
+
+
+def lower_whole(estimator: Any, before: Affine = IDENTITY) -> Predict:
+    """The same as lower, with the decision function beside probabilities where there is one."""
     *first, last = steps(estimator)
     lowerings = [_find(TRANSFORMERS, step) for step in first]
     predict = _find(PREDICTORS, last)

@@ -143,7 +143,8 @@ _PARTS = {
     "_loss._loss": (
         "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss "
         "CyHalfMultinomialLoss CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss "
-        "CyHalfTweedieLossIdentity CyHuberLoss CyPinballLoss"
+        "CyHalfTweedieLossIdentity CyHuberLoss CyPinballLoss "
+        "__pyx_unpickle_CyHalfMultinomialLoss"
     ),
     "_loss.link": "HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
     "_loss.loss": (

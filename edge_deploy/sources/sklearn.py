@@ -12,13 +12,12 @@ import numpy as np
 
 from edge_deploy.errors import SourceError
 from edge_deploy.graph import first_line
+from edge_deploy.sources.fitted import attribute, numbers, typical
 from edge_deploy.sources.pickles import load_pickle
 from edge_deploy.spec import Array, Arrays, Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
 
 INPUT = "features"
 
-# The fitted numbers that answers are made of, and not those that only tell how fitting went.
-_LEARNED = ("coef_", "intercept_", "mean_", "scale_", "center_", "data_min_")
 _KINDS = {"value": "value", "class": "class", "probabilities": "probabilities"}
 # (class, loss) by the names they had when the file was saved: the same functions.
 _OLD_LOSSES = {
@@ -52,25 +51,25 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
             _complete(step)
         lowered = lower(model)
         width = _width(path, chain)
-        outputs = _outputs(lowered, width, _attribute(chain[-1], "classes_"))
+        outputs = _outputs(lowered, width, attribute(chain[-1], "classes_"))
     except AttributeError as error:
         raise SourceError(
             f"{path}: an estimator in it lacks what fitting gives it ({first_line(error)}). Fit "
             "the whole model, then dump it again."
         ) from error
-    named = (_attribute(step, "feature_names_in_") for step in (model, *chain))
+    named = (attribute(step, "feature_names_in_") for step in (model, *chain))
     names = next((found for found in named if found is not None), None)
     return LoadedModel(
         spec=ModelSpec((TensorSpec(INPUT, (None, width), "float32", "table"),), outputs),
         kind="sklearn",
         framework=f"scikit-learn {sklearn.__version__}",
-        parameters=sum(map(_numbers, chain)),
+        parameters=sum(map(numbers, chain)),
         predict=lambda arrays: _predict(path, model, chain[-1], outputs, arrays),
         function=lambda tensors: lowered(tensors[INPUT]),
         trackables=(model,),
         notes=notes,
         features=None if names is None else tuple(Feature(str(name)) for name in names),
-        typical=_typical(chain[0], width),
+        typical=typical(chain[0], width),
     )
 
 
@@ -131,23 +130,14 @@ def _complete(estimator: Any) -> None:
         estimator.loss = _OLD_LOSSES[old]
 
 
-def _attribute(estimator: Any, name: str) -> Any:
-    """A fitted attribute, or None; properties of other versions may raise."""
-    try:
-        return getattr(estimator, name, None)
-    except Exception:
-        # A property of today's class that reads what an old pickle lacks raises anything.
-        return None
-
-
 def _width(path: Path, chain: list[Any]) -> int:
     """How many columns the first step takes; before 0.24 only its arrays say it."""
     for step in chain:
-        if (width := _attribute(step, "n_features_in_")) is not None:
+        if (width := attribute(step, "n_features_in_")) is not None:
             return int(width)
-        inner = _attribute(step, "estimator_") or step
+        inner = attribute(step, "estimator_") or step
         for name in ("scale_", "center_", "mean_", "coef_"):
-            if shape := getattr(_attribute(inner, name), "shape", None):
+            if shape := getattr(attribute(inner, name), "shape", None):
                 return int(shape[-1])
     raise SourceError(f"{path}: the fitted model does not say how many features it takes.")
 
@@ -166,28 +156,6 @@ def _outputs(lowered: Any, width: int, classes: Any) -> tuple[TensorSpec, ...]:
     return tuple(specs)
 
 
-def _typical(first: Any, width: int) -> tuple[Array, Array] | None:
-    """The mean and standard deviation of the columns, where the first step is a scaler."""
-    name = type(first).__name__
-    if name == "MinMaxScaler":
-        low, high = _attribute(first, "data_min_"), _attribute(first, "data_max_")
-        mean, scale = (None, None) if high is None else ((low + high) / 2, (high - low) / 4)
-    elif name in ("StandardScaler", "RobustScaler"):
-        centre = "mean_" if name == "StandardScaler" else "center_"
-        mean, scale = _attribute(first, centre), _attribute(first, "scale_")
-    else:
-        return None
-    if mean is None or scale is None or not len(mean) == len(scale) == width:
-        return None
-    return np.asarray(mean, np.float64), np.asarray(scale, np.float64)
-
-
-def _numbers(step: Any) -> int:
-    inner = _attribute(step, "estimator_") or step
-    found = (_attribute(inner, name) for name in _LEARNED)
-    return sum(int(np.size(values)) for values in found if values is not None)
-
-
 def _predict(
     path: Path, model: Any, last: Any, outputs: tuple[TensorSpec, ...], arrays: Arrays
 ) -> Arrays:
@@ -199,6 +167,8 @@ def _predict(
             if outputs[0].name == "value":
                 return {"value": np.asarray(model.predict(x)).reshape(len(x), -1)}
             found = np.searchsorted(np.asarray(last.classes_), model.predict(x)).astype(np.int32)
+            if len(outputs) == 1:
+                return {"class": found}
             shares = outputs[1].name
             ask = _probabilities if shares == "probabilities" else type(model).decision_function
             return {"class": found, shares: np.asarray(ask(model, x)).reshape(len(x), -1)}

@@ -1,0 +1,210 @@
+"""Decision trees of any kind, gone down all at once by gathers over flat arrays of nodes.
+
+All nodes of all trees are numbered by level: the roots first, then their children, and so on,
+the two children of a node side by side. A node is three numbers, 12 bytes: the column it looks
+at, the threshold, and its left child. One step down is ``child[node] + (x[column] > threshold)``,
+and after as many steps as the deepest tree has levels, every row is at a leaf of every tree. A
+leaf is its own child and looks at a column that is below every threshold, so that it is never
+left; its threshold holds its value, or the row of a table where leaves have several values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.lowering.registry import IDENTITY, Affine, Transform
+from edge_deploy.spec import Array
+
+_BELOW = float(np.finfo(np.float32).min)
+_LARGEST_BITS = 0x7F7FFFFF  # of the largest finite float32
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """The nodes of one tree.
+
+    Attributes:
+        column: The input column that each node looks at.
+        threshold: A row goes left where ``x <= threshold``, in float64.
+        left: The left child; negative at leaves.
+        right: The right child.
+        missing_left: Whether a missing value goes left; None where no value may be missing.
+        values: (nodes, outputs), of which the leaves' count.
+    """
+
+    column: Array
+    threshold: Array
+    left: Array
+    right: Array
+    missing_left: Array | None
+    values: Array
+
+
+Leaves = Callable[[Any], Any]
+"""A (samples, columns) tensor in, the leaves' values (samples, trees, outputs) out."""
+
+
+def leaves(
+    trees: Sequence[Tree], columns: int, before: Affine = IDENTITY, single: bool = True
+) -> Leaves:
+    """What every tree says of a row.
+
+    Args:
+        trees: At least one, all with as many outputs.
+        columns: How many columns the input has.
+        before: Scaling that the input has yet to go through; it becomes part of the thresholds.
+        single: Whether the original rounds its (scaled) input to float32 before it compares.
+    """
+    import tensorflow as tf
+
+    order, starts, depth = _by_level(trees)
+    nodes = _join(trees, starts)
+    inner = nodes.left[order] >= 0
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order))
+    child = np.where(inner, number[nodes.left[order]], np.arange(len(order)))
+    threshold = limits(nodes.threshold[order], nodes.column[order], columns, before, single)
+    column = np.where(inner, nodes.column[order], 0)
+    missing = nodes.missing_left is not None and not nodes.missing_left[order][inner].all()
+    if nodes.missing_left is not None and missing:
+        # Missing values are the smallest number in the first half and the largest in the other.
+        column = column + np.where(nodes.missing_left[order] | ~inner, 0, columns)
+        threshold = np.minimum(threshold, np.nextafter(np.float32(-_BELOW), np.float32(0)))
+    column = np.where(inner, column, columns * (2 if missing else 1))
+    values = nodes.values[order][~inner].astype(np.float32)
+    table = None
+    if values.shape[1] == 1:
+        threshold[~inner] = values[:, 0]
+    else:
+        table, row = np.unique(values, axis=0, return_inverse=True)
+        threshold[~inner] = np.ravel(row)  # exact below 2^24
+    columns_of = tf.constant(column, tf.int32)
+    thresholds = tf.constant(threshold, tf.float32)
+    children = tf.constant(child, tf.int32)
+    first = slice(0, len(trees))
+
+    def answer(x: Any) -> Any:
+        x = _with_sentinel(x, missing)
+        above = tf.gather(x, column[first].astype(np.int32), axis=1) > threshold[first]
+        node = tf.cast(above, tf.int32) + child[first].astype(np.int32)
+        for _ in range(depth - 1):
+            looked = tf.gather(x, tf.gather(columns_of, node), axis=1, batch_dims=1)
+            above = looked > tf.gather(thresholds, node)
+            node = tf.cast(above, tf.int32) + tf.gather(children, node)
+        found = tf.gather(thresholds, node)
+        if table is None:
+            return found[:, :, tf.newaxis]
+        return tf.gather(tf.constant(table), tf.cast(found, tf.int32))
+
+    return answer
+
+
+def _with_sentinel(x: Any, missing: bool) -> Any:
+    """The columns and one that is below everything, which leaves look at."""
+    import tensorflow as tf
+
+    if missing:
+        gone = tf.math.is_nan(x)
+        low, high = tf.fill(tf.shape(x), _BELOW), tf.fill(tf.shape(x), -_BELOW)
+        x = tf.concat([tf.where(gone, low, x), tf.where(gone, high, x)], axis=1)
+    return tf.pad(x, [[0, 0], [0, 1]], constant_values=_BELOW)
+
+
+def _join(trees: Sequence[Tree], starts: Array) -> Tree:
+    """The trees as one array of nodes, with children counted from its start."""
+    shift = np.repeat(starts, [len(tree.left) for tree in trees])
+
+    def all_of(name: str) -> Array:
+        return np.concatenate([np.asarray(getattr(tree, name)) for tree in trees])
+
+    left, right = all_of("left").astype(np.int64), all_of("right").astype(np.int64)
+    known = all(tree.missing_left is not None for tree in trees)
+    return Tree(
+        all_of("column").astype(np.int64),
+        all_of("threshold").astype(np.float64),
+        np.where(left < 0, -1, left + shift),
+        right + shift,
+        all_of("missing_left").astype(bool) if known else None,
+        all_of("values"),
+    )
+
+
+def _by_level(trees: Sequence[Tree]) -> tuple[Array, Array, int]:
+    """All nodes level by level, siblings side by side; where trees start; the levels below."""
+    starts = np.cumsum([0, *(len(tree.left) for tree in trees[:-1])])
+    joined = _join(trees, starts)
+    level, levels = starts, [starts]
+    while len(level := level[joined.left[level] >= 0]):
+        level = np.stack([joined.left[level], joined.right[level]], axis=1).ravel()
+        levels.append(level)
+    return np.concatenate(levels), starts, len(levels) - 1
+
+
+def limits(threshold: Array, column: Array, columns: int, before: Affine, single: bool) -> Array:
+    """The largest float32 that goes left at each node: for every float32, the same decision.
+
+    Scaling keeps the order of numbers, so where a scaled column is compared there is one such
+    number too. It is searched for by bisection over the float32 numbers, whose bits, read as
+    integers, are in the same order.
+    """
+    if before is IDENTITY:
+        near = threshold.astype(np.float32)
+        down = np.nextafter(near, np.float32(-np.inf))
+        return np.asarray(np.where(near > threshold, down, near)).clip(_BELOW, -_BELOW)
+    at = np.clip(column, 0, columns - 1)
+    centre, gain, offset = (
+        np.broadcast_to(np.asarray(part, np.float64), columns)[at]
+        for part in (before.centre, before.gain, before.offset)
+    )
+    low = np.full(len(threshold), -_LARGEST_BITS, np.int64)
+    high = -low
+    while (low < high).any():
+        middle = (low + high + 1) // 2
+        scaled = (_float_of(middle) - centre) * gain + offset
+        with np.errstate(over="ignore"):
+            left = (scaled.astype(np.float32) if single else scaled) <= threshold
+        low, high = np.where(left, middle, low), np.where(left, high, middle - 1)
+    return _float_of(low).astype(np.float32)
+
+
+def _float_of(order: Array) -> Array:
+    """The float32 (as float64) with this place in their order; 0 is zero."""
+    size = np.abs(order).astype(np.uint32).view(np.float32).astype(np.float64)
+    return np.asarray(np.sign(order) * size)
+
+
+def foldable(before: Affine) -> bool:
+    """Whether scaling keeps the order of numbers in every column."""
+    return bool((np.asarray(before.gain) > 0).all())
+
+
+def total(answer: Leaves, trees: int, largest: float, places: int = 1) -> Transform:
+    """The sum over trees, as good as float32 can hold it.
+
+    Each value is split into a multiple of a power of two that is coarse enough for sums of them
+    to be exact, and the small rest, whose sum has a small error.
+
+    Args:
+        answer: What the trees say.
+        trees: How many they are.
+        largest: The largest value in a leaf.
+        places: Where trees of one output take turns to add to several: to how many.
+    """
+    import tensorflow as tf
+
+    step = np.float32(2.0 ** (np.ceil(np.log2(max(trees * largest, 1e-30))) - 23))
+
+    def summed(x: Any) -> Any:
+        values = answer(x)
+        if places > 1:
+            values = tf.reshape(values, [-1, trees // places, places])
+        if trees == places:
+            return values[:, 0]
+        coarse = tf.floor(values / step) * step
+        return tf.reduce_sum(coarse, axis=1) + tf.reduce_sum(values - coarse, axis=1)
+
+    return summed

@@ -1,0 +1,177 @@
+"""Models that compare a row with rows of their training by a kernel."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.errors import ConversionError
+from edge_deploy.lowering.bayes import shifted
+from edge_deploy.lowering.linear import winner
+from edge_deploy.lowering.registry import IDENTITY, Affine, Predict, Transform, apply, predictor
+from edge_deploy.spec import Array
+
+
+def distances(rows: Array, before: Affine = IDENTITY) -> Transform:
+    """Squared Euclidean distances of the input to some rows: (samples, rows).
+
+    Multiplied out around the rows' mean, as scikit-learn does, so that nothing of the size
+    samples x rows x columns is made; few rows are subtracted one by one, which is more exact.
+    """
+    import tensorflow as tf
+
+    rows = np.asarray(rows, np.float64)
+    middle = rows.mean(axis=0)
+    near = shifted(before, middle)
+    away = (rows - middle).astype(np.float32)
+    if away.size <= 1 << 14:
+        constant = tf.constant(away[np.newaxis])
+
+        def subtracted(x: Any) -> Any:
+            apart = near(x)[:, tf.newaxis, :] - constant
+            return tf.reduce_sum(apart * apart, axis=2)
+
+        return subtracted
+    weights = tf.constant(away.T)
+    sizes = tf.constant((away.astype(np.float64) ** 2).sum(axis=1), tf.float32)
+
+    def squared(x: Any) -> Any:
+        z = near(x)
+        size = tf.reduce_sum(z * z, axis=1, keepdims=True)
+        return tf.maximum(size - 2.0 * tf.matmul(z, weights) + sizes, 0.0)
+
+    return squared
+
+
+def kernel(
+    name: Any, rows: Array, gamma: float, coef0: float, degree: float, before: Affine
+) -> Transform:
+    """sklearn.metrics.pairwise kernels of the input and some rows: (samples, rows)."""
+    import tensorflow as tf
+
+    if name == "rbf":
+        apart = distances(rows, before)
+        return lambda x: tf.exp(-gamma * apart(x))
+    if name not in ("linear", "poly", "polynomial", "sigmoid"):
+        shown = name if isinstance(name, str) else getattr(name, "__name__", type(name).__name__)
+        raise ConversionError(
+            f"The kernel {shown} cannot be converted. Those that can: linear, poly, rbf, sigmoid."
+        )
+    scaled, weights = apply(before), tf.constant(np.asarray(rows, np.float32).T)
+
+    def dot(x: Any) -> Any:
+        return tf.matmul(scaled(x), weights)
+
+    if name == "linear":
+        return dot
+    if name == "sigmoid":
+        return lambda x: tf.tanh(gamma * dot(x) + coef0)
+    if degree != int(degree):
+        return lambda x: tf.pow(gamma * dot(x) + coef0, degree)
+
+    def power(x: Any) -> Any:
+        base = gamma * dot(x) + coef0
+        result = base
+        for _ in range(int(degree) - 1):
+            result = result * base
+        return result if degree else tf.ones_like(base)
+
+    return power
+
+
+def _support(model: Any, before: Affine) -> Transform:
+    gamma = getattr(model, "_gamma", 0.0)
+    vectors = _dense(model.support_vectors_)
+    return kernel(
+        model.kernel, vectors, float(gamma), float(model.coef0), float(model.degree), before
+    )
+
+
+def _dense(values: Any) -> Array:
+    if hasattr(values, "toarray"):
+        values.check_format(full_check=True)
+        values = values.toarray()
+    return np.asarray(values, np.float64)
+
+
+def _weighted(similar: Transform, weights: Array, bias: Array) -> Transform:
+    import tensorflow as tf
+
+    matrix, start = tf.constant(weights, tf.float32), tf.constant(bias, tf.float32)
+    return lambda x: tf.matmul(similar(x), matrix) + start
+
+
+@predictor("SVR", "NuSVR")
+def support_regressor(model: Any, before: Affine) -> Predict:
+    """sklearn.svm._base.BaseLibSVM._dense_predict for regression."""
+    similar = _support(model, before)
+    value = _weighted(similar, _dense(model.dual_coef_).T, np.ravel(model.intercept_))
+    return lambda x: {"value": value(x)}
+
+
+@predictor("SVC", "NuSVC")
+def support_classifier(model: Any, before: Affine) -> Predict:
+    """sklearn.svm._base.BaseSVC: each pair of classes decides, and the most votes win.
+
+    The probabilities of probability=True are another model, fitted apart, that may contradict
+    ``predict``; what is given is decision_function.
+    """
+    similar, dual = _support(model, before), _dense(model.dual_coef_)
+    bias, count = np.ravel(model.intercept_), len(model.classes_)
+    if count == 2:
+        single = _weighted(similar, dual.T, bias)
+        return lambda x: _scored(single(x))
+    ends = np.cumsum([0, *np.asarray(model._n_support if hasattr(model, "_n_support")
+                                     else model.n_support_)])  # fmt: skip
+    pairs = list(combinations(range(count), 2))
+    weights = np.zeros((dual.shape[1], len(pairs)))
+    for n, (one, other) in enumerate(pairs):
+        weights[ends[one] : ends[one + 1], n] = dual[other - 1, ends[one] : ends[one + 1]]
+        weights[ends[other] : ends[other + 1], n] = dual[one, ends[other] : ends[other + 1]]
+    decisions = _weighted(similar, weights, bias)
+    by_pair = model.decision_function_shape == "ovo"
+
+    def predict(x: Any) -> dict[str, Any]:
+        d = decisions(x)
+        votes, scores = counted(-d, count, ties_to_first=False)
+        broken = bool(getattr(model, "break_ties", False))
+        return {"class": winner(scores if broken else votes), "scores": d if by_pair else scores}
+
+    return predict
+
+
+def _scored(d: Any) -> dict[str, Any]:
+    return {"class": winner(d), "scores": d}
+
+
+def counted(confidence: Any, count: int, ties_to_first: bool = True) -> tuple[Any, Any]:
+    """sklearn.utils.multiclass._ovr_decision_function: votes, and scores that break their ties.
+
+    Args:
+        confidence: (samples, pairs), positive for the second class of the pair.
+        count: How many classes.
+        ties_to_first: Whether a confidence of 0 votes for the first of the pair.
+    """
+    import tensorflow as tf
+
+    pairs = list(combinations(range(count), 2))
+    sign = np.zeros((len(pairs), count), np.float32)
+    for n, (one, other) in enumerate(pairs):
+        sign[n, one], sign[n, other] = -1.0, 1.0
+    second = tf.cast(confidence > 0.0 if ties_to_first else confidence >= 0.0, tf.float32)
+    votes = tf.matmul(second, np.maximum(sign, 0)) + tf.matmul(1.0 - second, np.maximum(-sign, 0))
+    total = tf.matmul(confidence, sign)
+    return votes, votes + total / (3.0 * (tf.abs(total) + 1.0))
+
+
+@predictor("KernelRidge")
+def kernel_ridge(model: Any, before: Affine) -> Predict:
+    """sklearn.kernel_ridge.KernelRidge.predict: kernel(x, X_fit_) @ dual_coef_."""
+    rows = _dense(model.X_fit_)
+    gamma = 1.0 / rows.shape[1] if model.gamma is None else float(model.gamma)
+    similar = kernel(model.kernel, rows, gamma, float(model.coef0), float(model.degree), before)
+    dual = np.asarray(model.dual_coef_).reshape(len(rows), -1)
+    value = _weighted(similar, dual, np.zeros(dual.shape[1]))
+    return lambda x: {"value": value(x)}

@@ -1,0 +1,217 @@
+"""Trees, and the ensembles that add up what trees say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.errors import ConversionError
+from edge_deploy.lowering.forest import Tree, foldable, leaves, total
+from edge_deploy.lowering.registry import (
+    DECISION,
+    IDENTITY,
+    Affine,
+    Predict,
+    Transform,
+    apply,
+    predictor,
+)
+from edge_deploy.spec import Array
+
+
+def tree_of(fitted: Any, values: Array, columns: Array | None = None) -> Tree:
+    """sklearn.tree._tree.Tree as plain arrays.
+
+    Args:
+        fitted: A ``tree_``.
+        values: (nodes, outputs): what its leaves say.
+        columns: The columns that it was fitted on, where those are some of the input's.
+    """
+    column = np.asarray(fitted.feature)
+    if columns is not None:
+        column = np.where(column < 0, 0, np.asarray(columns)[column])
+    return Tree(
+        column,
+        np.asarray(fitted.threshold, np.float64),
+        np.asarray(fitted.children_left),
+        np.asarray(fitted.children_right),
+        np.asarray(fitted.missing_go_to_left, bool),
+        values,
+    )
+
+
+def added(
+    trees: Sequence[Tree], width: int, before: Affine, single: bool = True, places: int = 1
+) -> Transform:
+    """(samples, outputs): the sum of what the trees say, scaling before them folded in.
+
+    Args:
+        trees: The trees.
+        width: How many columns they were fitted on.
+        before: Scaling before them.
+        single: Whether the original rounds the scaled input to float32.
+        places: Where trees of one output take turns to add to several: to how many.
+    """
+    folded = foldable(before)
+    largest = max(float(np.abs(tree.values).max()) for tree in trees)
+    answer = leaves(trees, width, before if folded else IDENTITY, single)
+    summed = total(answer, len(trees), largest, places)
+    if folded:
+        return summed
+    scaled = apply(before)
+    return lambda x: summed(scaled(x))
+
+
+def shares(model: Any, fitted: Any) -> Array:
+    """DecisionTreeClassifier.predict_proba: before scikit-learn 1.3 nodes held weights."""
+    if isinstance(model.classes_, list):
+        raise ConversionError(
+            f"{type(model).__name__} was fitted on several columns of classes, which cannot be "
+            "converted: there is no single class to give. Fit one classifier a column."
+        )
+    weights = np.asarray(fitted.value)[:, 0, :]
+    sums = weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights if np.allclose(sums, 1.0) else weights / np.where(sums, sums, 1.0))
+
+
+def chosen(scores: Any) -> Any:
+    """The first of the largest columns."""
+    import tensorflow as tf
+
+    return tf.argmax(scores, axis=1, output_type=tf.int32)
+
+
+def _members(model: Any) -> list[Any]:
+    return [model] if hasattr(model, "tree_") else list(model.estimators_)
+
+
+@predictor(
+    "DecisionTreeClassifier", "ExtraTreeClassifier", "ExtraTreesClassifier",
+    "RandomForestClassifier",
+)  # fmt: skip
+def classifier(model: Any, before: Affine) -> Predict:
+    """sklearn.ensemble.ForestClassifier.predict_proba: the mean of the trees' shares."""
+    members = _members(model)
+    trees = [tree_of(one.tree_, shares(model, one.tree_)) for one in members]
+    summed = added(trees, int(members[0].tree_.n_features), before)
+
+    def predict(x: Any) -> dict[str, Any]:
+        sums = summed(x)
+        return {"class": chosen(sums), "probabilities": sums / float(len(trees))}
+
+    return predict
+
+
+@predictor(
+    "DecisionTreeRegressor", "ExtraTreeRegressor", "ExtraTreesRegressor", "RandomForestRegressor"
+)
+def regressor(model: Any, before: Affine) -> Predict:
+    """sklearn.ensemble.ForestRegressor.predict: the mean of the trees' values."""
+    members = _members(model)
+    trees = [tree_of(one.tree_, np.asarray(one.tree_.value)[:, :, 0]) for one in members]
+    summed = added(trees, int(members[0].tree_.n_features), before)
+    return lambda x: {"value": summed(x) / float(len(trees))}
+
+
+@predictor("GradientBoostingClassifier", "GradientBoostingRegressor")
+def boosting(model: Any, before: Affine) -> Predict:
+    """sklearn.ensemble.GradientBoosting*._raw_predict: init_ and learning_rate times the trees."""
+    grown = np.asarray(model.estimators_)
+    places = grown.shape[1]
+    trees = [
+        tree_of(one.tree_, np.asarray(one.tree_.value)[:, :, 0] * model.learning_rate)
+        for one in grown.ravel()
+    ]
+    summed = added(trees, int(grown[0, 0].tree_.n_features), before, places=places)
+    start = _start(model, before, places)
+    if not hasattr(model, "classes_"):
+        return lambda x: {"value": summed(x) + start(x)}
+    exponential = model.loss == "exponential"
+    return lambda x: voted(summed(x) + start(x), 2.0 if exponential else 1.0, ties=True)
+
+
+def _start(model: Any, before: Affine, places: int) -> Transform:
+    """sklearn.ensemble._gb._init_raw_predictions: where boosting starts, before its first tree."""
+    from edge_deploy.lowering.registry import lower
+
+    first = model.init_
+    if isinstance(first, str):  # "zero"
+        return lambda x: np.zeros((1, places), np.float32)
+    if type(first).__name__ == "DummyRegressor":
+        constant = np.reshape(first.constant_, (1, -1)).astype(np.float32)
+        return lambda x: constant
+    if not hasattr(model, "classes_"):
+        value = lower(first, before)
+        return lambda x: value(x)["value"]
+    if type(first).__name__ != "DummyClassifier" or first.strategy != "prior":
+        raise ConversionError(
+            f"{type(model).__name__} starts from the probabilities of {type(first).__name__} "
+            "(init), which cannot be converted yet. Fit it with init=None."
+        )
+    eps = np.finfo(np.float64).eps
+    prior = np.clip(np.ravel(first.class_prior_), eps, 1 - eps)
+    logs = np.log(prior)
+    raw = logs - logs.mean()
+    if places == 1:
+        raw = logs[1:] - np.log1p(-prior[1:])
+        raw = raw / 2 if model.loss == "exponential" else raw
+    start = raw.astype(np.float32)[np.newaxis]
+    return lambda x: start
+
+
+def voted(raw: Any, factor: float = 1.0, ties: bool = False) -> dict[str, Any]:
+    """Raw predictions of boosting as class and probabilities.
+
+    Args:
+        raw: One column for two classes, else one a class.
+        factor: Of the raw prediction in the logistic function of two classes.
+        ties: Whether a raw prediction of 0 is the second of two classes.
+    """
+    import tensorflow as tf
+
+    if raw.shape[1] > 1:
+        return {"class": chosen(raw), "probabilities": tf.nn.softmax(raw), DECISION: raw}
+    second = raw[:, 0] >= 0.0 if ties else raw[:, 0] > 0.0
+    shares = tf.concat([tf.sigmoid(-factor * raw), tf.sigmoid(factor * raw)], axis=1)
+    return {"class": tf.cast(second, tf.int32), "probabilities": shares, DECISION: raw}
+
+
+@predictor("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
+def histogram(model: Any, before: Affine) -> Predict:
+    """sklearn.ensemble.BaseHistGradientBoosting._raw_predict, and the inverse of its link.
+
+    Its nodes compare in float64, and missing values go where each node says.
+    """
+    import tensorflow as tf
+
+    stages = model._predictors
+    places = len(stages[0]) if stages else 1
+    trees = [_histogram_tree(type(model).__name__, one.nodes) for stage in stages for one in stage]
+    width = int(model._bin_mapper.n_bins_non_missing_.size)
+    summed = added(trees, width, before, single=False, places=places)
+    start = np.reshape(model._baseline_prediction, (1, -1)).astype(np.float32)
+    if hasattr(model, "classes_"):
+        return lambda x: voted(summed(x) + start)
+    if model.loss in ("poisson", "gamma"):
+        return lambda x: {"value": tf.exp(summed(x) + start)}
+    return lambda x: {"value": summed(x) + start}
+
+
+def _histogram_tree(name: str, nodes: Array) -> Tree:
+    if "is_categorical" in (nodes.dtype.names or ()) and nodes["is_categorical"].any():
+        raise ConversionError(
+            f"{name} splits on categories (categorical_features), which cannot be converted yet. "
+            "Encode them as columns of their own (OneHotEncoder) before it."
+        )
+    leaf = nodes["is_leaf"].astype(bool)
+    inner = "num_threshold" if "num_threshold" in (nodes.dtype.names or ()) else "threshold"
+    return Tree(
+        nodes["feature_idx"],
+        nodes[inner],
+        np.where(leaf, -1, nodes["left"].astype(np.int64)),
+        nodes["right"],
+        nodes["missing_go_to_left"].astype(bool),
+        nodes["value"][:, np.newaxis],
+    )

@@ -1,0 +1,193 @@
+"""Trees: the same decisions as scikit-learn's, at every threshold and beside it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+from sklearn_models import TREES
+
+from edge_deploy.errors import ConversionError
+from edge_deploy.lowering import lower
+from edge_deploy.lowering.forest import limits
+from edge_deploy.lowering.registry import Affine
+
+ROWS = 100_000
+
+
+def data(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Noisy classes in columns a long way from zero."""
+    x, y = make_classification(
+        2000, 8, n_informative=6, n_redundant=0, n_classes=count, flip_y=0.1, random_state=0
+    )
+    return x * 50 + 1000, y
+
+
+BOUNDARIES: dict[str, Callable[[], Any]] = {
+    "tree": lambda: DecisionTreeClassifier(random_state=0).fit(*data(4)),
+    "forest": lambda: RandomForestClassifier(50, random_state=0).fit(*data(2)),
+    "shallow forest": lambda: RandomForestClassifier(
+        50, max_depth=6, class_weight="balanced", random_state=0
+    ).fit(*data(4)),
+    "extra trees": lambda: ExtraTreesClassifier(30, random_state=0).fit(*data(4)),
+    "boosting": lambda: GradientBoostingClassifier(random_state=0).fit(*data(2)),
+    "boosting, 4": lambda: GradientBoostingClassifier(n_estimators=30, random_state=0).fit(
+        *data(4)
+    ),
+    "histograms": lambda: HistGradientBoostingClassifier(max_iter=40).fit(*data(2)),
+    "histograms, 4": lambda: HistGradientBoostingClassifier(max_iter=20).fit(*data(4)),
+    "scaled forest": lambda: make_pipeline(
+        StandardScaler(), RandomForestClassifier(50, random_state=0)
+    ).fit(*data(2)),
+    "scaled tree": lambda: make_pipeline(
+        MinMaxScaler((-1, 2)), DecisionTreeClassifier(random_state=0)
+    ).fit(*data(4)),
+    "scaled histograms": lambda: make_pipeline(
+        StandardScaler(), HistGradientBoostingClassifier(max_iter=40)
+    ).fit(*data(2)),
+}  # fmt: skip
+
+
+def thresholds(model: Any) -> list[np.ndarray]:
+    """The thresholds on each column, in the input's own units."""
+    last = model[-1] if hasattr(model, "steps") else model
+    if hasattr(last, "_predictors"):
+        nodes = [one.nodes for stage in last._predictors for one in stage]
+        found = [(n["feature_idx"], n["num_threshold"], n["is_leaf"] == 0) for n in nodes]
+    else:
+        members = np.ravel(getattr(last, "estimators_", [last]))
+        trees = [one.tree_ for one in members]
+        found = [(t.feature, t.threshold, t.children_left >= 0) for t in trees]
+    columns = np.concatenate([column[inner] for column, _, inner in found])
+    values = np.concatenate([value[inner] for _, value, inner in found])
+    spread = np.repeat(values[:, None], model.n_features_in_, axis=1)
+    if hasattr(model, "steps"):
+        spread = model[0].inverse_transform(spread)
+    return [spread[columns == n, n] for n in range(model.n_features_in_)]
+
+
+def around(model: Any) -> np.ndarray:
+    """Rows of values that are thresholds, rounded to float32, or the next float32 on a side."""
+    rng = np.random.default_rng(0)
+    x = data(2)[0][rng.integers(0, 2000, ROWS)].astype(np.float32)
+    for column, known in enumerate(thresholds(model)):
+        if len(known):
+            at = rng.choice(known, ROWS).astype(np.float32)
+            away = np.array([-np.inf, 0, np.inf], np.float32)[rng.integers(0, 3, ROWS)]
+            near = np.where(away == 0, at, np.nextafter(at, away))
+            x[:, column] = np.where(rng.random(ROWS) < 0.7, near, x[:, column])
+    return x
+
+
+def lowered(model: Any, x: np.ndarray) -> dict[str, np.ndarray]:
+    import tensorflow as tf
+
+    spec = tf.TensorSpec((None, x.shape[1]), tf.float32)
+    function = tf.function(lower(model), autograph=False, input_signature=[spec])
+    return {name: tensor.numpy() for name, tensor in function(x).items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", BOUNDARIES)
+def test_no_decision_flips_around_the_thresholds(row: str) -> None:
+    model = BOUNDARIES[row]()
+    x = around(model)
+    got, exact = lowered(model, x), x.astype(np.float64)
+    assert (model.classes_[got["class"]] != model.predict(exact)).sum() == 0
+    assert np.abs(got["probabilities"] - model.predict_proba(exact)).max() < 1e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", [row for row in TREES if "gaps" in row or "Hist" in row])
+def test_missing_values_go_where_the_original_sends_them(row: str) -> None:
+    np.random.seed(0)
+    model = TREES[row]()
+    rng = np.random.default_rng(2)
+    x = rng.normal(0, 2, (5000, 5)).astype(np.float32)
+    x[rng.random(x.shape) < 0.3] = np.nan
+    got, exact = lowered(model, x), x.astype(np.float64)
+    if "class" in got:
+        assert (model.classes_[got["class"]] == model.predict(exact)).all()
+        assert np.abs(got["probabilities"] - model.predict_proba(exact)).max() < 1e-6
+    else:
+        want = model.predict(exact)
+        assert np.abs(got["value"][:, 0] - want).max() < 1e-6 * np.abs(want).max()
+
+
+@pytest.mark.parametrize("single", [True, False])
+@pytest.mark.parametrize("scale", [(0.0, 1.0, 0.0), (1e6, 1e-3, -2.0), (-3.0, 1e4, 0.5)])
+def test_limits_are_the_last_float32_that_goes_left(
+    scale: tuple[float, float, float], single: bool
+) -> None:
+    centre, gain, offset = scale
+    rng = np.random.default_rng(0)
+    t = np.concatenate([rng.normal(0, 3, 1000), [0.0, 1e-30, -1e30, 1e30]])
+    before = Affine(np.array([centre]), np.array([gain]), offset)
+    last = limits(t, np.zeros(len(t), int), 1, before, single)
+    after = np.nextafter(last, np.float32(np.inf))
+
+    def scaled(x: np.ndarray) -> np.ndarray:
+        z = (x.astype(np.float64) - centre) * gain + offset
+        return z.astype(np.float32) if single else z
+
+    with np.errstate(over="ignore"):
+        assert (scaled(last) <= t).all()
+        assert (scaled(after) > t).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "row", ["forest with gaps", "GradientBoostingClassifier, 4", "ExtraTreesRegressor, 3"]
+)
+def test_every_file_gives_the_same_in_its_runtime(row: str) -> None:
+    from edge_deploy import ConvertOptions, convert, verify
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.random.seed(0)
+        joblib.dump(TREES[row](), "model.joblib")
+    folder = convert(Path("model.joblib"), ConvertOptions()).artifact.folder
+    report = verify(folder)
+    assert [verdict.status for verdict in report.verdicts] == ["pass"] * 4
+
+
+@pytest.mark.slow
+def test_a_node_takes_little_room() -> None:
+    from edge_deploy import ConvertOptions, convert
+
+    model = RandomForestClassifier(100, random_state=0).fit(*data(2))
+    joblib.dump(model, "model.joblib")
+    folder = convert(Path("model.joblib"), ConvertOptions(to=("tflite",))).artifact.folder
+    nodes = sum(one.tree_.node_count for one in model.estimators_)
+    size = next(folder.glob("tflite/*.tflite")).stat().st_size
+    assert size <= 13 * nodes + 40_000  # the operators of each level take some, too
+
+
+def test_several_columns_of_classes_are_refused() -> None:
+    x, y = data(4)
+    model = DecisionTreeClassifier(max_depth=2).fit(x, np.stack([y, y], axis=1))
+    with pytest.raises(ConversionError, match="several columns of classes"):
+        lower(model)
+
+
+def test_categories_inside_boosting_are_refused() -> None:
+    x, y = data(2)
+    codes = np.column_stack([np.digitize(x[:, 0], [950, 1000, 1050]), x[:, 1]])
+    model = HistGradientBoostingClassifier(max_iter=5, categorical_features=[0]).fit(codes, y)
+    with pytest.raises(ConversionError, match="splits on categories"):
+        lower(model)
