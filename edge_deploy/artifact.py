@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy import interrupt
 from edge_deploy.errors import ArtifactError, EdgeDeployError, UsageError
 from edge_deploy.reference import Reference
 from edge_deploy.spec import Arrays, ModelSpec, TensorSpec
@@ -122,7 +123,8 @@ def find(path: Path) -> Artifact:
             )
         versions = sorted(p.parent for p in folder.glob(f"*/{MANIFEST}"))
         if len(versions) != 1:
-            found = ", ".join(p.name for p in versions) or "none"
+            versions = versions or sorted(p.parent for p in folder.glob(f"*/*/{MANIFEST}"))
+            found = ", ".join(str(p) for p in versions) or "none"
             raise UsageError(
                 f"{path}: not an artifact: it has no {MANIFEST}. Folders in it that have one: "
                 f"{found}. Name one of them."
@@ -195,6 +197,7 @@ def staged(output: Path, name: str, version: str, overwrite: bool) -> Iterator[P
     try:
         with writing(output):
             yield stage
+            interrupt.check()
             final.parent.mkdir(exist_ok=True)
             if final.exists():
                 old = stage.with_name(stage.name + "-old")
@@ -227,14 +230,14 @@ def scratch(beside: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def writing(where: Path) -> Iterator[None]:
-    """Say in words when a disk is full or a folder cannot be written."""
+def writing(where: Path, option: str = "--output") -> Iterator[None]:
+    """Say in words when a disk is full or a folder cannot be written, and which option helps."""
     try:
         yield
     except OSError as error:
         raise EdgeDeployError(
             f"{error.filename or where}: cannot be written ({error.strerror or error}). Free some "
-            "space or name another folder with --output; nothing was left behind."
+            f"space or name another folder with {option}; nothing was left behind."
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -202,6 +203,10 @@ def _first_line(error: Any) -> str:
     for prefix in ("Page.evaluate: ", "Page.goto: ", "Error: "):
         text = text.removeprefix(prefix)
     return text
+
+
+# A Ctrl-C ends Playwright's driver too, which asyncio then reports on stderr as nobody's error.
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 @contextmanager

@@ -132,6 +132,12 @@ def convert(
             raise UsageError(f"--to {target}: no such target; there are {', '.join(TARGETS)}.")
     wish = parse("--quantize", options.quantize, [t for t in TARGETS if t in options.to])
     check_io(options.io, wish)
+    sidecars.precheck(
+        options.labels,
+        options.features,
+        options.preprocess,
+        (options.reference, options.calibration, options.load.custom_objects),
+    )
     with sources.find(path) as source:
         name = artifacts.check_name("--name", options.name or _default_name(path))
         artifacts.check_free(

@@ -208,6 +208,11 @@ def _publish(output: Path, planned: Files) -> None:
     hashes = {path: _digest(file) for path, file in planned.items()}
     for path in planned:
         _check_own(output, path, hashes[path], record)
+    if not record and output.is_dir() and _holds_other_things(output):
+        raise UsageError(
+            f"{output} is not empty and is not a site of edge-deploy. Name a new or an empty "
+            "folder with --output."
+        )
     output.mkdir(parents=True, exist_ok=True)
     stage = output / _STAGE
     shutil.rmtree(stage, ignore_errors=True)  # of a run that was killed
@@ -224,6 +229,13 @@ def _publish(output: Path, planned: Files) -> None:
         _put(output, stage, RECORD, _json({"schema": SCHEMA, "files": final}))
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def _holds_other_things(output: Path) -> bool:
+    """Whether a folder without our record has files; the page's own source may be filled."""
+    if (output / "harness.html").is_file():
+        return False
+    return any(entry.name != _STAGE for entry in output.iterdir())
 
 
 def _one(hashes: Mapping[str, str], path: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import difflib
 import io
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -228,14 +229,22 @@ def decode_image(source: Path | bytes) -> Array:
 
     where = source if isinstance(source, Path) else "picture"
     try:
-        with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as opened:
+        with warnings.catch_warnings():
+            # Pillow warns of pictures from 90 megapixels on and refuses them from 180 on.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(source if isinstance(source, Path) else io.BytesIO(source))
+        with opened:
             opened.load()
             # Chromium turns JPEG and PNG by their EXIF orientation, but not WebP.
             upright = opened if opened.format == "WEBP" else ImageOps.exif_transpose(opened)
             return _rgb(upright)
+    except Image.DecompressionBombError as error:
+        raise UsageError(
+            f"{where}: has more pixels than are read (about 180 million). Make it smaller."
+        ) from error
     except FileNotFoundError:
         raise UsageError(f"{where}: no such file.") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         raise UsageError(
             f"{where}: cannot be read as a picture ({error}). Save it again as PNG or JPEG."
         ) from error

@@ -200,7 +200,7 @@ def _read_npz(path: Path, spec: ModelSpec) -> Reference:
         found = ", ".join(arrays) or "none"
         raise UsageError(
             f"{path}: no array for input {missing[0]!r}; the keys are {found}, the inputs are "
-            f"{', '.join(names)}."
+            f"{', '.join(names)} (a model of one input also takes a file with one array)."
         )
     return Reference({name: arrays[name] for name in names}, labels=labels)
 
@@ -223,7 +223,7 @@ def _read_csv(path: Path, spec: ModelSpec, features: Sequence[Feature] | None) -
     if unknown := [column for column in columns if column not in wanted]:
         raise UsageError(
             f"{path}: no feature is called {unknown[0]!r}; the columns must be "
-            f"{', '.join(wanted)} (and label, if known)."
+            f"{', '.join(wanted)}. A column with the true answers is called label; drop others."
         )
     try:
         encoded = encode_rows(features, rows)

@@ -19,7 +19,8 @@ _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;
 color:#1c2430;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2.5rem}
-table{border-collapse:collapse;width:100%}th,td{padding:.35rem .6rem;text-align:left;
+.wide{overflow-x:auto}table{border-collapse:collapse;width:100%}
+th,td{padding:.35rem .6rem;text-align:left;white-space:nowrap;
 border-bottom:1px solid #d8dde4;vertical-align:top}.n{text-align:right;
 font-variant-numeric:tabular-nums}
 .pass{color:#14713d}.fail{color:#b3261e;font-weight:600}.not{color:#6b5900}
@@ -126,7 +127,7 @@ def to_html(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
     head = "".join(
         f"<th{' class=n' if n >= 4 else ''}>{escape(name)}</th>" for n, name in enumerate(HEADER)
     )
-    body.append(f"<table><thead><tr>{head}</tr></thead><tbody>")
+    body.append(f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>")
     for verdict, cells in zip(verdicts, rows(manifest, verdicts), strict=True):
         first, *rest = cells
         kind = verdict.status.split()[0]
@@ -134,7 +135,7 @@ def to_html(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
             f"<td{' class=n' if n >= 3 else ''}>{escape(c)}</td>" for n, c in enumerate(rest)
         )
         body.append(f'<tr><td class="{kind}">{escape(first)}</td>{cols}</tr>')
-    body.append("</tbody></table>")
+    body.append("</tbody></table></div>")
     for verdict in verdicts:
         where = f"{verdict.path} · {verdict.runtime} {verdict.backend or ''}".strip()
         body.append(f"<h2>{escape(where)}</h2>")

@@ -106,6 +106,11 @@ def _read_all(found: Artifact, inputs: Sequence[str]) -> tuple[Reference, list[s
 
 def _read_one(found: Artifact, path: Path, features: Sequence[Feature] | None) -> Reference:
     if path.suffix.lower() in PICTURES and path.is_file():
+        if found.manifest["preprocessing"] is None:
+            raise UsageError(
+                f"{path}: {found.name} was converted without --preprocess, so how a picture "
+                "becomes its input is not known. Convert it again with one, or give an .npz."
+            )
         with tempfile.TemporaryDirectory() as folder:  # a folder of one picture
             link = Path(folder) / path.name
             link.write_bytes(path.read_bytes())
@@ -177,6 +182,8 @@ def to_text(answer: Answer) -> str:
         elif "value" in output:
             lines.append(f"{name}: {output['value']:.6g} {output['unit'] or ''}".rstrip())
         else:
-            values = np.array2string(np.asarray(output["values"]), threshold=20)
-            lines.append(f"{name} {output['shape']}: {values}")
+            flat = np.asarray(output["values"]).ravel()
+            shown = " ".join(f"{value:.6g}" for value in flat[:20])
+            more = f" … ({flat.size} numbers; --json has all)" if flat.size > 20 else ""
+            lines.append(f"{name} {output['shape']}: {shown}{more}")
     return f"{answer.source}\n  " + "\n  ".join(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,28 @@ class Sidecars:
     preprocessing: Mapping[str, Any] | None = None
     reference: Path | None = None
     found: tuple[str, ...] = ()
+
+
+def precheck(
+    labels: str | None, features: Path | None, preprocess: str | None, data: Iterable[Path | None]
+) -> None:
+    """Refuse what cannot be right before the model is loaded, which takes seconds.
+
+    Raises:
+        UsageError: A file is not there, or an option cannot be understood.
+    """
+    from edge_deploy.features import parse_features
+    from edge_deploy.preprocessing import parse_preprocess
+
+    if labels is not None:
+        _given_labels(labels)
+    if features is not None:
+        parse_features(_json(features))
+    if preprocess is not None:
+        parse_preprocess(preprocess)
+    for path in data:
+        if path is not None and not path.exists():
+            raise UsageError(f"{path}: no such file or folder.")
 
 
 def collect(

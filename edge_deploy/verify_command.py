@@ -126,11 +126,11 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
         folder: Path | None = _write_report(options.report, documents)
         return Verification(manifest, tuple(verdicts), folder, notes)
     try:
-        with artifacts.writing(found.folder):
+        with artifacts.writing(found.folder, "--report"):
             artifacts.update(found, manifest, documents)
     except EdgeDeployError as error:
         # The verdicts are what was asked for; a folder that may only be read must not lose them.
-        kept = f"the reports were not kept: {error} (--report FOLDER writes them elsewhere)"
+        kept = f"the reports were not kept: {error}"
         return Verification(manifest, tuple(verdicts), None, (*notes, kept))
     return Verification(manifest, tuple(verdicts), found.folder, notes)
 
@@ -227,7 +227,7 @@ def _label_failures(found: Artifact, target: Target, path: Path) -> tuple[str, .
         failures.append("carries none of the metadata that edge-deploy embeds")
     else:
         failures = [
-            f"the {key} in the file are not the manifest's ({carried.get(key)!r}, not {value!r})"
+            f"{key} in the file: {carried.get(key)!r}, in the manifest: {value!r}"
             for key, value in expected.items()
             if carried.get(key) != value
         ]
@@ -286,7 +286,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
 def _write_report(folder: Path | None, documents: Mapping[str, str]) -> Path | None:
     if folder is None:
         return None
-    with artifacts.writing(folder):
+    with artifacts.writing(folder, "--report"):
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in documents.items():
             artifacts.replace_text(folder / name, text)

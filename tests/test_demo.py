@@ -165,7 +165,7 @@ def test_rerun_replaces_its_own_files_and_drops_the_stale(tmp_path: Path) -> Non
     [
         ("index.html", "not written by"),
         ("models/costs/tfjs/float32/model.json", "not written by"),
-        ("src", "cannot be written|not written"),
+        ("src", "cannot be written|not written|not empty"),
     ],
 )
 def test_file_of_somebody_else_is_left_alone(
@@ -453,3 +453,10 @@ def test_wrong_weights_show_as_wrong(visit: Open, site: tuple[Path, str]) -> Non
         assert "HTTP 404" in page.inner_text("#status")
     finally:
         weights.write_bytes(good)
+
+
+def test_folder_with_other_things_gets_no_site(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "pictures" / "roses").mkdir(parents=True)
+    with pytest.raises(UsageError, match="not empty and is not a site"):
+        build_demo([table], tmp_path / "pictures")
+    assert [p.name for p in (tmp_path / "pictures").iterdir()] == ["roses"]

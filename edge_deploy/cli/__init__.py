@@ -6,12 +6,12 @@ Nothing heavy is imported before a command is chosen; `--help` needs neither num
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import traceback
 
 import typer
 
+from edge_deploy import interrupt
 from edge_deploy.cli import making, starting, using
 from edge_deploy.cli.app import app
 from edge_deploy.cli.say import json_document
@@ -25,7 +25,7 @@ _TYPER_INTERRUPTED = 130  # what newer Typers make of Ctrl-C
 
 def main() -> None:
     """The console script: run a command and turn what went wrong into words and a code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt.listen()
     as_json = "--json" in sys.argv
     try:
         code = app(standalone_mode=False)

@@ -98,6 +98,8 @@ def quickstart(
                 folders[-1], verify_command.VerifyOptions(browser=browser)
             )
             codes.append(checked.exit_code)
+        if not quiet:
+            typer.echo(f"{name}: trained, converted and verified")
         rows += [(name, *row) for row in report.rows(checked.manifest, checked.verdicts)]
         say.problems(checked.verdicts)
     site = build_demo(folders, output / "web_demo")

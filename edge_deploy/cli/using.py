@@ -41,7 +41,7 @@ def demo(
     if as_json:
         say.json_document({"folder": str(site.folder), "models": list(site.models)})
     elif not quiet:
-        typer.echo(f"{site.folder}: {len(site.models)} models: {', '.join(site.models)}")
+        typer.echo(f"{site.folder} shows {', '.join(site.models)}")
         typer.echo(f"Look at it: edge-deploy serve {shlex.quote(str(site.folder))}")
 
 

@@ -98,11 +98,8 @@ def sniff(path: Path) -> str:
         )
     if head.startswith(_PICKLE) or (path.suffix in (".pkl", ".pickle", ".joblib") and head):
         return "sklearn"
-    looks = "a text file" if _is_text(head) else "of an unknown format"
-    raise SourceError(
-        f"{path}: not a trained model: the file is {looks} (it starts with {head[:16]!r}). "
-        f"MODEL is {READABLE}."
-    )
+    looks = "a text file" if _is_text(head) else f"of an unknown format ({head[:8].hex(' ')} …)"
+    raise SourceError(f"{path}: not a trained model: the file is {looks}. MODEL is {READABLE}.")
 
 
 def load(source: Source, options: LoadOptions) -> LoadedModel:

@@ -1,0 +1,31 @@
+"""Ctrl-C and a polite kill: they stop us even where a library swallows the exception."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+_stopped = False
+
+
+def listen() -> None:
+    """From now on SIGINT and SIGTERM raise KeyboardInterrupt, and are remembered."""
+    global _stopped
+    _stopped = False
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+
+
+def _stop(*_: Any) -> None:
+    global _stopped
+    _stopped = True
+    raise KeyboardInterrupt
+
+
+def check() -> None:
+    """Raise again what was swallowed; called before anything is published.
+
+    Playwright's event loop keeps an exception that is raised in it to itself.
+    """
+    if _stopped:
+        raise KeyboardInterrupt
