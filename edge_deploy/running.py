@@ -76,7 +76,7 @@ def _entry(found: Artifact, target: str | None) -> Mapping[str, Any]:
     for entry in runnable:
         if target in (None, entry["target"]):
             return dict(entry)
-    there = ", ".join(entry["target"] for entry in runnable) or "none"
+    there = ", ".join(dict.fromkeys(entry["target"] for entry in runnable)) or "none"
     raise UsageError(
         f"{found.folder}: no {target or 'tflite or onnx'} file to run here; there are: {there}. "
         "TF.js files run in the page: edge-deploy demo."

@@ -63,8 +63,7 @@ BUDGETS = {
 }
 """Cost: what each precision may lose by default. A broken file loses far more: swapped columns,
 a lost bias or calibration on nonsense leave an SNR of less than 10 dB and the winners to chance.
-One sample may always differ, and errors within a step of an integer output always pass: with few
-samples, or 256 answers to choose from, there is no less."""
+One sample may always differ: with few samples there is no less."""
 
 _POINTS = 400  # dots in an error picture
 
@@ -226,7 +225,7 @@ def compare(
         step: The distance of neighbouring answers, of an output that is an integer inside.
     """
     size = metrics.scale(expected)
-    limit = max(tolerance.atol + tolerance.rtol * size, step)
+    limit = tolerance.atol + tolerance.rtol * size
     if budget is not None and budget.error == float("inf"):
         limit = budget.error
     nothing = OutputVerdict(spec.name, float("nan"), float("nan"), size, limit, 0.0, 0, None, ())

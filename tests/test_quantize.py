@@ -316,6 +316,27 @@ def test_quantize_replaces_a_precision_only_when_told(run, copy, colours: Path) 
     assert run("verify", folder, "--backend", "wasm").code == 0
 
 
+@slow
+def test_a_full_disk_leaves_the_artifact_as_it_was(
+    run, copy, colours: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_deploy.compression import making
+
+    folder, make = copy(colours), making.make
+
+    def fill(target: str, source: Path, path: Path, *rest: object) -> object:
+        if target == "onnx":
+            path.write_bytes(b"half")
+            raise OSError(28, "No space left on device", str(path))
+        return make(target, source, path, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(making, "make", fill)
+    before = {p: p.read_bytes() for p in folder.parent.rglob("*") if p.is_file()}
+    result = run("quantize", folder, "--to", "tflite=float16,onnx=float16")
+    assert (result.code, "No space left on device" in result.err) == (3, True)
+    assert {p: p.read_bytes() for p in folder.parent.rglob("*") if p.is_file()} == before
+
+
 def repeated(values: np.ndarray) -> np.ndarray:
     return np.repeat(values[:1], 50, axis=0)
 
@@ -390,15 +411,57 @@ def test_good_calibration_says_nothing(run, copy, colours: Path) -> None:
     assert (result.code, "calibration" in result.out) == (0, False), result
 
 
-@slow
-def test_quantize_keeps_the_order_of_several_inputs(run, tmp_path: Path) -> None:
-    from models import two_inputs_two_outputs_keras
+def kinds() -> dict[str, Callable[[Path], Path]]:
+    """Models of other kinds than a CNN, by what is special in them."""
+    import models
+    import other_models
 
-    model = two_inputs_two_outputs_keras(tmp_path)
-    result = run("convert", model, "--to", "tflite,onnx", "--quantize", "float32,int8", "--json")
-    assert result.code in (0, 1), result
-    for verdict in json.loads(result.out)["verdicts"]:
-        assert verdict["status"] == "pass", verdict
+    return {
+        "two inputs and outputs": models.two_inputs_two_outputs_keras,
+        "recurrent": models.lstm_h5,
+        "indices": models.text_gru_h5,
+        "transposed convolutions": models.autoencoder_h5,
+        "saved model": other_models.saved_model_two_signatures,
+        "scikit-learn": other_models.sklearn_pipeline_joblib,
+    }
+
+
+@slow
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "two inputs and outputs",
+        "recurrent",
+        "indices",
+        "transposed convolutions",
+        "saved model",
+        "scikit-learn",
+    ],
+)
+def test_every_kind_of_model_has_every_precision(run, tmp_path: Path, kind: str) -> None:
+    model = kinds()[kind](tmp_path)
+    wanted = [(t, p) for t in ("tflite", "onnx") for p in PRECISIONS[t]]
+    loops = kind in ("recurrent", "indices")
+    result = run(
+        "convert",
+        model,
+        "--to",
+        "tflite,onnx",
+        "--quantize",
+        ",".join(PRECISIONS["tflite"]),
+        "--keep-going",
+        "--json",
+        "--name",
+        "other",
+    )
+    document = json.loads(result.out)
+    missing = {("tflite", "int8"), ("tflite", "int16x8")} if loops else set()
+    made = {(v["target"], v["precision"]): v for v in document["verdicts"]}
+    assert set(made) == set(wanted) - missing
+    assert {row: v["problems"] for row, v in made.items() if v["status"] != "pass"} == {}
+    assert set(document["failed"]) == {f"{t} {p}" for t, p in missing}
+    assert all("the model has a loop" in reason for reason in document["failed"].values())
+    assert result.code == (3 if loops else 0)
 
 
 SPEC = TensorSpec("y", (None, 2), "float32", "probabilities", ("a", "b"))

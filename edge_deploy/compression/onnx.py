@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import tempfile
 import warnings
@@ -40,9 +41,7 @@ def quantize(source: Path, path: Path, precision: str, samples: Samples | None) 
     try:
         import onnx
 
-        logging.getLogger().setLevel(logging.ERROR)  # it advises on the root logger
-        with quiet(), warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
-            warnings.simplefilter("ignore")
+        with _silence(), tempfile.TemporaryDirectory() as folder:
             made = _make(onnx, source, Path(folder), precision, samples)
     except ModuleNotFoundError as error:
         raise MissingDependency(
@@ -67,6 +66,20 @@ def quantize(source: Path, path: Path, precision: str, samples: Samples | None) 
     original = onnx.load(str(source))
     _keep(original, made)
     path.write_bytes(made.SerializeToString())
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """onnxruntime advises on the root logger, and onnx warns of its own deprecations."""
+    root = logging.getLogger()
+    level = root.level
+    try:
+        with quiet(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            root.setLevel(logging.ERROR)
+            yield
+    finally:
+        root.setLevel(level)
 
 
 def _make(onnx: Any, source: Path, folder: Path, precision: str, samples: Samples | None) -> Any:

@@ -40,6 +40,12 @@ def quantize(data: bytes, precision: str, samples: Samples | None, io: str = "fl
         ConversionError: ai-edge-quantizer cannot do it, or nothing in the file is quantized.
         MissingDependency: ai-edge-quantizer is not installed.
     """
+    if precision in STATIC and "WHILE" in _operators(data):
+        raise ConversionError(
+            f"TFLite in {precision}: the model has a loop (WHILE: an LSTM or GRU, most often), and "
+            "ai-edge-quantizer cannot measure what happens within one. Take dynamic or float16, "
+            "or int8 of another target."
+        )
     try:
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that calibration keeps all tensors
@@ -63,6 +69,14 @@ def quantize(data: bytes, precision: str, samples: Samples | None, io: str = "fl
             f"TFLite in {precision}: ai-edge-quantizer cannot do it: {first_line(error)}. Leave "
             f"it out, or take another precision."
         ) from error
+
+
+def _operators(data: bytes) -> set[str]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if k[0].isupper()}
+    codes = schema.ModelT.InitFromPackedBuf(data, 0).operatorCodes
+    return {names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in codes}
 
 
 def _quantize(data: bytes, precision: str, io: str, measured: Any) -> bytes:
