@@ -6,13 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn import decomposition as dec
 from sklearn import discriminant_analysis as da
 from sklearn import ensemble, naive_bayes, neighbors, neural_network, svm, tree
+from sklearn import feature_selection as fs
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_classification, make_regression
+from sklearn.impute import SimpleImputer
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import Binarizer, MinMaxScaler, PolynomialFeatures, StandardScaler
 
 COLUMNS = 5
 
@@ -195,3 +201,88 @@ FAMILIES: dict[str, Callable[[], Any]] = {
         StandardScaler(), neighbors.KNeighborsClassifier()
     ).fit(*classes(4)),
 }  # fmt: skip
+
+
+def line() -> Ridge:
+    return Ridge(alpha=1e-3)
+
+
+TRANSFORMED: dict[str, Callable[[], Any]] = {
+    type(step).__name__ + f" {number}": (
+        lambda step=step: make_pipeline(step, line()).fit(*regression())
+    )
+    for number, step in enumerate(
+        (
+            Binarizer(threshold=0.2),
+            PolynomialFeatures(),
+            PolynomialFeatures(3, interaction_only=True, include_bias=False),
+            SimpleImputer(),
+            dec.IncrementalPCA(3),
+            dec.PCA(3),
+            dec.PCA(3, whiten=True),
+            dec.TruncatedSVD(3),
+            fs.GenericUnivariateSelect(fs.f_regression, mode="k_best", param=2),
+            fs.RFE(line(), n_features_to_select=2),
+            fs.RFECV(line()),
+            fs.SelectFdr(fs.f_regression, alpha=0.5),
+            fs.SelectFpr(fs.f_regression, alpha=0.5),
+            fs.SelectFromModel(line()),
+            fs.SelectFwe(fs.f_regression, alpha=0.5),
+            fs.SelectKBest(fs.f_regression, k=2),
+            fs.SelectPercentile(fs.f_regression, percentile=50),
+            fs.SequentialFeatureSelector(line(), n_features_to_select=2),
+            fs.VarianceThreshold(0.5),
+        )
+    )
+}
+
+COMPOUND: dict[str, Callable[[], Any]] = {
+    "gaps filled": lambda: make_pipeline(
+        SimpleImputer(strategy="median", add_indicator=True), line()
+    ).fit(*with_gaps(regression())),
+    "PCA, forest": lambda: make_pipeline(
+        StandardScaler(), dec.PCA(3), ensemble.RandomForestRegressor(10)
+    ).fit(*regression()),
+    "calibrated line": lambda: CalibratedClassifierCV(LogisticRegression(), cv=3).fit(*classes(4)),
+    "calibrated forest": lambda: CalibratedClassifierCV(
+        ensemble.RandomForestClassifier(10), cv=2
+    ).fit(*classes(2)),
+    "one against the rest": lambda: OneVsRestClassifier(svm.SVC()).fit(*classes(4)),
+    "one against the rest, trees": lambda: OneVsRestClassifier(
+        tree.DecisionTreeClassifier(max_depth=3)
+    ).fit(*classes(4)),
+    "one against the rest, 2": lambda: OneVsRestClassifier(LogisticRegression()).fit(*classes(2)),
+    "one against one, 2": lambda: OneVsOneClassifier(LogisticRegression()).fit(*classes(2)),
+    "votes": lambda: ensemble.VotingClassifier(
+        [("a", LogisticRegression()), ("b", tree.DecisionTreeClassifier()), ("c", svm.SVC())],
+        weights=[2, 1, 1.5],
+    ).fit(*classes(4)),
+    "soft votes after a scaler": lambda: make_pipeline(
+        StandardScaler(),
+        ensemble.VotingClassifier(
+            [("a", LogisticRegression()), ("b", naive_bayes.GaussianNB())], voting="soft"
+        ),
+    ).fit(*classes(4)),
+    "stack with its input": lambda: make_pipeline(
+        StandardScaler(),
+        ensemble.StackingClassifier(
+            [("a", svm.LinearSVC()), ("b", ensemble.RandomForestClassifier(10))],
+            passthrough=True,
+        ),
+    ).fit(*classes(2)),
+    "bagging of some columns": lambda: ensemble.BaggingClassifier(max_features=0.6).fit(
+        *classes(4)
+    ),
+    "adaboost, 2": lambda: ensemble.AdaBoostClassifier(
+        tree.DecisionTreeClassifier(max_depth=2), n_estimators=20
+    ).fit(*classes(2)),
+    "scaled adaboost": lambda: make_pipeline(
+        StandardScaler(), ensemble.AdaBoostRegressor(n_estimators=20)
+    ).fit(*regression()),
+    "target of a scaler": lambda: TransformedTargetRegressor(
+        Ridge(), transformer=StandardScaler()
+    ).fit(*regression()),
+    "target of a logarithm": lambda: TransformedTargetRegressor(
+        Ridge(), func=np.log, inverse_func=np.exp
+    ).fit(*positive()),
+}

@@ -6,6 +6,8 @@ its functions by class name; a new one is a line here.
 """
 
 from edge_deploy.lowering import bayes as _bayes  # noqa: F401
+from edge_deploy.lowering import boosting as _boosting  # noqa: F401
+from edge_deploy.lowering import columns as _columns  # noqa: F401
 from edge_deploy.lowering import compound as _compound  # noqa: F401
 from edge_deploy.lowering import kernels as _kernels  # noqa: F401
 from edge_deploy.lowering import linear as _linear  # noqa: F401

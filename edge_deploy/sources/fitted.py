@@ -9,7 +9,12 @@ import numpy as np
 from edge_deploy.spec import Array
 
 # The fitted numbers that answers are made of, and not those that only tell how fitting went.
-_LEARNED = ("coef_", "intercept_", "mean_", "scale_", "center_", "data_min_")
+_LEARNED = (
+    *("coef_", "intercept_", "mean_", "scale_", "center_", "data_min_", "components_"),
+    *("dual_coef_", "support_vectors_", "X_fit_", "_fit_X", "_y", "centroids_"),
+    *("theta_", "var_", "class_prior_", "feature_log_prob_", "class_log_prior_"),
+    *("means_", "rotations_", "scalings_", "coefs_", "intercepts_", "statistics_"),
+)
 _A_NODE = 3  # its column, threshold or value, and left child
 
 
@@ -27,7 +32,11 @@ def numbers(step: Any) -> int:
     inner = attribute(step, "estimator_") or step
     found = (attribute(inner, name) for name in _LEARNED)
     nodes = sum(len(columns) for columns, _ in _splits(step))
-    return _A_NODE * nodes + sum(int(np.size(values)) for values in found if values is not None)
+    return _A_NODE * nodes + sum(_size(values) for values in found if values is not None)
+
+
+def _size(values: Any) -> int:
+    return sum(map(_size, values)) if isinstance(values, list) else int(np.size(values))
 
 
 def _splits(step: Any) -> list[tuple[Array, Array]]:

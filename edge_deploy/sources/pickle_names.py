@@ -221,6 +221,8 @@ _VALUES = {
     # The class of an array that was mapped from a file when it was dumped.
     "numpy": "exp expm1 log log10 log1p log2 matrix mean median memmap sqrt square",
     "scipy._lib.array_api_compat.numpy._aliases": "asarray",
+    # numpy's own functions name the module that they are compiled in.
+    "numpy._core._multiarray_umath": "exp expm1 log log10 log1p log2 sqrt square",
     "sklearn.cluster._kmeans": "_kmeans_single_elkan _kmeans_single_lloyd",
     "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
     "sklearn.feature_selection._univariate_selection": "chi2 f_classif f_regression r_regression",

@@ -1,0 +1,164 @@
+"""Ensembles of trees that are weighed, drawn, or that vote; and what answers without looking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.errors import ConversionError
+from edge_deploy.lowering.forest import foldable, leaves
+from edge_deploy.lowering.linear import decision, winner
+from edge_deploy.lowering.registry import (
+    DECISION,
+    IDENTITY,
+    Affine,
+    Predict,
+    apply,
+    chain,
+    predictor,
+)
+from edge_deploy.lowering.trees import added, shares, tree_of
+
+
+def _trees_only(model: Any) -> list[Any]:
+    members = list(model.estimators_)
+    for one in members:
+        if not hasattr(one, "tree_"):
+            raise ConversionError(
+                f"{type(model).__name__} of {type(one).__name__} cannot be converted yet; of "
+                "decision trees it can."
+            )
+    return members
+
+
+def _in_classes(model: Any, fitted: Any) -> Any:
+    """Leaves' shares in the order of all classes: a tree may have seen only some of them."""
+    own = shares(fitted, fitted.tree_)
+    known = [int(label) for label in fitted.classes_] if own.shape[1] < len(model.classes_) else []
+    if not known:
+        return own
+    spread = np.zeros((len(own), len(model.classes_)))
+    spread[:, known] = own
+    return spread
+
+
+@predictor("BaggingClassifier")
+def bagging(model: Any, before: Affine) -> Predict:
+    """sklearn.ensemble.BaggingClassifier.predict_proba: the mean of the trees' shares."""
+    trees = [
+        tree_of(one.tree_, _in_classes(model, one), columns)
+        for one, columns in zip(_trees_only(model), model.estimators_features_, strict=True)
+    ]
+    summed = added(trees, int(model.n_features_in_), before)
+
+    def predict(x: Any) -> dict[str, Any]:
+        sums = summed(x)
+        return {"class": winner(sums), "probabilities": sums / float(len(trees))}
+
+    return predict
+
+
+@predictor("BaggingRegressor")
+def bagging_regressor(model: Any, before: Affine) -> Predict:
+    """sklearn.ensemble.BaggingRegressor.predict: the mean of the trees' values."""
+    trees = [
+        tree_of(one.tree_, np.asarray(one.tree_.value)[:, :, 0], columns)
+        for one, columns in zip(_trees_only(model), model.estimators_features_, strict=True)
+    ]
+    summed = added(trees, int(model.n_features_in_), before)
+    return lambda x: {"value": summed(x) / float(len(trees))}
+
+
+@predictor("AdaBoostClassifier")
+def adaboost(model: Any, before: Affine) -> Predict:
+    """sklearn.ensemble.AdaBoostClassifier.decision_function (SAMME): trees vote with weights."""
+    import tensorflow as tf
+
+    if getattr(model, "algorithm", "SAMME") == "SAMME.R":
+        raise ConversionError(
+            "AdaBoostClassifier with algorithm='SAMME.R' cannot be converted: scikit-learn dropped "
+            "it in 1.6. Fit it again with a newer one."
+        )
+    count = len(model.classes_)
+    weights = np.asarray(model.estimator_weights_, np.float64)
+    trees = []
+    for one, weight in zip(_trees_only(model), weights / weights.sum(), strict=False):
+        place = np.searchsorted(model.classes_, one.classes_)
+        voted = place[shares(one, one.tree_).argmax(axis=1)]
+        votes = np.where(np.eye(count)[voted] > 0, weight, -weight / (count - 1))
+        trees.append(tree_of(one.tree_, votes[:, 1:] * 2 if count == 2 else votes))
+    summed = added(trees, int(model.estimators_[0].tree_.n_features), before)
+
+    def predict(x: Any) -> dict[str, Any]:
+        d = summed(x)
+        if count == 2:
+            p = tf.concat([tf.sigmoid(-d), tf.sigmoid(d)], axis=1)
+        else:
+            p = tf.nn.softmax(d / float(count - 1))
+        return {"class": winner(d), "probabilities": p, DECISION: d}
+
+    return predict
+
+
+@predictor("AdaBoostRegressor")
+def adaboost_regressor(model: Any, before: Affine) -> Predict:
+    """sklearn.ensemble.AdaBoostRegressor._get_median_predict: the weighted median of the trees.
+
+    It is the smallest value such that the trees that say no more than it weigh half of all.
+    """
+    import tensorflow as tf
+
+    members = _trees_only(model)
+    trees = [tree_of(one.tree_, np.asarray(one.tree_.value)[:, :, 0]) for one in members]
+    folded = foldable(before)
+    answer = leaves(trees, int(members[0].tree_.n_features), before if folded else IDENTITY)
+    scaled = apply(IDENTITY if folded else before)
+    weights = np.asarray(model.estimator_weights_[: len(members)], np.float64)
+    share = (weights / weights.sum()).astype(np.float32)
+    largest = float(np.finfo(np.float32).max)
+
+    def predict(x: Any) -> dict[str, Any]:
+        said = answer(scaled(x))[:, :, 0]
+        below = tf.cast(said[:, tf.newaxis, :] <= said[:, :, tf.newaxis], tf.float32)
+        enough = tf.reduce_sum(below * share, axis=2) >= 0.5
+        value = tf.reduce_min(tf.where(enough, said, tf.fill(tf.shape(said), largest)), axis=1)
+        return {"value": value[:, tf.newaxis]}
+
+    return predict
+
+
+@predictor("DummyClassifier")
+def dummy_classifier(model: Any, before: Affine) -> Predict:
+    """sklearn.dummy.DummyClassifier.predict_proba, of the strategies without chance."""
+    import tensorflow as tf
+
+    if model.strategy not in ("prior", "most_frequent"):
+        raise ConversionError(
+            f"DummyClassifier with strategy={model.strategy!r} cannot be converted; 'prior' and "
+            "'most_frequent' can."
+        )
+    prior = np.ravel(model.class_prior_)
+    share = prior if model.strategy == "prior" else np.eye(len(prior))[prior.argmax()]
+
+    def predict(x: Any) -> dict[str, Any]:
+        p = tf.zeros_like(x[:, :1]) + share.astype(np.float32)
+        return {"class": winner(p), "probabilities": p}
+
+    return predict
+
+
+@predictor("DummyRegressor")
+def dummy_regressor(model: Any, before: Affine) -> Predict:
+    """sklearn.dummy.DummyRegressor.predict: its constant_."""
+    import tensorflow as tf
+
+    constant = np.reshape(model.constant_, (1, -1)).astype(np.float32)
+    return lambda x: {"value": tf.zeros_like(x[:, :1]) + constant}
+
+
+@predictor("CCA", "PLSCanonical", "PLSRegression")
+def least_squares(model: Any, before: Affine) -> Predict:
+    """sklearn.cross_decomposition._PLS.predict: (x - _x_mean) @ coef_.T + intercept_."""
+    value = decision(model, chain(before, Affine(np.asarray(model._x_mean, np.float64))))
+    return lambda x: {"value": value(x)}

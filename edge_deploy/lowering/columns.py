@@ -1,0 +1,93 @@
+"""Transformers that make other columns: projections, products, choices, fillings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.lowering.bayes import over
+from edge_deploy.lowering.linear import product
+from edge_deploy.lowering.registry import IDENTITY, Affine, Transform, transformer
+
+
+@transformer("IncrementalPCA", "PCA")
+def principal(model: Any) -> Transform:
+    """sklearn.decomposition._base._BasePCA.transform: (x - mean_) @ components_.T."""
+    turned = np.asarray(model.components_, np.float64)
+    if model.whiten:
+        turned = turned / np.sqrt(np.asarray(model.explained_variance_))[:, np.newaxis]
+    centred = Affine(np.asarray(model.mean_, np.float64))
+    return product(turned, np.zeros(len(turned)), centred)
+
+
+@transformer("TruncatedSVD")
+def truncated(model: Any) -> Transform:
+    """sklearn.decomposition.TruncatedSVD.transform: x @ components_.T."""
+    turned = np.asarray(model.components_, np.float64)
+    return product(turned, np.zeros(len(turned)), IDENTITY)
+
+
+@transformer("PolynomialFeatures")
+def polynomial(model: Any) -> Transform:
+    """sklearn.preprocessing.PolynomialFeatures.transform: products of columns, by powers_."""
+    import tensorflow as tf
+
+    powers = np.asarray(model.powers_)
+    # Each output as the columns it is a product of, filled up with a column of ones.
+    degree, ones = int(powers.sum(axis=1).max(initial=1)), powers.shape[1]
+    factors = np.full((len(powers), degree), ones, np.int32)
+    for n, row in enumerate(powers):
+        of = np.repeat(np.arange(ones), row)
+        factors[n, : len(of)] = of
+
+    def transform(x: Any) -> Any:
+        padded = tf.pad(x, [[0, 0], [0, 1]], constant_values=1.0)
+        result = tf.gather(padded, factors[:, 0], axis=1)
+        for place in range(1, degree):
+            result = result * tf.gather(padded, factors[:, place], axis=1)
+        return result
+
+    return transform
+
+
+@transformer("Binarizer")
+def binarizer(model: Any) -> Transform:
+    """sklearn.preprocessing.Binarizer.transform: 1 above the threshold, else 0."""
+    return over(np.full(int(model.n_features_in_), float(model.threshold)), IDENTITY)
+
+
+@transformer(
+    "GenericUnivariateSelect", "RFE", "RFECV", "SelectFdr", "SelectFpr", "SelectFromModel",
+    "SelectFwe", "SelectKBest", "SelectPercentile", "SequentialFeatureSelector",
+    "VarianceThreshold",
+)  # fmt: skip
+def selector(model: Any) -> Transform:
+    """sklearn.feature_selection.SelectorMixin.transform: some of the columns."""
+    import tensorflow as tf
+
+    kept = np.asarray(model.get_support(indices=True), np.int32)
+    return lambda x: tf.gather(x, kept, axis=1)
+
+
+@transformer("SimpleImputer")
+def imputer(model: Any) -> Transform:
+    """sklearn.impute.SimpleImputer.transform: statistics_ where a value is missing."""
+    import tensorflow as tf
+
+    fill = np.asarray(model.statistics_, np.float64)
+    kept = np.flatnonzero(~np.isnan(fill)).astype(np.int32)
+    values = np.nan_to_num(fill).astype(np.float32)
+    by_nan = model.missing_values is None or model.missing_values != model.missing_values
+    marked = np.asarray(model.indicator_.features_ if model.add_indicator else [], np.int32)
+
+    def transform(x: Any) -> Any:
+        gone = tf.math.is_nan(x) if by_nan else tf.equal(x, np.float32(model.missing_values))
+        filled = tf.where(gone, tf.ones_like(x) * values, x)
+        if len(kept) < len(fill):
+            filled = tf.gather(filled, kept, axis=1)
+        if not len(marked):
+            return filled
+        return tf.concat([filled, tf.gather(tf.cast(gone, tf.float32), marked, axis=1)], axis=1)
+
+    return transform
