@@ -12,7 +12,7 @@ from edge_deploy.spec import Array
 _LEARNED = (
     *("coef_", "intercept_", "mean_", "scale_", "center_", "data_min_", "components_"),
     *("dual_coef_", "support_vectors_", "X_fit_", "_fit_X", "_y", "centroids_"),
-    *("theta_", "var_", "class_prior_", "feature_log_prob_", "class_log_prior_"),
+    *("theta_", "class_prior_", "feature_log_prob_", "class_log_prior_"),
     *("means_", "rotations_", "scalings_", "coefs_", "intercepts_", "statistics_"),
 )
 _A_NODE = 3  # its column, threshold or value, and left child
