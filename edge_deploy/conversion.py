@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import importlib.metadata
 import json
 import re
 import shutil
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy import artifact as artifacts
+from edge_deploy import manifest as manifests
 from edge_deploy import report, sidecars, sources
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import browser_if_any
@@ -29,20 +28,6 @@ from edge_deploy.targets import TARGETS
 from edge_deploy.verdicts import Verdict
 from edge_deploy.verification import DEFAULT, Tolerances
 
-_TOOLS = (
-    "edge-deploy",
-    "tensorflow",
-    "keras",
-    "tf-keras",
-    "tensorflowjs",
-    "tf2onnx",
-    "onnx",
-    "onnxruntime",
-    "ai-edge-litert",
-    "ai-edge-quantizer",
-    "scikit-learn",
-    "numpy",
-)
 _SAMPLES = 12  # pictures or rows for the page
 
 Progress = Callable[[str], None]
@@ -160,7 +145,9 @@ def convert(
             )
             notes = (*notes, *warnings)
         notes = (*notes, *wish.notes)
-        manifest = _manifest(path, name, options, loaded, side, reference)
+        manifest = manifests.begin(
+            path, (name, options.version, options.command), loaded, side, reference
+        )
         if options.dry_run:
             return Conversion(None, manifest, (), {}, (*notes, "dry run: nothing was written"))
         with artifacts.staged(options.output, name, options.version, options.overwrite) as stage:
@@ -285,7 +272,7 @@ def _make_files(
             source.parent.mkdir(parents=True)
             try:
                 with quiet(options.verbose):
-                    converted = target.convert(model, source, embedded(manifest))
+                    converted = target.convert(model, source, manifests.embedded(manifest))
             except ConversionError as error:
                 if not options.keep_going:
                     raise
@@ -315,62 +302,6 @@ def _make_files(
     if failed and not verdicts:
         raise ConversionError("\n".join(failed.values()))
     return verdicts, failed, notes
-
-
-def embedded(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What every file carries of the manifest."""
-    return {
-        "name": manifest["name"],
-        "version": manifest["version"],
-        "source_sha256": manifest["source"]["sha256"],
-        "classes": {o["name"]: o["classes"] for o in manifest["outputs"] if o["classes"]},
-        "preprocessing": manifest["preprocessing"],
-    }
-
-
-def _manifest(
-    path: Path,
-    name: str,
-    options: ConvertOptions,
-    model: LoadedModel,
-    side: Sidecars,
-    reference: Reference,
-) -> dict[str, Any]:
-    from edge_deploy.features import features_to_json
-
-    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-    return {
-        "schema": artifacts.SCHEMA,
-        "name": name,
-        "version": options.version,
-        "created": now.isoformat().replace("+00:00", "Z"),
-        "command": options.command,
-        "source": {
-            "file": path.name,
-            "sha256": artifacts.sha256(path),
-            "kind": model.kind,
-            "framework": model.framework,
-            "parameters": model.parameters,
-        },
-        "inputs": [spec.to_json() for spec in model.spec.inputs],
-        "outputs": [spec.output_to_json() for spec in model.spec.outputs],
-        "preprocessing": dict(side.preprocessing) if side.preprocessing else None,
-        "features": features_to_json(side.features) if side.features else None,
-        "reference": {"samples": reference.count, "origin": reference.origin},
-        "artifacts": [],
-        "files": [],
-        "tools": _versions(),
-    }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for tool in _TOOLS:
-        try:
-            found[tool] = importlib.metadata.version(tool)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _save_samples(stage: Path, reference: Reference) -> None:

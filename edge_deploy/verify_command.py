@@ -12,9 +12,10 @@ from edge_deploy import report
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import BrowserHandle, browser_if_any, check_file
 from edge_deploy.compression.making import blank, check_labels, summarize
-from edge_deploy.conversion import embedded, load_model
+from edge_deploy.conversion import load_model
 from edge_deploy.errors import EdgeDeployError, UsageError
 from edge_deploy.features import parse_features
+from edge_deploy.manifest import embedded
 from edge_deploy.quiet import quiet
 from edge_deploy.reference import Reference, read, split
 from edge_deploy.spec import LoadOptions, ModelSpec

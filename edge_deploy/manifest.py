@@ -1,0 +1,94 @@
+"""What manifest.json says of a model, before its files are made and in each of them."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.artifact import SCHEMA, sha256
+from edge_deploy.reference import Reference
+from edge_deploy.sidecars import Sidecars
+from edge_deploy.spec import LoadedModel
+
+_TOOLS = (
+    "edge-deploy",
+    "tensorflow",
+    "keras",
+    "tf-keras",
+    "tensorflowjs",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "ai-edge-quantizer",
+    "scikit-learn",
+    "numpy",
+)
+
+
+def embedded(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What every file carries of the manifest."""
+    return {
+        "name": manifest["name"],
+        "version": manifest["version"],
+        "source_sha256": manifest["source"]["sha256"],
+        "classes": {o["name"]: o["classes"] for o in manifest["outputs"] if o["classes"]},
+        "preprocessing": manifest["preprocessing"],
+    }
+
+
+def begin(
+    path: Path,
+    named: tuple[str, str, str],
+    model: LoadedModel,
+    side: Sidecars,
+    reference: Reference,
+) -> dict[str, Any]:
+    """The manifest of a conversion that has no files yet.
+
+    Args:
+        path: The trained model.
+        named: Name, version and the command that was given.
+        model: The same, loaded, with the kinds and labels that the side files tell.
+        side: What lay beside it.
+        reference: The packaged samples.
+    """
+    from edge_deploy.features import features_to_json
+
+    name, version, command = named
+    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    return {
+        "schema": SCHEMA,
+        "name": name,
+        "version": version,
+        "created": now.isoformat().replace("+00:00", "Z"),
+        "command": command,
+        "source": {
+            "file": path.name,
+            "sha256": sha256(path),
+            "kind": model.kind,
+            "framework": model.framework,
+            "parameters": model.parameters,
+        },
+        "inputs": [spec.to_json() for spec in model.spec.inputs],
+        "outputs": [spec.output_to_json() for spec in model.spec.outputs],
+        "preprocessing": dict(side.preprocessing) if side.preprocessing else None,
+        "features": features_to_json(side.features) if side.features else None,
+        "reference": {"samples": reference.count, "origin": reference.origin},
+        "artifacts": [],
+        "files": [],
+        "tools": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for tool in _TOOLS:
+        try:
+            found[tool] = importlib.metadata.version(tool)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
