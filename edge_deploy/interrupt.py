@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from typing import Any
 
 _stopped = False
@@ -19,7 +20,14 @@ def listen() -> None:
 def _stop(*_: Any) -> None:
     global _stopped
     _stopped = True
+    # Raised in a destructor or a callback it would be printed there, and nothing else happens.
+    sys.unraisablehook = lambda _: None
     raise KeyboardInterrupt
+
+
+def happened() -> bool:
+    """Whether we were told to stop; what goes wrong after that is only the stopping."""
+    return _stopped
 
 
 def check() -> None:

@@ -282,7 +282,7 @@ def attention_keras(folder: Path) -> Path:
     import keras
 
     tokens = keras.Input((12,), dtype="int32", name="tokens")
-    x = keras.layers.Embedding(50, 16)(tokens)
+    x = keras.layers.Embedding(500, 16)(tokens)
     x = keras.layers.Add()([x, keras.layers.MultiHeadAttention(2, 8)(x, x)])
     x = keras.layers.Dense(16, activation="gelu")(keras.layers.LayerNormalization()(x))
     x = keras.layers.GlobalAveragePooling1D()(x)

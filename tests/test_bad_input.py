@@ -228,7 +228,8 @@ def test_a_convert_that_is_stopped_leaves_nothing_half_written(
     _, err = process.communicate(timeout=60)
     assert not Path("artifacts/linear").exists()
     if number is not signal.SIGKILL:
-        assert (process.returncode, "Interrupted" in err, "Traceback" in err) == (3, True, False)
+        told = (process.returncode, "Interrupted" in err, "Traceback" in err)
+        assert told == (3, True, False), err
         assert nothing_written()
     # The next run clears away what a kill left behind.
     assert run("convert", linear, "--to", "onnx").code == 0

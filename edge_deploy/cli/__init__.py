@@ -30,16 +30,19 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except EdgeDeployError as error:
-        code = _fail(as_json, error)
+        code = _TYPER_INTERRUPTED if interrupt.happened() else _fail(as_json, error)
     except (KeyboardInterrupt, typer.Abort):
         code = _TYPER_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 0
     except Exception as error:
-        code = _usage(as_json, error)
+        code = _TYPER_INTERRUPTED if interrupt.happened() else _usage(as_json, error)
     if code == _TYPER_INTERRUPTED:
         code = _fail(as_json, EdgeDeployError("Interrupted. Nothing half-written was left behind."))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # what libraries have to say while they are torn down helps nobody
     sys.exit(code if isinstance(code, int) else 0)
 
 
