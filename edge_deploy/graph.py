@@ -200,10 +200,15 @@ def describe_outputs(frozen: FrozenGraph) -> tuple[TensorSpec, ...]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of a foreign error that says something, shortened, without its full stop."""
-    for line in str(error).splitlines():
-        if line.strip():
-            return line.strip()[:300].rstrip(".")
+    """The first line of a foreign error that says something, shortened, without its full stop.
+
+    Keras puts where before what and colours the terminal, TensorFlow names its nodes.
+    """
+    plain = re.sub(r"\x1b\[[0-9;]*m|\{\{.*?\}\} ?| \[Op:\w+\]", "", str(error))
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith("Exception encountered when calling")]
+    for line in telling or lines:
+        return line[:300].rstrip(".")
     return type(error).__name__
 
 
