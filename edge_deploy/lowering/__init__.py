@@ -5,6 +5,7 @@ may lack everything else) and returns a function of tensors. A family is a file,
 its functions by class name; a new one is a line here.
 """
 
+# Importing a family registers its estimators; the names themselves are not used.
 from edge_deploy.lowering import bayes as _bayes  # noqa: F401
 from edge_deploy.lowering import boosting as _boosting  # noqa: F401
 from edge_deploy.lowering import columns as _columns  # noqa: F401
