@@ -1,0 +1,126 @@
+"""``convert``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_deploy.cli import say
+from edge_deploy.cli.app import app
+from edge_deploy.cli.options import (
+    BrowserPath,
+    Calibration,
+    CustomObjects,
+    InputShape,
+    Io,
+    Json,
+    MaxDrop,
+    MinAgreement,
+    Quiet,
+    Signature,
+    Strict,
+    TrustPickle,
+    Verbose,
+    load_options,
+    split,
+)
+
+
+@app.command()
+def convert(
+    model: Annotated[Path, typer.Argument(help="Keras file, SavedModel folder, pickle or .zip.")],
+    to: Annotated[str, typer.Option(help="Targets, separated by commas.")] = "tflite,tfjs,onnx",
+    reference: Annotated[
+        Path | None, typer.Option(help="Samples: .npz, .npy, .csv or a folder of pictures.")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Samples to keep for evaluation.")] = 1000,
+    quantize: Annotated[
+        str, typer.Option(help="Precisions, such as float32,int8 or tflite=int8.")
+    ] = "float32",
+    io: Io = "float",
+    calibration: Calibration = None,
+    max_drop: MaxDrop = None,
+    min_agreement: MinAgreement = None,
+    strict: Strict = False,
+    labels: Annotated[str | None, typer.Option(help="labels.txt, or a,b,c.")] = None,
+    preprocess: Annotated[
+        str | None, typer.Option(help="Preset, or key=value,... (see the README).")
+    ] = None,
+    features: Annotated[Path | None, typer.Option(help="features.json of a table model.")] = None,
+    signature: Signature = None,
+    input_shape: InputShape = None,
+    custom_objects: CustomObjects = None,
+    trust_pickle: TrustPickle = False,
+    name: Annotated[str | None, typer.Option(help="Name; default: the file's.")] = None,
+    artifact_version: Annotated[str, typer.Option(help="Version of the artifact.")] = "1",
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder.")] = Path("artifacts"),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a version that exists.")
+    ] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Publish the targets that could be converted.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read and check everything, write nothing.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of all that is chosen or made up.")] = 0,
+    browser: BrowserPath = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Convert a trained model to artifacts/<name>/<version>/.
+
+    Example: edge-deploy convert keras_model.h5 --labels labels.txt --preprocess teachable-machine
+    """
+    from edge_deploy import conversion, report
+    from edge_deploy.verify_command import tolerances
+
+    options = conversion.ConvertOptions(
+        to=split(to),
+        name=name,
+        version=artifact_version,
+        output=output,
+        overwrite=overwrite,
+        keep_going=keep_going,
+        dry_run=dry_run,
+        labels=labels,
+        features=features,
+        preprocess=preprocess,
+        reference=reference,
+        samples=samples,
+        quantize=split(quantize),
+        io=io,
+        calibration=calibration,
+        tolerances=tolerances([], [], max_drop, min_agreement),
+        strict=strict,
+        seed=seed,
+        browser=browser,
+        verbose=verbose,
+        command=shlex.join(["edge-deploy", *sys.argv[1:]]),
+        load=load_options(signature, custom_objects, trust_pickle, input_shape),
+    )
+    with say.progress(quiet or as_json or verbose) as progress:
+        done = conversion.convert(model, options, progress)
+    if as_json:
+        document = report.to_document(done.manifest, done.verdicts)
+        folder = str(done.artifact.folder) if done.artifact else None
+        failed = dict(done.failed)
+        say.json_document(
+            {**document, "artifact": folder, "notes": list(done.notes), "failed": failed}
+        )
+    else:
+        if not quiet:
+            say.notes(done.notes)
+            say.table(report.HEADER, report.rows(done.manifest, done.verdicts))
+        say.problems(done.verdicts)
+        for target, reason in done.failed.items():
+            typer.echo(f"{target} could not be converted: {reason}", err=True)
+        if done.artifact and not quiet:
+            typer.echo(f"{done.artifact.folder}")
+            typer.echo(f"Next: edge-deploy verify {shlex.quote(str(done.artifact.folder))}")
+    raise typer.Exit(done.exit_code)

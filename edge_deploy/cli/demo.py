@@ -1,0 +1,54 @@
+"""``demo`` and ``serve``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_deploy.cli import say
+from edge_deploy.cli.app import app
+from edge_deploy.cli.options import (
+    Json,
+    Quiet,
+)
+
+
+@app.command()
+def demo(
+    artifact: Annotated[list[Path], typer.Argument(help="Artifacts to show.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the site.")] = Path(
+        "web_demo"
+    ),
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build a static site that runs the models in the browser.
+
+    Example: edge-deploy demo artifacts/insurance/1 && edge-deploy serve
+    """
+    from edge_deploy.demo import build_demo
+
+    site = build_demo(artifact, output)
+    if as_json:
+        say.json_document({"folder": str(site.folder), "models": list(site.models)})
+    elif not quiet:
+        typer.echo(f"{site.folder} shows {', '.join(site.models)}")
+        typer.echo(f"Look at it: edge-deploy serve {shlex.quote(str(site.folder))}")
+
+
+@app.command()
+def serve(
+    folder: Annotated[Path, typer.Argument(help="A built site.")] = Path("web_demo"),
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Look at a built site locally; Ctrl-C ends it.
+
+    Example: edge-deploy serve web_demo
+    """
+    from edge_deploy.server import serve as serve_folder
+
+    serve_folder(folder, port, host, ready=lambda url: typer.echo(f"Serving {folder} at {url}"))

@@ -1,0 +1,57 @@
+"""``inspect``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_deploy.cli import say
+from edge_deploy.cli.app import app
+from edge_deploy.cli.options import (
+    CustomObjects,
+    InputShape,
+    Json,
+    Signature,
+    TrustPickle,
+    load_options,
+)
+
+
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A model, a converted file or an artifact.")],
+    signature: Signature = None,
+    input_shape: InputShape = None,
+    custom_objects: CustomObjects = None,
+    trust_pickle: TrustPickle = False,
+    as_json: Json = False,
+) -> None:
+    """Show what a model, a converted file or an artifact is.
+
+    Example: edge-deploy inspect keras_model.h5
+    """
+    from edge_deploy import inspection
+
+    options = load_options(signature, custom_objects, trust_pickle, input_shape)
+    document = inspection.inspect(path, options)
+    if as_json:
+        say.json_document(document)
+        return
+    for key, value in document.items():
+        if key in ("inputs", "outputs"):
+            for spec in value:
+                shape = " x ".join("any" if axis is None else str(axis) for axis in spec["shape"])
+                extra = "".join(f", {n}" for n in spec.get("classes") or ())
+                typer.echo(
+                    f"{key[:-1]}: {spec['name']} [{shape}] {spec['dtype']} {spec['kind']}{extra}"
+                )
+        elif key == "artifacts":
+            for entry in value:
+                total = sum(file["bytes"] for file in entry["files"])
+                typer.echo(f"file: {entry['files'][0]['path']} {total:,} bytes")
+        elif key != "files" and value not in (None, [], ()):
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            typer.echo(f"{key}: {text}")

@@ -1,0 +1,79 @@
+"""``quantize``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_deploy.cli import say
+from edge_deploy.cli.app import app
+from edge_deploy.cli.options import (
+    BrowserPath,
+    Calibration,
+    Io,
+    Json,
+    MaxDrop,
+    MinAgreement,
+    Quiet,
+    Strict,
+    Verbose,
+    split,
+)
+
+
+@app.command()
+def quantize(
+    artifact: Annotated[Path, typer.Argument(help="An artifact.")],
+    to: Annotated[str, typer.Option(help="Precisions, such as int8,float16 or tflite=int8.")],
+    calibration: Calibration = None,
+    io: Io = "float",
+    max_drop: MaxDrop = None,
+    min_agreement: MinAgreement = None,
+    strict: Strict = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace precisions that are there.")
+    ] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Keep the precisions that could be made.")
+    ] = False,
+    browser: BrowserPath = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Add precisions to an artifact, without the original and without TensorFlow.
+
+    Example: edge-deploy quantize artifacts/digits-mlp/1 --to float16,int8
+    """
+    from edge_deploy import quantize_command, report
+    from edge_deploy.verify_command import tolerances
+
+    options = quantize_command.QuantizeOptions(
+        to=split(to),
+        io=io,
+        calibration=calibration,
+        tolerances=tolerances([], [], max_drop, min_agreement),
+        strict=strict,
+        overwrite=overwrite,
+        keep_going=keep_going,
+        browser=browser,
+        verbose=verbose,
+    )
+    with say.progress(quiet or as_json or verbose) as progress:
+        done = quantize_command.quantize(artifact, options, progress)
+    if as_json:
+        document = report.to_document(done.manifest, done.verdicts)
+        folder = str(done.artifact.folder)
+        say.json_document(
+            {**document, "artifact": folder, "notes": list(done.notes), "failed": dict(done.failed)}
+        )
+    else:
+        if not quiet:
+            say.notes(done.notes)
+            say.table(report.HEADER, report.rows(done.manifest, done.verdicts))
+        say.problems(done.verdicts)
+        for what, reason in done.failed.items():
+            typer.echo(f"{what} could not be made: {reason}", err=True)
+    raise typer.Exit(done.exit_code)

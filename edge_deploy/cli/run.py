@@ -1,0 +1,37 @@
+"""``run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_deploy.cli import say
+from edge_deploy.cli.app import app
+from edge_deploy.cli.options import (
+    Json,
+)
+
+
+@app.command()
+def run(
+    artifact: Annotated[Path, typer.Argument(help="An artifact.")],
+    inputs: Annotated[
+        list[str], typer.Argument(help="Pictures, a .csv, an .npz, or feature=value pairs.")
+    ],
+    only: Annotated[str | None, typer.Option(help="tflite or onnx.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask a converted file, with the light install.
+
+    Example: edge-deploy run artifacts/insurance/1 age=40 sex=female smoker=no
+    """
+    from edge_deploy import running
+
+    answers = running.run(artifact, inputs, only)
+    if as_json:
+        say.json_document({"answers": [{"source": a.source, **a.outputs} for a in answers]})
+    else:
+        for answer in answers:
+            typer.echo(running.to_text(answer))

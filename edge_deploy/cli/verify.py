@@ -1,0 +1,97 @@
+"""``verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_deploy.cli import say
+from edge_deploy.cli.app import app
+from edge_deploy.cli.options import (
+    BrowserPath,
+    CustomObjects,
+    InputShape,
+    Json,
+    MaxDrop,
+    MinAgreement,
+    Quiet,
+    Signature,
+    TrustPickle,
+    load_options,
+    split,
+)
+
+
+@app.command()
+def verify(
+    artifact: Annotated[
+        list[Path], typer.Argument(help="Artifacts; with --against also a bare converted file.")
+    ],
+    only: Annotated[str, typer.Option(help="Targets to verify.")] = "tflite,tfjs,onnx",
+    runtime: Annotated[str, typer.Option(help="Runtimes to use.")] = "litert,ort,tfjs",
+    backend: Annotated[
+        str, typer.Option(help="TF.js backends: webgl, wasm, webgpu, cpu.")
+    ] = "webgl,wasm",
+    against: Annotated[
+        Path | None, typer.Option(help="The original, to answer again (needs [convert]).")
+    ] = None,
+    reference: Annotated[Path | None, typer.Option(help="New samples for --against.")] = None,
+    atol: Annotated[
+        list[str] | None, typer.Option(help="Allowed error: VALUE or OUTPUT:VALUE. Repeatable.")
+    ] = None,
+    rtol: Annotated[
+        list[str] | None, typer.Option(help="The same, as a share of the output's scale.")
+    ] = None,
+    max_drop: MaxDrop = None,
+    min_agreement: MinAgreement = None,
+    report_folder: Annotated[
+        Path | None, typer.Option("--report", help="Write the reports there.")
+    ] = None,
+    browser: BrowserPath = None,
+    signature: Signature = None,
+    input_shape: InputShape = None,
+    custom_objects: CustomObjects = None,
+    trust_pickle: TrustPickle = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare each converted file with the original's answers, in its real runtime.
+
+    Example: edge-deploy verify artifacts/insurance/1
+    """
+    from edge_deploy import report, verify_command
+
+    options = verify_command.VerifyOptions(
+        only=split(only),
+        runtimes=split(runtime),
+        backends=split(backend),
+        against=against,
+        reference=reference,
+        tolerances=verify_command.tolerances(atol or [], rtol or [], max_drop, min_agreement),
+        report=report_folder,
+        browser=browser,
+        load=load_options(signature, custom_objects, trust_pickle, input_shape),
+    )
+    codes, documents = [], []
+    for path in artifact:
+        done = verify_command.verify(path, options)
+        codes.append(done.exit_code)
+        documents.append(report.to_document(done.manifest, done.verdicts))
+        if as_json:
+            continue
+        if not quiet:
+            origin = done.manifest["reference"]
+            typer.echo(
+                f"{done.manifest['name']} {done.manifest['version']}: {origin['samples']} "
+                f"{origin['origin']} reference samples"
+            )
+            say.notes(done.notes)
+            say.table(report.HEADER, report.rows(done.manifest, done.verdicts))
+        say.problems(done.verdicts)
+        if done.report and not quiet:
+            typer.echo(f"report: {done.report / 'report.html'}")
+    if as_json:
+        say.json_document({"ok": not any(codes), "reports": documents})
+    raise typer.Exit(max(codes))
