@@ -18,6 +18,7 @@ from edge_deploy.lowering.registry import (
     apply,
     chain,
     predictor,
+    real,
 )
 from edge_deploy.spec import Array
 
@@ -43,10 +44,10 @@ def gaussian(model: Any, before: Affine) -> Predict:
     variance = np.asarray(model.var_ if hasattr(model, "var_") else model.sigma_, np.float64)
     middle = theta.mean(axis=0)
     near = shifted(before, middle)
-    width = (1 / np.sqrt(2 * variance)).astype(np.float32)
-    away = (theta - middle).astype(np.float32)
+    width = (1 / np.sqrt(2 * variance)).astype(real())
+    away = (theta - middle).astype(real())
     logs = np.log(model.class_prior_) - 0.5 * np.log(2 * np.pi * variance).sum(axis=1)
-    start = logs.astype(np.float32)
+    start = logs.astype(real())
 
     def predict(x: Any) -> dict[str, Any]:
         z = (near(x)[:, tf.newaxis, :] - away) * width
@@ -100,9 +101,9 @@ def over(threshold: Array, before: Affine) -> Transform:
         columns,
         before if folded else IDENTITY,
         single=False,
-    ).astype(np.float32)
+    ).astype(real())
     scaled = apply(IDENTITY if folded else before)
-    return lambda x: tf.cast(scaled(x) > last, tf.float32)
+    return lambda x: tf.cast(scaled(x) > last, real())
 
 
 @predictor("LinearDiscriminantAnalysis")
@@ -147,8 +148,8 @@ def quadratic_discriminant(model: Any, before: Affine) -> Predict:
         z = near(x)
         scores = []
         for mean, turn, first in zip(means, turned, start, strict=True):
-            part = tf.matmul(z - (mean - middle).astype(np.float32), turn.astype(np.float32))
-            scores.append(np.float32(first) - 0.5 * tf.reduce_sum(part * part, axis=1))
+            part = tf.matmul(z - (mean - middle).astype(real()), turn.astype(real()))
+            scores.append(real()(first) - 0.5 * tf.reduce_sum(part * part, axis=1))
         return _most_likely(tf.stack(scores, axis=1))
 
     return predict

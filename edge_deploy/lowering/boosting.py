@@ -17,6 +17,7 @@ from edge_deploy.lowering.registry import (
     apply,
     chain,
     predictor,
+    real,
 )
 from edge_deploy.lowering.trees import added, shares, tree_of
 
@@ -115,12 +116,12 @@ def adaboost_regressor(model: Any, before: Affine) -> Predict:
     answer = leaves(trees, int(members[0].tree_.n_features), before if folded else IDENTITY)
     scaled = apply(IDENTITY if folded else before)
     weights = np.asarray(model.estimator_weights_[: len(members)], np.float64)
-    share = (weights / weights.sum()).astype(np.float32)
-    largest = float(np.finfo(np.float32).max)
+    share = (weights / weights.sum()).astype(real())
+    largest = real()(np.finfo(np.float32).max)
 
     def predict(x: Any) -> dict[str, Any]:
         said = answer(scaled(x))[:, :, 0]
-        below = tf.cast(said[:, tf.newaxis, :] <= said[:, :, tf.newaxis], tf.float32)
+        below = tf.cast(said[:, tf.newaxis, :] <= said[:, :, tf.newaxis], real())
         enough = tf.reduce_sum(below * share, axis=2) >= 0.5
         value = tf.reduce_min(tf.where(enough, said, tf.fill(tf.shape(said), largest)), axis=1)
         return {"value": value[:, tf.newaxis]}
@@ -142,7 +143,7 @@ def dummy_classifier(model: Any, before: Affine) -> Predict:
     share = prior if model.strategy == "prior" else np.eye(len(prior))[prior.argmax()]
 
     def predict(x: Any) -> dict[str, Any]:
-        p = tf.zeros_like(x[:, :1]) + share.astype(np.float32)
+        p = tf.zeros_like(x[:, :1]) + share.astype(real())
         return {"class": winner(p), "probabilities": p}
 
     return predict
@@ -153,7 +154,7 @@ def dummy_regressor(model: Any, before: Affine) -> Predict:
     """sklearn.dummy.DummyRegressor.predict: its constant_."""
     import tensorflow as tf
 
-    constant = np.reshape(model.constant_, (1, -1)).astype(np.float32)
+    constant = np.reshape(model.constant_, (1, -1)).astype(real())
     return lambda x: {"value": tf.zeros_like(x[:, :1]) + constant}
 
 

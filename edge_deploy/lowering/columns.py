@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_deploy.lowering.bayes import over
 from edge_deploy.lowering.linear import product
-from edge_deploy.lowering.registry import IDENTITY, Affine, Transform, transformer
+from edge_deploy.lowering.registry import IDENTITY, Affine, Transform, real, transformer
 
 
 @transformer("IncrementalPCA", "PCA")
@@ -77,17 +77,17 @@ def imputer(model: Any) -> Transform:
 
     fill = np.asarray(model.statistics_, np.float64)
     kept = np.flatnonzero(~np.isnan(fill)).astype(np.int32)
-    values = np.nan_to_num(fill).astype(np.float32)
+    values = np.nan_to_num(fill).astype(real())
     by_nan = model.missing_values is None or model.missing_values != model.missing_values
     marked = np.asarray(model.indicator_.features_ if model.add_indicator else [], np.int32)
 
     def transform(x: Any) -> Any:
-        gone = tf.math.is_nan(x) if by_nan else tf.equal(x, np.float32(model.missing_values))
+        gone = tf.math.is_nan(x) if by_nan else tf.equal(x, real()(model.missing_values))
         filled = tf.where(gone, tf.ones_like(x) * values, x)
         if len(kept) < len(fill):
             filled = tf.gather(filled, kept, axis=1)
         if not len(marked):
             return filled
-        return tf.concat([filled, tf.gather(tf.cast(gone, tf.float32), marked, axis=1)], axis=1)
+        return tf.concat([filled, tf.gather(tf.cast(gone, real()), marked, axis=1)], axis=1)
 
     return transform

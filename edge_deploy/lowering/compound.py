@@ -18,6 +18,7 @@ from edge_deploy.lowering.registry import (
     lower,
     lower_whole,
     predictor,
+    real,
 )
 
 
@@ -62,7 +63,7 @@ def response(model: Any, before: Affine) -> Transform:
 
 def _mean(parts: list[Any], weights: Any) -> Any:
     shares = np.ones(len(parts)) if weights is None else np.asarray(weights, np.float64)
-    shares = (shares / shares.sum()).astype(np.float32)
+    shares = (shares / shares.sum()).astype(real())
     return sum(share * part for share, part in zip(shares, parts, strict=True))
 
 
@@ -135,7 +136,7 @@ def _stacked(model: Any, method: str, before: Affine) -> Transform:
 
     def predict(x: Any) -> Any:
         found = inner(x)
-        return found["value"] if "value" in found else tf.cast(found["class"], tf.float32)[:, None]
+        return found["value"] if "value" in found else tf.cast(found["class"], real())[:, None]
 
     return predict
 
@@ -190,7 +191,7 @@ def constant(model: Any, before: Affine) -> Predict:
     """sklearn.multiclass._ConstantPredictor, where one of many classifiers saw one class only."""
     import tensorflow as tf
 
-    said = np.float32(np.ravel(model.y_)[0])
+    said = real()(np.ravel(model.y_)[0])
 
     def predict(x: Any) -> dict[str, Any]:
         share = tf.zeros_like(x[:, :1]) + said
@@ -206,7 +207,7 @@ def output_code(model: Any, before: Affine) -> Predict:
     import tensorflow as tf
 
     members = [response(one, before) for one in model.estimators_]
-    book = np.asarray(model.code_book_, np.float32)
+    book = np.asarray(model.code_book_, real())
 
     def predict(x: Any) -> dict[str, Any]:
         said = tf.concat([member(x) for member in members], axis=1)
@@ -255,8 +256,8 @@ def calibrated(model: Any, before: Affine) -> Predict:
                 f"CalibratedClassifierCV with method={one.method!r} cannot be converted yet; "
                 "'sigmoid' can."
             )
-        slopes = np.array([[-part.a_ for part in one.calibrators]], np.float32)
-        starts = np.array([[-part.b_ for part in one.calibrators]], np.float32)
+        slopes = np.array([[-part.a_ for part in one.calibrators]], real())
+        starts = np.array([[-part.b_ for part in one.calibrators]], real())
         members.append((response(one.estimator, before), slopes, starts))
 
     def predict(x: Any) -> dict[str, Any]:
@@ -291,6 +292,6 @@ def transformed_target(model: Any, before: Affine) -> Predict:
             f"TransformedTargetRegressor with {type(back).__name__} of this kind cannot be "
             "converted. Scalers can, and exp, expm1, square, sqrt and log as inverse_func."
         )
-    slope = (1.0 / np.asarray(scaling.gain)).astype(np.float32)
-    start = np.asarray(scaling.centre - scaling.offset / scaling.gain, np.float32)
+    slope = (1.0 / np.asarray(scaling.gain)).astype(real())
+    start = np.asarray(scaling.centre - scaling.offset / scaling.gain, real())
     return lambda x: {"value": inner(x)["value"] * slope + start}

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.lowering.registry import IDENTITY, Affine, Transform
+from edge_deploy.lowering.registry import IDENTITY, Affine, Transform, real
 from edge_deploy.spec import Array
 
 _BELOW = float(np.finfo(np.float32).min)
@@ -75,7 +75,8 @@ def leaves(
         column = column + np.where(nodes.missing_left[order] | ~inner, 0, columns)
         threshold = np.minimum(threshold, np.nextafter(np.float32(-_BELOW), np.float32(0)))
     column = np.where(inner, column, columns * (2 if missing else 1))
-    values = nodes.values[order][~inner].astype(np.float32)
+    threshold = threshold.astype(real())
+    values = nodes.values[order][~inner].astype(real())
     table = None
     if values.shape[1] == 1:
         threshold[~inner] = values[:, 0]
@@ -83,7 +84,7 @@ def leaves(
         table, row = np.unique(values, axis=0, return_inverse=True)
         threshold[~inner] = np.ravel(row)  # exact below 2^24
     columns_of = tf.constant(column, tf.int32)
-    thresholds = tf.constant(threshold, tf.float32)
+    thresholds = tf.constant(threshold, real())
     children = tf.constant(child, tf.int32)
     first = slice(0, len(trees))
 
@@ -109,7 +110,7 @@ def _with_sentinel(x: Any, missing: bool) -> Any:
 
     if missing:
         gone = tf.math.is_nan(x)
-        low, high = tf.fill(tf.shape(x), _BELOW), tf.fill(tf.shape(x), -_BELOW)
+        low, high = (tf.fill(tf.shape(x), real()(end)) for end in (_BELOW, -_BELOW))
         x = tf.concat([tf.where(gone, low, x), tf.where(gone, high, x)], axis=1)
     return tf.pad(x, [[0, 0], [0, 1]], constant_values=_BELOW)
 
@@ -196,7 +197,7 @@ def total(answer: Leaves, trees: int, largest: float, places: int = 1) -> Transf
     """
     import tensorflow as tf
 
-    step = np.float32(2.0 ** (np.ceil(np.log2(max(trees * largest, 1e-30))) - 23))
+    step = real()(2.0 ** (np.ceil(np.log2(max(trees * largest, 1e-30))) - 23))
 
     def summed(x: Any) -> Any:
         values = answer(x)

@@ -10,7 +10,15 @@ import numpy as np
 from edge_deploy.errors import ConversionError
 from edge_deploy.lowering.bayes import shifted
 from edge_deploy.lowering.linear import winner
-from edge_deploy.lowering.registry import IDENTITY, Affine, Predict, Transform, apply, predictor
+from edge_deploy.lowering.registry import (
+    IDENTITY,
+    Affine,
+    Predict,
+    Transform,
+    apply,
+    predictor,
+    real,
+)
 from edge_deploy.spec import Array
 
 
@@ -25,7 +33,7 @@ def distances(rows: Array, before: Affine = IDENTITY) -> Transform:
     rows = np.asarray(rows, np.float64)
     middle = rows.mean(axis=0)
     near = shifted(before, middle)
-    away = (rows - middle).astype(np.float32)
+    away = (rows - middle).astype(real())
     if away.size <= 1 << 14:
         constant = tf.constant(away[np.newaxis])
 
@@ -35,7 +43,7 @@ def distances(rows: Array, before: Affine = IDENTITY) -> Transform:
 
         return subtracted
     weights = tf.constant(away.T)
-    sizes = tf.constant((away.astype(np.float64) ** 2).sum(axis=1), tf.float32)
+    sizes = tf.constant((away.astype(np.float64) ** 2).sum(axis=1), real())
 
     def squared(x: Any) -> Any:
         z = near(x)
@@ -59,7 +67,7 @@ def kernel(
         raise ConversionError(
             f"The kernel {shown} cannot be converted. Those that can: linear, poly, rbf, sigmoid."
         )
-    scaled, weights = apply(before), tf.constant(np.asarray(rows, np.float32).T)
+    scaled, weights = apply(before), tf.constant(np.asarray(rows, real()).T)
 
     def dot(x: Any) -> Any:
         return tf.matmul(scaled(x), weights)
@@ -99,7 +107,7 @@ def _dense(values: Any) -> Array:
 def _weighted(similar: Transform, weights: Array, bias: Array) -> Transform:
     import tensorflow as tf
 
-    matrix, start = tf.constant(weights, tf.float32), tf.constant(bias, tf.float32)
+    matrix, start = tf.constant(weights, real()), tf.constant(bias, real())
     return lambda x: tf.matmul(similar(x), matrix) + start
 
 
@@ -157,10 +165,10 @@ def counted(confidence: Any, count: int, ties_to_first: bool = True) -> tuple[An
     import tensorflow as tf
 
     pairs = list(combinations(range(count), 2))
-    sign = np.zeros((len(pairs), count), np.float32)
+    sign = np.zeros((len(pairs), count), real())
     for n, (one, other) in enumerate(pairs):
         sign[n, one], sign[n, other] = -1.0, 1.0
-    second = tf.cast(confidence > 0.0 if ties_to_first else confidence >= 0.0, tf.float32)
+    second = tf.cast(confidence > 0.0 if ties_to_first else confidence >= 0.0, real())
     votes = tf.matmul(second, np.maximum(sign, 0)) + tf.matmul(1.0 - second, np.maximum(-sign, 0))
     total = tf.matmul(confidence, sign)
     return votes, votes + total / (3.0 * (tf.abs(total) + 1.0))

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.errors import ConversionError
-from edge_deploy.lowering.registry import DECISION, Affine, Predict, Transform, predictor
+from edge_deploy.lowering.registry import (
+    DECISION,
+    Affine,
+    Predict,
+    Transform,
+    predictor,
+    real,
+)
 from edge_deploy.spec import Array
 
 
@@ -29,12 +36,12 @@ def product(coef: Array, bias: Array, before: Affine) -> Transform:
     gain = np.broadcast_to(before.gain, columns)
     offset = np.broadcast_to(before.offset, columns)
     centre = np.broadcast_to(before.centre, columns).astype(np.float64)
-    near = centre.astype(np.float32)
+    near = centre.astype(real())
     folded = coef * gain
     # What rounding the centre to float32 lost goes into the bias.
     bias = bias + coef @ offset + folded @ (near.astype(np.float64) - centre)
-    weights = tf.constant(folded.T, tf.float32)
-    constant = tf.constant(bias, tf.float32)
+    weights = tf.constant(folded.T, real())
+    constant = tf.constant(bias, real())
     if not near.any():
         return lambda x: tf.matmul(x, weights) + constant
     return lambda x: tf.matmul(x - near, weights) + constant

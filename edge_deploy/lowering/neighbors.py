@@ -9,7 +9,14 @@ import numpy as np
 from edge_deploy.errors import ConversionError
 from edge_deploy.lowering.bayes import shifted
 from edge_deploy.lowering.kernels import distances
-from edge_deploy.lowering.registry import Affine, Predict, Transform, chain, predictor
+from edge_deploy.lowering.registry import (
+    Affine,
+    Predict,
+    Transform,
+    chain,
+    predictor,
+    real,
+)
 from edge_deploy.spec import Array
 
 _NEAREST = 1e-30  # stands for a squared distance of 0, whose neighbour alone then counts
@@ -25,7 +32,7 @@ def _apart(model: Any, rows: Array, before: Affine) -> Transform:
         return distances(rows, before)
     if metric in ("manhattan", "cityblock", "l1") or (metric == "minkowski" and power == 1):
         middle = rows.mean(axis=0)
-        near, away = shifted(before, middle), (rows - middle).astype(np.float32)
+        near, away = shifted(before, middle), (rows - middle).astype(real())
         return lambda x: tf.reduce_sum(tf.abs(near(x)[:, tf.newaxis, :] - away), axis=2)
     raise ConversionError(
         f"{type(model).__name__} with the metric {metric} cannot be converted. Those that can: "
@@ -38,7 +45,7 @@ def _nearest(model: Any, before: Affine, said: Array) -> Transform:
     import tensorflow as tf
 
     rows = np.asarray(model._fit_X, np.float64)
-    apart, table = _apart(model, rows, before), tf.constant(said, tf.float32)
+    apart, table = _apart(model, rows, before), tf.constant(said, real())
     if model.weights not in ("uniform", "distance"):
         raise ConversionError(
             f"{type(model).__name__} with weights of a function of your own cannot be converted. "
@@ -105,9 +112,9 @@ def within_radius(model: Any, before: Affine) -> Predict:
     limit = float(model.radius) ** 2 if squared else float(model.radius)
 
     def predict(x: Any) -> dict[str, Any]:
-        inside = tf.cast(apart(x) <= limit, tf.float32)
+        inside = tf.cast(apart(x) <= limit, real())
         count = tf.reduce_sum(inside, axis=1, keepdims=True)
-        return {"value": tf.matmul(inside, table.astype(np.float32)) / count}
+        return {"value": tf.matmul(inside, table.astype(real())) / count}
 
     return predict
 
@@ -128,7 +135,7 @@ def centroid(model: Any, before: Affine) -> Predict:
     spread = np.asarray(getattr(model, "within_class_std_dev_", np.ones(centroids.shape[1])))
     spread = np.where(spread == 0, 1.0, spread)
     scaled = distances(centroids / spread, chain(before, Affine(gain=1.0 / spread)))
-    start = (2 * np.log(prior)).astype(np.float32)
+    start = (2 * np.log(prior)).astype(real())
 
     def predict(x: Any) -> dict[str, Any]:
         scores = start - scaled(x)

@@ -7,7 +7,9 @@ numbers, in float64 and before anything is rounded to float32.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,24 @@ Transform = Callable[[Any], Any]
 
 Predict = Callable[[Any], Mapping[str, Any]]
 """A (samples, columns) tensor in, named outputs out."""
+
+
+_REAL: ContextVar[type[np.floating[Any]]] = ContextVar("real", default=np.float32)
+
+
+def real() -> type[np.floating[Any]]:
+    """The type of all that is computed: float32, as phones and browsers do."""
+    return _REAL.get()
+
+
+@contextmanager
+def in_float64() -> Iterator[None]:
+    """Lower, and call what was lowered, in float64: the original's answers where it has none."""
+    token = _REAL.set(np.float64)
+    try:
+        yield
+    finally:
+        _REAL.reset(token)
 
 
 DECISION = "decision"
@@ -59,13 +79,11 @@ def apply(affine: Affine) -> Transform:
 
     if affine is IDENTITY:
         return lambda x: x
-    near = np.asarray(affine.centre, np.float32)
+    near = np.asarray(affine.centre, real())
     centre = tf.constant(near)
-    gain = tf.constant(affine.gain, tf.float32)
+    gain = tf.constant(affine.gain, real())
     # What rounding the centre to float32 lost goes into the offset.
-    offset = tf.constant(
-        affine.offset - (affine.centre - np.float64(near)) * affine.gain, tf.float32
-    )
+    offset = tf.constant(affine.offset - (affine.centre - np.float64(near)) * affine.gain, real())
     return lambda x: (x - centre) * gain + offset
 
 

@@ -17,6 +17,7 @@ from edge_deploy.lowering.registry import (
     Transform,
     apply,
     predictor,
+    real,
 )
 from edge_deploy.spec import Array
 
@@ -138,9 +139,9 @@ def _start(model: Any, before: Affine, places: int) -> Transform:
 
     first = model.init_
     if isinstance(first, str):  # "zero"
-        return lambda x: np.zeros((1, places), np.float32)
+        return lambda x: np.zeros((1, places), real())
     if type(first).__name__ == "DummyRegressor":
-        constant = np.reshape(first.constant_, (1, -1)).astype(np.float32)
+        constant = np.reshape(first.constant_, (1, -1)).astype(real())
         return lambda x: constant
     if not hasattr(model, "classes_"):
         value = lower(first, before)
@@ -157,7 +158,7 @@ def _start(model: Any, before: Affine, places: int) -> Transform:
     if places == 1:
         raw = logs[1:] - np.log1p(-prior[1:])
         raw = raw / 2 if model.loss == "exponential" else raw
-    start = raw.astype(np.float32)[np.newaxis]
+    start = raw.astype(real())[np.newaxis]
     return lambda x: start
 
 
@@ -191,7 +192,7 @@ def histogram(model: Any, before: Affine) -> Predict:
     trees = [_histogram_tree(type(model).__name__, one.nodes) for stage in stages for one in stage]
     width = int(model._bin_mapper.n_bins_non_missing_.size)
     summed = added(trees, width, before, single=False, places=places)
-    start = np.reshape(model._baseline_prediction, (1, -1)).astype(np.float32)
+    start = np.reshape(model._baseline_prediction, (1, -1)).astype(real())
     if hasattr(model, "classes_"):
         return lambda x: voted(summed(x) + start)
     if model.loss in ("poisson", "gamma"):
