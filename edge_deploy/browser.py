@@ -1,4 +1,4 @@
-"""A real browser that runs TF.js files through the page's own code."""
+"""A real browser that runs converted files through the page's own code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -89,30 +89,37 @@ class Browser:
         return page
 
     @contextmanager
-    def open_tfjs(self, model_json: Path, backend: str, spec: ModelSpec) -> Iterator[Runner]:
-        """Open a TF.js graph model on a page of its own.
+    def open_file(self, target: str, path: Path, backend: str, spec: ModelSpec) -> Iterator[Runner]:
+        """Open a converted file on a page of its own.
 
         Args:
-            model_json: The file; its weights lie beside it.
-            backend: webgl, wasm, webgpu or cpu.
-            spec: The tensors that are wanted. Where the file's names are others, or it has no
-                signature, its tensors are taken in order.
+            target: ``tfjs``, ``tflite`` or ``onnx``: which of the page's runtimes opens it.
+            path: The file; a TF.js file's weights lie beside it.
+            backend: One of that runtime's: webgl, wasm, webgpu or cpu.
+            spec: The tensors that are wanted. Where the file's names are others, or it has none,
+                its tensors are taken in order.
 
         Raises:
             ArtifactError: The file cannot be run, in the page's own words.
         """
-        if not model_json.is_file():
-            raise ArtifactError(f"{model_json}: no such file.")
+        if not path.is_file():
+            raise ArtifactError(f"{path}: no such file.")
         mount = f"model-{next(self._numbers)}"
-        self._mounts[mount] = model_json.parent
+        self._mounts[mount] = path.parent
         page = self.new_page(webgpu=backend == "webgpu")
         try:
-            runner = _PageRunner(page, f"{model_json} on {backend}", spec)
-            runner.open(self.url, f"{mount}/{quote(model_json.name)}", backend)
+            runner = _PageRunner(page, f"{path} on {backend}", spec)
+            runner.open(self.url, target, f"{mount}/{quote(path.name)}", backend)
             yield runner
         finally:
             page.close()
             del self._mounts[mount]
+
+    def open_tfjs(
+        self, model_json: Path, backend: str, spec: ModelSpec
+    ) -> AbstractContextManager[Runner]:
+        """open_file for a TF.js graph model."""
+        return self.open_file("tfjs", model_json, backend, spec)
 
 
 class _PageRunner:
@@ -128,7 +135,7 @@ class _PageRunner:
         if message.type == "error":
             self._complaints.append(message.text.partition("\n")[0])
 
-    def open(self, site: str, model: str, backend: str) -> None:
+    def open(self, site: str, target: str, model: str, backend: str) -> None:
         """Load the model, and make sure that the backend is the one that was asked for."""
         from playwright.sync_api import Error
 
@@ -143,8 +150,8 @@ class _PageRunner:
             "outputs": [tensor.to_json() for tensor in self._spec.outputs],
         }
         used = self._ask(
-            "([url, backend, spec, s]) => edgeDeploy.open('tfjs', url, backend, spec, s)",
-            [model, backend, spec, _SECONDS],
+            "(all) => edgeDeploy.open(...all)",
+            [target, model, backend, spec, _SECONDS],
         )
         if used != backend:
             raise ArtifactError(f"{self._what}: the page runs it on {used} instead.")

@@ -1,7 +1,6 @@
-// Makes vendor/ from node_modules: TF.js as ES modules, one per backend, and its wasm files.
-//
-// A backend is a module of its own, so that a visitor downloads only the one in use.
-import { build } from 'esbuild';
+// Makes vendor/ from node_modules: TF.js, LiteRT.js and ONNX Runtime Web as ES modules, and their
+// wasm files. A backend is a module of its own, so that a visitor downloads only the one in use.
+import { build, transform } from 'esbuild';
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,13 +18,22 @@ const entries = {
   'tfjs-wasm': `export { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';`,
   'tfjs-webgpu': `import '@tensorflow/tfjs-backend-webgpu';`,
   'tfjs-cpu': `import '@tensorflow/tfjs-backend-cpu';`,
+  litert: `
+    import { loadLiteRt } from '@litertjs/core';
+    export { Tensor, getWebGpuDevice, loadAndCompile } from '@litertjs/core';
+    /** Start the runtime from the folder of its wasm files. */
+    export const start = (folder) => loadLiteRt(folder);`,
+  ort: `export { InferenceSession, Tensor, env } from 'onnxruntime-web/wasm';`,
 };
 // The plain one is for browsers without SIMD. Threads are left out: they need isolation headers
 // and a worker from a blob, which the page's content security policy forbids.
 const wasmFiles = ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm'];
+// With relaxed SIMD, and for browsers without it.
+const litertFiles = ['litert_wasm_internal', 'litert_wasm_compat_internal'];
+const ortFile = 'ort-wasm-simd-threaded';
 
 await rm(vendor, { recursive: true, force: true });
-await mkdir(vendor, { recursive: true });
+for (const folder of ['', 'litert', 'ort']) await mkdir(join(vendor, folder), { recursive: true });
 
 const virtual = {
   name: 'entries',
@@ -35,6 +43,31 @@ const virtual = {
       contents: entries[path.slice('entry:'.length)],
       resolveDir: here,
     }));
+    // LiteRT.js runs its glue as a classic script, which a module worker cannot.
+    plugins.onResolve({ filter: /^@litertjs\/wasm-utils$/ }, () => ({
+      path: 'wasm-utils',
+      namespace: 'glue',
+    }));
+    plugins.onLoad({ filter: /.*/, namespace: 'glue' }, () => ({
+      contents: `
+        export class WasmModule {}
+        export async function createWasmLib(Kind, script) {
+          const { default: start } = await import(script);
+          return new Kind(await start({ locateFile: (name) => new URL(name, script).href }));
+        }`,
+    }));
+    // LiteRT.js 2.5 knows float32, int32 and uint8; files with other integers are common.
+    plugins.onLoad({ filter: /@litertjs\/core\/dist\/index\.js$/ }, async ({ path }) => {
+      const code = await readFile(path, 'utf8');
+      const last = /elementType: ElementType\.UINT8\s*\}/;
+      if (!last.test(code)) throw new Error(`${path}: its table of types is not where it was`);
+      const more = { int8: 'Int8Array', int16: 'Int16Array', int64: 'BigInt64Array', bool: 'Uint8Array' };
+      const rows = Object.entries(more).map(
+        ([dtype, array]) =>
+          `{ dtype: '${dtype}', typedArrayConstructor: ${array}, elementType: ElementType.${dtype.toUpperCase()} }`,
+      );
+      return { contents: code.replace(last, (found) => [found, ...rows].join(', ')) };
+    });
   },
 };
 const { metafile } = await build({
@@ -51,12 +84,26 @@ const { metafile } = await build({
   legalComments: 'none', // all of them are in LICENSES.txt
   chunkNames: 'chunk-[hash]',
   metafile: true,
+  preserveSymlinks: true, // node_modules may be one
   logLevel: 'warning',
 });
 const dist = join(here, 'node_modules/@tensorflow/tfjs-backend-wasm/dist');
 for (const file of wasmFiles) await copyFile(join(dist, file), join(vendor, file));
+const litert = join(here, 'node_modules/@litertjs/core/wasm');
+for (const name of litertFiles) {
+  await copyFile(join(litert, `${name}.wasm`), join(vendor, 'litert', `${name}.wasm`));
+  const glue = await readFile(join(litert, `${name}.js`), 'utf8');
+  await asModule(`${glue}\nexport default ModuleFactory;`, join(vendor, 'litert', `${name}.js`));
+}
+const ort = join(here, 'node_modules/onnxruntime-web/dist');
+await copyFile(join(ort, `${ortFile}.wasm`), join(vendor, 'ort', `${ortFile}.wasm`));
 await writeFile(join(vendor, 'LICENSES.txt'), await licenses(metafile));
 console.log(`vendor/: ${(await readdir(vendor)).sort().join(' ')}`);
+
+async function asModule(code, file) {
+  const { code: small } = await transform(code, { minify: true, format: 'esm', target: 'es2020' });
+  await writeFile(file, small);
+}
 
 /** The licence of every package whose code is in the bundle. */
 async function licenses({ inputs }) {

@@ -9,6 +9,7 @@ globalThis.edgeDeploy = {
   /** Open a file; returns the backend that is really in use. */
   async open(target, url, backend, wanted, seconds) {
     spec = wanted;
+    model?.dispose();
     model = await within(seconds, open(target, new URL(url, location.href), backend, wanted));
     return model.backend;
   },

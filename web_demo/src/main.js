@@ -1,7 +1,8 @@
 // The flow of the page: which model, on what, ready or not, ask, show.
 import { fromBytes } from './arrays.js';
 import { encodeRow } from './features.js';
-import { bestBackend, open, selfCheck, typed } from './model.js';
+import { selfCheck } from './check.js';
+import { bestBackend, open, typed } from './model.js';
 import { decode, preprocess } from './preprocess.js';
 import * as view from './view.js';
 

@@ -1,22 +1,155 @@
-// A model in this browser: load it, warm it up, check it against the original, ask it.
+// A model in this browser: load it, ask it. The one door to the three runtimes.
 //
 // The page and `edge-deploy verify` (through harness.js) both come through here.
-import * as tfjs from './runtimes/tfjs.js';
 
-const RUNTIMES = { tfjs };
-
-/** A float32 file may differ from the original by this share of the output's scale. */
-export const TOLERANCE = 1e-4;
+/** What runs each kind of file, and on what; the first backend is tried first. */
+export const RUNTIMES = {
+  tfjs: { runtime: 'tfjs', name: 'TF.js', backends: ['webgl', 'wasm', 'webgpu', 'cpu'] },
+  tflite: { runtime: 'litert-web', name: 'LiteRT.js', backends: ['wasm', 'webgpu'] },
+  onnx: { runtime: 'ort-web', name: 'ONNX Runtime Web', backends: ['wasm'] },
+};
 
 /**
- * Open a converted file.
+ * Open a converted file. Each open model has a thread of its own, so that several can be open at
+ * once, on different runtimes and backends; dispose() ends it and frees all it held.
+ *
  * @param {string} target a key of RUNTIMES
  * @param {URL} url of the file that the runtime opens
  * @param {string} backend one of the runtime's
  * @param {{inputs: Array, outputs: Array}} spec the tensors, as in the manifest
+ * @param {object} [options]
+ * @param {(state: {loaded: number, total: number, cached: boolean}) => void} [options.onProgress]
+ *   is told of the file's bytes as they arrive
+ * @param {AbortSignal} [options.signal] ends the loading, and later the model, at once
+ * @param {Array<{url: string, bytes: number, sha256: string}>} [options.files] all files of the
+ *   model: they are then kept in the browser by their content
+ * @param {object} [options.kernels] of TF.js: modules with only the kernels that are needed
+ * @returns {Promise<{target, runtime, backend, predict, dispose, tensors, trouble}>}
+ *   predict({name: {data, shape}}, {signal}?) answers the same for the outputs; `trouble` is null,
+ *   or 'storage-full' where the files could not be kept
  */
-export async function open(target, url, backend, spec) {
-  return RUNTIMES[target].load(url, backend, spec);
+export async function open(target, url, backend, spec, options = {}) {
+  const { signal, onProgress, files, kernels } = options;
+  const ask = { target, url: new URL(url).href, backend, spec };
+  let thread = await begin(ask, { files, kernels }, onProgress, signal);
+  let ended = false;
+
+  /** A fresh thread in place of one that cannot go on. */
+  async function again(changes) {
+    thread.end();
+    thread = await begin(ask, { files, ...changes }, () => {}, signal);
+  }
+
+  async function predict(inputs, { signal: stop } = {}) {
+    for (let attempt = 0; ; attempt += 1) {
+      if (ended) throw aborted();
+      try {
+        return await thread.call({ call: 'predict', inputs }, stop);
+      } catch (error) {
+        const lost = error.name === 'ContextLost';
+        // The site holds fewer kernels than this model turned out to need: take them all.
+        const lacking = kernels && /[Kk]ernel .*not registered/.test(error.message);
+        if (attempt || ended || !(lost || lacking)) throw error;
+        await again(lost ? { kernels } : {});
+      }
+    }
+  }
+
+  return {
+    target,
+    runtime: RUNTIMES[target].runtime,
+    backend: thread.opened.backend,
+    trouble: thread.opened.trouble,
+    predict,
+    tensors: () => thread.call({ call: 'tensors' }),
+    dispose() {
+      ended = true;
+      thread.end();
+    },
+  };
+}
+
+async function begin(ask, options, onProgress, signal) {
+  signal?.throwIfAborted();
+  const thread = (await workerThread(onProgress)) ?? pageThread(onProgress);
+  const stop = () => thread.end();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    thread.opened = await thread.call({ call: 'open', ...ask, options });
+  } catch (error) {
+    thread.end();
+    throw signal?.aborted ? aborted() : error;
+  }
+  return thread;
+}
+
+const aborted = () => new DOMException('stopped', 'AbortError');
+
+/** A model in a module worker; null where the browser has none. */
+async function workerThread(onProgress = () => {}) {
+  let worker;
+  try {
+    worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  } catch {
+    return null;
+  }
+  const waiting = new Map();
+  let next = 0;
+  const fail = (error) => {
+    waiting.forEach(({ reject }) => reject(error));
+    waiting.clear();
+  };
+  worker.onmessage = ({ data: { id, value, error, progress } }) => {
+    if (progress) return onProgress(progress);
+    const { resolve, reject } = waiting.get(id) ?? {};
+    waiting.delete(id);
+    if (error) reject?.(Object.assign(new Error(error.message), { name: error.name }));
+    else resolve?.(value);
+    return undefined;
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    fail(new Error(event.message || 'the page’s code for models cannot be loaded'));
+  };
+  const end = () => {
+    worker.terminate();
+    fail(aborted());
+  };
+  return {
+    call(message, signal) {
+      return new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(aborted());
+        next += 1;
+        const id = next;
+        signal?.addEventListener('abort', () => waiting.delete(id) && reject(aborted()), { once: true });
+        waiting.set(id, { resolve, reject });
+        worker.postMessage({ id, ...message });
+        return undefined;
+      });
+    },
+    end,
+  };
+}
+
+/** The same in the page's own thread. */
+function pageThread(onProgress) {
+  let model = null;
+  let ended = false;
+  return {
+    async call({ call, target, url, backend, spec, options, inputs }) {
+      const { openHere } = await import('./realm.js');
+      if (ended) throw aborted();
+      if (call === 'open') {
+        model = await openHere(target, new URL(url), backend, spec, { ...options, onProgress });
+        return { backend: model.backend, trouble: model.trouble() };
+      }
+      return call === 'tensors' ? model.tensors() : model.predict(inputs);
+    },
+    end() {
+      ended = true;
+      model?.dispose();
+    },
+  };
 }
 
 /** The backend for a visitor who did not choose: WebGL where a GPU draws, else WebAssembly. */
@@ -42,39 +175,3 @@ export function typed(values, dtype) {
   return values instanceof Float32Array ? values : Float32Array.from(values);
 }
 
-/**
- * Run the packaged samples and compare with what the original answered.
- * @param model what open() gave
- * @param {Array<{inputs: object, outputs: object}>} samples
- * @param {Array} specs the outputs, as in the manifest
- * @param {boolean} strict whether the file keeps every bit of the weights, so that it must agree
- * @returns {Promise<{samples: number, worst: number, output: string, pass: boolean}>} worst is
- *   the largest error as a share of the output's scale
- */
-export async function selfCheck(model, samples, specs, strict = true) {
-  const error = Object.fromEntries(specs.map(({ name }) => [name, 0]));
-  const scale = Object.fromEntries(specs.map(({ name }) => [name, 1e-6]));
-  for (const sample of samples) {
-    const answer = await model.predict(sample.inputs);
-    for (const { name, kind } of specs) {
-      const mine = answer[name].data;
-      const original = sample.outputs[name].data;
-      if (mine.length !== original.length) error[name] = Infinity;
-      for (let n = 0; n < original.length; n += 1) {
-        const difference = Math.abs(mine[n] - original[n]);
-        // A class is right or wrong; NaN is wrong unless the original says so too.
-        if (kind === 'class' && difference) error[name] = Infinity;
-        if (Number.isNaN(difference)) {
-          if (!Number.isNaN(original[n])) error[name] = Infinity;
-          continue;
-        }
-        error[name] = Math.max(error[name], difference);
-        scale[name] = Math.max(scale[name], Math.abs(original[n]));
-      }
-    }
-  }
-  const shares = specs.map(({ name }) => ({ output: name, worst: error[name] / scale[name] }));
-  const { output, worst } = shares.reduce((a, b) => (b.worst > a.worst ? b : a));
-  const pass = samples.length > 0 && (strict ? worst <= TOLERANCE : Number.isFinite(worst));
-  return { samples: samples.length, worst, output, pass };
-}

@@ -1,6 +1,9 @@
 // TF.js graph models, behind the interface that every runtime has:
-//   load(url, backend, entry) -> {backend, predict(inputs) -> outputs, dispose, tensors}
+//   load(url, backend, entry, {get, kernels}) -> {backend, predict(inputs) -> outputs, dispose,
+//     tensors, lost}
 // where tensors on both sides are {data: TypedArray, shape: [...]}, by the model's own names.
+import { nameOf } from '../fetching.js';
+import { given, wire } from './wiring.js';
 
 export const backends = ['webgl', 'wasm', 'webgpu', 'cpu'];
 
@@ -12,14 +15,16 @@ let wasmReady = false;
  * @param {URL} url of model.json
  * @param {string} backend one of `backends`
  * @param {{inputs: Array, outputs: Array}} entry the tensors that are wanted, as in the manifest
+ * @param {{get: Function, kernels?: object}} how `get` fetches a file's bytes; `kernels` are the
+ *   addresses of modules that hold only some kernels, by backend
  */
-export async function load(url, backend, entry) {
-  const artifacts = await fetchModel(url);
-  const tf = await start(backend);
+export async function load(url, backend, entry, { get, kernels = null }) {
+  const [artifacts, tf] = await Promise.all([fetchModel(url, get), start(backend, kernels)]);
+  const lost = watch(tf, backend);
   const model = new tf.GraphModel({ load: () => artifacts });
   await model.load();
-  const inputs = wire('inputs', entry.inputs, artifacts.signature?.inputs, model.inputs);
-  const outputs = wire('outputs', entry.outputs, artifacts.signature?.outputs, model.outputs);
+  const inputs = nodesOf('inputs', entry.inputs, artifacts.signature?.inputs, model.inputs);
+  const outputs = nodesOf('outputs', entry.outputs, artifacts.signature?.outputs, model.outputs);
   const nodes = outputs.map((output) => output.node);
   let sequential = false;
 
@@ -41,8 +46,7 @@ export async function load(url, backend, entry) {
     const made = new Set();
     try {
       for (const { name, node, dtype } of inputs) {
-        if (!values[name]) throw new Error(`no value for the input "${name}"`);
-        const { data, shape } = values[name];
+        const { data, shape } = given(values, name);
         feed[node] = tf.tensor(data, shape, dtype);
         made.add(feed[node]);
       }
@@ -63,14 +67,25 @@ export async function load(url, backend, entry) {
     predict,
     dispose: () => model.dispose(),
     tensors: () => tf.memory().numTensors,
+    lost,
   };
 }
 
+/** Whether the GPU took WebGL away: from then on every answer would be zeros. */
+function watch(tf, backend) {
+  if (backend !== 'webgl') return () => false;
+  const { gl } = tf.engine().backendInstance.gpgpu;
+  return () => gl.isContextLost();
+}
+
 /** Start a backend, and make sure that it is the one in use. */
-async function start(backend) {
+async function start(backend, kernels) {
   if (!backends.includes(backend)) throw new Error(`TF.js has no backend "${backend}"`);
-  const tf = await import('../../vendor/tfjs.mjs');
-  const module = await import(`../../vendor/tfjs-${backend}.mjs`);
+  const some = kernels?.[backend];
+  const [tf, module] = await Promise.all([
+    import(some ? kernels.core : '../../vendor/tfjs.mjs'),
+    import(some ?? `../../vendor/tfjs-${backend}.mjs`),
+  ]);
   if (backend === 'wasm' && !wasmReady) {
     // Threads would need a worker from a blob, which the content security policy forbids.
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
@@ -86,8 +101,8 @@ async function start(backend) {
 }
 
 /** model.json and its weights, every byte accounted for. */
-async function fetchModel(url) {
-  const text = await (await get(url)).text();
+async function fetchModel(url, get) {
+  const text = new TextDecoder().decode(await get(url));
   let document;
   try {
     document = JSON.parse(text);
@@ -99,7 +114,7 @@ async function fetchModel(url) {
   }
   if (!document.modelTopology?.node) throw new Error(`${nameOf(url)} is not a TF.js graph model`);
   const groups = document.weightsManifest ?? [];
-  const shards = await Promise.all(groups.map((group) => fetchGroup(group, url)));
+  const shards = await Promise.all(groups.map((group) => fetchGroup(group, url, get)));
   return {
     modelTopology: document.modelTopology,
     format: document.format,
@@ -114,18 +129,11 @@ async function fetchModel(url) {
   };
 }
 
-async function fetchGroup({ paths, weights }, url) {
+async function fetchGroup({ paths, weights }, url, get) {
   const parts = await Promise.all(
-    paths.map(async (path) => {
-      const place = new URL(path.split('/').map(encodeURIComponent).join('/'), url);
-      const response = await get(place);
-      if (/^text\/html/.test(response.headers.get('content-type') ?? '')) {
-        throw new Error(`${path}: the server answers with a web page instead of weights`);
-      }
-      return response.arrayBuffer();
-    }),
+    paths.map((path) => get(new URL(path.split('/').map(encodeURIComponent).join('/'), url))),
   );
-  const got = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  const got = parts.reduce((sum, part) => sum + part.length, 0);
   const sizes = weights.map(({ shape, dtype, quantization }) => {
     const count = shape.reduce((product, axis) => product * axis, 1);
     return count * (BYTES[quantization?.dtype ?? dtype] ?? NaN);
@@ -135,42 +143,17 @@ async function fetchGroup({ paths, weights }, url) {
   if (wanted !== got && !Number.isNaN(wanted)) {
     throw new Error(`the weights ${paths.join(', ')} have ${got} bytes, model.json says ${wanted}`);
   }
-  return parts;
+  return parts.map((part) => part.buffer);
 }
 
-async function get(url) {
-  let response;
-  try {
-    response = await fetch(url);
-  } catch (error) {
-    throw new Error(`${nameOf(url)} cannot be fetched (${error.message})`);
-  }
-  if (!response.ok) throw new Error(`${nameOf(url)} cannot be fetched (HTTP ${response.status})`);
-  return response;
-}
-
-function nameOf(url) {
-  return decodeURIComponent(new URL(url, globalThis.location?.href).pathname.split('/').pop());
-}
-
-/**
- * Which node of the graph each wanted tensor is: by the signature's names; in a file of somebody
- * else, whose names are others or that has no signature, in order.
- */
-function wire(what, wanted, signature, found) {
+/** Which node of the graph each wanted tensor is; not every file has a signature. */
+function nodesOf(what, wanted, signature, found) {
   const keys = Object.keys(signature ?? {});
-  const byName = keys.length >= wanted.length && wanted.every(({ name }) => keys.includes(name));
   const nodes = keys.length ? keys.map((key) => signature[key].name) : found.map((t) => t.name);
-  if (!byName && nodes.length !== wanted.length) {
-    const names = (keys.length ? keys : nodes).join(', ');
-    throw new Error(
-      `the file has ${nodes.length} ${what} (${names}), the original has ${wanted.length} ` +
-        `(${wanted.map(({ name }) => name).join(', ')})`,
-    );
-  }
+  const places = wire(what, wanted, keys.length ? keys : nodes);
   return wanted.map(({ name, dtype }, n) => ({
     name,
-    node: byName ? signature[name].name : nodes[n],
+    node: nodes[places[n]],
     dtype: dtype === 'bool' ? 'bool' : /int/.test(dtype) ? 'int32' : 'float32',
   }));
 }

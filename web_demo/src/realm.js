@@ -1,0 +1,38 @@
+// Opens a file in the thread that runs this code: in worker.js, or in the page without workers.
+import { fetcher } from './fetching.js';
+
+const RUNTIMES = {
+  tfjs: () => import('./runtimes/tfjs.js'),
+  tflite: () => import('./runtimes/litert.js'),
+  onnx: () => import('./runtimes/onnx.js'),
+};
+
+/** The GPU took WebGL away: the model has to be opened again. */
+export class ContextLost extends Error {
+  constructor() {
+    super('the graphics context was lost');
+    this.name = 'ContextLost';
+  }
+}
+
+/** See open() in model.js. */
+export async function openHere(target, url, backend, spec, { onProgress, files, kernels } = {}) {
+  const { get, trouble } = fetcher(files, onProgress);
+  const runtime = await RUNTIMES[target]();
+  if (!runtime.backends.includes(backend)) {
+    throw new Error(`${target} files have no backend "${backend}" in the browser`);
+  }
+  const model = await runtime.load(url, backend, spec, { get, kernels });
+  return {
+    backend: model.backend,
+    trouble,
+    async predict(inputs) {
+      if (model.lost?.()) throw new ContextLost();
+      const answer = await model.predict(inputs);
+      if (model.lost?.()) throw new ContextLost(); // it was lost while it computed
+      return answer;
+    },
+    tensors: () => model.tensors(),
+    dispose: () => model.dispose(),
+  };
+}
