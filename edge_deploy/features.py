@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -15,12 +16,28 @@ import numpy as np
 
 from edge_deploy.errors import UsageError
 from edge_deploy.spec import ENCODINGS, Array, Feature
+from edge_deploy.text import counter, parse_text, text_to_json
 
 KINDS = ("number", "category", "text")
 MISSING = ("error", "value", "nan")
 UNKNOWN = ("error", "ignore", "infrequent")
 _KEYS = tuple(field.name for field in fields(Feature))
 _NUMBERS = ("min", "max", "step")
+_SHOWN = 20
+_LARGEST = float(np.finfo(np.float32).max)
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+# What JavaScript's trim() removes; Python's strip() knows a few others.
+_BLANK = (
+    "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+NOTHING = frozenset(
+    (
+        *("", "#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>"),
+        *("N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+    )
+)
+"""Words that stand for no value where they are no category: those of pandas.read_csv."""
 
 
 def parse_features(value: Any) -> tuple[tuple[Feature, ...], dict[str, Any] | None]:
@@ -73,6 +90,8 @@ def _feature(item: Any, number: int) -> Feature:
             values[key] = _plain_number(where, key, values[key])
     if "categories" in values:
         values["categories"] = _categories(where, values["categories"])
+    if "text" in values:
+        values["text"] = parse_text(where, values["text"])
     feature = Feature(**values)
     _check(where, feature)
     return feature
@@ -98,6 +117,11 @@ def _check(where: str, feature: Feature) -> None:
         raise UsageError(f"{where}: a category needs its categories, in the model's order.")
     if feature.kind != "category" and (feature.categories or feature.encode != "none"):
         raise UsageError(f'{where}: has categories or an encoding; say "kind": "category".')
+    if (feature.kind == "text") != (feature.text is not None):
+        raise UsageError(
+            f'{where}: "kind": "text" goes with "text", which says how it is counted: '
+            '{"vocabulary": ["bad", "good"]}.'
+        )
     if feature.kind == "category" and feature.encode == "none":
         for name in feature.categories or ():
             if _to_float(name) is None:
@@ -107,8 +131,10 @@ def _check(where: str, feature: Feature) -> None:
                 )
     if feature.missing == "value" and feature.default is None:
         raise UsageError(f'{where}: "missing": "value" needs a default, which is taken then.')
-    if feature.unknown == "ignore" and feature.encode != "one-hot":
-        raise UsageError(f'{where}: "unknown": "ignore" goes with "encode": "one-hot" only.')
+    if feature.missing == "nan" and (feature.encode == "one-hot" or feature.kind == "text"):
+        raise UsageError(f'{where}: "missing": "nan" goes with one number, not with several.')
+    if feature.unknown != "error" and feature.kind != "category":
+        raise UsageError(f'{where}: "unknown" goes with categories; say "kind": "category".')
     if feature.min is not None and feature.max is not None and feature.min > feature.max:
         raise UsageError(f"{where}: min {feature.min:g} is above max {feature.max:g}.")
     if feature.default is not None:
@@ -125,6 +151,7 @@ def features_to_json(features: Sequence[Feature]) -> list[dict[str, Any]]:
     """The manifest's form, which parse_features reads again."""
     return [
         {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(feature).items()}
+        | {"text": text_to_json(feature.text) if feature.text else None}
         for feature in features
     ]
 
@@ -143,61 +170,112 @@ def encode_rows(features: Sequence[Feature], rows: Sequence[Mapping[str, str | f
         UsageError: Names the row, the column, the value, and what would be right.
     """
     table = np.zeros((len(rows), sum(feature.width for feature in features)), np.float32)
-    for number, row in enumerate(rows):
-        at = 0
-        for feature in features:
-            encoded = _encode(feature, row, f"row {number + 1}, column {feature.name!r}")
-            table[number, at : at + feature.width] = encoded
-            at += feature.width
+    at = 0
+    for feature in features:
+        encode, columns = _encoder(feature), slice(at, at + feature.width)
+        for number, row in enumerate(rows):
+            try:
+                table[number, columns] = encode(row.get(feature.name))
+            except ValueError as error:
+                where = f"row {number + 1}, column {feature.name!r}"
+                told = "is missing" if feature.name not in row else str(error)
+                raise UsageError(f"{where}: {told}. Give {_wanted(feature)}.") from error
+        at += feature.width
     return table
 
 
-def _encode(feature: Feature, row: Mapping[str, Any], where: str) -> list[float]:
-    value = row.get(feature.name)
-    if value is None or (isinstance(value, str) and not value.strip()) or value != value:
-        if feature.missing == "nan" and feature.encode == "none":
-            return [math.nan]
+def _encoder(feature: Feature) -> Callable[[Any], Any]:
+    """What turns a value of one feature into its numbers; a ValueError says what is wrong."""
+    if feature.text is not None:
+        count = counter(feature.text)
+        return lambda value: count(_given_text(feature, value))
+    places = _places(feature)
+
+    def encode(value: Any) -> Any:
+        if _is_missing(value, places):
+            if feature.missing == "error":
+                raise ValueError("has no value")
+            if feature.missing == "nan":
+                return float(len(places.names)) if feature.encode == "ordinal" else math.nan
+            value = feature.default
+        if feature.encode == "none":
+            return _number(feature, value)
+        index = _index(feature, value, places)
+        if feature.encode == "ordinal":
+            return float(index)
+        return [float(index == n) for n in range(len(places.names))]
+
+    return encode
+
+
+def _given_text(feature: Feature, value: Any) -> str:
+    """A text may be empty, but not absent."""
+    if value is None or value != value:
         if feature.missing != "value":
-            there = "is missing" if feature.name not in row else "has no value"
-            raise UsageError(f"{where}: {there}. Give {_wanted(feature)}.")
+            raise ValueError("has no value")
         value = feature.default
-    if feature.kind == "text":
-        raise UsageError(f"{where}: text cannot be turned into numbers here.")
-    if feature.kind == "number":
-        return [_number(feature, value, where)]
-    return _category(feature, value, where)
+    return _text(value)
 
 
-def _number(feature: Feature, value: Any, where: str) -> float:
+class _Places(dict[str, int]):
+    """The index of a category by its name, as it is and without blanks around it."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__({name: n for n, name in enumerate(names)})
+        self.names = names
+        for n, name in enumerate(names):
+            self.setdefault(name.strip(_BLANK), n)
+
+    def find(self, text: str) -> int | None:
+        found = self.get(text)
+        return self.get(text.strip(_BLANK)) if found is None else found
+
+
+def _places(feature: Feature) -> _Places:
+    return _Places(feature.categories or ())
+
+
+def _is_missing(value: Any, places: _Places) -> bool:
+    if value is None or value != value:
+        return True
+    if not isinstance(value, str):
+        return False
+    text = value.strip(_BLANK)
+    return text in NOTHING and text not in places
+
+
+def _number(feature: Feature, value: Any) -> float:
     number = _to_float(value)
-    if number is None or not abs(number) <= float(np.finfo(np.float32).max):
-        raise UsageError(f"{where}: {value!r} is not a number. Give {_wanted(feature)}.")
+    if number is None or not abs(number) <= _LARGEST:
+        raise ValueError(f"{value!r} is not a number")
+    known = feature.categories
+    if known and feature.unknown != "ignore" and number not in map(_to_float, known):
+        if feature.unknown == "infrequent":
+            return float(known[-1])
+        raise ValueError(f"no category is called {value!r}")
     return number
 
 
-def _category(feature: Feature, value: Any, where: str) -> list[float]:
-    names = feature.categories or ()
-    text = value.strip() if isinstance(value, str) else _text(value)
-    if text in names:
-        index = names.index(text)
-    elif feature.unknown == "ignore":
-        return [0.0] * feature.width
-    elif feature.unknown == "infrequent":
-        index = len(names) - 1  # scikit-learn keeps the infrequent ones in the last column
-    else:
-        close = difflib.get_close_matches(text, names, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise UsageError(
-            f"{where}: no category is called {value!r}.{hint} Give {_wanted(feature)}."
-        )
-    if feature.encode == "one-hot":
-        return [float(index == n) for n in range(len(names))]
-    return [float(index) if feature.encode == "ordinal" else float(names[index])]
+def _index(feature: Feature, value: Any, places: _Places) -> int:
+    text = _text(value)
+    index = places.find(text)
+    if index is not None:
+        return index
+    if feature.unknown == "ignore":
+        return -1
+    if feature.unknown == "infrequent":
+        return len(places.names) - 1
+    close = difflib.get_close_matches(text, places.names, n=1)
+    hint = f". Did you mean {close[0]!r}?" if close else ""
+    raise ValueError(f"no category is called {value!r}{hint}")
 
 
 def _wanted(feature: Feature) -> str:
-    if feature.categories:
-        return f"one of {', '.join(feature.categories)}"
+    if feature.text is not None:
+        return "a text"
+    if names := feature.categories:
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return f"one of {', '.join(names[:_SHOWN])}{more}"
     low, high = feature.min, feature.max
     limits = f" from {low:g} to {high:g}" if low is not None and high is not None else ""
     return f"a number{limits}"
@@ -205,12 +283,18 @@ def _wanted(feature: Feature) -> str:
 
 def _text(value: Any) -> str:
     """A number as it is written where categories are words: 1.0 is ``1``."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return str(value)
 
 
 def _to_float(value: Any) -> float | None:
-    if isinstance(value, str) and "_" in value:
-        return None  # Python would read 1_000
+    """A number, or a text that is one in every language: not 1_000, 0x1F or inf."""
+    if isinstance(value, str):
+        text = value.strip(_BLANK)
+        return float(text) if _NUMBER.fullmatch(text) else None
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):

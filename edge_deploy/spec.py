@@ -73,11 +73,58 @@ class TensorSpec:
 
 
 @dataclass(frozen=True)
+class Text:
+    """How a text becomes a vector of counts; scikit-learn's CountVectorizer and HashingVectorizer.
+
+    A text is lowered, then stripped of accents, then cut into tokens, then joined to n-grams;
+    each n-gram adds one to its place. See text.py.
+
+    Attributes:
+        analyzer: ``word``, ``char`` or ``char_wb`` (characters within words).
+        lowercase: Whether capital letters are the same as small ones.
+        strip_accents: ``ascii``, ``unicode`` or None.
+        token_pattern: What a word is, as a Python regular expression.
+        portable_pattern: The same without ``\\w``, ``\\b`` and their like, which other languages
+            read otherwise: for JavaScript (flag ``u``), Java, Kotlin, Swift and Dart.
+        ngram_range: The least and the largest number of words or characters together.
+        stop_words: Words that are left out before n-grams are made.
+        vocabulary: The n-grams that count, in the order of their places.
+        buckets: Without a vocabulary: the number of places, which MurmurHash3 chooses among.
+        signed: Whether the hash's sign decides if one is added or taken away.
+        binary: Whether a place tells only if there was something to count.
+    """
+
+    analyzer: str = "word"
+    lowercase: bool = True
+    strip_accents: str | None = None
+    token_pattern: str | None = r"(?u)\b\w\w+\b"
+    portable_pattern: str | None = r"[\p{L}\p{N}_]{2,}"
+    ngram_range: tuple[int, int] = (1, 1)
+    stop_words: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] | None = None
+    buckets: int | None = None
+    signed: bool = False
+    binary: bool = False
+
+    @property
+    def width(self) -> int:
+        """How many numbers a text becomes."""
+        return self.buckets or len(self.vocabulary or ())
+
+
+@dataclass(frozen=True)
 class Feature:
     """One column that a table model is asked about, as a person knows it.
 
-    ``encode`` says how the value becomes numbers: ``none`` gives one float32, ``one-hot``
-    one 0/1 per category in order, ``ordinal`` the index of the category.
+    ``encode`` says how a value becomes numbers: ``none`` gives one float32, ``one-hot`` one 0/1
+    per category in order, ``ordinal`` the index of the category; a text becomes counts.
+
+    ``missing`` says what an empty value becomes: an error, the ``default`` (``value``), or
+    (``nan``) NaN for a number and, where ``encode`` is ``ordinal``, the index after the last.
+
+    ``unknown`` says what a value that is no category becomes: an error; (``ignore``) nothing but
+    zeros, or -1 where ``encode`` is ``ordinal``, or the number itself where it is ``none``; the
+    last category (``infrequent``), with which scikit-learn counts the rare ones.
     """
 
     name: str
@@ -91,10 +138,13 @@ class Feature:
     encode: str = "none"
     missing: str = "error"
     unknown: str = "error"
+    text: Text | None = None
 
     @property
     def width(self) -> int:
         """How many numbers of the input tensor this feature fills."""
+        if self.text is not None:
+            return self.text.width
         return len(self.categories or ()) if self.encode == "one-hot" else 1
 
 

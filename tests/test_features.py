@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,22 @@ AGE = {"name": "age", "min": 18, "max": 65, "step": 1, "default": 40, "unit": "y
 SEX = {"name": "sex", "kind": "category", "categories": ["f", "m"], "encode": "one-hot"}
 SIZE = {"name": "size", "kind": "category", "categories": ["S", "M", "L"], "encode": "ordinal"}
 RIVER = {"name": "river", "kind": "category", "categories": [0, 1]}
+JOB = {"name": "job", "kind": "category", "categories": [" Clerk", "None", "Boss"],
+       "encode": "ordinal"}  # fmt: skip
+
+
+def mail(**changes: Any) -> dict[str, Any]:
+    return {"name": "mail", "kind": "text", "text": {"vocabulary": ["buy", "now"], **changes}}
+
+
+MAIL = mail()
 
 
 def test_features_survive_the_manifest() -> None:
-    features, target = parse_features([AGE, SEX, SIZE, RIVER])
+    features, target = parse_features([AGE, SEX, SIZE, RIVER, MAIL])
     assert target is None
-    assert parse_features(features_to_json(features))[0] == features
-    assert sum(feature.width for feature in features) == 5
+    assert parse_features(json.loads(json.dumps(features_to_json(features))))[0] == features
+    assert sum(feature.width for feature in features) == 7
 
 
 def test_target_is_read() -> None:
@@ -47,6 +57,21 @@ def test_target_is_read() -> None:
         ({**AGE, "missing": "value"}, float("nan"), [40]),
         ({**SEX, "unknown": "ignore"}, "x", [0, 0]),
         ({**SIZE, "unknown": "infrequent"}, "XXL", [2]),
+        ({**SIZE, "unknown": "ignore"}, "XXL", [-1]),
+        ({**SIZE, "missing": "nan"}, "NA", [3]),
+        ({**SIZE, "missing": "nan"}, None, [3]),
+        (JOB, "Clerk", [0]),  # as the UCI's tables have it, and as a person types it
+        (JOB, " Clerk", [0]),
+        (JOB, "None", [1]),  # a category here, and not a missing value
+        ({**RIVER, "unknown": "ignore"}, "7.0", [7]),
+        ({**RIVER, "unknown": "infrequent"}, "7", [1]),
+        ({**RIVER, "missing": "nan"}, "", [np.nan]),
+        ({**AGE, "missing": "nan"}, "NaN", [np.nan]),
+        (MAIL, "Buy NOW, buy!", [2, 1]),
+        (MAIL, "", [0, 0]),
+        (MAIL, "NA", [0, 0]),
+        (mail(binary=True), "buy buy", [1, 0]),
+        (mail(ngram_range=[1, 2], vocabulary=["buy now", "now"]), "buy now", [1, 1]),
     ],
 )
 def test_value_is_encoded(feature: Any, value: Any, expected: list[float]) -> None:
@@ -65,10 +90,12 @@ def test_value_is_encoded(feature: Any, value: Any, expected: list[float]) -> No
         (AGE, {"age": "forty"}, "'forty' is not a number"),
         (AGE, {"age": "1_000"}, "not a number"),
         (AGE, {"age": "inf"}, "not a number"),
+        (AGE, {"age": "0x10"}, "not a number"),
+        (AGE, {"age": "\uff11"}, "not a number"),  # a digit to Python and to no other language
         (AGE, {"age": 1e39}, "not a number"),
         (SEX, {"sex": "male"}, r"no category is called 'male'.* one of f, m"),
         (SIZE, {"size": "XXL"}, "one of S, M, L"),
-        ({"name": "t", "kind": "text"}, {"t": "hello"}, "text cannot be turned"),
+        (MAIL, {"mail": None}, "has no value. Give a text"),
     ],
 )
 def test_wrong_value_is_told(feature: Any, row: Any, words: str) -> None:
@@ -105,9 +132,74 @@ def test_row_is_named_by_its_number() -> None:
         ([{**SEX, "encode": "onehot"}], "Did you mean one-hot"),
         ([{**SEX, "encode": "none"}], "is not a number; say how"),
         ([{**SEX, "default": "x"}], "no category is called 'x'"),
-        ([{**SIZE, "unknown": "ignore"}], "goes with"),
+        ([{**AGE, "unknown": "ignore"}], "goes with categories"),
+        ([{**SEX, "missing": "nan"}], "goes with one number"),
+        ([{"name": "t", "kind": "text"}], '"kind": "text" goes with "text"'),
+        ([{**AGE, "text": MAIL["text"]}], '"kind": "text" goes with "text"'),
+        ([mail(vocabulary=None)], "a vocabulary, or else a number of buckets"),
+        ([mail(buckets=8)], "a vocabulary, or else a number of buckets"),
+        ([mail(vocabulary=[])], "a vocabulary, or else"),
+        ([mail(words=[])], "no key of text is called 'words'"),
+        ([mail(analyzer="words")], "analyzer is one of word, char, char_wb"),
+        ([mail(ngram_range=[2, 1])], "ngram_range must be"),
+        ([mail(token_pattern="(")], "is not a regular expression"),
+        ([mail(token_pattern="(?i)a")], "has flags"),
+        ([mail(token_pattern="(a)(b)")], "more than one group"),
+        ([mail(token_pattern=r"(a)\1")], "has groupref, which JavaScript has not"),
     ],
 )
 def test_wrong_features_are_told(value: Any, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         parse_features(value)
+
+
+FORMS: list[dict[str, Any]] = [
+    AGE,
+    {**AGE, "missing": "nan"},
+    {**AGE, "missing": "value"},
+    *({**column, "unknown": unknown} for column in (SEX, SIZE, RIVER, JOB)
+      for unknown in ("error", "ignore", "infrequent")),
+    *({**column, "missing": "nan"} for column in (SIZE, RIVER, JOB)),
+    {**SIZE, "missing": "value", "default": "S"},
+    {"name": "blank", "kind": "category", "categories": ["", "a b", "a b "], "encode": "ordinal"},
+    {"name": "true", "kind": "category", "categories": ["False", "True"], "encode": "one-hot"},
+    MAIL,
+    {**MAIL, "missing": "value", "default": "buy"},
+]  # fmt: skip
+GIVEN: list[Any] = [
+    None, "", " ", "\t", "NA", "nan", "None", "null", "-nan", "N/A", "\ufeff", "\x1f",
+    0, 1, 1.0, 2.5, -3, 40, 1e21, 1e-7, 0.1, 3.4028235e38, 3.4028236e38, 1e39, True, False,
+    "0", "1", " 1 ", "1.0", "1e0", "+1", ".5", "5.", "-0", "1e400", "0x10", "1_000", "１", "1,5",
+    "3.4028235677973366e38", "inf", "Infinity", "0.30000001192092896", "16777217", "1 2",
+    "f", "m", " m", "M\n", "S", "XXL", " Clerk", "Clerk", "clerk", "Boss\u3000", "a b", "a b ",
+    " a b", "True", "true", "buy now, buy", "BUY", "b\u00fcy",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_page_encodes_the_same() -> None:
+    """Each value of every kind through every kind of feature: the same bits, the same refusals."""
+    from edge_deploy.browser import open_browser
+
+    script = """async ([features, values]) => {
+      const {encodeRow} = await import(new URL('src/features.js', location));
+      const bits = (row) => [...new Uint32Array(row.buffer)];
+      return features.map((feature) => values.map((value) => {
+        try { return bits(encodeRow([feature], {[feature.name]: value})); }
+        catch (error) { return error.constructor.name; }
+      }));
+    }"""
+    features = [parse_features([form])[0][0] for form in FORMS]
+    with open_browser() as browser:
+        page = browser.new_page()
+        page.goto(f"{browser.url}harness.html")
+        page.wait_for_selector("html[data-state=ready]", state="attached")
+        answers = page.evaluate(script, [features_to_json(features), GIVEN])
+    for feature, row in zip(features, answers, strict=True):
+        for value, theirs in zip(GIVEN, row, strict=True):
+            try:
+                mine: Any = encode_rows([feature], [{feature.name: value}])[0].view(np.uint32)
+                mine = mine.tolist()
+            except UsageError:
+                mine = "FeatureError"
+            assert theirs == mine, (feature, value)

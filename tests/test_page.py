@@ -20,7 +20,6 @@ from tfjs_files import dense, write_model
 
 from edge_deploy.browser import Browser, open_browser
 from edge_deploy.errors import ArtifactError
-from edge_deploy.features import encode_rows, parse_features
 from edge_deploy.preprocessing import RESIZES, decode_image, preprocess_image
 from edge_deploy.spec import ModelSpec, TensorSpec
 
@@ -158,36 +157,6 @@ def test_preprocessed_values_are_those_of_python(page: Any, resize: str, crop: s
             shape = (*size, 1 if color["color"] == "gray" else 3)
             expected = preprocess_image(spec, decode_image(file), shape)
             assert np.array_equal(mine, expected.ravel()), (kind, size, color["color"])
-
-
-def test_encoded_rows_are_those_of_python(page: Any) -> None:
-    features, _ = parse_features(
-        [
-            {"name": "age", "min": 0, "max": 99, "missing": "nan"},
-            {"name": "sex", "kind": "category", "categories": ["f", "m"], "encode": "one-hot"},
-            {"name": "size", "kind": "category", "categories": ["S", "M"], "encode": "ordinal"},
-            {"name": "river", "kind": "category", "categories": ["0", "1"]},
-            {"name": "job", "kind": "category", "categories": ["a", "b"], "encode": "one-hot",
-             "unknown": "ignore"},
-            {"name": "town", "kind": "category", "categories": ["x", "rest"],
-             "encode": "one-hot", "unknown": "infrequent"},
-            {"name": "weight", "missing": "value", "default": 70.1},
-        ]
-    )  # fmt: skip
-    rows = [
-        {"age": 40, "sex": "m", "size": "M", "river": "1", "job": "a", "town": "x", "weight": 1},
-        {"age": "1e3", "sex": " f", "size": "S", "river": 0, "job": "?", "town": "?"},
-        {"age": "", "sex": "f", "size": "S", "river": "0", "job": "b", "town": "rest"},
-    ]
-    script = """async ([features, rows]) => {
-      const {encodeRow} = await import(new URL('src/features.js', location));
-      return rows.map((row) => [...encodeRow(features, row)].map(String));
-    }"""
-    from edge_deploy.features import features_to_json
-
-    mine = page.evaluate(script, [features_to_json(features), rows])
-    expected = encode_rows(features, rows)
-    np.testing.assert_array_equal(np.asarray(mine, float).astype(np.float32), expected)
 
 
 SPEC = ModelSpec((TensorSpec("x", (None, 3), "float32"),), (TensorSpec("y", (None, 2), "float32"),))

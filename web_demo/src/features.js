@@ -1,43 +1,134 @@
-// What a person types, as the numbers that a model takes; as edge_deploy/features.py does it.
+// What a person types, as the numbers that a model takes; as edge_deploy/features.py does it,
+// bit for bit.
+import { counter } from './text.js';
+
+const NOTHING = new Set(
+  (' #N/A #NA -1.#IND -1.#QNAN -NaN -nan 1.#IND 1.#QNAN <NA> N/A NA NULL NaN None n/a ' +
+    'nan null').split(' '),
+);
+const NUMBER = /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$/;
+const LARGEST = 3.4028234663852886e38; // of float32
+const encoders = new WeakMap(); // one a feature: a vocabulary is indexed once
+
+/** A value that cannot be encoded: whose, and why (missing, number or category). */
+export class FeatureError extends Error {
+  constructor(feature, reason, message) {
+    super(`${feature.name}: ${message}`);
+    Object.assign(this, { feature, reason });
+  }
+}
 
 /** How many numbers of the input a feature fills. */
-export function widthOf(feature) {
-  return feature.encode === 'one-hot' ? feature.categories.length : 1;
+export function widthOf({ encode, categories, text }) {
+  if (text) return text.buckets ?? text.vocabulary.length;
+  return encode === 'one-hot' ? categories.length : 1;
 }
 
 /**
  * One row as the model's input.
  * @param {Array} features as in the manifest
- * @param {Object} row values by feature name
+ * @param {Object} row values by feature name; other names are ignored
+ * @returns {Float32Array}
+ * @throws {FeatureError}
  */
 export function encodeRow(features, row) {
-  return Float32Array.from(features.flatMap((feature) => encode(feature, row[feature.name])));
+  const input = new Float32Array(features.reduce((sum, feature) => sum + widthOf(feature), 0));
+  let at = 0;
+  for (const feature of features) {
+    if (!encoders.has(feature)) encoders.set(feature, encoder(feature));
+    encoders.get(feature)(row[feature.name], input, at);
+    at += widthOf(feature);
+  }
+  return input;
 }
 
-function encode(feature, given) {
-  let value = given;
-  if (value === undefined || value === null || String(value).trim() === '') {
-    if (feature.missing === 'nan' && feature.encode === 'none') return [NaN];
-    if (feature.missing !== 'value') throw new Error(`${feature.name} has no value`);
-    value = feature.default;
+/** Whether a value of a feature counts as none. */
+export function isMissing(feature, value) {
+  return absent(value, places(feature.categories));
+}
+
+function encoder(feature) {
+  const { encode, missing } = feature;
+  if (feature.text) {
+    const count = counter(feature.text);
+    return (value, input, at) => count(givenText(feature, value), input, at);
   }
-  if (feature.kind === 'number') {
-    const number = Number(value);
-    if (!Number.isFinite(Math.fround(number))) {
-      throw new Error(`${feature.name}: ${value} is not a number`);
+  const known = places(feature.categories);
+  const size = feature.categories?.length;
+  return (given, input, at) => {
+    let value = given;
+    if (absent(value, known)) {
+      if (missing === 'error') throw new FeatureError(feature, 'missing', 'has no value');
+      if (missing === 'nan') {
+        input[at] = encode === 'ordinal' ? size : NaN;
+        return;
+      }
+      value = feature.default;
     }
-    return [number];
-  }
-  return category(feature, String(value).trim());
+    if (encode === 'none') {
+      input[at] = number(feature, value);
+      return;
+    }
+    const index = indexOf(feature, written(value), known);
+    if (encode === 'ordinal') input[at] = index;
+    else if (index >= 0) input[at + index] = 1;
+  };
 }
 
-function category(feature, text) {
-  const { name, categories, encode, unknown } = feature;
-  let index = categories.indexOf(text);
-  if (index < 0 && unknown === 'infrequent') index = categories.length - 1;
-  if (index < 0 && !(unknown === 'ignore' && encode === 'one-hot')) {
-    throw new Error(`${name}: ${text} is none of ${categories.join(', ')}`);
+function givenText(feature, value) {
+  if (value !== null && value !== undefined && !Number.isNaN(value)) return written(value);
+  if (feature.missing !== 'value') throw new FeatureError(feature, 'missing', 'has no value');
+  return written(feature.default);
+}
+
+/** The index of a category by its name, as it is and without blanks around it. */
+function places(names) {
+  const found = new Map((names ?? []).map((name, n) => [name, n]));
+  for (const [n, name] of (names ?? []).entries()) {
+    if (!found.has(name.trim())) found.set(name.trim(), n);
   }
-  if (encode === 'one-hot') return categories.map((_, n) => Number(n === index));
-  return [encode === 'ordinal' ? index : Number(categories[index])];
+  return found;
+}
+
+function absent(value, known) {
+  if (value === null || value === undefined || Number.isNaN(value)) return true;
+  return typeof value === 'string' && NOTHING.has(value.trim()) && !known.has(value.trim());
+}
+
+function number(feature, value) {
+  const result = toNumber(value);
+  if (result === null || !(Math.abs(result) <= LARGEST)) {
+    throw new FeatureError(feature, 'number', `${value} is not a number`);
+  }
+  const { categories, unknown } = feature;
+  if (categories && unknown !== 'ignore' && !categories.some((name) => toNumber(name) === result)) {
+    if (unknown === 'infrequent') return toNumber(categories.at(-1));
+    throw new FeatureError(feature, 'category', `${value} is none of ${some(categories)}`);
+  }
+  return result;
+}
+
+function indexOf(feature, text, known) {
+  const { categories, unknown } = feature;
+  const index = known.get(text) ?? known.get(text.trim());
+  if (index !== undefined) return index;
+  if (unknown === 'ignore') return -1;
+  if (unknown === 'infrequent') return categories.length - 1;
+  throw new FeatureError(feature, 'category', `${text} is none of ${some(categories)}`);
+}
+
+function some(categories) {
+  const more = categories.length > 20 ? ` and ${categories.length - 20} more` : '';
+  return categories.slice(0, 20).join(', ') + more;
+}
+
+/** As Python writes it: True and False have capitals there. */
+function written(value) {
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  return String(value);
+}
+
+function toNumber(value) {
+  if (typeof value !== 'string') return Number(value);
+  return NUMBER.test(value.trim()) ? Number(value) : null;
 }
