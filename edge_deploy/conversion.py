@@ -15,7 +15,8 @@ from edge_deploy import manifest as manifests
 from edge_deploy import report, sidecars, sources
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import browser_if_any
-from edge_deploy.compression.making import Making, calibrate, check_io, check_labels, summarize
+from edge_deploy.compression.keeping import check_keep, make_and_judge
+from edge_deploy.compression.making import Making, calibrate, check_io, check_labels
 from edge_deploy.compression.quantization import FLOAT, Wish, parse
 from edge_deploy.errors import ConversionError, MissingDependency, UsageError
 from edge_deploy.graph import freeze, index_limits
@@ -52,6 +53,7 @@ class ConvertOptions:
     quantize: tuple[str, ...] = (FLOAT,)
     io: str = "float"
     calibration: Path | None = None
+    keep_float: tuple[str, ...] = ()
     tolerances: Tolerances = DEFAULT
     strict: bool = False
     seed: int = 0
@@ -117,6 +119,7 @@ def convert(
             raise UsageError(f"--to {target}: no such target; there are {', '.join(TARGETS)}.")
     wish = parse("--quantize", options.quantize, [t for t in TARGETS if t in options.to])
     check_io(options.io, wish)
+    check_keep(options.keep_float, wish)
     sidecars.precheck(
         options.labels,
         options.features,
@@ -152,7 +155,7 @@ def convert(
             return Conversion(None, manifest, (), {}, (*notes, "dry run: nothing was written"))
         with artifacts.staged(options.output, name, options.version, options.overwrite) as stage:
             verdicts, failed, more = _make_files(
-                Making(stage, manifest, loaded.spec, options.io, calibration),
+                Making(stage, manifest, loaded.spec, options.io, calibration, options.keep_float),
                 loaded,
                 wish,
                 (reference, evaluation),
@@ -282,16 +285,17 @@ def _make_files(
             notes.extend(converted.notes)
             for precision in precisions:
                 progress(f"{name} {precision}")
+                judged = (options.tolerances, handle, ("wasm",))
                 try:
-                    entry = making.entry(target, precision, converted)
+                    with quiet(options.verbose):
+                        entry, rows = make_and_judge(
+                            making, target, precision, converted, data, judged, progress
+                        )
                 except ConversionError as error:
                     if not options.keep_going:
                         raise
                     failed[f"{name} {precision}"] = str(error)
                     continue
-                with quiet(options.verbose):
-                    rows = making.judge(target, entry, data, options.tolerances, handle, ("wasm",))
-                entry["verification"] = summarize(rows)
                 manifest["artifacts"].append(entry)
                 verdicts.extend(rows)
             if FLOAT not in precisions:  # it was only the way to the others

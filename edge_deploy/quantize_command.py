@@ -11,7 +11,8 @@ from edge_deploy import artifact as artifacts
 from edge_deploy import report
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import browser_if_any
-from edge_deploy.compression.making import Making, calibrate, check_io, check_labels, summarize
+from edge_deploy.compression.keeping import check_keep, make_and_judge
+from edge_deploy.compression.making import Making, calibrate, check_io, check_labels
 from edge_deploy.compression.quantization import FLOAT, Wish, parse
 from edge_deploy.errors import ArtifactError, ConversionError, UsageError
 from edge_deploy.features import parse_features
@@ -31,6 +32,7 @@ class QuantizeOptions:
     to: tuple[str, ...]
     io: str = "float"
     calibration: Path | None = None
+    keep_float: tuple[str, ...] = ()
     tolerances: Tolerances = DEFAULT
     strict: bool = False
     overwrite: bool = False
@@ -87,6 +89,7 @@ def quantize(
     there = [e["target"] for e in found.manifest["artifacts"]]
     wish = parse("--to", options.to, [t for t in TARGETS if t in there])
     check_io(options.io, wish)
+    check_keep(options.keep_float, wish)
     wish, skipped = _without_float(wish)
     sources = {target: _source(found, target) for target in wish.by_target}
     _check_free(found, wish, options.overwrite)
@@ -110,28 +113,29 @@ def quantize(
     verdicts: list[Verdict] = []
     failed: dict[str, str] = {}
     with artifacts.scratch(found.folder.parent) as stage:
-        making = Making(stage, dict(found.manifest), found.spec, options.io, calibration)
+        making = Making(
+            stage, dict(found.manifest), found.spec, options.io, calibration, options.keep_float
+        )
         with browser_if_any("tfjs" in wish.by_target, options.browser) as handle:
             for name, precisions in wish.by_target.items():
                 for precision in precisions:
                     progress(f"{name} {precision}")
                     try:
-                        entry = making.entry(TARGETS[name], precision, sources[name])
+                        with quiet(options.verbose):
+                            entry, rows = make_and_judge(
+                                making,
+                                TARGETS[name],
+                                precision,
+                                sources[name],
+                                (reference, evaluation),
+                                (options.tolerances, handle, ("wasm",)),
+                                progress,
+                            )
                     except ConversionError as error:
                         if not options.keep_going:
                             raise
                         failed[f"{name} {precision}"] = str(error)
                         continue
-                    with quiet(options.verbose):
-                        rows = making.judge(
-                            TARGETS[name],
-                            entry,
-                            (reference, evaluation),
-                            options.tolerances,
-                            handle,
-                            ("wasm",),
-                        )
-                    entry["verification"] = summarize(rows)
                     entries.append(entry)
                     verdicts.extend(rows)
         manifest = _publish(found, stage, entries, verdicts)

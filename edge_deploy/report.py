@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from edge_deploy.metrics import Task
-from edge_deploy.verdicts import OutputVerdict, Verdict, to_json
+from edge_deploy.verdicts import LayerError, OutputVerdict, Verdict, to_json
 
 SCHEMA = "edge-deploy/report/1"
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 460, 220, 64, 36
@@ -62,14 +62,16 @@ def rows(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> list[tuple
         entry["files"][0]["path"]: sum(file["bytes"] for file in entry["files"])
         for entry in manifest["artifacts"]
     }
+    kept = _kept(manifest)
     result: list[tuple[str, ...]] = []
     for verdict in verdicts:
+        inside = len(kept.get(verdict.path, ()))
         worst = max(verdict.outputs, key=lambda o: o.needed_rtol, default=None)
         result.append(
             (
                 _MARKS[verdict.status],
                 verdict.target,
-                verdict.precision,
+                f"{verdict.precision}, {inside} in float" if inside else verdict.precision,
                 f"{verdict.runtime} {verdict.backend or ''}".strip(),
                 size_text(sizes.get(verdict.path)),
                 f"{worst.max_abs_error:.1e}" if worst else "",
@@ -136,12 +138,18 @@ def to_html(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
         )
         body.append(f'<tr><td class="{kind}">{escape(first)}</td>{cols}</tr>')
     body.append("</tbody></table></div>")
+    kept = _kept(manifest)
     for verdict in verdicts:
         where = f"{verdict.path} · {verdict.runtime} {verdict.backend or ''}".strip()
         body.append(f"<h2>{escape(where)}</h2>")
         if verdict.reason:
             body.append(f'<p class="not">not run: {escape(verdict.reason)}</p>')
+        if names := kept.get(verdict.path):
+            body.append(f"<p>kept in float32: {escape(', '.join(names))}</p>")
         body.extend(f'<p class="fail">{escape(problem)}</p>' for problem in verdict.problems)
+        body.extend(f"<p>{escape(line)}</p>" for line in verdict.advice)
+        if verdict.layers:
+            body.append(_layer_table(verdict.layers))
         if verdict.task:
             body.extend(f"<p>{escape(line)}</p>" for line in _task_lines(verdict.task))
         body.extend(_figure(output) for output in verdict.outputs)
@@ -149,6 +157,24 @@ def to_html(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} – '
         'edge-deploy report</title><meta name="viewport" content="width=device-width">'
         f"<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+    )
+
+
+def _kept(manifest: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    """The layers kept in float, by the file that a verdict names."""
+    return {e["files"][0]["path"]: e.get("kept_float") or () for e in manifest["artifacts"]}
+
+
+def _layer_table(layers: Sequence[LayerError]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(e.name)}</td><td class=n>{e.before:.2%}</td>"
+        f"<td class=n>{e.after:.2%}</td></tr>"
+        for e in layers
+    )
+    return (
+        "<details><summary>error of each layer</summary><div class=wide><table><thead><tr>"
+        "<th>layer</th><th class=n>what it takes is off by</th><th class=n>what it gives</th>"
+        f"</tr></thead><tbody>{rows}</tbody></table></div></details>"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,21 @@ class OutputVerdict:
 
 
 @dataclass(frozen=True)
+class LayerError:
+    """How far the result of one layer of a compressed file is from the float file's.
+
+    Attributes:
+        name: As ``--keep-float`` takes it.
+        before: The error of what it takes, root mean square, as a share of the float values'.
+        after: The same of what it gives.
+    """
+
+    name: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
 class Verdict:
     """One file in one runtime.
 
@@ -64,6 +79,8 @@ class Verdict:
         median_ms: Median time of an answer in milliseconds, the first one left out.
         steps: The distance of neighbouring answers, by output, where they are integers inside.
         task: The task metric before and after compression, where labels are known.
+        layers: What each layer adds to the error, where the file failed its budget.
+        advice: Which layers those are, and what helps.
     """
 
     target: str
@@ -78,6 +95,8 @@ class Verdict:
     median_ms: float | None = None
     steps: Mapping[str, float] = field(default_factory=dict)
     task: Task | None = None
+    layers: tuple[LayerError, ...] = ()
+    advice: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -108,6 +127,8 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason,
         "task": verdict.task.to_json() if verdict.task else None,
         "problems": list(verdict.problems),
+        "advice": list(verdict.advice),
+        "layers": [asdict(layer) for layer in verdict.layers],
         "outputs": [
             {
                 "name": output.name,

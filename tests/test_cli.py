@@ -16,11 +16,11 @@ FLAGS = {
         "model --to --reference --samples --labels --preprocess --features --signature "
         "--input-shape --custom-objects --trust-pickle --name --artifact-version --output -o "
         "--overwrite --keep-going --dry-run --seed --browser --json --quiet -q --verbose -v "
-        "--quantize --io --calibration --max-drop --min-agreement --strict"
+        "--quantize --io --calibration --keep-float --max-drop --min-agreement --strict"
     ),
     "quantize": (
-        "artifact --to --calibration --io --max-drop --min-agreement --strict --overwrite "
-        "--keep-going --browser --json --quiet -q --verbose -v"
+        "artifact --to --calibration --io --keep-float --max-drop --min-agreement --strict "
+        "--overwrite --keep-going --browser --json --quiet -q --verbose -v"
     ),
     "verify": (
         "artifact --only --runtime --backend --against --reference --atol --rtol --report "

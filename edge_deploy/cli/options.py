@@ -30,6 +30,10 @@ Io = Annotated[str, typer.Option("--io", help="What int8 files take and give: fl
 Calibration = Annotated[
     Path | None, typer.Option(help="Samples for int8: .npz, .npy, .csv or a folder of pictures.")
 ]
+KeepFloat = Annotated[
+    str | None,
+    typer.Option("--keep-float", help="Layers that stay float32: a,b,c; auto finds the fewest."),
+]
 MaxDrop = Annotated[
     float | None, typer.Option(help="Accuracy (or R²) that a compressed file may lose.")
 ]

@@ -28,6 +28,8 @@ def problems(verdicts: Sequence[Any]) -> None:
         )
         for problem in verdict.problems:
             typer.echo(f"FAIL {where}: {problem}", err=True)
+        for line in verdict.advice:
+            typer.echo(f"     {line}", err=True)
         if verdict.reason and verdict.status == "not run":
             typer.echo(f"not run {where}: {verdict.reason}", err=True)
 

@@ -11,6 +11,7 @@ from edge_deploy import artifact as artifacts
 from edge_deploy.checking import BrowserHandle, check_file
 from edge_deploy.compression import calibration as calibrations
 from edge_deploy.compression.calibration import Samples
+from edge_deploy.compression.layers import Layer
 from edge_deploy.compression.lint import check
 from edge_deploy.compression.quantization import FLOAT, IO, Wish, make, output_steps
 from edge_deploy.errors import UsageError
@@ -31,6 +32,7 @@ class Making:
         spec: The original's inputs and outputs.
         io: What int8 files take and give.
         calibration: For the precisions that need it.
+        keep_float: Names of layers that stay float32, or ``auto``.
     """
 
     stage: Path
@@ -38,13 +40,22 @@ class Making:
     spec: ModelSpec
     io: str = "float"
     calibration: Samples | None = None
+    keep_float: tuple[str, ...] = ()
 
     def path(self, target: Target, precision: str) -> Path:
         """Where the file that a runtime opens goes."""
         return self.stage / target.path(self.manifest["name"], precision)
 
-    def entry(self, target: Target, precision: str, source: Converted) -> dict[str, Any]:
+    def entry(
+        self, target: Target, precision: str, source: Converted, keep: Sequence[Layer] = ()
+    ) -> dict[str, Any]:
         """Make a file from the float32 one, and give the manifest's form of it.
+
+        Args:
+            target: Its format.
+            precision: Of the new file.
+            source: The float32 file.
+            keep: Layers that stay float32.
 
         Raises:
             ConversionError: The quantizer cannot do it.
@@ -54,13 +65,14 @@ class Making:
             path = self.path(target, precision)
             path.parent.mkdir(parents=True, exist_ok=True)
             io = self.io if precision == "int8" else "float"
-            made = make(target.name, source.path, path, precision, self.calibration, io)
+            made = make(target.name, source.path, path, precision, self.calibration, io, keep)
         info = target.describe(made.path)
         steps = output_steps(target.name, made.path, precision)
         return {
             "target": target.name,
             "precision": precision,
             "pruned": None,
+            "kept_float": [layer.name for layer in keep],
             "files": artifacts.describe_files(self.stage, made.files),
             "inputs": [_tensor(spec, {}) for spec in info.inputs],
             "outputs": [_tensor(spec, steps) for spec in info.outputs],

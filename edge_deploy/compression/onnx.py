@@ -6,11 +6,12 @@ import contextlib
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from edge_deploy.compression.calibration import Samples
+from edge_deploy.compression.layers import Layer, of_file
 from edge_deploy.errors import ConversionError, MissingDependency
 from edge_deploy.graph import first_line
 from edge_deploy.quiet import quiet
@@ -25,7 +26,13 @@ _QUANTIZED = {
 }  # fmt: skip
 
 
-def quantize(source: Path, path: Path, precision: str, samples: Samples | None) -> None:
+def quantize(
+    source: Path,
+    path: Path,
+    precision: str,
+    samples: Samples | None,
+    keep: Sequence[Layer] = (),
+) -> None:
     """Write a float32 file in another precision; float inputs and outputs stay float.
 
     Args:
@@ -33,6 +40,7 @@ def quantize(source: Path, path: Path, precision: str, samples: Samples | None) 
         path: The file to write.
         precision: float16, dynamic or int8.
         samples: Calibration data; needed for int8.
+        keep: Layers that stay float32.
 
     Raises:
         ConversionError: onnxruntime cannot do it, or nothing in the file is quantized.
@@ -42,7 +50,7 @@ def quantize(source: Path, path: Path, precision: str, samples: Samples | None) 
         import onnx
 
         with _silence(), tempfile.TemporaryDirectory() as folder:
-            made = _make(onnx, source, Path(folder), precision, samples)
+            made = _make(onnx, source, Path(folder), precision, samples, keep)
     except ModuleNotFoundError as error:
         raise MissingDependency(
             f"{error.name} is needed to quantize and is not installed: "
@@ -82,11 +90,22 @@ def _silence() -> Iterator[None]:
         root.setLevel(level)
 
 
-def _make(onnx: Any, source: Path, folder: Path, precision: str, samples: Samples | None) -> Any:
+def _make(
+    onnx: Any,
+    source: Path,
+    folder: Path,
+    precision: str,
+    samples: Samples | None,
+    keep: Sequence[Layer],
+) -> Any:
     if precision == "float16":
         from onnxruntime.transformers.float16 import convert_float_to_float16
 
-        return convert_float_to_float16(onnx.load(str(source)), keep_io_types=True)
+        return convert_float_to_float16(
+            onnx.load(str(source)),
+            keep_io_types=True,
+            node_block_list=[name for layer in keep for name in layer.operators],
+        )
     from onnxruntime.quantization import (
         CalibrationMethod,
         QuantFormat,
@@ -99,6 +118,7 @@ def _make(onnx: Any, source: Path, folder: Path, precision: str, samples: Sample
     # Folds constants and names shapes; without it weights behind a Reshape stay float.
     quant_pre_process(str(source), str(folder / "ready.onnx"), skip_symbolic_shape=True)
     ready, out = str(folder / "ready.onnx"), str(folder / "out.onnx")
+    kept = _nodes(Path(ready), keep)
     if precision == "dynamic":
         # ConvInteger has a kernel for unsigned weights of one scale only.
         kinds = {node.op_type for node in onnx.load(ready).graph.node}
@@ -108,6 +128,7 @@ def _make(onnx: Any, source: Path, folder: Path, precision: str, samples: Sample
                 str(folder / "conv.onnx"),
                 op_types_to_quantize=["Conv"],
                 weight_type=QuantType.QUInt8,
+                nodes_to_exclude=kept,
             )
             ready = str(folder / "conv.onnx")
         quantize_dynamic(
@@ -116,6 +137,7 @@ def _make(onnx: Any, source: Path, folder: Path, precision: str, samples: Sample
             op_types_to_quantize=["MatMul", "Gemm", "Gather", "LSTM", "EmbedLayerNormalization"],
             weight_type=QuantType.QInt8,
             per_channel="LSTM" not in kinds,
+            nodes_to_exclude=kept,
         )
         return onnx.load(out)
     assert samples is not None
@@ -130,8 +152,20 @@ def _make(onnx: Any, source: Path, folder: Path, precision: str, samples: Sample
         weight_type=QuantType.QInt8,
         per_channel=True,
         calibrate_method=CalibrationMethod.MinMax,
+        nodes_to_exclude=kept,
     )
     return onnx.load(out)
+
+
+def _nodes(path: Path, keep: Sequence[Layer]) -> list[str]:
+    """The nodes of some layers, after onnxruntime has fused and renamed nodes.
+
+    ``quantize_dynamic`` makes of each Gemm a MatMul of another name before it looks at these.
+    """
+    paths = {layer.path for layer in keep}
+    found = of_file("onnx", path) if paths else ()
+    names = [name for layer in found if layer.path in paths for name in layer.operators]
+    return [*names, *(f"{name}_MatMul" for name in names)]
 
 
 class _Reader:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge_deploy.compression import onnx, tfjs, tflite
 from edge_deploy.compression.calibration import Samples
+from edge_deploy.compression.layers import Layer
 from edge_deploy.errors import UsageError
 from edge_deploy.targets.base import Converted
 
@@ -91,7 +92,13 @@ def _table(targets: Sequence[str]) -> str:
 
 
 def make(
-    target: str, source: Path, path: Path, precision: str, samples: Samples | None, io: str
+    target: str,
+    source: Path,
+    path: Path,
+    precision: str,
+    samples: Samples | None,
+    io: str = "float",
+    keep: Sequence[Layer] = (),
 ) -> Converted:
     """Write a float32 file of a target in another precision.
 
@@ -102,6 +109,7 @@ def make(
         precision: One that the target has, not float32.
         samples: Calibration data, for those in STATIC.
         io: ``float``, or ``int8`` for a TFLite file that takes and gives integers.
+        keep: Layers of ``source`` that stay float32.
 
     Raises:
         ConversionError: The quantizer cannot do it; nothing is substituted.
@@ -109,10 +117,10 @@ def make(
     """
     makers: dict[str, Callable[[], object]] = {
         "tflite": lambda: path.write_bytes(
-            tflite.quantize(source.read_bytes(), precision, samples, io)
+            tflite.quantize(source.read_bytes(), precision, samples, io, keep)
         ),
-        "tfjs": lambda: tfjs.quantize(source, path, precision),
-        "onnx": lambda: onnx.quantize(source, path, precision, samples),
+        "tfjs": lambda: tfjs.quantize(source, path, precision, keep),
+        "onnx": lambda: onnx.quantize(source, path, precision, samples, keep),
     }
     makers[target]()
     files = sorted(path.parent.iterdir()) if target == "tfjs" else [path]

@@ -8,11 +8,13 @@ tfjs-core's ``io/types.ts``: float16 as it is, uint8 and uint16 as ``value * sca
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edge_deploy.compression.layers import Layer, tfjs_weights
 from edge_deploy.errors import ArtifactError
 from edge_deploy.spec import Array
 
@@ -21,13 +23,14 @@ _SMALL = 256  # fewer elements, biases mostly, save nothing and cost precision
 _BYTES = {"float32": 4, "int32": 4, "uint8": 1, "bool": 1, "complex64": 8}
 
 
-def quantize(source: Path, path: Path, precision: str) -> None:
+def quantize(source: Path, path: Path, precision: str, keep: Sequence[Layer] = ()) -> None:
     """Write ``model.json`` and shards with narrower weights.
 
     Args:
         source: The float32 ``model.json``.
         path: The ``model.json`` to write; its folder must exist.
         precision: float16, uint16 or uint8.
+        keep: Layers whose weights stay float32.
 
     Raises:
         ArtifactError: The shards do not hold what ``model.json`` says.
@@ -35,6 +38,7 @@ def quantize(source: Path, path: Path, precision: str) -> None:
     document = json.loads(source.read_text(encoding="utf-8"))
     entries: list[dict[str, Any]] = []
     parts: list[bytes] = []
+    kept = tfjs_weights(source, keep)
     for group in document["weightsManifest"]:
         data = b"".join(source.with_name(name).read_bytes() for name in group["paths"])
         offset = 0
@@ -50,7 +54,8 @@ def quantize(source: Path, path: Path, precision: str) -> None:
             if len(raw) != size:
                 raise ArtifactError(f"{source}: its shards are too short. Convert it again.")
             offset += size
-            if entry["dtype"] == "float32" and (count >= _SMALL or precision == "float16"):
+            wide = entry["dtype"] != "float32" or entry["name"] in kept
+            if not wide and (count >= _SMALL or precision == "float16"):
                 raw, entry = _narrow(np.frombuffer(raw, "<f4"), entry, precision)
             entries.append(entry)
             parts.append(raw)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge_deploy.compression.calibration import Samples
+from edge_deploy.compression.layers import Layer
 from edge_deploy.errors import ConversionError, MissingDependency
 from edge_deploy.graph import first_line
 from edge_deploy.quiet import quiet
@@ -27,7 +30,13 @@ _VERSION_BYTES = 16  # the buffer of min_runtime_version in TensorFlow's own fil
 _MIN_RUNTIME = b"min_runtime_version"
 
 
-def quantize(data: bytes, precision: str, samples: Samples | None, io: str = "float") -> bytes:
+def quantize(
+    data: bytes,
+    precision: str,
+    samples: Samples | None,
+    io: str = "float",
+    keep: Sequence[Layer] = (),
+) -> bytes:
     """A float32 file in another precision, with its names, signature and metadata.
 
     Args:
@@ -35,6 +44,7 @@ def quantize(data: bytes, precision: str, samples: Samples | None, io: str = "fl
         precision: float16, dynamic, int8, int16x8 or int4.
         samples: Calibration data; needed for int8 and int16x8.
         io: ``float`` keeps float inputs and outputs, ``int8`` gives int8 ones to ``int8``.
+        keep: Layers that stay float32.
 
     Raises:
         ConversionError: ai-edge-quantizer cannot do it, or nothing in the file is quantized.
@@ -50,12 +60,12 @@ def quantize(data: bytes, precision: str, samples: Samples | None, io: str = "fl
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that calibration keeps all tensors
             if precision not in STATIC:
-                return _quantize(data, precision, io, None)
-            widest, usual = _measure(data, _quantizer(data, precision, io), samples)
-            file = _quantize(data, precision, io, widest)
+                return _quantize(data, precision, io, keep, None)
+            widest, usual = _measure(data, precision, samples)
+            file = _quantize(data, precision, io, keep, widest)
             if precision != "int8" or samples is None:
                 return file
-            return _better_of(data, file, _quantize(data, precision, io, usual), samples)
+            return _better_of(data, file, _quantize(data, precision, io, keep, usual), samples)
     except ConversionError:
         raise
     except ModuleNotFoundError as error:
@@ -79,8 +89,12 @@ def _operators(data: bytes) -> set[str]:
     return {names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in codes}
 
 
-def _quantize(data: bytes, precision: str, io: str, measured: Any) -> bytes:
+def _quantize(data: bytes, precision: str, io: str, keep: Sequence[Layer], measured: Any) -> bytes:
     quantizer = _quantizer(data, precision, io)
+    for scope in (name for layer in keep for name in layer.operators):
+        quantizer.update_quantization_recipe(
+            f"^{re.escape(scope)};$", "*", algorithm_key="no_quantize"
+        )
     result = quantizer.quantize(measured, enable_progress_report=False)
     return _finish(data, bytes(result.quantized_model), precision)
 
@@ -145,7 +159,8 @@ def _quantizer(data: bytes, precision: str, io: str) -> Any:
     return made
 
 
-def _measure(data: bytes, quantizer: Any, samples: Samples | None) -> tuple[Any, Any]:
+@functools.lru_cache(maxsize=2)  # other kept layers, the same ranges: this takes the time
+def _measure(data: bytes, precision: str, samples: Samples | None) -> tuple[Any, Any]:
     """The ranges of the activations: the widest over all samples, and the usual ones.
 
     ``Quantizer.calibrate`` takes a moving average of the samples' ranges, which cuts off what is
@@ -165,7 +180,7 @@ def _measure(data: bytes, quantizer: Any, samples: Samples | None) -> tuple[Any,
         return {**qsv_utils.moving_average_update(old, new), _WIDEST: widest}
 
     recipe = recipe_manager.RecipeManager()
-    recipe.load_quantization_recipe(quantizer.get_quantization_recipe())
+    recipe.load_quantization_recipe(_quantizer(data, precision, "float").get_quantization_recipe())
     measuring = calibrator.Calibrator(bytearray(data), num_threads=1, qsv_update_func=update)
     for chunk in _chunks(samples):
         measuring.calibrate({_SIGNATURE: chunk}, recipe)
