@@ -77,7 +77,11 @@ def begin(
         "outputs": [spec.output_to_json() for spec in model.spec.outputs],
         "preprocessing": dict(side.preprocessing) if side.preprocessing else None,
         "features": features_to_json(side.features) if side.features else None,
-        "reference": {"samples": reference.count, "origin": reference.origin},
+        "reference": {
+            "samples": reference.count,
+            "origin": reference.origin,
+            "answers": model.answers,
+        },
         "artifacts": [],
         "files": [],
         "tools": _versions(),

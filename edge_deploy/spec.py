@@ -178,6 +178,8 @@ class LoadedModel:
         features: Columns read from the fitted transformers of a scikit-learn pipeline.
         typical: Mean and standard deviation of each column of a table input, where the model
             holds them; made-up samples are drawn from these.
+        answers: Whose ``predict`` is: the ``original``'s, or the ``lowering``'s in float64, where
+            the original's library can no longer answer.
     """
 
     spec: ModelSpec
@@ -191,6 +193,7 @@ class LoadedModel:
     notes: tuple[str, ...] = ()
     features: tuple[Feature, ...] | None = None
     typical: tuple[Array, Array] | None = None
+    answers: str = "original"
 
 
 @dataclass(frozen=True)

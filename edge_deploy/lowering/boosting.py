@@ -73,18 +73,22 @@ def bagging_regressor(model: Any, before: Affine) -> Predict:
 
 @predictor("AdaBoostClassifier")
 def adaboost(model: Any, before: Affine) -> Predict:
-    """sklearn.ensemble.AdaBoostClassifier.decision_function (SAMME): trees vote with weights."""
+    """sklearn.ensemble.AdaBoostClassifier.decision_function: trees vote with weights (SAMME).
+
+    Those of before 1.6 may add the logarithms of the trees' shares instead (SAMME.R).
+    """
     import tensorflow as tf
 
-    if getattr(model, "algorithm", "SAMME") == "SAMME.R":
-        raise ConversionError(
-            "AdaBoostClassifier with algorithm='SAMME.R' cannot be converted: scikit-learn dropped "
-            "it in 1.6. Fit it again with a newer one."
-        )
     count = len(model.classes_)
+    by_shares = getattr(model, "algorithm", "SAMME") == "SAMME.R"  # the default up to 1.5
     weights = np.asarray(model.estimator_weights_, np.float64)
     trees = []
     for one, weight in zip(_trees_only(model), weights / weights.sum(), strict=False):
+        if by_shares:
+            logs = np.log(np.clip(shares(one, one.tree_), np.finfo(np.float64).eps, None))
+            said = (count - 1) * (logs - logs.mean(axis=1, keepdims=True)) / weights.sum()
+            trees.append(tree_of(one.tree_, said[:, 1:] * 2 if count == 2 else said))
+            continue
         place = np.searchsorted(model.classes_, one.classes_)
         voted = place[shares(one, one.tree_).argmax(axis=1)]
         votes = np.where(np.eye(count)[voted] > 0, weight, -weight / (count - 1))

@@ -190,7 +190,7 @@ def histogram(model: Any, before: Affine) -> Predict:
     stages = model._predictors
     places = len(stages[0]) if stages else 1
     trees = [_histogram_tree(type(model).__name__, one.nodes) for stage in stages for one in stage]
-    width = int(model._bin_mapper.n_bins_non_missing_.size)
+    width = int(model.n_features_in_)
     summed = added(trees, width, before, single=False, places=places)
     start = np.reshape(model._baseline_prediction, (1, -1)).astype(real())
     if hasattr(model, "classes_"):

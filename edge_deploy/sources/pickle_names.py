@@ -195,7 +195,7 @@ _BASE = {
     "numpy._core.numeric": "_frombuffer",
     "numpy.ma": "MaskedArray",
     "numpy.ma.core": "MaskedArray _mareconstruct",
-    "numpy.random": "RandomState",
+    "numpy.random": "RandomState __RandomState_ctor",
     "numpy.random.mtrand": "RandomState",
     "numpy.random._mt19937": "MT19937",
     "numpy.random._pcg64": "PCG64",
@@ -273,6 +273,31 @@ MODULES = frozenset(module for module, _ in BUILDERS | VALUES)
 """The modules that are imported for what is on the lists."""
 
 
+_OTHERWISE = {
+    ("preprocessing", "Imputer"): ("sklearn.impute._base", "SimpleImputer"),
+}
+"""Classes that have another name today, by package and old name."""
+
+
+def _package(module: str) -> str:
+    return module.split(".")[1] if module.count(".") else ""
+
+
+_TODAY = {(_package(m), n): (m, n) for m, n in BUILDERS | VALUES if m.startswith("sklearn.")}
+_TODAY.update(_OTHERWISE)
+_SEARCH_TREES = {"kd_tree": "_kd_tree", "ball_tree": "_ball_tree"}
+
+
 def normal(module: str, name: str) -> Global:
-    """A global by the name that it has today."""
-    return _RENAMED.get(module, module), name
+    """A global by the name that it has today.
+
+    scikit-learn has moved its classes between the modules of a package (``sklearn.tree.tree``
+    became ``sklearn.tree._classes`` in 0.22), and kept their names; so a class that is on the
+    lists is found by its package and name. ``newObj`` is in several modules of one package.
+    """
+    module = _RENAMED.get(module, module)
+    if module.startswith("sklearn.neighbors.") and (end := module.rpartition(".")[2]):
+        module = f"sklearn.neighbors.{_SEARCH_TREES.get(end, end)}"
+    if (module, name) in LISTED or not module.startswith("sklearn.") or name == "newObj":
+        return module, name
+    return _TODAY.get((_package(module), name), (module, name))

@@ -12,13 +12,14 @@ import copyreg
 import importlib
 import math
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
 from edge_deploy.errors import UntrustedError
+from edge_deploy.sources import former
 from edge_deploy.sources.pickle_names import ARRAY_IN_FILE, BUILDERS, LISTED, Global, normal
 from edge_deploy.spec import Array
 
@@ -259,11 +260,17 @@ class _Reader(_Unpickler):
     the two should ever read it differently.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    dispatch: ClassVar[dict[int, Any]] = dict(_Unpickler.dispatch)
+
+    def __init__(self, stream: BinaryIO, gone: Collection[Global]) -> None:
         super().__init__(stream)
         self.callable: list[Any] = []
+        self.gone = gone
 
     def resolve(self, wanted: Global) -> Any:
+        if wanted in self.gone:
+            self.callable.append(former.stand_in(*wanted))
+            return self.callable[-1]
         if wanted == ("numpy", "memmap"):
             return np.ndarray
         if wanted not in LISTED:
@@ -280,8 +287,16 @@ class _Reader(_Unpickler):
         if function is not _ArrayInFile and not any(function is one for one in self.callable):
             raise UntrustedError("a call of what it was not to call")
 
+    def load_build(self) -> None:
+        target = self.stack[-2]
+        self.stack[-1] = former.state_of_today(target, self.stack[-1])
+        _Unpickler.load_build(self)
+        former.complete(target)
+
+    dispatch[pickle.BUILD[0]] = load_build
+
     def objects_in_file(self, shape: tuple[int, ...]) -> Any:
-        inner = _Reader(self.stream).load()
+        inner = _Reader(self.stream, self.gone).load()
         if not isinstance(inner, np.ndarray):
             raise pickle.UnpicklingError("an array of objects that is none")
         return inner.reshape(shape)
@@ -293,6 +308,12 @@ class _Reader(_Unpickler):
         return flat if flat.dtype.isnative else flat.astype(flat.dtype.newbyteorder("="))
 
 
-def read(stream: BinaryIO) -> Any:
-    """The object that a pickle holds, built of listed parts alone."""
-    return _Reader(stream).load()
+def read(stream: BinaryIO, gone: Collection[Global] = ()) -> Any:
+    """The object that a pickle holds, built of listed parts alone.
+
+    Args:
+        stream: The pickle.
+        gone: What it names and scikit-learn no longer has; stand-ins take its place, which hold
+            its data and do nothing.
+    """
+    return _Reader(stream, gone).load()

@@ -21,6 +21,7 @@ from typing import Any
 
 from edge_deploy.errors import MissingDependency, SourceError, UntrustedError
 from edge_deploy.graph import first_line
+from edge_deploy.sources import former
 from edge_deploy.sources.pickle_names import LISTED, MODULES, VALUES, Global
 from edge_deploy.sources.pickle_reader import Contents, read, scan
 
@@ -61,11 +62,10 @@ def load_pickle(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...
         raise SourceError(f"{path}: holds joblib's {old[0]}, {_BEFORE_010}")
     if refused or found.tricks:
         raise UntrustedError(_refusal(path, found, refused))
-    if gone:
-        raise SourceError(_no_longer_there(path, found, gone))
     if found.problem is not None:
         raise SourceError(_unreadable(path, data, found)) from found.problem
-    return _guarded(path, found, lambda: read(io.BytesIO(data))), _versions(found)
+    inert = former.inert(wanted, gone)
+    return _guarded(path, found, lambda: read(io.BytesIO(data), inert)), _versions(found)
 
 
 _BEFORE_010 = (
@@ -204,18 +204,6 @@ def _mend(found: Contents, names: list[Global]) -> str:
     )
 
 
-def _no_longer_there(path: Path, found: Contents, gone: list[Global]) -> str:
-    import sklearn
-
-    saved = f" It was saved by scikit-learn {found.versions[0]}." if found.versions else ""
-    return (
-        f"{path}: names what scikit-learn {sklearn.__version__} no longer has: "
-        f"{_listing(map(_spelled, gone))}.{saved} Support for old class names is coming; until "
-        "then load it with the scikit-learn that saved it and fit or save it again with a newer "
-        "one."
-    )
-
-
 def _is_text(data: bytes, found: Contents) -> bool:
     """Whether a file that is no pickle is text: some of it reads as opcodes all the same."""
     names = [part for name in found.names for part in _spelled(name).split(".")]
@@ -245,12 +233,6 @@ def _unreadable(path: Path, data: bytes, found: Contents) -> str:
 def _not_loaded(path: Path, found: Contents, error: Exception) -> str:
     saved = f"saved by scikit-learn {found.versions[0]}, " if found.versions else ""
     reason = first_line(error)
-    if "incompatible dtype" in reason:
-        return (
-            f"{path}: {saved}holds trees of before scikit-learn 1.3, which today's cannot read. "
-            "Support for them is coming; until then load it with the scikit-learn that saved it "
-            "and fit it again with a newer one."
-        )
     if isinstance(error, ModuleNotFoundError):
         return f"{path}: {saved}needs the module {error.name}, which is not installed here."
     return (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,17 +12,14 @@ import numpy as np
 from edge_deploy.errors import SourceError
 from edge_deploy.graph import first_line
 from edge_deploy.sources.fitted import attribute, numbers, typical
+from edge_deploy.sources.former import Former, complete
+from edge_deploy.sources.original import answers
 from edge_deploy.sources.pickles import load_pickle
 from edge_deploy.spec import Array, Arrays, Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
 
 INPUT = "features"
 
 _KINDS = {"value": "value", "class": "class", "probabilities": "probabilities"}
-# (class, loss) by the names they had when the file was saved: the same functions.
-_OLD_LOSSES = {
-    ("SGDClassifier", "log"): "log_loss",
-    ("SGDRegressor", "squared_loss"): "squared_error",
-}
 
 
 def load(path: Path, options: LoadOptions) -> LoadedModel:
@@ -48,7 +44,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         chain = steps(model)
         _check_chain(path, chain)
         for step in (model, *chain):
-            _complete(step)
+            complete(step)
         lowered = lower(model)
         width = _width(path, chain)
         outputs = _outputs(lowered, width, attribute(chain[-1], "classes_"))
@@ -57,6 +53,13 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
             f"{path}: an estimator in it lacks what fitting gives it ({first_line(error)}). Fit "
             "the whole model, then dump it again."
         ) from error
+    predict, note = answers(
+        model,
+        chain,
+        lambda arrays: _predict(path, model, chain[-1], outputs, arrays),
+        {INPUT: np.zeros((1, width), np.float32)},
+        old=bool(notes),
+    )
     named = (attribute(step, "feature_names_in_") for step in (model, *chain))
     names = next((found for found in named if found is not None), None)
     return LoadedModel(
@@ -64,10 +67,11 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         kind="sklearn",
         framework=f"scikit-learn {sklearn.__version__}",
         parameters=sum(map(numbers, chain)),
-        predict=lambda arrays: _predict(path, model, chain[-1], outputs, arrays),
+        predict=predict,
         function=lambda tensors: lowered(tensors[INPUT]),
         trackables=(model,),
-        notes=notes,
+        notes=notes if note is None else (*notes, note),
+        answers="original" if note is None else "lowering",
         features=None if names is None else tuple(Feature(str(name)) for name in names),
         typical=typical(chain[0], width),
     )
@@ -80,7 +84,7 @@ def _check(path: Path, model: Any) -> None:
     """
     from sklearn.base import BaseEstimator
 
-    if isinstance(model, BaseEstimator):
+    if isinstance(model, (BaseEstimator, Former)):
         return
     kind = type(model)
     what = f"an object of {kind.__module__}.{kind.__qualname__}"
@@ -107,27 +111,13 @@ def _check(path: Path, model: Any) -> None:
 
 def _check_chain(path: Path, chain: list[Any]) -> None:
     last = type(chain[-1]).__name__ if chain else "nothing"
-    if not chain or not hasattr(type(chain[-1]), "predict"):
+    if not chain or not (hasattr(type(chain[-1]), "predict") or isinstance(chain[-1], Former)):
         raise SourceError(
             f"{path}: the model ends in {last}, which predicts nothing. Dump the pipeline with its "
             "regressor or classifier at the end: make_pipeline(transformer, model)."
         )
     if not any(name.endswith("_") and not name.startswith("_") for name in vars(chain[-1])):
         raise SourceError(f"{path}: {last} is not fitted. Fit it, then dump it again.")
-
-
-def _complete(estimator: Any) -> None:
-    """Give an estimator of an older version the parameters it did not have, at their defaults.
-
-    They came after the file was saved, with defaults that change nothing; today's predict asks
-    for some of them.
-    """
-    for name, parameter in inspect.signature(type(estimator).__init__).parameters.items():
-        if parameter.default is not inspect.Parameter.empty:
-            vars(estimator).setdefault(name, parameter.default)
-    old = (type(estimator).__name__, str(vars(estimator).get("loss")))
-    if old in _OLD_LOSSES:
-        estimator.loss = _OLD_LOSSES[old]
 
 
 def _width(path: Path, chain: list[Any]) -> int:
