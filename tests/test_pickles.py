@@ -12,6 +12,7 @@ import os
 import pickle
 import subprocess
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,15 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from edge_deploy import sources
 from edge_deploy.errors import SourceError, UntrustedError
 from edge_deploy.sources.pickle_names import BUILDERS, LISTED
 from edge_deploy.sources.pickles import load_pickle
+from edge_deploy.sources.skops import load_skops
 
 CANARY = Path("CANARY")
 TOUCH = f"echo > {CANARY}"
@@ -410,3 +414,36 @@ def test_random_damage_is_an_error_in_words_or_nothing() -> None:
             load_pickle(Path("model.pkl"))
         except SourceError as error:
             assert str(error).startswith("model.pkl: ")
+
+
+class Own(LinearRegression):  # type: ignore[misc]
+    """Somebody's own class."""
+
+
+def test_skops_file_is_read_as_it_was_saved() -> None:
+    skops = importlib.import_module("skops.io")
+    x, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 3
+    model = make_pipeline(StandardScaler(), KNeighborsClassifier()).fit(x, y)
+    skops.dump(model, "model.skops")
+    read, notes = load_skops(Path("model.skops"))
+    assert notes == ()
+    np.testing.assert_array_equal(read.predict_proba(x), model.predict_proba(x))
+    with sources.find(Path("model.skops")) as source:
+        assert source.loader == "sklearn"
+
+
+def test_unknown_type_in_a_skops_file_is_refused_and_named() -> None:
+    skops = importlib.import_module("skops.io")
+    skops.dump(Own().fit([[0.0], [1.0]], [0, 1]), "model.skops")
+    with pytest.raises(UntrustedError, match=r"test_pickles\.Own.*Nothing was run"):
+        load_skops(Path("model.skops"))
+    model, notes = load_skops(Path("model.skops"), trust=True)
+    assert type(model) is Own
+    assert "test_pickles.Own" in notes[0]
+
+
+def test_damaged_skops_file_is_an_error_in_words() -> None:
+    with zipfile.ZipFile("model.skops", "w") as archive:
+        archive.writestr("schema.json", "{}")
+    with pytest.raises(SourceError, match=r"model\.skops: this \.skops file cannot be read"):
+        load_skops(Path("model.skops"))

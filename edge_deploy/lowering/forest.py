@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.errors import ConversionError
 from edge_deploy.lowering.registry import IDENTITY, Affine, Transform, real
 from edge_deploy.spec import Array
 
@@ -61,6 +62,7 @@ def leaves(
     """
     import tensorflow as tf
 
+    _check(trees, columns)
     order, starts, depth = _by_level(trees)
     nodes = _join(trees, starts)
     inner = nodes.left[order] >= 0
@@ -102,6 +104,27 @@ def leaves(
         return tf.gather(tf.constant(table), tf.cast(found, tf.int32))
 
     return answer
+
+
+def _check(trees: Sequence[Tree], columns: int) -> None:
+    """Refuse nodes that lead nowhere: a search, ours or the original's, believes what they say.
+
+    Children come after their parents in every tree that the libraries grow.
+
+    Raises:
+        ConversionError: A child is not a later node, or a column is none of the input's.
+    """
+    for tree in trees:
+        left, right = np.asarray(tree.left, np.int64), np.asarray(tree.right, np.int64)
+        inner, own = left >= 0, np.arange(len(left))
+        low, high = np.minimum(left, right), np.maximum(left, right)
+        column = np.asarray(tree.column)[inner]
+        sound = (low > own) & (high < len(left))
+        if not sound[inner].all() or not ((column >= 0) & (column < columns)).all():
+            raise ConversionError(
+                "The file holds a tree whose nodes do not lead to a leaf: it is damaged or forged. "
+                "Save the model again."
+            )
 
 
 def _with_sentinel(x: Any, missing: bool) -> Any:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.errors import UntrustedError
 from edge_deploy.spec import Array
 
 Global = tuple[str, str]
@@ -66,8 +65,6 @@ def state_of_today(target: Any, state: Any) -> Any:
 
         names = {"num_threshold": "threshold"}
         nodes = _with_fields(state["nodes"], np.dtype(PREDICTOR_RECORD_DTYPE), names)
-        left, right, inner = nodes["left"], nodes["right"], nodes["is_leaf"] == 0
-        _check_nodes(left.astype(np.int64), right.astype(np.int64), inner)
         none = np.zeros((0, 8), np.uint32)
         return {"raw_left_cat_bitsets": none, "binned_left_cat_bitsets": none, **state,
                 "nodes": nodes}  # fmt: skip
@@ -77,18 +74,13 @@ def state_of_today(target: Any, state: Any) -> Any:
 def _tree_state(tree: Any, state: Mapping[str, Any]) -> dict[str, Any]:
     """sklearn.tree._tree.Tree: since 1.3 nodes say where missing values go, and hold shares.
 
-    Before, the leaves of classifiers held the weights of the classes. A search that walks the
-    nodes believes what they say of their children, so that is checked.
+    Before, the leaves of classifiers held the weights of the classes.
     """
     from sklearn.tree._tree import NODE_DTYPE
 
     nodes, values = state["nodes"], state["values"]
     old = "missing_go_to_left" not in (nodes.dtype.names or ())
     nodes = _with_fields(nodes, np.dtype(NODE_DTYPE), {})
-    inner = nodes["left_child"] >= 0
-    _check_nodes(nodes["left_child"], nodes["right_child"], inner)
-    if len(values) != len(nodes) or (nodes["feature"][inner] >= int(tree.n_features)).any():
-        raise UntrustedError("a forged tree")
     if old and np.max(tree.n_classes, initial=1) > 1:
         sums = values.sum(axis=2, keepdims=True)
         values = values / np.where(sums > 0, sums, 1.0)
@@ -103,14 +95,6 @@ def _with_fields(old: Array, dtype: np.dtype[Any], renamed: Mapping[str, str]) -
         if (was := name if name in have else renamed.get(name, "")) in have:
             new[name] = old[was]
     return new
-
-
-def _check_nodes(left: Array, right: Array, inner: Array) -> None:
-    """Children come after their parents, in every tree that scikit-learn grows."""
-    own = np.arange(len(left))[inner]
-    for child in (left[inner], right[inner]):
-        if not ((child > own) & (child < len(left))).all():
-            raise UntrustedError("a forged tree")
 
 
 _RENAMED = {

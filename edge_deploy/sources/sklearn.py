@@ -1,4 +1,4 @@
-"""scikit-learn models, pickled or dumped by joblib."""
+"""scikit-learn models, pickled or dumped by joblib or skops."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from edge_deploy.sources.fitted import attribute, numbers, typical
 from edge_deploy.sources.former import Former, complete
 from edge_deploy.sources.original import answers
 from edge_deploy.sources.pickles import load_pickle
+from edge_deploy.sources.skops import is_skops, load_skops
 from edge_deploy.spec import Array, Arrays, Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
 
 INPUT = "features"
@@ -38,7 +39,8 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
 
     from edge_deploy.lowering import lower, steps
 
-    model, notes = load_pickle(path, trust=options.trust_pickle)
+    read = load_skops if is_skops(path) else load_pickle
+    model, notes = read(path, trust=options.trust_pickle)
     _check(path, model)
     try:
         chain = steps(model)

@@ -1,0 +1,74 @@
+"""skops files (``.skops``): a scikit-learn model as a zip of arrays and a schema, without code.
+
+skops builds no type that it was not told to trust; what it may build beyond its own list is
+what a pickle may (pickle_names).
+"""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.errors import MissingDependency, SourceError, UntrustedError
+from edge_deploy.graph import first_line
+from edge_deploy.sources.pickle_names import BUILDERS, VALUES
+
+_SHOWN = 8
+
+
+def is_skops(path: Path) -> bool:
+    """Whether a file is a zip with skops' schema in it."""
+    if not path.is_file() or not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return "schema.json" in archive.namelist()
+
+
+def load_skops(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...]]:
+    """Read a ``.skops`` file.
+
+    Args:
+        path: The file.
+        trust: Build types that are not on the list too, and so run their code.
+
+    Returns:
+        The object, and notes on how it was read.
+
+    Raises:
+        UntrustedError: It names types that are not on the list; nothing of it was built.
+        MissingDependency: skops is not installed.
+        SourceError: It is damaged, or of a version that cannot be read here.
+    """
+    try:
+        from skops import io as skops
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            f"{path}: a .skops file needs the package skops: pip install skops."
+        ) from error
+    try:
+        found = skops.get_untrusted_types(file=path)
+        known = {".".join(name) for name in BUILDERS | VALUES}
+        unknown = [name for name in found if name not in known]
+        if unknown and not trust:
+            more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+            raise UntrustedError(
+                f"{path}: reading it would build types that are not on the list of what a "
+                f"scikit-learn model needs: {', '.join(unknown[:_SHOWN])}{more}. Nothing was run. "
+                "If you trust its author, add --trust-pickle; else ask for the fitted "
+                "scikit-learn model alone."
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # versions: what matters is said when it fails
+            model = skops.load(path, trusted=found)
+    except UntrustedError:
+        raise
+    except Exception as error:
+        # A damaged archive, or another version's state, raises anything.
+        raise SourceError(
+            f"{path}: this .skops file cannot be read here ({type(error).__name__}: "
+            f"{first_line(error)}). Dump it again with today's versions of scikit-learn and skops."
+        ) from error
+    note = f"types from the file were trusted (--trust-pickle): {', '.join(unknown)}"
+    return model, (note,) if unknown else ()
