@@ -1,10 +1,7 @@
-"""The page in a real Chromium: pixels bit by bit, models number by number, faults in words."""
+"""The page's runtimes in a real Chromium: models number by number, faults in words."""
 
 from __future__ import annotations
 
-import base64
-import io
-import itertools
 import json
 import math
 import shutil
@@ -14,13 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from PIL import Image
 from tfjs_files import dense, write_model
 
 from edge_deploy.browser import Browser, open_browser
 from edge_deploy.errors import ArtifactError
-from edge_deploy.preprocessing import RESIZES, decode_image, preprocess_image
 from edge_deploy.spec import ModelSpec, TensorSpec
 
 pytestmark = pytest.mark.slow
@@ -30,133 +24,6 @@ pytestmark = pytest.mark.slow
 def browser() -> Iterator[Browser]:
     with open_browser() as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser) -> Iterator[Any]:
-    opened = browser.new_page()
-    opened.goto(f"{browser.url}harness.html")
-    opened.wait_for_selector("html[data-state=ready]", state="attached")
-    yield opened
-    opened.close()
-
-
-def scene(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Smooth colours with edges and noise, so that filters and chroma have work to do."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:height, 0:width].astype(float)
-    waves = [128 + 100 * np.sin(x / (5 + 4 * c) + y / (11 - 3 * c)) for c in range(3)]
-    picture = np.stack(waves, -1) + rng.normal(0, 12, (height, width, 3))
-    picture[height // 3 : height // 2, width // 4 : width // 2] = (250, 20, 60)
-    return picture.clip(0, 255).astype(np.uint8)
-
-
-def encoded(kind: str) -> bytes:
-    """A picture file of that kind."""
-    picture = Image.fromarray(scene(83, 121))
-    file = io.BytesIO()
-    match kind:
-        case "jpeg 4:4:4":
-            picture.save(file, "JPEG", subsampling=0, quality=92)
-        case "jpeg 4:2:0":
-            picture.save(file, "JPEG", subsampling=2, quality=80)
-        case "jpeg progressive":
-            picture.save(file, "JPEG", progressive=True, quality=85)
-        case "jpeg gray":
-            picture.convert("L").save(file, "JPEG")
-        case "jpeg cmyk":
-            picture.convert("CMYK").save(file, "JPEG")
-        case "png":
-            picture.save(file, "PNG")
-        case "png alpha":
-            alpha = Image.fromarray(scene(83, 121, seed=1)[:, :, 0])
-            picture.putalpha(alpha)
-            picture.save(file, "PNG")
-        case "png palette":
-            picture.quantize(17).save(file, "PNG")
-        case "png palette transparent":
-            picture.quantize(17).save(file, "PNG", transparency=3)
-        case "png gray 16 bit":
-            wide = scene(83, 121)[:, :, 0].astype(np.uint16) * 257 + 91
-            Image.fromarray(wide.clip(0, 65535).astype(np.uint16)).save(file, "PNG")
-        case "webp turned, lossless":
-            exif = Image.Exif()
-            exif[0x0112] = 6
-            picture.save(file, "WEBP", lossless=True, exif=exif)
-        case _:
-            exif = Image.Exif()
-            exif[0x0112] = int(kind.split()[-1])
-            picture.save(file, kind.split()[0].upper(), exif=exif)
-    return file.getvalue()
-
-
-KINDS = [
-    "jpeg 4:4:4",
-    "jpeg 4:2:0",
-    "jpeg progressive",
-    "jpeg gray",
-    "jpeg cmyk",
-    "png",
-    "png alpha",
-    "png palette",
-    "png palette transparent",
-    "png gray 16 bit",
-    "webp turned, lossless",
-    *(f"jpeg exif {n}" for n in range(2, 9)),
-    "png exif 6",
-]
-
-IN_PAGE = """async ([file, specs]) => {
-  const {decode, preprocess} = await import(new URL('src/preprocess.js', location));
-  const {fromBase64, toBase64} = await import(new URL('src/arrays.js', location));
-  const picture = await decode(new Blob([fromBase64(file, 'uint8 bytes')]));
-  const results = specs.map((spec) => toBase64(preprocess(spec, picture)));
-  return [toBase64(picture.data), picture.height, picture.width, results];
-}"""
-
-
-def in_page(page: Any, file: bytes, specs: list[dict[str, Any]]) -> Any:
-    script = IN_PAGE.replace(
-        "fromBase64(file, 'uint8 bytes')", "Uint8Array.from(atob(file), (c) => c.charCodeAt(0))"
-    )
-    data, height, width, results = page.evaluate(script, [base64.b64encode(file).decode(), specs])
-    pixels = np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 3)
-    return pixels, [np.frombuffer(base64.b64decode(r), np.float32) for r in results]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_decoded_pixels_are_those_of_python(page: Any, kind: str) -> None:
-    file = encoded(kind)
-    pixels, _ = in_page(page, file, [])
-    expected = decode_image(file)
-    assert pixels.shape == expected.shape
-    assert np.abs(pixels.astype(int) - expected).max() == 0
-
-
-SIZES = [(128, 128), (97, 113), (31, 17), (83, 121), (200, 90), (1, 1)]
-COLORS = [
-    {"color": "rgb", "scale": 1 / 255, "mean": [0.485, 0.456, 0.406], "std": [0.2, 0.3, 0.4]},
-    {"color": "bgr", "mean": [103.939, 116.779, 123.68]},
-    {"color": "gray", "scale": 1 / 127.5, "offset": -1.0},
-]
-
-
-@pytest.mark.parametrize("crop", ["none", "center"])
-@pytest.mark.parametrize("resize", RESIZES)
-def test_preprocessed_values_are_those_of_python(page: Any, resize: str, crop: str) -> None:
-    rows = list(itertools.product(SIZES, COLORS))
-    specs = [
-        {"image": {"crop": crop, "resize": resize, "scale": 1.0, "offset": 0.0, **color,
-                   "size": list(size)}}
-        for size, color in rows
-    ]  # fmt: skip
-    for kind in ("png", "jpeg exif 6"):
-        file = encoded(kind)
-        _, results = in_page(page, file, specs)
-        for (size, color), spec, mine in zip(rows, specs, results, strict=True):
-            shape = (*size, 1 if color["color"] == "gray" else 3)
-            expected = preprocess_image(spec, decode_image(file), shape)
-            assert np.array_equal(mine, expected.ravel()), (kind, size, color["color"])
 
 
 SPEC = ModelSpec((TensorSpec("x", (None, 3), "float32"),), (TensorSpec("y", (None, 2), "float32"),))
