@@ -128,9 +128,9 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
         if file["path"].startswith("samples/")
         and Path(file["path"]).suffix.lower() in (*_SHOWN, ".json")
     ]
-    weights = [file["path"] for file in chosen["files"]]
-    _check_hashes(model, {*weights, *samples, artifacts.REFERENCE})
-    files: Files = {path: model.folder / path for path in (*weights, *samples)}
+    shipped = [file["path"] for entry in manifest["artifacts"] for file in entry["files"]]
+    _check_hashes(model, {*shipped, *samples, artifacts.REFERENCE})
+    files: Files = {path: model.folder / path for path in (*shipped, *samples)}
     # How it was converted names folders of the author's machine, which visitors need not know.
     files["manifest.json"] = _json({**manifest, "command": None})
     reference, data = _reference(model)
@@ -147,8 +147,24 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
         "bytes": sum(file["bytes"] for file in chosen["files"]),
         "pictures": [path for path in samples if not path.endswith(".json")],
         "rows": next((path for path in samples if path.endswith(".json")), None),
+        "files": [_file(model, entry) for entry in manifest["artifacts"]],
     }
     return entry, files
+
+
+def _file(model: Artifact, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A converted file for the page's comparison."""
+    parts = [{key: file[key] for key in ("path", "bytes", "sha256")} for file in entry["files"]]
+    return {
+        "target": entry["target"],
+        "precision": entry["precision"],
+        "pruned": entry["pruned"],
+        "file": model.main_file(entry).relative_to(model.folder).as_posix(),
+        "bytes": sum(file["bytes"] for file in entry["files"]),
+        "brotli_bytes": sum(file["brotli_bytes"] for file in entry["files"]),
+        "strict": entry["precision"] == "float32" and not entry["pruned"],
+        "parts": parts,
+    }
 
 
 def _check_hashes(model: Artifact, used: set[str]) -> None:
