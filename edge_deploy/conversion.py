@@ -296,6 +296,10 @@ def _make_files(
                         raise
                     failed[f"{name} {precision}"] = str(error)
                     continue
+                if target.at_convert is not None:
+                    with quiet(options.verbose):
+                        main = making.stage / entry["files"][0]["path"]
+                        entry["needs"] |= target.at_convert(main)
                 manifest["artifacts"].append(entry)
                 verdicts.extend(rows)
             if FLOAT not in precisions:  # it was only the way to the others

@@ -35,6 +35,7 @@ def inspect(path: Path | str, options: LoadOptions | None = None) -> dict[str, A
             "outputs": [spec.to_json() for spec in info.outputs],
             "ops": list(info.ops) if info.ops is not None else None,
             "min_runtime": info.min_runtime,
+            "needs": dict(info.needs) if info.needs else None,
             "metadata": info.metadata,
         }
     from edge_deploy.conversion import load_model

@@ -28,6 +28,9 @@ _TOOLS = (
     "numpy",
 )
 
+LATER = ("features", "inputs", "outputs")
+"""Keys of embedded that files of before do not carry."""
+
 
 def embedded(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What every file carries of the manifest."""
@@ -37,6 +40,9 @@ def embedded(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "source_sha256": manifest["source"]["sha256"],
         "classes": {o["name"]: o["classes"] for o in manifest["outputs"] if o["classes"]},
         "preprocessing": manifest["preprocessing"],
+        "features": manifest["features"],
+        "inputs": {i["name"]: {"kind": i["kind"]} for i in manifest["inputs"]},
+        "outputs": {o["name"]: {k: o[k] for k in ("kind", "unit")} for o in manifest["outputs"]},
     }
 
 

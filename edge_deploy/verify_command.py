@@ -15,7 +15,7 @@ from edge_deploy.compression.making import blank, check_labels, summarize
 from edge_deploy.conversion import load_model
 from edge_deploy.errors import EdgeDeployError, UsageError
 from edge_deploy.features import parse_features
-from edge_deploy.manifest import embedded
+from edge_deploy.manifest import LATER, embedded
 from edge_deploy.quiet import quiet
 from edge_deploy.reference import Reference, read, split
 from edge_deploy.spec import LoadOptions, ModelSpec
@@ -230,7 +230,7 @@ def _label_failures(found: Artifact, target: Target, path: Path) -> tuple[str, .
         failures = [
             f"{key} in the file: {carried.get(key)!r}, in the manifest: {value!r}"
             for key, value in expected.items()
-            if carried.get(key) != value
+            if carried.get(key, value if key in LATER else None) != value
         ]
     listed = found.folder / "labels.txt"
     if listed.is_file():

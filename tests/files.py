@@ -17,9 +17,10 @@ def change_tflite(path: Path, change: Change) -> int:
     """Apply a change to every float32 constant; returns how many it touched."""
     from ai_edge_litert import schema_py_generated as schema
 
-    from edge_deploy.targets.tflite import _pack
+    from edge_deploy.targets.tflite_file import associated_files, pack
 
-    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    data = path.read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(data, 0)
     touched = 0
     for tensor in model.subgraphs[0].tensors:
         buffer = model.buffers[tensor.buffer]
@@ -30,7 +31,7 @@ def change_tflite(path: Path, change: Change) -> int:
         if new is not None:
             buffer.data = np.frombuffer(new.astype("<f4").tobytes(), np.uint8)
             touched += 1
-    path.write_bytes(_pack(model))
+    path.write_bytes(pack(model, associated_files(path, data)))
     return touched
 
 

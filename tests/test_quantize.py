@@ -17,7 +17,8 @@ from files import put_hashes_right
 from edge_deploy import ConvertOptions, convert
 from edge_deploy.compression.quantization import PRECISIONS
 from edge_deploy.spec import TensorSpec
-from edge_deploy.targets.tflite_versions import Signature, operator_version, runtime_version
+from edge_deploy.targets.tflite_runtimes import runtime_version
+from edge_deploy.targets.tflite_versions import Signature, operator_version
 from edge_deploy.verification import BUDGETS, DEFAULT, Tolerances, compare
 
 slow = pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -40,18 +39,5 @@ def inspect(
     if as_json:
         say.json_document(document)
         return
-    for key, value in document.items():
-        if key in ("inputs", "outputs"):
-            for spec in value:
-                shape = " x ".join("any" if axis is None else str(axis) for axis in spec["shape"])
-                extra = "".join(f", {n}" for n in spec.get("classes") or ())
-                typer.echo(
-                    f"{key[:-1]}: {spec['name']} [{shape}] {spec['dtype']} {spec['kind']}{extra}"
-                )
-        elif key == "artifacts":
-            for entry in value:
-                total = sum(file["bytes"] for file in entry["files"])
-                typer.echo(f"file: {entry['files'][0]['path']} {total:,} bytes")
-        elif key != "files" and value not in (None, [], ()):
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            typer.echo(f"{key}: {text}")
+    for line in say.described(document):
+        typer.echo(line)

@@ -21,6 +21,72 @@ def notes(notes: Sequence[str]) -> None:
         typer.echo(f"note: {note}")
 
 
+def described(document: Mapping[str, Any]) -> list[str]:
+    """What `inspect` found, a line each; what is not there is left out."""
+    lines = []
+    for key, value in document.items():
+        if key in ("inputs", "outputs"):
+            lines += [_tensor(key[:-1], spec) for spec in value]
+        elif key == "artifacts":
+            for entry in value:
+                total = sum(file["bytes"] for file in entry["files"])
+                lines.append(f"file: {entry['files'][0]['path']} {total:,} bytes")
+                lines += [f"  {line}" for line in needed(entry.get("needs"))]
+        elif key == "needs":
+            lines += needed(value)
+        elif key in ("files", "min_runtime") or (key == "ops" and document.get("needs")):
+            continue
+        else:
+            lines += _nested(key, value)
+    return lines
+
+
+def _tensor(what: str, spec: Mapping[str, Any]) -> str:
+    shape = " x ".join("any" if axis is None else str(axis) for axis in spec["shape"])
+    extra = "".join(f", {n}" for n in spec.get("classes") or ())
+    return f"{what}: {spec['name']} [{shape}] {spec['dtype']} {spec['kind']}{extra}"
+
+
+def _nested(key: str, value: Any) -> list[str]:
+    if value in (None, [], (), {}):
+        return []
+    if isinstance(value, Mapping):
+        inner = [line for k, v in value.items() for line in _nested(str(k), v)]
+        return [f"{key}:", *(f"  {line}" for line in inner)] if inner else []
+    if not isinstance(value, list | tuple):
+        return [f"{key}: {value}"]
+    if not any(isinstance(item, Mapping) for item in value):
+        return [f"{key}: {', '.join(map(str, value))}"]
+    rows = [", ".join(line for k, v in item.items() for line in _nested(k, v)) for item in value]
+    return [f"{key}:", *(f"  {row}" for row in rows)]
+
+
+def needed(needs: Mapping[str, Any] | None) -> list[str]:
+    """What a file asks of an app, a line each."""
+    if not needs:
+        return []
+    operators = ", ".join(
+        f"{o['name']} {o['version']}" + (f" ({o['count']}x)" if o["count"] > 1 else "")
+        for o in needs["operators"]
+    )
+    litert = f", LiteRT {needs['min_litert']}" if needs["min_litert"] else ""
+    lines = [
+        f"operators: {operators}",
+        f"oldest runtime: TensorFlow Lite {needs['min_runtime']}{litert}",
+    ]
+    for kind in ("flex", "custom"):
+        if needs[kind]:
+            lines.append(f"{kind} operators, which the app must link: {', '.join(needs[kind])}")
+    if needs["gpu"]:
+        back = ", ".join(f"{b['name']} ({b['reason']})" for b in needs["gpu"]["falls_back"])
+        lines.append(f"GPU delegate: {f'leaves to the CPU {back}' if back else 'takes all of it'}")
+    memory = needs["peak_memory_bytes_estimate"]
+    lines.append(f"tensor memory at its peak: {memory:,} bytes (an estimate)")
+    if needs["multiply_adds"] is not None:
+        lines.append(f"multiply-adds: {needs['multiply_adds']:,}")
+    return lines
+
+
 def problems(verdicts: Sequence[Any]) -> None:
     for verdict in verdicts:
         where = (

@@ -78,6 +78,7 @@ class Making:
             "outputs": [_tensor(spec, steps) for spec in info.outputs],
             "ops": list(info.ops) if info.ops is not None else None,
             "min_runtime": info.min_runtime,
+            "needs": dict(info.needs) if info.needs else None,
             "verification": None,
         }
 

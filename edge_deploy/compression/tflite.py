@@ -17,8 +17,10 @@ from edge_deploy.compression.layers import Layer
 from edge_deploy.errors import ConversionError, MissingDependency
 from edge_deploy.graph import first_line
 from edge_deploy.quiet import quiet
-from edge_deploy.targets.tflite import _SIGNATURE, LiteRTRunner, _pack
-from edge_deploy.targets.tflite_versions import Signature, operator_version, runtime_version
+from edge_deploy.targets.tflite import LiteRTRunner
+from edge_deploy.targets.tflite_file import SIGNATURE, ends, operator_name, pack, type_names, unpack
+from edge_deploy.targets.tflite_metadata import finish, read
+from edge_deploy.targets.tflite_needs import scales, set_versions
 
 STATIC = ("int8", "int16x8")
 """Precisions whose activations are integers, for which their ranges must be measured."""
@@ -26,8 +28,6 @@ STATIC = ("int8", "int16x8")
 _ASKED = 32  # samples that decide between two candidates
 _WIDEST = "widest"
 _CHUNK = 16  # samples that the calibrator holds at a time
-_VERSION_BYTES = 16  # the buffer of min_runtime_version in TensorFlow's own files
-_MIN_RUNTIME = b"min_runtime_version"
 
 
 def quantize(
@@ -82,11 +82,7 @@ def quantize(
 
 
 def _operators(data: bytes) -> set[str]:
-    from ai_edge_litert import schema_py_generated as schema
-
-    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if k[0].isupper()}
-    codes = schema.ModelT.InitFromPackedBuf(data, 0).operatorCodes
-    return {names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in codes}
+    return {operator_name(c) for c in unpack(Path("float32.tflite"), data).operatorCodes}
 
 
 def _quantize(data: bytes, precision: str, io: str, keep: Sequence[Layer], measured: Any) -> bytes:
@@ -183,7 +179,7 @@ def _measure(data: bytes, precision: str, samples: Samples | None) -> tuple[Any,
     recipe.load_quantization_recipe(_quantizer(data, precision, "float").get_quantization_recipe())
     measuring = calibrator.Calibrator(bytearray(data), num_threads=1, qsv_update_func=update)
     for chunk in _chunks(samples):
-        measuring.calibrate({_SIGNATURE: chunk}, recipe)
+        measuring.calibrate({SIGNATURE: chunk}, recipe)
     found = measuring.get_model_qsvs()
     widest = {name: value.get(_WIDEST, value) for name, value in found.items()}
     usual = {
@@ -201,18 +197,10 @@ def _chunks(samples: Samples) -> Iterator[list[Any]]:
 
 
 def _finish(before: bytes, data: bytes, precision: str) -> bytes:
-    """Make the quantizer's file whole: weights inside, ends named, versions true."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    old = schema.ModelT.InitFromPackedBuf(before, 0)
-    model = schema.ModelT.InitFromPackedBuf(data, 0)
-    for buffer in model.buffers:
-        # It stores buffers behind the flatbuffer, by an offset that packing anew makes wrong.
-        if buffer.offset and buffer.offset > 1:
-            end = buffer.offset + buffer.size
-            buffer.data = np.frombuffer(data[buffer.offset : end], np.uint8)
-        buffer.offset = buffer.size = 0
-    types = {v: k for k, v in vars(schema.TensorType).items() if k[0].isupper()}
+    """Make the quantizer's file whole: weights inside, ends named, versions and metadata true."""
+    name = Path(f"{precision}.tflite")
+    old, model = unpack(name, before), unpack(name, data)
+    types = type_names()
     changed = {"INT8", "INT16", "INT4", "FLOAT16"}
     used = {types[t.type] for g in model.subgraphs for t in g.tensors if t.quantization or t.buffer}
     if not used & changed:
@@ -221,8 +209,12 @@ def _finish(before: bytes, data: bytes, precision: str) -> bytes:
             f"the file would be float32 under another name. Leave {precision} out."
         )
     _keep_names(old, model)
-    _set_versions(schema, model, types)
-    return _pack(model)
+    set_versions(model)
+    metadata = read(name, before, old)
+    if metadata is None:
+        return pack(model)
+    steps = {"precision": precision, "quantization": _steps(model)}
+    return finish(model, {**metadata, **steps}, *ends(model))
 
 
 def _keep_names(old: Any, model: Any) -> None:
@@ -245,71 +237,35 @@ def _keep_names(old: Any, model: Any) -> None:
             entry.tensorIndex = places[entry.name]
 
 
-def _set_versions(schema: Any, model: Any, types: dict[int, str]) -> None:
-    """Give each operator the version that its types ask for, and the file its oldest runtime."""
-    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if k[0].isupper()}
-
-    def name_of(code: Any) -> str:
-        return str(names[max(code.builtinCode, code.deprecatedBuiltinCode)])
-
-    for graph in model.subgraphs:
-        for operator in graph.operators:
-            code = model.operatorCodes[operator.opcodeIndex]
-            wanted = operator_version(name_of(code), _signature(graph, operator, types))
-            code.version = max(code.version, wanted)
-    needs = [(name_of(code), code.version) for code in model.operatorCodes]
-    for entry in model.metadata or []:
-        if entry.name == _MIN_RUNTIME:
-            buffer = model.buffers[entry.buffer]
-            floor = bytes(bytearray(buffer.data)).rstrip(b"\0").decode()
-            text = runtime_version(needs, floor).encode()
-            buffer.data = np.frombuffer(text.ljust(_VERSION_BYTES, b"\0"), np.uint8)
-
-
-def _signature(graph: Any, operator: Any, types: dict[int, str]) -> Signature:
-    tensors = [graph.tensors[i] if i >= 0 else None for i in operator.inputs]
-    outputs = [graph.tensors[i] for i in operator.outputs]
-    scales = [_scales(tensor) for tensor in (*tensors, *outputs)]
-    rescale = 0.0
-    if len(tensors) == 2 and all(len(scale) == 1 for scale in scales[:3]):
-        rescale = float(scales[0][0] * scales[1][0] / scales[2][0])
-    return Signature(
-        inputs=tuple(types[t.type] if t is not None else "NONE" for t in tensors),
-        outputs=tuple(types[t.type] for t in outputs),
-        per_channel=any(len(scale) > 1 for scale in scales),
-        options=operator.builtinOptions,
-        rescale=rescale,
-    )
-
-
-def _scales(tensor: Any) -> Any:
-    found = tensor.quantization.scale if tensor is not None and tensor.quantization else None
-    return found if found is not None else ()
-
-
 def output_steps(data: bytes) -> dict[str, dict[str, float]]:
-    """How coarse the outputs are: scale and zero point of those that come from integers.
+    """How coarse the outputs are: scale and zero point of those that come from integers."""
+    model = unpack(Path("quantized.tflite"), data)
+    steps, (_, outputs) = _steps(model), ends(model)
+    return {spec.name: steps[spec.name] for spec in outputs if spec.name in steps}
 
-    An output that is float again was an integer before the last DEQUANTIZE.
+
+def _steps(model: Any) -> dict[str, dict[str, float]]:
+    """Scale and zero point of the ends that are integers, or stand next to integers.
+
+    An output that is float again was an integer before the last DEQUANTIZE, a float input is one
+    after the first QUANTIZE.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromPackedBuf(data, 0)
-    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if k[0].isupper()}
     graph = model.subgraphs[0]
-    before = {
-        operator.outputs[0]: operator.inputs[0]
-        for operator in graph.operators
-        if names[model.operatorCodes[operator.opcodeIndex].builtinCode] == "DEQUANTIZE"
-    }
+    beside = {}
+    for operator in graph.operators:
+        name = operator_name(model.operatorCodes[operator.opcodeIndex])
+        if name == "DEQUANTIZE":
+            beside[operator.outputs[0]] = operator.inputs[0]
+        elif name == "QUANTIZE":
+            beside[operator.inputs[0]] = operator.outputs[0]
     steps = {}
-    for entry in model.signatureDefs[0].outputs:
-        tensor = graph.tensors[before.get(entry.tensorIndex, entry.tensorIndex)]
-        scales = _scales(tensor)
-        if len(scales):
+    signature = model.signatureDefs[0]
+    for entry in (*signature.inputs, *signature.outputs):
+        tensor = graph.tensors[beside.get(entry.tensorIndex, entry.tensorIndex)]
+        if len(scales(tensor)):
             point = tensor.quantization.zeroPoint
             steps[entry.name.decode()] = {
-                "scale": float(scales[0]),
+                "scale": float(scales(tensor)[0]),
                 "zero_point": int(point[0]) if point is not None and len(point) else 0,
             }
     return steps

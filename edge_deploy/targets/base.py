@@ -38,8 +38,9 @@ class FileInfo:
         inputs: Its inputs, by the names a runtime gives them.
         outputs: Its outputs.
         ops: The operators in it, sorted; None where only the converter's library can tell.
-        min_runtime: The oldest runtime that its writer names.
+        min_runtime: The oldest runtime that has all of its operators, where that is known.
         metadata: What edge-deploy embedded, None in somebody else's file.
+        needs: What it asks of an app: operator versions, memory, work; None where not known.
     """
 
     target: str
@@ -48,6 +49,7 @@ class FileInfo:
     ops: tuple[str, ...] | None
     min_runtime: str | None
     metadata: Mapping[str, Any] | None
+    needs: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Target:
         metadata: Reads what edge-deploy embedded in it; None in somebody else's file.
         open_runner: Opens a file in the runtime; None where that takes a browser.
         suffixes: How a bare file of the format is named.
+        at_convert: What else it needs, which only the converter's library can tell.
     """
 
     name: str
@@ -73,3 +76,4 @@ class Target:
     metadata: Callable[[Path], Mapping[str, Any] | None]
     open_runner: Callable[[Path], AbstractContextManager[Runner]] | None
     suffixes: tuple[str, ...]
+    at_convert: Callable[[Path], Mapping[str, Any]] | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ import numpy as np
 from edge_deploy.errors import ArtifactError, ConversionError
 from edge_deploy.graph import first_line, freeze
 from edge_deploy.quiet import quiet
-from edge_deploy.spec import Array, Arrays, LoadedModel, Runner, TensorSpec, as_dtype
-from edge_deploy.targets.base import METADATA_KEY, Converted, FileInfo, Target
-
-_ALIGNMENT = 16  # `force_align` of Buffer.data in LiteRT's schema.fbs
-_SIGNATURE = "serving_default"
+from edge_deploy.spec import Array, Arrays, LoadedModel, Runner, as_dtype
+from edge_deploy.targets.base import Converted, FileInfo, Target
+from edge_deploy.targets.tflite_file import SIGNATURE, ends, operator_name, unpack
+from edge_deploy.targets.tflite_metadata import finish, read
+from edge_deploy.targets.tflite_needs import gpu_delegate, needs
 
 
 def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
@@ -79,19 +78,12 @@ def _finish(
     model = schema.ModelT.InitFromPackedBuf(data, 0)
     graph = model.subgraphs[0]
     signature = schema.SignatureDefT()
-    signature.signatureKey = _SIGNATURE.encode()
+    signature.signatureKey = SIGNATURE.encode()
     signature.subgraphIndex = 0
     signature.inputs = [_name(schema, graph, i, n) for i, n in _pair(graph.inputs, inputs)]
     signature.outputs = [_name(schema, graph, i, n) for i, n in _pair(graph.outputs, outputs)]
     model.signatureDefs = [signature]
-    entry = schema.MetadataT()
-    entry.name = METADATA_KEY.encode()
-    entry.buffer = len(model.buffers)
-    buffer = schema.BufferT()
-    buffer.data = list(json.dumps(metadata, ensure_ascii=False).encode())
-    model.buffers.append(buffer)
-    model.metadata = [*(model.metadata or []), entry]
-    return _pack(model)
+    return finish(model, metadata, *ends(model))
 
 
 def _pair(indices: Any, names: list[str]) -> list[tuple[int, str]]:
@@ -107,72 +99,40 @@ def _name(schema: Any, graph: Any, index: int, name: str) -> Any:
     return entry
 
 
-def _pack(model: Any) -> bytes:
-    """Serialize, with weights aligned as the schema asks and Python's builder does not do."""
-    import flatbuffers
-
-    class AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
-        def CreateNumpyVector(self, x: Any) -> Any:
-            self.Prep(_ALIGNMENT, x.nbytes)
-            return super().CreateNumpyVector(x)
-
-    builder = AlignedBuilder(1 << 20)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
 def describe(path: Path) -> FileInfo:
-    """What a ``.tflite`` file says of itself; reads the flatbuffer only.
+    """What a ``.tflite`` file says of itself; reads the file only, no runtime.
 
     Raises:
-        ArtifactError: It is not a TFLite file.
+        ArtifactError: It is not a TFLite file, or damaged.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     data = path.read_bytes()
-    if data[4:8] != b"TFL3":
-        raise ArtifactError(f"{path}: not a TFLite file. Convert the model again.")
-    model = schema.Model.GetRootAs(data)
-    builtin = {v: k for k, v in vars(schema.BuiltinOperator).items() if k[0].isupper()}
-    types = {v: k.lower() for k, v in vars(schema.TensorType).items() if k[0].isupper()}
-    ops = set()
-    for n in range(model.OperatorCodesLength()):
-        code = model.OperatorCodes(n)
-        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-        custom = code.CustomCode()
-        ops.add(custom.decode() if custom else builtin[number])
-    entries = {}
-    for n in range(model.MetadataLength()):
-        item = model.Metadata(n)
-        raw = model.Buffers(item.Buffer()).DataAsNumpy()
-        entries[item.Name().decode()] = bytes(raw) if hasattr(raw, "tobytes") else b""
-    graph = model.Subgraphs(0)
-    named = {}  # a signature's names are those that a runtime is asked by
-    if model.SignatureDefsLength():
-        signature = model.SignatureDefs(0)
-        maps = [signature.Inputs(n) for n in range(signature.InputsLength())]
-        maps += [signature.Outputs(n) for n in range(signature.OutputsLength())]
-        named = {entry.TensorIndex(): entry.Name().decode() for entry in maps}
-
-    def spec(index: int) -> TensorSpec:
-        tensor = graph.Tensors(index)
-        shape = tensor.ShapeSignatureAsNumpy() if tensor.ShapeSignatureLength() else None
-        if shape is None:
-            shape = tensor.ShapeAsNumpy() if tensor.ShapeLength() else ()
-        axes = tuple(None if axis < 0 else int(axis) for axis in shape)
-        name = named.get(index, tensor.Name().decode())
-        return TensorSpec(name, axes, types[tensor.Type()])
-
-    embedded = entries.get(METADATA_KEY)
-    version = entries.get("min_runtime_version", b"").rstrip(b"\0").decode()
+    model = unpack(path, data)
+    inputs, outputs = ends(model)
+    needed = needs(model)
     return FileInfo(
         target="tflite",
-        inputs=tuple(spec(graph.Inputs(n)) for n in range(graph.InputsLength())),
-        outputs=tuple(spec(graph.Outputs(n)) for n in range(graph.OutputsLength())),
-        ops=tuple(sorted(ops)),
-        min_runtime=version or None,
-        metadata=json.loads(embedded) if embedded else None,
+        inputs=inputs,
+        outputs=outputs,
+        ops=tuple(sorted({operator_name(code) for code in model.operatorCodes or ()})),
+        min_runtime=needed["min_runtime"],
+        metadata=read(path, data, model),
+        needs=needed,
     )
+
+
+def read_metadata(path: Path) -> Mapping[str, Any] | None:
+    """What edge-deploy embedded; None in somebody else's file.
+
+    Raises:
+        ArtifactError: It is not a TFLite file, or what is embedded is damaged.
+    """
+    data = path.read_bytes()
+    return read(path, data, unpack(path, data))
+
+
+def gpu_needs(path: Path) -> dict[str, Any]:
+    """What only TensorFlow can tell of a file: what the GPU delegate takes."""
+    return {"gpu": gpu_delegate(path)}
 
 
 @contextlib.contextmanager
@@ -184,8 +144,7 @@ def open_runner(path: Path) -> Iterator[Runner]:
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    if path.read_bytes()[4:8] != b"TFL3":
-        raise ArtifactError(f"{path}: not a TFLite file. Convert the model again.")
+    unpack(path, path.read_bytes())  # LiteRT reads past the end of a file that was cut
     try:
         with quiet():
             interpreter = Interpreter(model_path=str(path), num_threads=1)
@@ -207,7 +166,7 @@ class LiteRTRunner:
         self._path = path
         self._interpreter = interpreter
         signatures = interpreter.get_signature_list()
-        key = _SIGNATURE if _SIGNATURE in signatures else next(iter(signatures), None)
+        key = SIGNATURE if SIGNATURE in signatures else next(iter(signatures), None)
         self._signature = interpreter.get_signature_runner(key) if key else None
 
     def predict(self, inputs: Arrays) -> Arrays:
@@ -284,7 +243,8 @@ TARGET = Target(
     path=lambda name, precision: f"tflite/{name}_{precision}.tflite",
     convert=convert,
     describe=describe,
-    metadata=lambda path: describe(path).metadata,
+    metadata=read_metadata,
     open_runner=open_runner,
     suffixes=(".tflite",),
+    at_convert=gpu_needs,
 )

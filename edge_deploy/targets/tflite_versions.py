@@ -2,10 +2,10 @@
 
 A runtime opens a file when it has each operator in the version that the file names; the version
 stands for the types that the kernel takes. ai-edge-quantizer changes the types and leaves the
-versions. The rules are those of TensorFlow's ``op_version.cc``, the runtimes those of
-``runtime_version.cc`` (tensorflow/compiler/mlir/lite/tools/versioning), for the operators
-whose types a quantizer changes. We differ in two places, where TensorFlow's rules let an old
-runtime run a file that it has no kernel for:
+versions. The rules are those of TensorFlow's ``op_version.cc``
+(tensorflow/compiler/mlir/lite/tools/versioning), for the operators whose types a quantizer
+changes; tflite_runtimes.py has the runtimes. We differ in two places, where TensorFlow's rules let
+an old runtime run a file that it has no kernel for:
 
 - int16 activations with int8 weights: TensorFlow compares with int16 weights and finds 1; the
   kernels came with CONV_2D 4, DEPTHWISE_CONV_2D 5, FULLY_CONNECTED 7 (all 2.3.0).
@@ -15,7 +15,7 @@ runtime run a file that it has no kernel for:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -201,73 +201,6 @@ _RULES: dict[str, Callable[[Signature], int]] = {
     **dict.fromkeys(("TILE", "REVERSE_V2"), _by_input(3, 1)),
 }  # fmt: skip
 
-_SINCE_2_3 = "2.3.0"
-_RUNTIMES: dict[str, dict[int, str]] = {
-    "CONV_2D": {2: "1.14.0", 3: "1.14.0", 4: _SINCE_2_3, 5: "2.4.0", 6: "2.9.0", 7: "2.11.0",
-                8: "2.15.0"},
-    "DEPTHWISE_CONV_2D": {2: "1.12.0", 3: "1.14.0", 4: "2.2.0", 5: _SINCE_2_3, 6: _SINCE_2_3,
-                          7: "2.11.0"},
-    "FULLY_CONNECTED": {2: "1.10.0", 3: "1.14.0", 4: "1.14.0", 5: "2.0.0", 6: "2.1.0",
-                        7: _SINCE_2_3, 8: _SINCE_2_3, 9: _SINCE_2_3, 10: "2.11.0", 11: "2.15.0",
-                        12: "2.17.0", 13: "2.18.0", 14: "2.21.0"},
-    "TRANSPOSE_CONV": {1: "1.9.0", 2: "2.2.0", 3: _SINCE_2_3, 4: "2.13.0", 5: "2.15.0"},
-    "BATCH_MATMUL": {1: _SINCE_2_3, 2: _SINCE_2_3, 3: "2.4.0", 4: "2.5.0"},
-    "EMBEDDING_LOOKUP": {1: "1.13.0", 2: "1.14.0", 3: "1.14.0", 4: "2.18.0"},
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": {1: "1.13.1", 2: "1.14.0", 3: _SINCE_2_3, 4: "2.12.0"},
-    "MUL": {2: "1.14.0", 3: "1.15.0", 4: _SINCE_2_3, 5: "2.6.0", 6: "2.11.0", 7: "2.13.0"},
-    "DEQUANTIZE": {1: "1.13.1", 2: "1.14.0", 3: "1.15.0", 4: "2.2.0", 5: "2.7.0", 6: "2.18.0"},
-    "QUANTIZE": {1: "1.14.0", 2: "1.15.0", 3: "2.7.0", 4: "2.21.0"},
-    "GATHER": {2: "1.14.0", 3: "1.15.0", 4: "2.4.0", 5: "2.5.0", 6: "2.13.0", 7: "2.15.0"},
-    "TRANSPOSE": {2: "1.14.0", 3: "1.15.0", 4: _SINCE_2_3, 5: "2.4.0", 6: "2.12.0", 7: "2.14.4"},
-    "SPLIT": {2: "1.14.0", 3: "1.14.0", 4: _SINCE_2_3},
-    "BROADCAST_TO": {2: "2.5.0", 3: "2.5.0"},
-    "ADD": {2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.13.0"},
-    "SUB": {2: "1.14.0", 3: _SINCE_2_3, 4: "2.4.0", 5: "2.4.0"},
-    "GATHER_ND": {2: _SINCE_2_3, 3: "2.5.0", 4: "2.13.0", 5: "2.16.0"},
-    "ABS": {2: "2.4.0", 3: "2.5.0", 4: "2.6.0", 5: "2.12.0"},
-    "EQUAL": {2: "1.14.0", 3: _SINCE_2_3, 4: "2.13.0", 5: "2.21.0"},
-    "NOT_EQUAL": {2: "1.14.0", 3: _SINCE_2_3, 4: "2.21.0"},
-    "LEAKY_RELU": {1: "1.13.1", 2: _SINCE_2_3},
-    "GELU": {1: "2.9.0", 2: "2.9.0"},
-    "MAXIMUM": {2: "1.14.0", 3: _SINCE_2_3, 4: _SINCE_2_3},
-    "MINIMUM": {2: "1.14.0", 3: _SINCE_2_3, 4: _SINCE_2_3},
-    "RESIZE_BILINEAR": {2: "1.14.0", 3: "2.2.0", 4: "2.5.0"},
-    "RESIZE_NEAREST_NEIGHBOR": {2: "1.14.0", 3: _SINCE_2_3, 4: "2.4.0"},
-    "SPACE_TO_BATCH_ND": {2: "1.14.0", 3: _SINCE_2_3, 4: "2.12.0"},
-    "BATCH_TO_SPACE_ND": {2: "1.14.0", 3: _SINCE_2_3, 4: "2.12.0"},
-    "SLICE": {2: "1.14.0", 3: "1.14.0", 4: "2.4.0", 5: "2.5.0"},
-    "UNPACK": {2: "1.14.0", 3: "2.2.0", 4: _SINCE_2_3},
-    "MEAN": {2: "1.14.0", 3: "2.4.0"},
-    "PAD": {2: "1.14.0", 3: "2.4.0", 4: "2.6.0"},
-    "PADV2": {2: "1.14.0", 3: "2.4.0", 4: "2.6.0"},
-    "RELU": {2: "2.1.0", 3: "2.5.0"},
-    "RELU6": {2: "1.14.0", 3: "2.5.0"},
-    "REDUCE_MAX": {2: "1.14.0", 3: "2.5.0"},
-    "REDUCE_MIN": {2: "1.14.0", 3: "2.5.0"},
-    "RSQRT": {2: "2.5.0", 3: "2.15.0"},
-    "MIRROR_PAD": {2: _SINCE_2_3, 3: "2.12.0"},
-    "LESS": {2: "1.14.0", 3: "2.13.0"},
-    "GREATER_EQUAL": {2: "1.14.0", 3: "2.13.0"},
-    "TOPK_V2": {2: "1.14.0", 3: "2.13.0"},
-    "EXP": {2: "2.12.0"},
-    "LOG": {2: "2.15.0"},
-    "SQRT": {2: "2.21.0"},
-    "SUM": {2: "1.15.0"},
-    "SPLIT_V": {2: _SINCE_2_3},
-    "SQUARED_DIFFERENCE": {2: "2.5.0"},
-    "DEPTH_TO_SPACE": {2: "2.5.0"},
-    "TILE": {2: "2.2.0", 3: "2.8.0"},
-    "REVERSE_V2": {2: "2.2.0", 3: "2.5.0"},
-    "STRIDED_SLICE": {2: "1.14.0", 3: "2.1.0", 4: "2.2.0", 5: "2.5.0", 6: "2.6.0", 8: "2.14.0"},
-    **{
-        name: {2: "1.14.0", 3: _SINCE_2_3}
-        for name in (
-            "MAX_POOL_2D", "AVERAGE_POOL_2D", "TANH", "LOGISTIC", "SOFTMAX", "CONCATENATION",
-            "PACK",
-        )
-    },
-}  # fmt: skip
-
 
 def operator_version(name: str, op: Signature) -> int:
     """The oldest version of an operator whose kernel takes these types.
@@ -278,18 +211,3 @@ def operator_version(name: str, op: Signature) -> int:
     """
     rule = _RULES.get(name)
     return rule(op) if rule is not None and op.inputs else 1
-
-
-def runtime_version(operators: Sequence[tuple[str, int]], floor: str) -> str:
-    """The oldest runtime that has all operators in these versions.
-
-    Args:
-        operators: Names and versions.
-        floor: What the file named before its types were changed.
-    """
-    found = [_RUNTIMES.get(name, {}).get(version, "") for name, version in operators]
-    return max((floor, *found), key=_order)
-
-
-def _order(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
