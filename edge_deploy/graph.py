@@ -51,6 +51,7 @@ def freeze(
     inputs: tuple[TensorSpec, ...],
     batch: int | None = None,
     lower_control_flow: bool = False,
+    marks: frozenset[str] = frozenset(),
 ) -> FrozenGraph:
     """Trace a function of named tensors and fold its variables into constants.
 
@@ -60,6 +61,7 @@ def freeze(
         batch: The batch size, None for a free one.
         lower_control_flow: Write loops as Switch/Merge nodes, which TF.js reads, in place of
             While functions, which the other converters read.
+        marks: Operators that stand for others of the target's own, and will be replaced.
 
     Raises:
         ConversionError: The graph keeps state between calls, so it cannot be frozen.
@@ -90,7 +92,7 @@ def freeze(
             "file, say its size with --input-shape name=1,128,128,3."
         ) from error
     ops = _op_types(concrete.graph.as_graph_def())
-    if reaches := sorted(ops & _REACHES_OUT):
+    if reaches := sorted((ops & _REACHES_OUT) - marks):
         raise ConversionError(
             f"The model writes files or calls Python when it answers ({', '.join(reaches)}); it "
             "was not run, and no converted file can do that. Take that part out of the model."

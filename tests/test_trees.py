@@ -26,6 +26,9 @@ from edge_deploy.errors import ConversionError
 from edge_deploy.lowering import lower
 from edge_deploy.lowering.forest import limits
 from edge_deploy.lowering.registry import Affine
+from edge_deploy.sources.sklearn import load
+from edge_deploy.spec import LoadOptions
+from edge_deploy.targets import TARGETS
 
 ROWS = 100_000
 
@@ -102,14 +105,27 @@ def lowered(model: Any, x: np.ndarray) -> dict[str, np.ndarray]:
     return {name: tensor.numpy() for name, tensor in function(x).items()}
 
 
+def in_onnx(model: Any, x: np.ndarray) -> dict[str, np.ndarray]:
+    """The answers of its .onnx file, where trees are ONNX's own operator."""
+    joblib.dump(model, "model.joblib")
+    target, file = TARGETS["onnx"], Path("model.onnx")
+    target.convert(load(Path("model.joblib"), LoadOptions()), file, {"name": "model"})
+    ops = target.describe(file).ops
+    assert ops is not None and "TreeEnsembleRegressor" in ops
+    with target.open_runner(file) as runner:
+        return dict(runner.predict({"features": x}))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("row", BOUNDARIES)
 def test_no_decision_flips_around_the_thresholds(row: str) -> None:
     model = BOUNDARIES[row]()
     x = around(model)
-    got, exact = lowered(model, x), x.astype(np.float64)
-    assert (model.classes_[got["class"]] != model.predict(exact)).sum() == 0
-    assert np.abs(got["probabilities"] - model.predict_proba(exact)).max() < 1e-6
+    exact = x.astype(np.float64)
+    want, shares = model.predict(exact), model.predict_proba(exact)
+    for got in (lowered(model, x), in_onnx(model, x)):
+        assert (model.classes_[got["class"]] != want).sum() == 0
+        assert np.abs(got["probabilities"] - shares).max() < 1e-6
 
 
 @pytest.mark.slow
@@ -120,13 +136,14 @@ def test_missing_values_go_where_the_original_sends_them(row: str) -> None:
     rng = np.random.default_rng(2)
     x = rng.normal(0, 2, (5000, 5)).astype(np.float32)
     x[rng.random(x.shape) < 0.3] = np.nan
-    got, exact = lowered(model, x), x.astype(np.float64)
-    if "class" in got:
-        assert (model.classes_[got["class"]] == model.predict(exact)).all()
-        assert np.abs(got["probabilities"] - model.predict_proba(exact)).max() < 1e-6
-    else:
-        want = model.predict(exact)
-        assert np.abs(got["value"][:, 0] - want).max() < 1e-6 * np.abs(want).max()
+    exact = x.astype(np.float64)
+    want = model.predict(exact)
+    for got in (lowered(model, x), in_onnx(model, x)):
+        if "class" in got:
+            assert (model.classes_[got["class"]] == want).all()
+            assert np.abs(got["probabilities"] - model.predict_proba(exact)).max() < 1e-6
+        else:
+            assert np.abs(got["value"][:, 0] - want).max() < 1e-6 * np.abs(want).max()
 
 
 @pytest.mark.parametrize("single", [True, False])

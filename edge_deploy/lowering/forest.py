@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.errors import ConversionError
+from edge_deploy.lowering.operators import Ensemble, is_marking, mark
 from edge_deploy.lowering.registry import IDENTITY, Affine, Transform, real
 from edge_deploy.spec import Array
 
@@ -206,29 +207,68 @@ def foldable(before: Affine) -> bool:
     return bool((np.asarray(before.gain) > 0).all())
 
 
-def total(answer: Leaves, trees: int, largest: float, places: int = 1) -> Transform:
-    """The sum over trees, as good as float32 can hold it.
+def total(
+    trees: Sequence[Tree],
+    columns: int,
+    before: Affine = IDENTITY,
+    single: bool = True,
+    places: int = 1,
+) -> Transform:
+    """(samples, outputs): the sum over trees, as good as float32 can hold it.
 
     Each value is split into a multiple of a power of two that is coarse enough for sums of them
     to be exact, and the small rest, whose sum has a small error.
 
     Args:
-        answer: What the trees say.
-        trees: How many they are.
-        largest: The largest value in a leaf.
+        trees: At least one, all with as many outputs.
+        columns: How many columns the input has.
+        before: Scaling that the input has yet to go through.
+        single: Whether the original rounds its (scaled) input to float32 before it compares.
         places: Where trees of one output take turns to add to several: to how many.
     """
     import tensorflow as tf
 
-    step = real()(2.0 ** (np.ceil(np.log2(max(trees * largest, 1e-30))) - 23))
+    answer = leaves(trees, columns, before, single)
+    count = len(trees)
+    largest = max(float(np.abs(tree.values).max()) for tree in trees)
+    step = real()(2.0 ** (np.ceil(np.log2(max(count * largest, 1e-30))) - 23))
 
     def summed(x: Any) -> Any:
+        if is_marking():
+            halves = mark(x, _ensemble(trees, columns, before, single, places, float(step)))
+            return tf.add(*tf.split(halves, 2, axis=1))
         values = answer(x)
         if places > 1:
-            values = tf.reshape(values, [-1, trees // places, places])
-        if trees == places:
+            values = tf.reshape(values, [-1, count // places, places])
+        if count == places:
             return values[:, 0]
         coarse = tf.floor(values / step) * step
         return tf.reduce_sum(coarse, axis=1) + tf.reduce_sum(values - coarse, axis=1)
 
     return summed
+
+
+def _ensemble(
+    trees: Sequence[Tree], columns: int, before: Affine, single: bool, places: int, step: float
+) -> Ensemble:
+    """The trees for an operator that sums: the coarse parts of values, then their rests."""
+    sizes = [len(tree.left) for tree in trees]
+    starts = np.cumsum([0, *sizes[:-1]])
+    nodes, tree = _join(trees, starts), np.repeat(np.arange(len(trees)), sizes)
+    leaf = np.flatnonzero(nodes.left < 0)
+    values = nodes.values[leaf].astype(np.float32).astype(np.float64)
+    outputs = values.shape[1]
+    coarse = np.floor(values / step) * step
+    parts = np.concatenate([coarse, values - coarse], axis=1)
+    kept = parts != 0
+    kept[:, 0] |= ~kept.any(axis=1)  # a leaf that adds nothing is still one
+    row, column = np.nonzero(kept)
+    output = column
+    if places > 1:  # of one output a tree: column is 0 for the coarse part, 1 for the rest
+        output = tree[leaf[row]] % places + column * places
+    left = np.ones(len(tree), bool) if nodes.missing_left is None else nodes.missing_left
+    threshold = limits(nodes.threshold, nodes.column, columns, before, single)
+    return Ensemble(
+        tree, nodes.column, threshold, nodes.left, nodes.right, left,
+        leaf[row], output, parts[row, column], 2 * (places if places > 1 else outputs),
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.errors import ConversionError
-from edge_deploy.lowering.forest import Tree, foldable, leaves, total
+from edge_deploy.lowering.forest import Tree, foldable, total
 from edge_deploy.lowering.registry import (
     DECISION,
     IDENTITY,
@@ -56,9 +56,7 @@ def added(
         places: Where trees of one output take turns to add to several: to how many.
     """
     folded = foldable(before)
-    largest = max(float(np.abs(tree.values).max()) for tree in trees)
-    answer = leaves(trees, width, before if folded else IDENTITY, single)
-    summed = total(answer, len(trees), largest, places)
+    summed = total(trees, width, before if folded else IDENTITY, single, places)
     if folded:
         return summed
     scaled = apply(before)

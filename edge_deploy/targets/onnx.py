@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.errors import ArtifactError, ConversionError
-from edge_deploy.graph import first_line, freeze
+from edge_deploy.graph import FrozenGraph, first_line, freeze
 from edge_deploy.spec import Arrays, LoadedModel, Runner, TensorSpec, as_dtype
 from edge_deploy.targets.base import METADATA_KEY, Converted, FileInfo, Target
 
@@ -21,6 +21,9 @@ _ONNX_TYPES = {"float": "float32", "double": "float64"}
 def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
     """Write an ``.onnx`` file of opset 17 with a free batch axis.
 
+    Ensembles of trees become ONNX's own operator for them, which is several times faster than
+    the gathers of the other targets.
+
     Raises:
         ConversionError: tf2onnx has no translation for an operator; all of them are named.
     """
@@ -29,7 +32,7 @@ def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conv
     from tf2onnx import convert as tf2onnx
     from tf2onnx import tf_loader
 
-    frozen = freeze(model.function, model.spec.inputs)
+    frozen, ensembles = _freeze(model)
     inputs, outputs = list(frozen.inputs.values()), list(frozen.outputs.values())
     names = {tensor: name for name, tensor in (*frozen.inputs.items(), *frozen.outputs.items())}
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
@@ -46,6 +49,7 @@ def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conv
                 input_names=inputs,
                 output_names=outputs,
                 tensors_to_rename=names,
+                **({} if not ensembles else _with_trees(ensembles)),
             )
     except Exception as error:
         # tf2onnx raises ValueError, KeyError, AssertionError or TensorFlow's own errors.
@@ -65,6 +69,33 @@ def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conv
         raise ConversionError(f"tf2onnx wrote an invalid file: {first_line(error)}.") from error
     path.write_bytes(proto.SerializeToString())
     return Converted(path, (path,))
+
+
+def _freeze(model: LoadedModel) -> tuple[FrozenGraph, Mapping[str, Any]]:
+    """The graph, and what the marks in it stand for."""
+    from edge_deploy.lowering.operators import OP, marking
+
+    if model.kind != "sklearn":
+        return freeze(model.function, model.spec.inputs), {}
+    with marking() as ensembles:
+        # A function of its own, since freeze remembers the graphs of those that it has seen.
+        marked = freeze(
+            lambda tensors: model.function(tensors), model.spec.inputs, marks=frozenset({OP})
+        )
+    return marked, ensembles
+
+
+def _with_trees(ensembles: Mapping[str, Any]) -> dict[str, Any]:
+    """What tf2onnx needs to know to put ensembles of trees in place of their marks."""
+    from onnx import helper
+
+    from edge_deploy.lowering.operators import OP
+    from edge_deploy.targets.onnx_trees import DOMAIN, VERSION, handler
+
+    return {
+        "custom_op_handlers": {OP: (handler(ensembles), [])},
+        "extra_opset": [helper.make_opsetid(DOMAIN, VERSION)],
+    }
 
 
 def _name_axes(value: Any, spec: TensorSpec) -> None:
