@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from edge_deploy.bench_command import Bench, BenchOptions, BenchRow, bench
     from edge_deploy.conversion import Conversion, ConvertOptions, convert, load_model
     from edge_deploy.demo import build_demo
     from edge_deploy.errors import (
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "Answer": "running",
     "ArtifactError": "errors",
+    "Bench": "bench_command",
+    "BenchOptions": "bench_command",
+    "BenchRow": "bench_command",
     "Conversion": "conversion",
     "ConversionError": "errors",
     "ConvertOptions": "conversion",
@@ -53,6 +57,7 @@ _HOMES = {
     "Verdict": "verdicts",
     "Verification": "verify_command",
     "VerifyOptions": "verify_command",
+    "bench": "bench_command",
     "build_demo": "demo",
     "convert": "conversion",
     "inspect": "inspection",
@@ -65,6 +70,9 @@ _HOMES = {
 __all__ = [
     "Answer",
     "ArtifactError",
+    "Bench",
+    "BenchOptions",
+    "BenchRow",
     "Conversion",
     "ConversionError",
     "ConvertOptions",
@@ -86,6 +94,7 @@ __all__ = [
     "Verification",
     "VerifyOptions",
     "__version__",
+    "bench",
     "build_demo",
     "convert",
     "inspect",

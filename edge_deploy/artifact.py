@@ -26,10 +26,11 @@ SCHEMA = "edge-deploy/manifest/1"
 MANIFEST = "manifest.json"
 REFERENCE = "reference.npz"
 EVALUATION = "evaluation.npz"
+TUNING = "tuning.json"
 _PARTIAL = ".partial-"
 # Quality 11 gains 1 % of the size over 5 and takes a hundred times as long; a site compresses
 # once for its visitors, an artifact only tells what to expect.
-_BROTLI_QUALITY = 5
+BROTLI_QUALITY = 5
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,16 @@ class Artifact:
             raise ArtifactError(
                 f"{path}: cannot be read ({error}). Convert the model again with --overwrite."
             ) from error
+
+    def tuning(self) -> Mapping[str, Any] | None:
+        """The search that made the files, where one did; unreadable it is as good as none."""
+        try:
+            found: Mapping[str, Any] = json.loads(
+                (self.folder / TUNING).read_text(encoding="utf-8")
+            )
+        except (OSError, ValueError):
+            return None
+        return found
 
     def changed_files(self) -> dict[str, str]:
         """Files that are not the ones that were written, and what is wrong with each."""
@@ -344,7 +355,7 @@ def describe_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
                 "path": path.relative_to(folder).as_posix(),
                 "bytes": len(data),
                 "gzip_bytes": len(gzip.compress(data, 6)),
-                "brotli_bytes": len(brotli.compress(data, quality=_BROTLI_QUALITY)),
+                "brotli_bytes": len(brotli.compress(data, quality=BROTLI_QUALITY)),
                 "sha256": _digest(data),
             }
         )

@@ -162,15 +162,31 @@ class _PageRunner:
         Raises:
             ArtifactError: The page could not, in its own words.
         """
-        encoded = {
+        encoded = self._encoded(inputs)
+        answer = self._ask("([inputs, s]) => edgeDeploy.predict(inputs, s)", [encoded, _SECONDS])
+        return {tensor.name: _decode(answer[tensor.name], tensor) for tensor in self._spec.outputs}
+
+    def time(self, inputs: Arrays, fewest: int, most: int, seconds: float) -> list[float]:
+        """Seconds of answers by the page's own clock, without the way to the page and back.
+
+        Args:
+            inputs: One sample.
+            fewest: Answers at least.
+            most: Answers at most.
+            seconds: How long at least, between the two.
+        """
+        asked = [self._encoded(inputs), fewest, most, seconds, _SECONDS]
+        script = "([inputs, ...rest]) => edgeDeploy.time(inputs, ...rest)"
+        return [float(ms) / 1e3 for ms in self._ask(script, asked)]
+
+    def _encoded(self, inputs: Arrays) -> dict[str, Any]:
+        return {
             tensor.name: {
                 "data": base64.b64encode(_wire_array(inputs[tensor.name]).tobytes()).decode(),
                 "shape": list(inputs[tensor.name].shape),
             }
             for tensor in self._spec.inputs
         }
-        answer = self._ask("([inputs, s]) => edgeDeploy.predict(inputs, s)", [encoded, _SECONDS])
-        return {tensor.name: _decode(answer[tensor.name], tensor) for tensor in self._spec.outputs}
 
     def live_tensors(self) -> int:
         """How many tensors the page holds; it must not grow from sample to sample."""

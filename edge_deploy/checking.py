@@ -74,7 +74,7 @@ def check_file(
     if blank.precision in BUDGETS:
         reference = join(reference, evaluation)
         if target.open_runner is None:
-            reference = _for_browser(reference)
+            reference = for_browser(reference)
     if target.open_runner is not None:
         try:
             with target.open_runner(path) as runner:
@@ -96,7 +96,7 @@ def check_file(
     return verdicts
 
 
-def _for_browser(data: Reference) -> Reference:
+def for_browser(data: Reference) -> Reference:
     """As many samples as go into a page in reasonable time: each crosses as text."""
     size = sum(array.nbytes for array in data.inputs.values()) // max(data.count, 1)
     return data.take(range(min(data.count, max(MAX_SAMPLES, MAX_BYTES // max(size, 1)))))

@@ -207,5 +207,5 @@ def _publish(
         place = found.folder / file["path"]
         place.parent.mkdir(parents=True, exist_ok=True)
         (stage / file["path"]).replace(place)
-    artifacts.update(found, manifest, report.documents(manifest, verdicts), added)
+    artifacts.update(found, manifest, report.documents(manifest, verdicts, found.tuning()), added)
     return artifacts.find(found.folder).manifest

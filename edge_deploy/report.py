@@ -15,7 +15,7 @@ SCHEMA = "edge-deploy/report/1"
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 460, 220, 64, 36
 _MARKS = {"pass": "✓ pass", "fail": "✗ FAIL", "not run": "– not run"}
 
-_STYLE = """
+STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;
 color:#1c2430;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2.5rem}
@@ -33,12 +33,16 @@ svg{background:#1b222b}.note{background:#3a3213;color:#f4e6ae}}
 """
 
 
-def documents(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> dict[str, str]:
-    """The two report files by name."""
+def documents(
+    manifest: Mapping[str, Any],
+    verdicts: Sequence[Verdict],
+    tuning: Mapping[str, Any] | None = None,
+) -> dict[str, str]:
+    """The two report files by name; with the picture of the search that made the files, if any."""
     document = to_document(manifest, verdicts)
     return {
         "report.json": json.dumps(document, ensure_ascii=False, indent=2) + "\n",
-        "report.html": to_html(manifest, verdicts),
+        "report.html": to_html(manifest, verdicts, tuning),
     }
 
 
@@ -111,7 +115,11 @@ def size_text(count: int | None) -> str:
     return f"{count} B"
 
 
-def to_html(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
+def to_html(
+    manifest: Mapping[str, Any],
+    verdicts: Sequence[Verdict],
+    tuning: Mapping[str, Any] | None = None,
+) -> str:
     """One page without scripts or foreign files: the table, what failed, a picture an output."""
     title = f"{manifest['name']} {manifest['version']}"
     source = manifest["source"]
@@ -156,7 +164,7 @@ def to_html(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} – '
         'edge-deploy report</title><meta name="viewport" content="width=device-width">'
-        f"<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+        f"<style>{STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )
 
 

@@ -122,7 +122,7 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
         {**e, "verification": judged.get(e["files"][0]["path"], e["verification"])}
         for e in found.manifest["artifacts"]
     ]
-    documents = report.documents(manifest, verdicts)
+    documents = report.documents(manifest, verdicts, found.tuning())
     if options.report is not None:
         folder: Path | None = _write_report(options.report, documents)
         return Verification(manifest, tuple(verdicts), folder, notes)

@@ -27,6 +27,7 @@ FLAGS = {
         "--max-drop --min-agreement "
         "--browser --signature --input-shape --custom-objects --trust-pickle --json --quiet -q"
     ),
+    "bench": ("artifact --only --runtime --backend --seconds --page --browser --json --quiet -q"),
     "demo": "artifact --output -o --json --quiet -q",
     "serve": "folder --port --host",
     "run": "artifact inputs --only --json",
@@ -65,7 +66,7 @@ def test_version_is_the_packages(run) -> None:
         ("import edge_deploy", "numpy tensorflow typer"),
         ("import edge_deploy.examples", "numpy tensorflow sklearn PIL"),
         (
-            "from edge_deploy import verify, quantize, run, inspect, build_demo",
+            "from edge_deploy import verify, quantize, run, inspect, build_demo, bench",
             "tensorflow keras sklearn h5py",
         ),
     ],
@@ -77,11 +78,12 @@ def test_what_is_not_needed_is_not_imported(code: str, unwanted: str) -> None:
 
 
 PUBLIC = (
-    "Answer ArtifactError Conversion ConversionError ConvertOptions EdgeDeployError Feature "
-    "LoadOptions LoadedModel MissingDependency ModelSpec OutputVerdict Quantization "
-    "QuantizeOptions SourceError TensorSpec Tolerances UntrustedError UsageError Verdict "
-    "Verification VerifyOptions __version__ "
-    "build_demo convert inspect load_model quantize run verify"
+    "Answer ArtifactError Bench BenchOptions BenchRow Conversion ConversionError "
+    "ConvertOptions EdgeDeployError Feature LoadOptions LoadedModel "
+    "MissingDependency ModelSpec OutputVerdict Quantization QuantizeOptions "
+    "SourceError TensorSpec Tolerances UntrustedError UsageError "
+    "Verdict Verification VerifyOptions __version__ bench build_demo convert inspect "
+    "load_model quantize run verify"
 )
 
 

@@ -12,13 +12,24 @@ import traceback
 import typer
 
 from edge_deploy import interrupt
-from edge_deploy.cli import convert, demo, inspect, quantize, run, starting, verify
+from edge_deploy.cli import bench, convert, demo, inspect, quantize, run, starting, verify
 from edge_deploy.cli.app import app
 from edge_deploy.cli.say import json_document
 from edge_deploy.errors import EdgeDeployError, UsageError
 
 # Importing a command module registers its commands.
-__all__ = ["app", "convert", "demo", "inspect", "main", "quantize", "run", "starting", "verify"]
+__all__ = [
+    "app",
+    "bench",
+    "convert",
+    "demo",
+    "inspect",
+    "main",
+    "quantize",
+    "run",
+    "starting",
+    "verify",
+]
 
 _TYPER_INTERRUPTED = 130  # what newer Typers make of Ctrl-C
 

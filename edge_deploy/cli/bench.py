@@ -1,0 +1,58 @@
+"""``bench``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_deploy.cli import say
+from edge_deploy.cli.app import app
+from edge_deploy.cli.options import BrowserPath, Json, Quiet, split
+
+
+@app.command()
+def bench(
+    artifact: Annotated[list[Path], typer.Argument(help="Artifacts.")],
+    only: Annotated[str, typer.Option(help="Targets to time.")] = "tflite,tfjs,onnx",
+    runtime: Annotated[
+        str, typer.Option(help="Runtimes: litert, ort, tfjs, litert-web, ort-web.")
+    ] = "litert,ort,tfjs",
+    backend: Annotated[
+        str, typer.Option(help="TF.js backends: webgl, wasm, webgpu, cpu.")
+    ] = "webgl,wasm",
+    seconds: Annotated[float, typer.Option(help="How long to ask each file.")] = 1.0,
+    page: Annotated[
+        Path, typer.Option("--page", help="Where the table and the picture go.")
+    ] = Path("bench.html"),
+    browser: BrowserPath = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure size and latency of every file in every runtime.
+
+    Example: edge-deploy bench artifacts/digits-mlp/1 --only tflite
+    """
+    from edge_deploy import bench_command
+
+    options = bench_command.BenchOptions(
+        only=split(only),
+        runtimes=split(runtime),
+        backends=split(backend),
+        seconds=seconds,
+        page=page,
+        browser=browser,
+    )
+    with say.progress(quiet or as_json) as progress:
+        done = bench_command.bench(artifact, options, progress)
+    if as_json:
+        say.json_document({"rows": [asdict(row) for row in done.rows], "page": str(done.page)})
+    elif not quiet:
+        say.table(bench_command.HEADER, bench_command.table(done.rows))
+        typer.echo(f"picture: {done.page}")
+    for row in done.rows:
+        if row.reason:
+            typer.echo(f"not run {row.path} ({row.runtime}): {row.reason}", err=True)
+    raise typer.Exit(done.exit_code)
