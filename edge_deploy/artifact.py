@@ -90,6 +90,11 @@ class Artifact:
                 outputs={s.name: arrays[f"out:{s.name}"] for s in self.spec.outputs},
                 origin=self.manifest["reference"]["origin"],
                 labels=arrays.get("labels"),
+                pruned={
+                    s.name: arrays[f"pruned:{s.name}"]
+                    for s in self.spec.outputs
+                    if f"pruned:{s.name}" in arrays
+                },
             )
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise ArtifactError(
@@ -334,9 +339,13 @@ def to_text(document: Mapping[str, Any]) -> str:
 
 
 def save_reference(path: Path, data: Reference) -> None:
-    """Write samples and answers under the keys ``in:<name>``, ``out:<name>`` and ``labels``."""
+    """Write samples and answers under ``in:<name>``, ``out:<name>`` and ``labels``.
+
+    The answers of the pruned model, where there is one, are ``pruned:<name>``.
+    """
     arrays: Arrays = {f"in:{name}": array for name, array in data.inputs.items()}
     arrays |= {f"out:{name}": array for name, array in data.outputs.items()}
+    arrays |= {f"pruned:{name}": array for name, array in data.pruned.items()}
     if data.labels is not None:
         arrays["labels"] = data.labels
     with path.open("wb") as file:

@@ -13,7 +13,7 @@ from edge_deploy.reference import MAX_BYTES, MAX_SAMPLES, Reference, join
 from edge_deploy.spec import Arrays, ModelSpec, Runner, TensorSpec
 from edge_deploy.targets import Target
 from edge_deploy.verdicts import Verdict
-from edge_deploy.verification import BUDGETS, Tolerances, judge
+from edge_deploy.verification import Tolerances, judge
 
 if TYPE_CHECKING:
     from edge_deploy.browser import Browser
@@ -71,7 +71,7 @@ def check_file(
         foreign: Somebody else converted it, so its tensors may have other names.
         evaluation: More samples, on which the cost of a compressed file is measured too.
     """
-    if blank.precision in BUDGETS:
+    if blank.compressed:
         reference = join(reference, evaluation)
         if target.open_runner is None:
             reference = for_browser(reference)

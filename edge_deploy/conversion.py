@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ from edge_deploy import manifest as manifests
 from edge_deploy import report, sidecars, sources
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import browser_if_any
+from edge_deploy.compression import pruning
 from edge_deploy.compression.keeping import check_keep, make_and_judge
 from edge_deploy.compression.making import Making, calibrate, check_io, check_labels
 from edge_deploy.compression.quantization import FLOAT, Wish, parse
@@ -54,6 +56,9 @@ class ConvertOptions:
     io: str = "float"
     calibration: Path | None = None
     keep_float: tuple[str, ...] = ()
+    prune: float | None = None
+    prune_data: Path | None = None
+    prune_epochs: int = 10
     tolerances: Tolerances = DEFAULT
     strict: bool = False
     seed: int = 0
@@ -124,9 +129,12 @@ def convert(
         options.labels,
         options.features,
         options.preprocess,
-        (options.reference, options.calibration, options.load.custom_objects),
+        (options.reference, options.calibration, options.prune_data, options.load.custom_objects),
     )
+    pruning.check_options(options.prune, options.prune_data, options.prune_epochs)
     with sources.find(path) as source:
+        if options.prune is not None:
+            pruning.check_kind(source.loader)
         name = artifacts.check_name("--name", options.name or _default_name(path))
         artifacts.check_free(
             options.output, name, options.version, options.overwrite or options.dry_run
@@ -148,14 +156,38 @@ def convert(
             )
             notes = (*notes, *warnings)
         notes = (*notes, *wish.notes)
+        tuning = _tuning(options, loaded.spec, side)
         manifest = manifests.begin(
             path, (name, options.version, options.command), loaded, side, reference
         )
         if options.dry_run:
             return Conversion(None, manifest, (), {}, (*notes, "dry run: nothing was written"))
-        with artifacts.staged(options.output, name, options.version, options.overwrite) as stage:
+        with (
+            artifacts.staged(options.output, name, options.version, options.overwrite) as stage,
+            contextlib.ExitStack() as stack,
+        ):
+            how = None
+            if options.prune is not None:
+                progress("pruning")
+                with quiet(options.verbose):
+                    done = stack.enter_context(
+                        pruning.pruned(loaded, options.prune, tuning, progress)
+                    )
+                    loaded, how = done.model, done.to_json()
+                    reference = replace(reference, pruned=loaded.predict(reference.inputs))
+                    if evaluation.count:
+                        evaluation = replace(evaluation, pruned=loaded.predict(evaluation.inputs))
+                notes = (*notes, *done.notes)
             verdicts, failed, more = _make_files(
-                Making(stage, manifest, loaded.spec, options.io, calibration, options.keep_float),
+                Making(
+                    stage,
+                    manifest,
+                    loaded.spec,
+                    options.io,
+                    calibration,
+                    options.keep_float,
+                    how,
+                ),
                 loaded,
                 wish,
                 (reference, evaluation),
@@ -244,6 +276,15 @@ def _prepare(
             "(try unit, keras-load-img, teachable-machine, mobilenet, caffe or torch)"
         )
     return loaded, side, spec, data, tuple(notes)
+
+
+def _tuning(options: ConvertOptions, spec: ModelSpec, side: Sidecars) -> pruning.Tuning | None:
+    """What a pruned model is trained on: ``--prune-data``."""
+    if options.prune_data is None:
+        return None
+    data = read(options.prune_data, spec, side.features, side.preprocessing)
+    classes = next((o.classes for o in spec.outputs if o.classes), None)
+    return pruning.Tuning(with_class_indices(data, classes), options.prune_epochs, options.seed)
 
 
 def _check_dtypes(model: LoadedModel) -> None:

@@ -201,6 +201,12 @@ def describe_outputs(frozen: FrozenGraph) -> tuple[TensorSpec, ...]:
     return tuple(specs)
 
 
+def output_makers(frozen: FrozenGraph) -> dict[str, str]:
+    """The operator that makes each output, such as Softmax."""
+    nodes = {node.name: node for node in frozen.graph_def.node}
+    return {name: _source(nodes, tensor).op for name, tensor in frozen.outputs.items()}
+
+
 def first_line(error: BaseException) -> str:
     """The first line of a foreign error that says something, shortened, without its full stop.
 

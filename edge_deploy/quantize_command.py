@@ -92,6 +92,7 @@ def quantize(
     check_keep(options.keep_float, wish)
     wish, skipped = _without_float(wish)
     sources = {target: _source(found, target) for target in wish.by_target}
+    hows = {target: _float_entry(found, target)["pruned"] for target in wish.by_target}
     _check_free(found, wish, options.overwrite)
     reference, evaluation = found.reference(), found.evaluation()
     check_labels(options.tolerances, reference)
@@ -123,7 +124,7 @@ def quantize(
                     try:
                         with quiet(options.verbose):
                             entry, rows = make_and_judge(
-                                making,
+                                replace(making, pruned=hows[name]),
                                 TARGETS[name],
                                 precision,
                                 sources[name],
@@ -157,12 +158,7 @@ def _without_float(wish: Wish) -> tuple[Wish, list[str]]:
 
 def _source(found: Artifact, target: str) -> Converted:
     """The float32 file of a target, which must be the one that was converted."""
-    entry = _entry(found.manifest["artifacts"], target, FLOAT)
-    if entry is None:
-        raise UsageError(
-            f"{found.folder} has no float32 file of {target}, from which the others are made. "
-            "Convert the model again with --quantize float32,..."
-        )
+    entry = _float_entry(found, target)
     changed = found.changed_files()
     for file in entry["files"]:
         if file["path"] in changed:
@@ -171,11 +167,31 @@ def _source(found: Artifact, target: str) -> Converted:
     return Converted(found.main_file(entry), files)
 
 
-def _entry(entries: Sequence[Entry], target: str, precision: str) -> Entry | None:
+def _float_entry(found: Artifact, target: str) -> Entry:
+    """The float32 entry of a target: the plain one, else the pruned one.
+
+    Raises:
+        UsageError: There is none.
+    """
+    entries = found.manifest["artifacts"]
+    for pruned in (False, True):
+        if entry := _entry(entries, target, FLOAT, pruned):
+            return entry
+    raise UsageError(
+        f"{found.folder} has no float32 file of {target}, from which the others are made. "
+        "Convert the model again with --quantize float32,..."
+    )
+
+
+def _entry(entries: Sequence[Entry], target: str, precision: str, pruned: bool) -> Entry | None:
     for entry in entries:
-        if (entry["target"], entry["precision"], entry["pruned"]) == (target, precision, None):
+        if _key(entry) == (target, precision, pruned):
             return entry
     return None
+
+
+def _key(entry: Entry) -> tuple[str, str, bool]:
+    return entry["target"], entry["precision"], entry["pruned"] is not None
 
 
 def _check_free(found: Artifact, wish: Wish, overwrite: bool) -> None:
@@ -183,7 +199,12 @@ def _check_free(found: Artifact, wish: Wish, overwrite: bool) -> None:
         f"{target} {precision}"
         for target, names in wish.by_target.items()
         for precision in names
-        if _entry(found.manifest["artifacts"], target, precision)
+        if _entry(
+            found.manifest["artifacts"],
+            target,
+            precision,
+            _float_entry(found, target)["pruned"] is not None,
+        )
     ]
     if taken and not overwrite:
         raise UsageError(
@@ -195,12 +216,8 @@ def _publish(
     found: Artifact, stage: Path, entries: Sequence[Entry], verdicts: Sequence[Verdict]
 ) -> Mapping[str, Any]:
     """Move the new files in, then replace the manifest and the reports."""
-    new = {(e["target"], e["precision"]) for e in entries}
-    kept = [
-        e
-        for e in found.manifest["artifacts"]
-        if e["pruned"] is not None or (e["target"], e["precision"]) not in new
-    ]
+    new = {_key(e) for e in entries}
+    kept = [e for e in found.manifest["artifacts"] if _key(e) not in new]
     manifest = {**found.manifest, "artifacts": [*kept, *entries]}
     added = [file for entry in entries for file in entry["files"]]
     for file in added:

@@ -34,6 +34,7 @@ class Reference:
         labels: The true class index or value of each sample, where known.
         rows: The same samples as a person gave them: feature values by name.
         pictures: The same, as files.
+        pruned: The pruned model's answers, of a model that was pruned.
     """
 
     inputs: Arrays
@@ -42,6 +43,7 @@ class Reference:
     labels: Array | None = None
     rows: tuple[Mapping[str, Any], ...] = ()
     pictures: tuple[Path, ...] = ()
+    pruned: Arrays = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -58,6 +60,7 @@ class Reference:
             labels=None if self.labels is None else self.labels[chosen],
             rows=tuple(self.rows[i] for i in indices) if self.rows else (),
             pictures=tuple(self.pictures[i] for i in indices) if self.pictures else (),
+            pruned={name: array[chosen] for name, array in self.pruned.items()},
         )
 
 
@@ -98,6 +101,11 @@ def join(first: Reference, second: Reference | None) -> Reference:
         outputs={n: np.concatenate([a, second.outputs[n]]) for n, a in first.outputs.items()},
         origin=first.origin,
         labels=labels,
+        pruned={
+            n: np.concatenate([a, second.pruned[n]])
+            for n, a in first.pruned.items()
+            if n in second.pruned
+        },
     )
 
 

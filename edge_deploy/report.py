@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from edge_deploy.metrics import Task
-from edge_deploy.verdicts import LayerError, OutputVerdict, Verdict, to_json
+from edge_deploy.verdicts import ZEROS, LayerError, OutputVerdict, Verdict, to_json
 
 SCHEMA = "edge-deploy/report/1"
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 460, 220, 64, 36
@@ -63,7 +63,12 @@ def to_document(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> dic
 def rows(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
     """The table of verdicts, for the terminal and the page alike (see HEADER)."""
     sizes = {
-        entry["files"][0]["path"]: sum(file["bytes"] for file in entry["files"])
+        entry["files"][0]["path"]: [
+            size_text(sum(file[kind] for file in entry["files"]))
+            if kind in entry["files"][0]
+            else ""
+            for kind in ("bytes", "gzip_bytes", "brotli_bytes")
+        ]
         for entry in manifest["artifacts"]
     }
     kept = _kept(manifest)
@@ -75,9 +80,9 @@ def rows(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> list[tuple
             (
                 _MARKS[verdict.status],
                 verdict.target,
-                f"{verdict.precision}, {inside} in float" if inside else verdict.precision,
+                precision_text(verdict) + (f", {inside} in float" if inside else ""),
                 f"{verdict.runtime} {verdict.backend or ''}".strip(),
-                size_text(sizes.get(verdict.path)),
+                *sizes.get(verdict.path, [""] * 3),
                 f"{worst.max_abs_error:.1e}" if worst else "",
                 f"{worst.limit:.1e}" if worst and math.isfinite(worst.limit) else "",
                 *_costs(verdict),
@@ -88,8 +93,8 @@ def rows(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> list[tuple
 
 
 HEADER = (
-    "verdict", "target", "precision", "runtime", "size", "max error", "allowed", "top-1", "SNR",
-    "task", "ms",
+    "verdict", "target", "precision", "runtime", "size", "gzip", "brotli", "max error", "allowed",
+    "top-1", "SNR", "task", "ms",
 )  # fmt: skip
 
 
@@ -103,6 +108,13 @@ def _costs(verdict: Verdict) -> tuple[str, str, str]:
         f"{min(noise):.0f} dB" if noise else "",
         f"{task.name} {task.before:.4g} → {task.after:.4g}" if task else "",
     )
+
+
+def precision_text(verdict: Verdict) -> str:
+    """The precision, and the share of zeros in the kernels of a pruned file."""
+    if verdict.sparsity is None:
+        return verdict.precision
+    return f"{verdict.precision}, {verdict.sparsity:.0%} zeros"
 
 
 def size_text(count: int | None) -> str:
@@ -134,6 +146,8 @@ def to_html(
             '<p class="note">The reference samples were made up: verdicts on made-up data say '
             "little about real data. Give real samples with --reference.</p>"
         )
+    if any(verdict.sparsity is not None for verdict in verdicts):
+        body.append(f'<p class="note">{escape(ZEROS)}</p>')
     head = "".join(
         f"<th{' class=n' if n >= 4 else ''}>{escape(name)}</th>" for n, name in enumerate(HEADER)
     )

@@ -10,6 +10,12 @@ import numpy as np
 
 from edge_deploy.metrics import Task
 
+ZEROS = (
+    "Zeros that pruning spreads over the weights make the download smaller (gzip, brotli). They do "
+    "not make the file smaller in memory, and they do not make it faster."
+)
+"""What whoever prunes must know."""
+
 
 @dataclass(frozen=True)
 class OutputVerdict:
@@ -81,6 +87,7 @@ class Verdict:
         task: The task metric before and after compression, where labels are known.
         layers: What each layer adds to the error, where the file failed its budget.
         advice: Which layers those are, and what helps.
+        sparsity: The share of zeros in the kernels of a pruned file, else None.
     """
 
     target: str
@@ -97,6 +104,7 @@ class Verdict:
     task: Task | None = None
     layers: tuple[LayerError, ...] = ()
     advice: tuple[str, ...] = ()
+    sparsity: float | None = None
 
     @property
     def status(self) -> str:
@@ -104,6 +112,11 @@ class Verdict:
         if self.failures or any(not output.ok for output in self.outputs):
             return "fail"
         return "not run" if self.reason else "pass"
+
+    @property
+    def compressed(self) -> bool:
+        """Whether it is the cost that is judged; of a plain float32 file it is fidelity."""
+        return self.precision != "float32" or self.sparsity is not None
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -118,6 +131,7 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
     return {
         "target": verdict.target,
         "precision": verdict.precision,
+        "sparsity": verdict.sparsity,
         "path": verdict.path,
         "runtime": verdict.runtime,
         "backend": verdict.backend,

@@ -65,7 +65,26 @@ BUDGETS = {
 a lost bias or calibration on nonsense leave an SNR of less than 10 dB and the winners to chance.
 One sample may always differ: with few samples there is no less."""
 
+PRUNED = Budget(0.95, 1.0, 0.05, 10.0, 0.02)
+"""What the zeros may cost besides. Trained anew, a model is another one that is as good: single
+answers near a boundary may turn over whole, so the winners, the average and the task count."""
+
 _POINTS = 400  # dots in an error picture
+
+
+def usual_budget(precision: str, pruned: bool) -> Budget | None:
+    """The default budget; that of a pruned file is the sum of both costs, None is no cost."""
+    own = BUDGETS.get(precision)
+    if not pruned or own is None:
+        return PRUNED if pruned else own
+    noise = 10 ** (-own.snr / 10) + 10 ** (-PRUNED.snr / 10)
+    return Budget(
+        agreement=own.agreement + PRUNED.agreement - 1,
+        error=own.error + PRUNED.error,
+        mean_error=own.mean_error + PRUNED.mean_error,
+        snr=-10 * math.log10(noise),
+        drop=own.drop + PRUNED.drop,
+    )
 
 
 @dataclass(frozen=True)
@@ -98,18 +117,19 @@ class Tolerances:
     max_drop: float | None = None
     min_agreement: float | None = None
 
-    def of(self, output: str, precision: str) -> Tolerance:
+    def of(self, output: str, precision: str, pruned: bool = False) -> Tolerance:
         """The tolerance of one output; setting only atol leaves no relative part."""
         atol = self.atol.get(output, self.atol.get(""))
         rtol = self.rtol.get(output, self.rtol.get(""))
         if rtol is None:
-            usual = BUDGETS[precision].error if precision in BUDGETS else RTOL
+            default = usual_budget(precision, pruned)
+            usual = RTOL if default is None else default.error
             rtol = usual if atol is None else 0.0
         return Tolerance(rtol, atol or 0.0)
 
-    def budget(self, output: str, precision: str) -> Budget | None:
+    def budget(self, output: str, precision: str, pruned: bool = False) -> Budget | None:
         """What a compressed file may cost; None for float32, which is judged by fidelity."""
-        default = BUDGETS.get(precision)
+        default = usual_budget(precision, pruned)
         if default is None:
             return None
         mine = self.min_agreement is not None or self.max_drop is not None
@@ -151,14 +171,21 @@ def judge(
     outputs = []
     for output in spec.outputs:
         expected = reference.outputs[output.name]
-        tolerance = tolerances.of(output.name, verdict.precision)
-        budget = tolerances.budget(output.name, verdict.precision)
+        pruned = verdict.sparsity is not None
+        tolerance = tolerances.of(output.name, verdict.precision, pruned)
+        budget = tolerances.budget(output.name, verdict.precision, pruned)
         given, step = answers.get(output.name, []), verdict.steps.get(output.name, 0.0)
-        outputs.append(compare(output, expected, given, tolerance, budget, step))
+        found = compare(output, expected, given, tolerance, budget, step)
+        if pruned and verdict.precision == "float32" and output.name in reference.pruned:
+            # What it costs is one question; whether it is the pruned model's file, another.
+            like = compare(output, reference.pruned[output.name], given, Tolerance(RTOL))
+            told = tuple(f"against the pruned model: {text}" for text in like.failures)
+            found = replace(found, failures=found.failures + told)
+        outputs.append(found)
     task, failures = None, list(verdict.failures)
-    if verdict.precision in BUDGETS:
+    if verdict.compressed:
         task = metrics.task(spec, reference.outputs, answers, reference.labels)
-        failures.extend(_judge_task(task, tolerances, verdict.precision, reference.count))
+        failures.extend(_judge_task(task, tolerances, verdict, reference.count))
     return replace(
         verdict,
         task=task,
@@ -170,9 +197,9 @@ def judge(
 
 
 def _judge_task(
-    task: metrics.Task | None, tolerances: Tolerances, precision: str, count: int
+    task: metrics.Task | None, tolerances: Tolerances, verdict: Verdict, count: int
 ) -> list[str]:
-    budget = tolerances.budget("", precision)
+    budget = tolerances.budget("", verdict.precision, verdict.sparsity is not None)
     if task is None or budget is None:
         return []
     one = 1 / count if task.name == "accuracy" and tolerances.max_drop is None else 0.0

@@ -16,7 +16,8 @@ FLAGS = {
         "model --to --reference --samples --labels --preprocess --features --signature "
         "--input-shape --custom-objects --trust-pickle --name --artifact-version --output -o "
         "--overwrite --keep-going --dry-run --seed --browser --json --quiet -q --verbose -v "
-        "--quantize --io --calibration --keep-float --max-drop --min-agreement --strict"
+        "--quantize --io --calibration --keep-float --max-drop --min-agreement --strict "
+        "--prune --prune-data --prune-epochs"
     ),
     "quantize": (
         "artifact --to --calibration --io --keep-float --max-drop --min-agreement --strict "

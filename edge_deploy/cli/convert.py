@@ -48,6 +48,18 @@ def convert(
     max_drop: MaxDrop = None,
     min_agreement: MinAgreement = None,
     strict: Strict = False,
+    prune: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the weights of a Keras model that become zeros, such as 0.8. All files "
+            "are then of the pruned model (_pruned), none of the full one."
+        ),
+    ] = None,
+    prune_data: Annotated[
+        Path | None,
+        typer.Option(help="Samples with labels to train the rest on: .npz, .csv or class folders."),
+    ] = None,
+    prune_epochs: Annotated[int, typer.Option(help="How often to go through them.")] = 10,
     labels: Annotated[str | None, typer.Option(help="labels.txt, or a,b,c.")] = None,
     preprocess: Annotated[
         str | None, typer.Option(help="Preset, or key=value,... (see the README).")
@@ -99,6 +111,9 @@ def convert(
         io=io,
         calibration=calibration,
         keep_float=split(keep_float or ""),
+        prune=prune,
+        prune_data=prune_data,
+        prune_epochs=prune_epochs,
         tolerances=tolerances([], [], max_drop, min_agreement),
         strict=strict,
         seed=seed,

@@ -33,6 +33,7 @@ class Making:
         io: What int8 files take and give.
         calibration: For the precisions that need it.
         keep_float: Names of layers that stay float32, or ``auto``.
+        pruned: The manifest's form of how the model was pruned; None where it was not.
     """
 
     stage: Path
@@ -41,10 +42,12 @@ class Making:
     io: str = "float"
     calibration: Samples | None = None
     keep_float: tuple[str, ...] = ()
+    pruned: Mapping[str, Any] | None = None
 
     def path(self, target: Target, precision: str) -> Path:
         """Where the file that a runtime opens goes."""
-        return self.stage / target.path(self.manifest["name"], precision)
+        kind = f"{precision}_pruned" if self.pruned else precision
+        return self.stage / target.path(self.manifest["name"], kind)
 
     def entry(
         self, target: Target, precision: str, source: Converted, keep: Sequence[Layer] = ()
@@ -71,7 +74,7 @@ class Making:
         return {
             "target": target.name,
             "precision": precision,
-            "pruned": None,
+            "pruned": dict(self.pruned) if self.pruned else None,
             "kept_float": [layer.name for layer in keep],
             "files": artifacts.describe_files(self.stage, made.files),
             "inputs": [_tensor(spec, {}) for spec in info.inputs],
@@ -114,6 +117,7 @@ def blank(target: Target, entry: Mapping[str, Any]) -> Verdict:
         entry["precision"],
         entry["files"][0]["path"],
         target.runtime,
+        sparsity=entry["pruned"]["sparsity"] if entry["pruned"] else None,
         steps={
             o["name"]: o["quantization"]["scale"] for o in entry["outputs"] if o["quantization"]
         },
