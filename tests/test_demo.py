@@ -20,6 +20,7 @@ from edge_deploy import artifact as artifacts
 from edge_deploy.browser import Browser, open_browser
 from edge_deploy.demo import DemoSite, build_demo
 from edge_deploy.errors import ArtifactError, MissingDependency, UsageError
+from edge_deploy.features import features_to_json, parse_features
 from edge_deploy.preprocessing import decode_image, parse_preprocess, preprocess_image, with_size
 from edge_deploy.server import address, start
 
@@ -104,7 +105,7 @@ def make_artifact(
             "inputs": [tensor("x", [None, width], "image" if picture else "table")],
             "outputs": [{**output, "classes": classes, "unit": None if classes else "USD"}],
             "preprocessing": spec,
-            "features": None if picture else FEATURES,
+            "features": None if picture else features_to_json(parse_features(FEATURES)[0]),
             "reference": {"samples": len(x), "origin": "user"},
             "artifacts": [entry] if "tfjs" in targets else [],
         },
@@ -342,6 +343,8 @@ def test_page_checks_itself_on_the_backend_that_was_asked(visit: Open, backend: 
     assert dataset(page) == {
         "state": "ready",
         "model": "costs",
+        "file": "tfjs/float32/model.json",
+        "input": "table",
         "backend": backend,
         "check": "pass",
     }
@@ -376,7 +379,8 @@ def test_form_answers_with_a_number_and_its_unit(visit: Open, site: tuple[Path, 
 
 def bars(page: Any) -> dict[str, float]:
     page.wait_for_selector("#output .bars")
-    names, shares = page.locator(".bars .label"), page.locator(".bars .share")
+    rows = page.locator(".bars li:not([hidden])")
+    names, shares = rows.locator(".label"), rows.locator(".share")
     values = [float(text.split()[0]) for text in shares.all_inner_texts()]
     return dict(zip(names.all_inner_texts(), values, strict=True))
 
@@ -432,7 +436,7 @@ def test_models_and_backends_are_changed_on_the_page(visit: Open) -> None:
 
 def test_unknown_model_is_told(visit: Open) -> None:
     page = visit("?model=cats", state="error")
-    assert 'no model "cats"' in page.inner_text("#status")
+    assert "no model “cats”" in page.inner_text("#status")
 
 
 def test_wrong_weights_show_as_wrong(visit: Open, site: tuple[Path, str]) -> None:

@@ -1,102 +1,268 @@
 // The flow of the page: which model, on what, ready or not, ask, show.
 import { fromBytes } from './arrays.js';
 import { encodeRow } from './features.js';
-import { selfCheck } from './check.js';
-import { bestBackend, open, typed } from './model.js';
+import { chooseLanguage, keepLanguage, t } from './i18n.js';
+import { RUNTIMES, typed } from './model.js';
+import { time } from './format.js';
 import { decode, preprocess } from './preprocess.js';
-import * as view from './view.js';
+import { openChecked } from './starting.js';
+import { PageError, words } from './troubles.js';
+import { answer, history, summary, waiting } from './view/answer.js';
+import { compareView } from './view/compare.js';
+import * as head from './view/head.js';
+import { showInputs } from './view/inputs.js';
+import { unnamedFeatures } from './view/table.js';
 
 const root = document.documentElement;
 const site = new URL('models/', document.baseURI);
 const query = new URLSearchParams(location.search);
 
-let index = null;
-let current = null; // {entry, manifest, reference, model}
-let turn = 0; // counts loads, so that a slow one that was overtaken shows nothing
-let working = Promise.resolve(); // TF.js has one backend at a time: loads and answers queue up
+let current = null; // {entry, file, manifest, reference, model, ranges, leave}
+let loading = null; // {entry, controller} of the load that goes on
+let asking = null; // {waiting, done} while answers are computed: only the latest question counts
+let past = [];
 
 start();
 
 async function start() {
+  chooseLanguage(query.get('lang'));
+  head.languageChoice((code) => {
+    keepLanguage(code);
+    query.set('lang', code);
+    location.search = query;
+  });
+  let index;
   try {
     index = await json(new URL('index.json', site));
   } catch {
-    fail('There are no models on this page yet. `edge-deploy demo ARTIFACT…` puts them here.');
+    fail(t('error.nothing'));
     return;
   }
   const wanted = query.get('model');
   const entry = index.models.find(({ key, name }) => [key, name].includes(wanted));
-  view.gallery(index.models, (chosen) => load(chosen, view.chosenBackend()));
-  view.backendChoice(query.get('backend'), (backend) => current && load(current.entry, backend));
+  const choose = (chosen) => {
+    for (const key of ['file', 'row']) query.delete(key);
+    load(chosen, null, query.get('backend') ?? 'auto');
+  };
+  head.gallery(index.models, choose);
   if (wanted && !entry) {
-    fail(`There is no model "${wanted}" on this page. Choose one of those that are.`);
+    fail(t('error.unknown', { name: wanted }));
   } else {
-    await load(entry ?? index.models[0], view.chosenBackend());
+    await load(entry ?? index.models[0], query.get('file'), query.get('backend') ?? 'auto');
   }
 }
 
-function load(entry, backend) {
-  turn += 1;
-  const mine = turn;
+/** Load a model; what was loaded or is still loading makes way. */
+async function load(entry, path, wantedBackend) {
+  loading?.controller.abort();
+  current?.leave();
+  current?.model.dispose();
+  current = null;
+  past = [];
+  const controller = new AbortController();
+  loading = { entry, controller };
+  const file = entry.files.find((one) => one.file === path) ?? entry.files.find((one) => one.file === entry.file);
+  const { backends } = RUNTIMES[file.target];
+  const backend = backends.includes(wantedBackend) ? wantedBackend : 'auto';
   root.dataset.state = 'loading';
-  remember(entry, backend);
-  view.loading(entry);
-  working = working.then(async () => {
-    if (mine !== turn) return;
-    try {
-      current?.model.dispose();
-      current = null;
-      await prepare(entry, backend, () => mine === turn);
-    } catch (error) {
-      if (mine === turn) fail(`${entry.key} cannot be run: ${error.message}`);
-    }
+  remember(entry, file, backend);
+  head.clear();
+  const again = () => load(entry, file.file, backend);
+  head.loading(entry, file, backends, backend, {
+    file: (chosen) => load(entry, chosen, backend),
+    backend: (chosen) => load(entry, file.file, chosen),
+    cancel() {
+      controller.abort();
+      root.dataset.state = 'stopped';
+      head.failed(t('state.stopped'), again);
+    },
   });
-  return working;
-}
-
-async function prepare(entry, backend, stillWanted) {
-  const folder = new URL(`${entry.folder}/`, site);
-  const manifest = await json(new URL('manifest.json', folder));
-  const reference = await readReference(folder, manifest);
-  if (!stillWanted()) return;
-  view.facts(entry, manifest);
-  const model = await openAny(entry, backend, new URL(entry.file, folder), manifest);
-  current = { entry, manifest, reference, model };
-  view.status('Checking it against the original on this device…');
-  // The first run compiles; it is not what later ones take.
-  await model.predict(reference.samples[0].inputs);
-  const started = performance.now();
-  const check = await selfCheck(model, reference.samples, manifest.outputs, entry.strict);
-  const each = (performance.now() - started) / reference.samples.length;
-  if (!stillWanted()) return;
-  view.check(check, entry, manifest, model.backend);
-  await view.inputs({ entry, manifest, reference, folder }, {
-    picture: (picture) => ask(pictureInput(manifest, picture)),
-    file: async (blob) => picked(blob),
-    row: (row) => ask(rowInput(manifest, row)),
-    sample: (number) => ask(reference.samples[number].inputs, reference.samples[number].outputs),
-    trouble: (error) => view.status(error.message, true),
-  });
-  root.dataset.backend = model.backend;
-  root.dataset.model = entry.key;
-  root.dataset.check = check.pass ? 'pass' : 'fail';
-  root.dataset.state = check.pass ? 'ready' : 'error';
-  view.ready(model.backend, each, check.pass);
-}
-
-/** The backend that was chosen; with auto the best, and WebAssembly where that one fails. */
-async function openAny(entry, backend, url, manifest) {
-  const best = backend === 'auto' ? bestBackend() : backend;
-  const attempts = backend === 'auto' && best !== 'wasm' ? [best, 'wasm'] : [best];
-  for (const [n, attempt] of attempts.entries()) {
-    view.status(`Starting on ${attempt}…`);
-    try {
-      return await open(entry.target, url, attempt, manifest);
-    } catch (error) {
-      if (n === attempts.length - 1) throw error;
-    }
+  try {
+    await prepare(entry, file, backend, controller.signal);
+  } catch (error) {
+    if (controller.signal.aborted) return;
+    fail(t('error.model', { model: entry.key, detail: words(error) }), again);
   }
-  return null;
+}
+
+async function prepare(entry, file, backend, signal) {
+  const folder = new URL(`${entry.folder}/`, site);
+  const [manifest, rows] = await Promise.all([
+    json(new URL('manifest.json', folder)),
+    entry.rows ? json(new URL(entry.rows, folder)) : [],
+  ]);
+  const reference = await readReference(folder, manifest);
+  if (signal.aborted) return;
+  head.facts(entry, file, manifest);
+  const addressOf = (one) => at(folder, one.file);
+  const filesOf = (one) => one.parts.map((part) => ({ ...part, url: at(folder, part.path).href }));
+  const place = { url: addressOf(file), files: filesOf(file), manifest, reference, signal };
+  const { model, check, each } = await openChecked(file, backend, place, {
+    starting: (name) => head.status(t('state.backend', { backend: t(`backend.${name}`) })),
+    progress: (state) => head.progress(state),
+    checking() {
+      head.progress(null);
+      head.status(t('state.checking'));
+    },
+    fell: (from, to) =>
+      head.note(t('state.fallback', { from: t(`backend.${from}`), to: t(`backend.${to}`) })),
+  });
+  if (signal.aborted) {
+    model.dispose();
+    return;
+  }
+  if (model.trouble === 'storage-full') head.note(t('error.storage'));
+  head.check(check, file, manifest, model.backend);
+  const features = manifest.features ?? unnamedFeatures(manifest);
+  const shown = { entry, file, manifest, reference, folder, features, rows, addressOf, filesOf };
+  current = { ...shown, model, ranges: rangesOf(reference, manifest), leave() {} };
+  waiting();
+  const made = showInputs({ ...shown, row: wantedRow() }, acts(current));
+  const compared = compareView(shown);
+  current.leave = () => {
+    made.leave();
+    compared.leave();
+  };
+  head.ready(model.backend, each, check.pass);
+  made.begin?.();
+  Object.assign(root.dataset, {
+    backend: model.backend,
+    model: entry.key,
+    file: file.file,
+    check: check.pass ? 'pass' : 'fail',
+    state: check.pass ? 'ready' : 'error',
+  });
+}
+
+/** What the controls of a model can call. */
+function acts(own) {
+  const { manifest, features, reference } = own;
+  const rowInput = (row) => {
+    const [spec] = manifest.inputs;
+    return { [spec.name]: shaped(spec, encodeRow(features, row)) };
+  };
+  const guarded = (make, more) => {
+    try {
+      return ask({ inputs: make(), ...more });
+    } catch (error) {
+      trouble(error);
+      return null;
+    }
+  };
+  return {
+    async file(blob, what) {
+      let picture;
+      try {
+        picture = await decode(blob);
+      } catch {
+        throw new PageError('picture.bad');
+      }
+      if (own === current) ask({ inputs: pictureInput(manifest, picture), what });
+      return picture;
+    },
+    picture: (picture, more) => guarded(() => pictureInput(manifest, picture), more),
+    row(row, more) {
+      if (!more.live) {
+        query.set('row', JSON.stringify(row));
+        replaceAddress();
+      }
+      return guarded(() => rowInput(row), { ...more, row });
+    },
+    quiet: (row) => own.model.predict(rowInput(row)),
+    tensors: (tensors, more) =>
+      guarded(
+        () =>
+          Object.fromEntries(
+            manifest.inputs.map(({ name, dtype }) => {
+              const { values, shape } = tensors[name];
+              return [name, { data: typed(values, dtype), shape }];
+            }),
+          ),
+        more,
+      ),
+    sample(n) {
+      const { inputs, outputs } = reference.samples[n];
+      return ask({ inputs, original: outputs, what: t('table.sample', { n: n + 1 }) });
+    },
+    trouble,
+    words,
+  };
+}
+
+/** An answer to the latest question; one that was overtaken is never computed. */
+function ask(question) {
+  if (asking) {
+    asking.waiting = question;
+    return asking.done;
+  }
+  const mine = { waiting: question, done: null };
+  asking = mine;
+  mine.done = (async () => {
+    while (mine.waiting) {
+      const next = mine.waiting;
+      mine.waiting = null;
+      await answerOne(next);
+    }
+    asking = null;
+  })();
+  return mine.done;
+}
+
+async function answerOne({ inputs, original = null, warning = null, what = '', live = false, row = null }) {
+  const asked = current;
+  if (!asked) return;
+  try {
+    const started = performance.now();
+    const outputs = await asked.model.predict(inputs);
+    const took = performance.now() - started;
+    if (asked !== current) return;
+    const specs = asked.manifest.outputs;
+    const document = asDocument(asked, specs, outputs, what, row);
+    const act = { link: () => location.href };
+    answer(specs, outputs, { original, warning, live, document, act, ranges: asked.ranges });
+    head.status(t('state.answered', { time: time(took), backend: t(`backend.${asked.model.backend}`) }));
+    if (!live) {
+      const short = specs.map((spec) => summary(spec, outputs[spec.name])).join(' · ');
+      past = [{ what, words: short, at: new Date() }, ...past].slice(0, 10);
+      history(past);
+    }
+  } catch (error) {
+    if (asked === current) trouble(new PageError('error.answer', { detail: words(error) }));
+  }
+}
+
+/** The answer for machines: every number, by the model's own names. */
+function asDocument({ entry, file, model }, specs, outputs, what, row) {
+  return {
+    model: entry.name,
+    version: entry.version,
+    file: file.file,
+    backend: model.backend,
+    input: row ?? what,
+    outputs: Object.fromEntries(
+      specs.map(({ name, classes }) => {
+        const { data, shape } = outputs[name];
+        return [name, { shape, ...(classes ? { classes } : {}), values: [...data] }];
+      }),
+    ),
+  };
+}
+
+/** Words in place of an answer: an old one must not look like the new. */
+function trouble(error) {
+  head.status(words(error), true);
+  waiting();
+}
+
+function rangesOf({ samples }, { outputs }) {
+  const found = {};
+  for (const { name, kind } of outputs) {
+    const values = samples.map((sample) => sample.outputs[name].data);
+    if (kind !== 'value' || values.length < 3 || values.some(({ length }) => length !== 1)) continue;
+    const numbers = values.map(([value]) => value);
+    found[name] = [Math.min(...numbers), Math.max(...numbers)];
+  }
+  return found;
 }
 
 async function readReference(folder, manifest) {
@@ -107,8 +273,8 @@ async function readReference(folder, manifest) {
   const tensors = (places, specs) =>
     Object.fromEntries(
       specs.map(({ name, dtype }) => {
-        const { shape, start, end } = places[name];
-        return [name, { shape, data: fromBytes(buffer.slice(start, end), dtype) }];
+        const { shape, start: from, end } = places[name];
+        return [name, { shape, data: fromBytes(buffer.slice(from, end), dtype) }];
       }),
     );
   return {
@@ -132,45 +298,35 @@ function pictureInput(manifest, picture) {
   return { [spec.name]: shaped(spec, values, manifest.preprocessing.image.size) };
 }
 
-function rowInput(manifest, row) {
-  const [spec] = manifest.inputs;
-  return { [spec.name]: shaped(spec, encodeRow(manifest.features, row)) };
+/** The table inputs of a link. */
+function wantedRow() {
+  try {
+    const row = JSON.parse(query.get('row'));
+    return row && typeof row === 'object' && !Array.isArray(row) ? row : null;
+  } catch {
+    return null;
+  }
 }
 
-async function picked(blob) {
-  const picture = await decode(blob);
-  view.preview(picture);
-  await ask(pictureInput(current.manifest, picture));
-}
-
-function ask(inputs, original = null) {
-  const asked = current;
-  working = working.then(async () => {
-    if (!asked || asked !== current) return;
-    try {
-      const started = performance.now();
-      const outputs = await asked.model.predict(inputs);
-      const took = performance.now() - started;
-      view.answer(asked.manifest.outputs, outputs, original);
-      view.answered(took, asked.model.backend);
-    } catch (error) {
-      view.status(`No answer: ${error.message}`, true);
-    }
-  });
-  return working;
-}
-
-function remember(entry, backend) {
+function remember(entry, file, backend) {
+  if (query.get('model') !== entry.key) query.delete('row');
   query.set('model', entry.key);
-  query.delete('backend');
+  for (const key of ['file', 'backend']) query.delete(key);
+  if (file.file !== entry.file) query.set('file', file.file);
   if (backend !== 'auto') query.set('backend', backend);
-  history.replaceState(null, '', `?${query}`);
+  replaceAddress();
 }
 
-function fail(message) {
-  root.dataset.state = 'error';
-  view.failed(message);
+function replaceAddress() {
+  window.history.replaceState(null, '', `?${query}`);
 }
+
+function fail(message, again = null) {
+  root.dataset.state = 'error';
+  head.failed(message, again);
+}
+
+const at = (folder, path) => new URL(path.split('/').map(encodeURIComponent).join('/'), folder);
 
 async function json(url) {
   return (await fetchOk(url)).json();
@@ -178,6 +334,6 @@ async function json(url) {
 
 async function fetchOk(url) {
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url.pathname} is missing (HTTP ${response.status})`);
+  if (!response.ok) throw new Error(`${url.pathname.split('/').pop()} is missing (HTTP ${response.status})`);
   return response;
 }

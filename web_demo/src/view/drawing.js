@@ -1,6 +1,7 @@
 // A canvas to draw on, white on black as handwritten digits are stored.
-import { el } from './dom.js';
-import { pixelsOf } from './preprocess.js';
+import { el } from '../dom.js';
+import { t } from '../i18n.js';
+import { pixelsOf } from '../preprocess.js';
 
 const SIDE = 280;
 
@@ -11,7 +12,8 @@ export function drawing([height, width], act) {
     width: Math.round(width * scale),
     height: Math.round(height * scale),
     className: 'drawing',
-    'aria-label': 'Draw here with the mouse, a pen or a finger',
+    role: 'img',
+    'aria-label': t('draw.label'),
   });
   const context = canvas.getContext('2d', { willReadFrequently: true });
   const clear = () => {
@@ -38,7 +40,7 @@ export function drawing([height, width], act) {
   const stop = () => {
     if (!last) return;
     last = null;
-    Promise.resolve().then(() => act.picture(pixelsOf(canvas))).catch(act.trouble);
+    act.picture(pixelsOf(canvas), { what: t('draw.what') });
   };
   canvas.onpointerdown = (event) => {
     canvas.setPointerCapture(event.pointerId);
@@ -51,8 +53,8 @@ export function drawing([height, width], act) {
   return el(
     'div',
     { className: 'draw' },
-    el('p', { className: 'quiet' }, 'Draw one:'),
+    el('strong', {}, t('draw.here')),
     canvas,
-    el('button', { type: 'button', onclick: clear }, 'Clear'),
+    el('button', { type: 'button', onclick: clear }, t('draw.clear')),
   );
 }

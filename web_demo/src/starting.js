@@ -1,0 +1,56 @@
+// Open a file on the first backend that starts here and answers as the original did.
+import { selfCheck } from './check.js';
+import { bestBackend, open, RUNTIMES } from './model.js';
+
+/** The backends to try, in order: what was chosen, and then those that are safe. */
+export function attempts(target, backend) {
+  const all = RUNTIMES[target].backends;
+  const best = bestBackend();
+  const first = backend === 'auto' ? (all.includes(best) ? best : all[0]) : backend;
+  return [...new Set([first, 'wasm', 'cpu'])].filter((name) => all.includes(name));
+}
+
+/**
+ * @param {object} file of the site's index
+ * @param {string} backend one of the runtime's, or auto
+ * @param {object} place {url, files, manifest, reference, signal}
+ * @param {object} tell {starting(backend), progress(state), checking(), fell(from, to)}
+ * @returns {Promise<{model, check, each: number}>} each: milliseconds of an answer
+ */
+export async function openChecked(file, backend, place, tell) {
+  const { url, files, manifest, reference, signal } = place;
+  const order = attempts(file.target, backend);
+  let firstError = null;
+  let failed = null; // the first that runs and is wrong, shown when none is right
+  for (const [n, name] of order.entries()) {
+    tell.starting(name);
+    let model;
+    try {
+      const options = { files, signal, onProgress: tell.progress };
+      model = await open(file.target, url, name, manifest, options);
+      tell.checking();
+      await model.predict(reference.samples[0].inputs, { signal }); // compiles
+      const started = performance.now();
+      const check = await selfCheck(model, reference.samples, manifest.outputs, file.strict);
+      const each = (performance.now() - started) / reference.samples.length;
+      if (check.pass) {
+        failed?.model.dispose();
+        if (n) tell.fell(order[0], name);
+        return { model, check, each };
+      }
+      if (failed) model.dispose();
+      else failed = { model, check, each };
+    } catch (error) {
+      model?.dispose();
+      if (signal.aborted) {
+        failed?.model.dispose();
+        throw error;
+      }
+      firstError ??= error;
+      // What no other backend would mend: a file that is not there, or is not what it should be.
+      if (!/backend|WebGL|WebGPU|context|shader|kernel|wasm/i.test(error.message)) break;
+    }
+  }
+  if (failed) return failed;
+  throw firstError;
+}

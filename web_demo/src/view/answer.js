@@ -1,0 +1,177 @@
+// Answers as people read them: bars, a number with its unit, raw numbers on demand.
+import { el } from '../dom.js';
+import { number, scientific, share } from '../format.js';
+import { t } from '../i18n.js';
+
+const $ = (id) => document.getElementById(id);
+const TOP = 5;
+// What a visitor has opened stays open from one answer to the next.
+const open = { all: false, raw: false };
+
+/** The box for answers before there is one. */
+export function waiting() {
+  const empty = el('p', { className: 'quiet' }, t('answer.empty'));
+  $('output').replaceChildren(el('h3', {}, t('page.answer')), empty);
+  $('output').hidden = false;
+}
+
+/**
+ * Show an answer.
+ * @param {Array} specs the outputs, as in the manifest
+ * @param {object} outputs {name: {data, shape}}
+ * @param {object} more original (the original's outputs), ranges ({name: [min, max]} of the
+ *   packaged samples), warning, document (the answer as JSON), live, act ({copy, link})
+ */
+export function answer(specs, outputs, more) {
+  const box = $('output');
+  // Sixty answers a second would drown whoever listens.
+  box.setAttribute('aria-live', more.live ? 'off' : 'polite');
+  const parts = specs.flatMap((spec) => {
+    const title = specs.length > 1 ? [el('h4', {}, spec.name)] : [];
+    return [...title, ...rendered(spec, outputs[spec.name], more)];
+  });
+  if (more.warning) parts.unshift(el('p', { className: 'badge warn' }, more.warning));
+  box.replaceChildren(el('h3', {}, t('page.answer')), ...parts, ...details(more));
+  box.hidden = false;
+}
+
+/** Labels of a classifier's columns; a sigmoid has two. */
+export function labelled({ kind, classes }, data) {
+  if (kind === 'probability' && data.length === 1) {
+    return { labels: classes ?? [t('answer.no'), t('answer.yes')], shares: [1 - data[0], data[0]] };
+  }
+  if (kind === 'probabilities' || (kind !== 'class' && classes?.length === data.length)) {
+    const labels = classes ?? [...data.keys()].map((n) => t('answer.class', { n }));
+    return { labels, shares: [...data] };
+  }
+  return null;
+}
+
+/** The answer in a few words, for the list of the last ones and for a table. */
+export function summary(spec, { data }) {
+  const columns = labelled(spec, data);
+  if (columns) {
+    const best = columns.shares.indexOf(Math.max(...columns.shares));
+    return `${columns.labels[best]} (${share(columns.shares[best])})`;
+  }
+  if (spec.kind === 'class') return spec.classes?.[data[0]] ?? String(data[0]);
+  const shown = [...data.slice(0, 3)].map(number).join('; ');
+  const rest = data.length > 3 ? '; …' : '';
+  return `${shown}${rest}${spec.unit ? ` ${spec.unit}` : ''}`;
+}
+
+function rendered(spec, { data, shape }, { original, ranges }) {
+  const { kind, classes, unit, name } = spec;
+  const columns = labelled(spec, data);
+  if (columns) return bars(columns);
+  if (kind === 'class') {
+    return [el('p', { className: 'value' }, classes?.[data[0]] ?? String(data[0]))];
+  }
+  const parts = [];
+  if (data.length === 1) {
+    const shown = /^\d/.test(unit ?? '') ? `× ${unit}` : unit; // such as "1,000 USD"
+    const suffix = unit ? [' ', el('span', { className: 'unit' }, shown)] : [];
+    parts.push(el('p', { className: 'value' }, number(data[0]), ...suffix));
+    if (ranges?.[name]) parts.push(...range(data[0], ranges[name], unit));
+  } else {
+    const first = [...data.slice(0, 12)].map(number).join('; ');
+    parts.push(el('p', { className: 'quiet' }, shape.join(' × ')));
+    parts.push(el('p', { className: 'values' }, first + (data.length > 12 ? '; …' : '')));
+  }
+  const theirs = original?.[name]?.data;
+  if (theirs) {
+    const far = data.reduce((worst, value, n) => Math.max(worst, Math.abs(value - theirs[n])), 0);
+    const text = t('answer.original', { difference: scientific(far) });
+    parts.push(el('p', { className: 'quiet' }, text));
+  }
+  return parts;
+}
+
+/** Where a value lies among what the packaged samples gave. */
+function range(value, [min, max], unit) {
+  const ends = { min: number(min), max: number(max) + (unit ? ` ${unit}` : '') };
+  const words = el('p', { className: 'quiet' }, t('answer.between', ends));
+  if (!(max > min)) return [];
+  const mark = el('span', { className: 'mark' });
+  mark.style.left = `${Math.min(1, Math.max(0, (value - min) / (max - min))) * 100}%`;
+  return [el('div', { className: 'scale', 'aria-hidden': 'true' }, mark), words];
+}
+
+function bars({ labels, shares }) {
+  const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]);
+  const rows = order.map((n, place) => {
+    const part = Math.max(0, Math.min(1, shares[n]));
+    const fill = el('span', { className: 'fill' });
+    fill.style.width = `${part * 100}%`;
+    return el(
+      'li',
+      { hidden: place >= TOP && !open.all },
+      el('span', { className: 'label' }, labels[n]),
+      el('span', { className: 'share' }, share(part)),
+      el('span', { className: 'bar', 'aria-hidden': 'true' }, fill),
+    );
+  });
+  const list = el('ol', { className: 'bars' }, ...rows);
+  if (rows.length <= TOP) return [list];
+  const words = () => t(open.all ? 'answer.top' : 'answer.all', { count: open.all ? TOP : rows.length });
+  const more = el('button', { type: 'button', className: 'plain more' }, words());
+  more.onclick = () => {
+    open.all = !open.all;
+    rows.forEach((row, place) => (row.hidden = place >= TOP && !open.all));
+    more.textContent = words();
+  };
+  return [list, more];
+}
+
+function details({ document: json, act }) {
+  const raw = el('pre', { id: 'raw', tabIndex: 0 });
+  const fill = () => (raw.textContent = JSON.stringify(json, null, 1));
+  const box = el('details', { open: open.raw }, el('summary', {}, t('answer.raw')), raw);
+  box.setAttribute('class', 'raw');
+  if (open.raw) fill();
+  box.ontoggle = () => {
+    open.raw = box.open;
+    if (box.open) fill();
+  };
+  const said = el('span', { className: 'quiet', role: 'status' });
+  const button = (id, label, text) => {
+    const copy = async () => {
+      try {
+        await navigator.clipboard.writeText(text());
+        said.textContent = t('answer.copied');
+      } catch {
+        said.textContent = t('answer.uncopied');
+        box.open = true;
+      }
+    };
+    return el('button', { type: 'button', id, className: 'plain', onclick: copy }, label);
+  };
+  const tools = el(
+    'div',
+    { className: 'tools' },
+    button('copy', t('answer.copy'), () => JSON.stringify(json, null, 1)),
+    button('link', t('answer.link'), act.link),
+    said,
+  );
+  return [tools, box];
+}
+
+/** The last answers, newest first. */
+export function history(items) {
+  const rows = items.map(({ what, words, at }) =>
+    el(
+      'li',
+      {},
+      el('span', { className: 'what' }, what),
+      el('strong', {}, words),
+      el('time', { className: 'quiet', dateTime: at.toISOString() }, clock(at)),
+    ),
+  );
+  $('history').replaceChildren(
+    el('h3', {}, t('page.history')),
+    el('ol', { className: 'history' }, ...rows),
+  );
+  $('history').hidden = items.length < 2;
+}
+
+const clock = (at) => at.toTimeString().slice(0, 8);

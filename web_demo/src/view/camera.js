@@ -1,0 +1,110 @@
+// The camera, live: every picture is asked as soon as the last answer is there.
+import { el } from '../dom.js';
+import { number } from '../format.js';
+import { t } from '../i18n.js';
+import { pixelsOf } from '../preprocess.js';
+import { PageError } from '../troubles.js';
+
+const LONGEST = 640; // pixels; more would cost time and no model looks at them
+
+/** The camera's controls; stop() also ends the stream. */
+export function camera(act) {
+  const video = el('video', { muted: true, playsInline: true, hidden: true });
+  video.setAttribute('aria-label', t('camera.shown'));
+  const button = el('button', { type: 'button', id: 'camera' }, t('camera.start'));
+  const turn = el('button', { type: 'button', id: 'turn', hidden: true }, t('camera.turn'));
+  const rate = el('p', { className: 'quiet', id: 'rate' });
+  const canvas = document.createElement('canvas');
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  let stream = null;
+  let facing = 'environment';
+  let run = 0; // counts starts, so that an old loop ends
+
+  function stop() {
+    run += 1;
+    stream?.getTracks().forEach((track) => track.stop());
+    stream = null;
+    video.srcObject = null;
+    for (const part of [video, turn]) part.hidden = true;
+    rate.textContent = '';
+    button.textContent = t('camera.start');
+  }
+
+  async function start() {
+    stop();
+    const mine = run;
+    let opened;
+    try {
+      opened = await openCamera(facing);
+      if (mine !== run) {
+        opened.getTracks().forEach((track) => track.stop());
+        return;
+      }
+      stream = opened;
+      video.srcObject = opened;
+      await video.play();
+    } catch (error) {
+      if (mine !== run) return;
+      stop();
+      throw inWords(error);
+    }
+    video.hidden = false;
+    turn.hidden = false;
+    button.textContent = t('camera.stop');
+    await loop(mine);
+  }
+
+  async function loop(mine) {
+    const times = [];
+    while (mine === run) {
+      await nextFrame(video);
+      if (mine !== run) return;
+      const shrink = Math.min(1, LONGEST / Math.max(video.videoWidth, video.videoHeight, 1));
+      canvas.width = Math.max(1, Math.round(video.videoWidth * shrink));
+      canvas.height = Math.max(1, Math.round(video.videoHeight * shrink));
+      context.drawImage(video, 0, 0, canvas.width, canvas.height);
+      await act.picture(pixelsOf(canvas), { live: true });
+      times.push(performance.now());
+      if (times.length > 20) times.shift();
+      const seconds = (times.at(-1) - times[0]) / 1000;
+      if (seconds > 0 && mine === run) {
+        rate.textContent = t('camera.rate', { rate: number(Number(((times.length - 1) / seconds).toFixed(1))) });
+      }
+    }
+  }
+
+  const begin = () => start().catch(act.trouble);
+  button.onclick = () => (stream ? stop() : begin());
+  turn.onclick = () => {
+    facing = facing === 'environment' ? 'user' : 'environment';
+    begin();
+  };
+  const element = el(
+    'div',
+    { className: 'camera' },
+    el('div', { className: 'chips' }, button, turn),
+    video,
+    rate,
+    el('p', { className: 'quiet' }, t('camera.stays')),
+  );
+  return { element, stop };
+}
+
+async function openCamera(facing) {
+  if (!navigator.mediaDevices) throw new PageError('camera.insecure');
+  return navigator.mediaDevices.getUserMedia({ video: { facingMode: facing }, audio: false });
+}
+
+function inWords(error) {
+  if (error.name === 'PageError') return error;
+  const known = { NotAllowedError: 'camera.denied', NotFoundError: 'camera.absent' };
+  return new PageError(known[error.name] ?? 'camera.trouble', { detail: error.message });
+}
+
+/** The next picture of the camera; a hidden page gets none, and so computes nothing. */
+function nextFrame(video) {
+  return new Promise((resolve) => {
+    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(resolve);
+    else requestAnimationFrame(resolve);
+  });
+}

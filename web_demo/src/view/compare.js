@@ -1,0 +1,119 @@
+// The compare view: a table and a chart of every file on the visitor's device.
+import { measure, waysToRun } from '../comparing.js';
+import { el } from '../dom.js';
+import { percent, size, time } from '../format.js';
+import { t } from '../i18n.js';
+import { words } from '../troubles.js';
+import { fileName } from './head.js';
+
+const $ = (id) => document.getElementById(id);
+const COLUMNS = ['file', 'runs', 'download', 'first', 'median', 'distance'];
+
+/** The section; it runs nothing before its button is pressed. leave() stops what runs. */
+export function compareView(model) {
+  const section = $('compare');
+  const start = el('button', { type: 'button', id: 'compare-start' }, t('compare.start'));
+  const status = el('p', { className: 'quiet', role: 'status', id: 'compare-status' });
+  const results = el('div', {});
+  let stopping = null;
+
+  async function run() {
+    stopping = new AbortController();
+    const { signal } = stopping;
+    start.textContent = t('compare.stop');
+    section.dataset.state = 'running';
+    const ways = (await waysToRun(model.entry.files)).map((way) => ({ ...way, result: null, error: null }));
+    for (const [n, way] of ways.entries()) {
+      if (signal.aborted) break;
+      const what = `${fileName(way.file)}, ${way.runtime} ${way.backend}`;
+      status.textContent = t('compare.running', { done: n + 1, total: ways.length, what });
+      results.replaceChildren(...shown(ways));
+      try {
+        way.result = await measure(way, { ...model, signal });
+      } catch (error) {
+        if (!signal.aborted) way.error = words(error);
+      }
+    }
+    results.replaceChildren(...shown(ways));
+    status.textContent = signal.aborted ? t('state.stopped') : t('compare.done', { total: ways.length });
+    start.textContent = t('compare.start');
+    section.dataset.state = signal.aborted ? 'stopped' : 'done';
+    stopping = null;
+  }
+
+  start.onclick = () => (stopping ? stopping.abort() : run());
+  section.replaceChildren(
+    el('h3', { id: 'compare-title' }, t('compare.title')),
+    el('p', { className: 'quiet' }, t('compare.about')),
+    el('div', { className: 'tools' }, start, status),
+    results,
+  );
+  section.hidden = false;
+  delete section.dataset.state;
+  return { leave: () => stopping?.abort() };
+}
+
+function shown(ways) {
+  const head = COLUMNS.map((name) => el('th', { scope: 'col' }, t(`compare.${name}`)));
+  const rows = ways.map(({ file, runtime, backend, result, error }) => {
+    const cells = [
+      el('th', { scope: 'row' }, fileName(file)),
+      el('td', {}, `${runtime} · ${backend}`),
+      el('td', { className: 'number' }, size(file.brotli_bytes)),
+    ];
+    if (result) {
+      const wrong = file.strict ? result.distance > 1e-4 : !Number.isFinite(result.distance);
+      const distance = el('td', { className: wrong ? 'number trouble' : 'number' });
+      distance.textContent = `${percent(result.distance)}${wrong ? ' ✗' : ''}`;
+      const times = [result.first, result.median].map((ms) => el('td', { className: 'number' }, time(ms)));
+      cells.push(...times, distance);
+    } else {
+      const text = error ? t('compare.failed', { detail: error }) : t('compare.wait');
+      cells.push(el('td', { colSpan: 3, className: error ? 'trouble' : 'quiet' }, text));
+    }
+    return el('tr', {}, ...cells);
+  });
+  const table = el(
+    'table',
+    {},
+    el('thead', {}, el('tr', {}, ...head)),
+    el('tbody', {}, ...rows),
+  );
+  const label = { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': t('compare.title') };
+  const done = ways.filter(({ result }) => result);
+  const charts = done.length ? [chart('median', done), chart('download', done)] : [];
+  return [
+    el('div', label, table),
+    el('p', { className: 'quiet' }, t('compare.caption')),
+    el('div', { className: 'charts' }, ...charts),
+  ];
+}
+
+/** Bars, the shortest first; the table has the same numbers for those who do not see them. */
+function chart(kind, ways) {
+  const download = kind === 'download';
+  let bars = ways.map(({ file, runtime, backend, result }) => ({
+    name: download ? fileName(file) : `${fileName(file)} · ${runtime} ${backend}`,
+    value: download ? file.brotli_bytes : result.median,
+  }));
+  if (download) bars = bars.filter(({ name }, n) => bars.findIndex((bar) => bar.name === name) === n);
+  bars.sort((a, b) => a.value - b.value);
+  const most = Math.max(...bars.map(({ value }) => value), 1e-9);
+  const rows = bars.map(({ name, value }) => {
+    const fill = el('span', { className: 'fill' });
+    fill.style.width = `${(value / most) * 100}%`;
+    return el(
+      'li',
+      {},
+      el('span', { className: 'label' }, name),
+      el('span', { className: 'share' }, download ? size(value) : time(value)),
+      el('span', { className: 'bar', 'aria-hidden': 'true' }, fill),
+    );
+  });
+  return el(
+    'figure',
+    {},
+    el('figcaption', {}, t(`compare.chart.${kind}`)),
+    el('ol', { className: 'bars chart' }, ...rows),
+  );
+}

@@ -1,0 +1,157 @@
+// The upper part of the page: which model, on what, and how far it is.
+import { el } from '../dom.js';
+import { below, count, percent, size, time } from '../format.js';
+import { currentLanguage, LANGUAGES, t } from '../i18n.js';
+
+const $ = (id) => document.getElementById(id);
+
+/** The select that changes the language. */
+export function languageChoice(choose) {
+  const options = Object.entries(LANGUAGES).map(([value, name]) =>
+    el('option', { value, lang: value }, name),
+  );
+  $('language').replaceChildren(...options);
+  $('language').value = currentLanguage();
+  $('language').onchange = () => choose($('language').value);
+}
+
+/** A button for each model, where there are several. */
+export function gallery(models, choose) {
+  const buttons = models.map((entry) =>
+    el('button', { type: 'button', onclick: () => choose(entry), 'data-key': entry.key }, entry.key),
+  );
+  $('gallery').replaceChildren(...buttons);
+  $('gallery').hidden = models.length < 2;
+}
+
+/** What the page says of a model before it is there. */
+export function loading(entry, file, backends, chosen, act) {
+  for (const button of $('gallery').children) {
+    button.setAttribute('aria-current', String(button.dataset.key === entry.key));
+  }
+  $('title').textContent = entry.key;
+  document.title = entry.key;
+  $('facts').textContent = '';
+  for (const id of ['check', 'note']) $(id).hidden = true;
+  const files = entry.files.map((one) => el('option', { value: one.file }, fileName(one)));
+  $('file').replaceChildren(...files);
+  $('file').value = file.file;
+  $('file').disabled = false;
+  $('file').onchange = () => act.file($('file').value);
+  $('file-choice').hidden = files.length < 2;
+  const options = ['auto', ...backends].map((value) => {
+    const absent = value === 'webgpu' && !navigator.gpu;
+    const name = value === 'auto' ? t('choose.auto') : t(`backend.${value}`);
+    const shown = absent ? t('choose.absent', { name }) : name;
+    return el('option', { value, disabled: absent }, shown);
+  });
+  $('backend').replaceChildren(...options);
+  $('backend').value = chosen;
+  $('backend').disabled = false;
+  $('backend').onchange = () => act.backend($('backend').value);
+  status(t('state.loading', { size: size(file.bytes) }));
+  cancellable(t('state.cancel'), act.cancel);
+}
+
+const FORMATS = { tfjs: 'TF.js', tflite: 'TFLite', onnx: 'ONNX' };
+
+/** A file in a few words, such as "TFLite int8". */
+export function fileName({ target, precision, pruned }) {
+  return `${FORMATS[target] ?? target} ${precision}${pruned ? ' pruned' : ''}`;
+}
+
+/** Where it is from and what it takes. */
+export function facts(entry, file, manifest) {
+  const shape = ({ shape: axes }) =>
+    axes.slice(1).map((axis) => axis ?? t('facts.any')).join(' × ') || '1';
+  const takes = manifest.inputs.map((spec) => t(`facts.${spec.kind}`, { shape: shape(spec) }));
+  const { framework, parameters } = manifest.source;
+  $('facts').textContent = [
+    t('facts.version', { version: entry.version }),
+    framework,
+    t('facts.parameters', { count: count(parameters) }),
+    `${size(file.bytes)} ${file.precision}`,
+    ...takes,
+  ].join(' · ');
+}
+
+/** The one line that says where the page is. */
+export function status(message, trouble = false) {
+  $('status').textContent = message;
+  $('status').classList.toggle('trouble', trouble);
+}
+
+/** How much of the download is there; null hides the bar. */
+export function progress(state) {
+  const bar = $('progress');
+  bar.hidden = !state;
+  if (!state) return;
+  const { loaded, total, cached } = state;
+  if (total) {
+    bar.max = total;
+    bar.value = loaded;
+  } else {
+    bar.removeAttribute('value');
+  }
+  const text = { done: size(loaded), total: size(total) };
+  status(cached ? t('state.kept') : t('state.progress', text));
+}
+
+/** The button beside the status; null hides it. */
+export function cancellable(label, act = null) {
+  $('cancel').hidden = !act;
+  $('cancel').textContent = label ?? '';
+  $('cancel').onclick = act;
+}
+
+/** A remark that stays: another backend than the one that was wanted, storage that is full. */
+export function note(message) {
+  $('note').textContent = message;
+  $('note').hidden = !message;
+}
+
+/** Ready, and how long an answer takes. */
+export function ready(backend, milliseconds, pass) {
+  progress(null);
+  cancellable(null);
+  status(t('state.ready', { backend: t(`backend.${backend}`), time: time(milliseconds) }), !pass);
+}
+
+/** The badge: what running the packaged samples here has shown. */
+export function check({ samples, worst, output, pass }, file, manifest, backend) {
+  const key = manifest.reference.origin === 'synthetic' ? 'check.synthetic' : 'check.samples';
+  const values = {
+    samples: t(key, { count: samples }),
+    backend: t(`backend.${backend}`),
+    output,
+    precision: fileName(file),
+  };
+  let kind = 'fail';
+  if (pass) kind = file.strict ? 'pass' : 'loose';
+  if (pass && file.strict) {
+    values.difference = worst === 0 ? t('check.none') : t('check.share', { percent: below(worst) });
+  } else {
+    const far = Number.isFinite(worst);
+    values.difference = far ? t('check.off', { percent: percent(worst) }) : t('check.broken');
+  }
+  $('check').textContent = `${pass ? '✓' : '✗'} ${t(`check.${kind}`, values)}`;
+  $('check').classList.toggle('fail', !pass);
+  $('check').hidden = false;
+}
+
+/** Nothing of the last model is left. */
+export function clear() {
+  for (const id of ['input', 'output', 'samples', 'history', 'compare']) {
+    $(id).replaceChildren();
+    $(id).hidden = true;
+  }
+}
+
+/** Trouble in place of a model. */
+export function failed(message, again = null) {
+  progress(null);
+  cancellable(again && t('state.again'), again);
+  status(message, true);
+  $('output').replaceChildren();
+  $('output').hidden = true;
+}

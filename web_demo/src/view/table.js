@@ -1,0 +1,171 @@
+// The form of a table model: fields with units and ranges, and sliders that ask as they move.
+import { el } from '../dom.js';
+import { widthOf } from '../features.js';
+import { number } from '../format.js';
+import { t } from '../i18n.js';
+import { csvControls } from './csv.js';
+
+const MOST_COLUMNS = 40;
+
+/** Features of a model that has none: its columns, by number; null where it is no such model. */
+export function unnamedFeatures({ inputs, preprocessing }) {
+  const [{ shape, dtype, kind }] = inputs;
+  const plain = inputs.length === 1 && shape.length === 2 && /float/.test(dtype) && !preprocessing;
+  const width = shape[1];
+  if (!plain || !width || width > MOST_COLUMNS || !['table', 'tensor'].includes(kind)) return null;
+  return Array.from({ length: width }, (_, n) => ({
+    name: t('table.column', { n: n + 1 }),
+    kind: 'number',
+    encode: 'none',
+    missing: 'error',
+    unknown: 'error',
+  }));
+}
+
+/** What the form shows where the features do not say it: defaults and ranges of the samples. */
+function withSamples(features, reference) {
+  const [name] = Object.keys(reference.samples[0].inputs);
+  let at = 0;
+  return features.map((feature) => {
+    const place = at;
+    at += widthOf(feature);
+    const known = feature.min != null && feature.max != null;
+    const own = { ...feature, low: feature.min, high: feature.max, seen: false };
+    if (feature.kind !== 'number' || feature.categories) return own;
+    const all = reference.samples.map(({ inputs }) => inputs[name].data[place]);
+    const values = all.filter(Number.isFinite).map(short);
+    if (!values.length) return own;
+    own.default ??= known ? undefined : values[0];
+    if (!known) Object.assign(own, { low: Math.min(...values), high: Math.max(...values), seen: true });
+    return own;
+  });
+}
+
+/** A float32 as the shortest decimal that is the same one. */
+function short(value) {
+  for (let digits = 1; digits <= 9; digits += 1) {
+    const text = Number(value.toPrecision(digits));
+    if (Math.fround(text) === value) return text;
+  }
+  return value;
+}
+
+/** The controls of a table model. */
+export function tableControls({ manifest, reference, features, rows, row: wanted }, act) {
+  const fields = withSamples(features, reference).map((feature) => field(feature));
+  // The browser's own check would refuse a sample that lies between two steps; encodeRow checks.
+  const form = el('form', { className: 'form', noValidate: true });
+  form.append(...fields.map(({ element }) => element));
+  form.append(el('button', { type: 'submit', className: 'main' }, t('table.predict')));
+  const read = () => Object.fromEntries(fields.map(({ name, input }) => [name, input.value]));
+  const send = (live, what = t('table.row')) => {
+    const outside = fields.filter((one) => one.mark()).map(({ name }) => name);
+    const warning = outside.length ? t('table.warning', { names: outside.join(', ') }) : null;
+    act.row(read(), { live, warning, what });
+  };
+  const fill = (values) => {
+    for (const one of fields) {
+      if (values[one.name] !== undefined && values[one.name] !== null) one.set(values[one.name]);
+    }
+  };
+  form.oninput = () => send(true);
+  form.onchange = () => send(false);
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    send(false);
+  };
+  const buttons = rows.map((values, n) =>
+    chip(n, () => {
+      fill(values);
+      send(false, t('table.sample', { n: n + 1 }));
+    }),
+  );
+  const csv = csvControls(manifest, features, act);
+  const remark = manifest.features ? [] : [el('p', { className: 'quiet' }, t('table.unnamed'))];
+  if (wanted) fill(wanted);
+  return {
+    controls: [...remark, form, csv.element],
+    samples: buttons.length ? [el('div', { className: 'chips' }, ...buttons)] : [],
+    begin: () => send(!wanted),
+    leave: csv.leave,
+  };
+}
+
+function field(feature) {
+  const { name, kind, unit } = feature;
+  const title = el('span', { className: 'name' }, name);
+  if (unit) title.append(el('span', { className: 'quiet' }, ` ${unit}`));
+  const label = (control) => el('label', {}, title, control);
+  const plain = (input, element) => ({
+    name,
+    input,
+    element,
+    set: (value) => (input.value = String(value)),
+    mark: () => false,
+  });
+  if (kind === 'text') {
+    const input = el('textarea', { name, rows: 3, value: feature.default ?? '' });
+    return plain(input, el('div', { className: 'field wide' }, label(input)));
+  }
+  if (feature.categories) {
+    const empty = feature.missing === 'error' ? [] : [el('option', { value: '' }, t('table.none'))];
+    const options = feature.categories.map((value) => el('option', { value }, value));
+    const input = el('select', { name }, ...empty, ...options);
+    input.value = String(feature.default ?? feature.categories[0]);
+    return plain(input, el('div', { className: 'field' }, label(input)));
+  }
+  return numberField(feature, label);
+}
+
+function numberField(feature, label) {
+  const { name, min, max, step, low, high, seen } = feature;
+  const bounded = low != null && high != null && high > low;
+  const middle = bounded ? (low + high) / 2 : low ?? 0;
+  const start = feature.default ?? (step ? Math.round(middle / step) * step : middle);
+  const input = el('input', { type: 'number', name, min, max, step: step ?? 'any', value: start });
+  input.inputMode = 'decimal';
+  input.required = feature.missing === 'error';
+  const remark = el('span', { className: 'quiet range' });
+  const parts = [label(input)];
+  let slider = null;
+  if (bounded) {
+    slider = el('input', { type: 'range', min: low, max: high, step: step ?? fine(high - low) });
+    slider.setAttribute('aria-label', t('table.slider', { name }));
+    slider.value = String(start);
+    slider.addEventListener('input', () => (input.value = slider.value));
+    input.addEventListener('input', () => (slider.value = input.value));
+    parts.push(slider);
+  }
+  const between = bounded ? { min: number(low), max: number(high) } : null;
+  const mark = () => {
+    const value = Number(input.value);
+    const out = bounded && input.value.trim() !== '' && (value < low || value > high);
+    remark.classList.toggle('trouble', out);
+    if (out) input.setAttribute('aria-invalid', 'true');
+    else input.removeAttribute('aria-invalid');
+    if (between) {
+      remark.textContent = t(out ? 'table.outside' : seen ? 'table.seen' : 'table.range', between);
+    }
+    return out;
+  };
+  mark();
+  if (between) parts.push(remark);
+  const set = (value) => {
+    input.value = String(value);
+    if (slider) slider.value = String(value);
+  };
+  return { name, input, element: el('div', { className: 'field' }, ...parts), set, mark };
+}
+
+/** About a hundred steps, each a 1, 2 or 5 with zeros. */
+function fine(width) {
+  const power = 10 ** Math.floor(Math.log10(width / 100));
+  const [digit] = [1, 2, 5, 10].filter((one) => one * power * 100 >= width);
+  return Number(((digit ?? 10) * power).toPrecision(3));
+}
+
+/** A numbered button of a sample. */
+export function chip(n, onclick) {
+  const label = t('table.sample', { n: n + 1 });
+  return el('button', { type: 'button', onclick, 'aria-label': label }, String(n + 1));
+}
