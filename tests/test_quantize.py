@@ -270,13 +270,30 @@ def test_convert_makes_precisions_and_leaves_float32_out_when_not_asked(run, tra
 
 
 @slow
-def test_int8_ends_take_and_give_integers(run, copy, colours: Path) -> None:
+@pytest.mark.parametrize(("io", "zero"), [("int8", -128), ("uint8", 0)])
+def test_integer_ends_take_and_give_integers(run, copy, colours: Path, io: str, zero: int) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
     folder = copy(colours)
-    assert run("quantize", folder, "--to", "tflite=int8", "--io", "int8").code == 0
+    assert run("quantize", folder, "--to", "tflite=int8", "--io", io).code == 0
     (entry,) = [e for e in manifest_of(folder)["artifacts"] if e["precision"] == "int8"]
-    assert [t["dtype"] for t in entry["inputs"] + entry["outputs"]] == ["int8", "int8"]
-    assert entry["outputs"][0]["quantization"] == {"scale": 1 / 256, "zero_point": -128}
+    assert [t["dtype"] for t in entry["inputs"] + entry["outputs"]] == [io, io]
+    assert entry["outputs"][0]["quantization"] == {"scale": 1 / 256, "zero_point": zero}
+    assert [t["name"] for t in entry["inputs"] + entry["outputs"]] == ["picture", "colour"]
     assert run("verify", folder, "--only", "tflite").code == 0
+    # LiteRT itself, asked with raw integers, gives raw integers.
+    opened = Interpreter(str(folder / entry["files"][0]["path"]))
+    opened.allocate_tensors()
+    (given,), (taken,) = opened.get_input_details(), opened.get_output_details()
+    assert (given["dtype"], taken["dtype"]) == (np.dtype(io).type,) * 2
+    data = np.load(folder / "reference.npz")
+    (scale, point), limits = given["quantization"], np.iinfo(io)
+    for value, answer in zip(data["in:picture"][:8], data["out:colour"][:8], strict=True):
+        integers = np.clip(np.rint(value / scale) + point, limits.min, limits.max).astype(io)
+        opened.set_tensor(given["index"], integers[None])
+        opened.invoke()
+        got = (opened.get_tensor(taken["index"])[0].astype(float) - zero) / 256
+        assert np.abs(got - answer).max() < 0.1
 
 
 WISHES = [
@@ -286,7 +303,8 @@ WISHES = [
     (["--to", "coreml=int8"], 2, "coreml is no target of this run"),
     (["--to", "float32"], 2, "it is there already"),
     (["--to", ""], 2, "no precision is named"),
-    (["--to", "int8", "--io", "uint8"], 2, "has int8 and float inputs"),
+    (["--to", "int8", "--io", "int4"], 2, "there are float, int8, uint8"),
+    (["--to", "float16", "--io", "uint8"], 2, "--io uint8 is for TFLite's int8"),
     (["--to", "float16", "--io", "int8"], 2, "--io int8 is for TFLite's int8"),
     (["--to", "int8", "--min-agreement", "97"], 2, "a share between 0 and 1"),
     (["--to", "int8", "--calibration", "none.npz"], 2, "no such file"),

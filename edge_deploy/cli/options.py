@@ -26,7 +26,9 @@ CustomObjects = Annotated[
 TrustPickle = Annotated[
     bool, typer.Option("--trust-pickle", help="Run code that the model file brings along.")
 ]
-Io = Annotated[str, typer.Option("--io", help="What int8 files take and give: float or int8.")]
+Io = Annotated[
+    str, typer.Option("--io", help="What int8 files take and give: float, int8 or uint8.")
+]
 Calibration = Annotated[
     Path | None, typer.Option(help="Samples for int8: .npz, .npy, .csv or a folder of pictures.")
 ]

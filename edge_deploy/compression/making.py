@@ -193,15 +193,10 @@ def check_io(io: str, wish: Wish) -> None:
     Raises:
         UsageError: No such kind of ends, or no file that could have them.
     """
-    if io == "uint8":
-        raise UsageError(
-            "--io uint8: ai-edge-quantizer, which makes the int8 files, has int8 and float inputs "
-            "and outputs only. Take --io int8 or --io float."
-        )
     if io not in IO:
         raise UsageError(f"--io {io}: there are {', '.join(IO)}.")
-    if io == "int8" and "int8" not in wish.by_target.get("tflite", ()):
-        raise UsageError("--io int8 is for TFLite's int8: ask for it with tflite=int8.")
+    if io != "float" and "int8" not in wish.by_target.get("tflite", ()):
+        raise UsageError(f"--io {io} is for TFLite's int8: ask for it with tflite=int8.")
 
 
 def check_labels(tolerances: Tolerances, data: Reference) -> None:

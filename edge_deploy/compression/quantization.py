@@ -25,7 +25,7 @@ PRECISIONS: Mapping[str, tuple[str, ...]] = {
 STATIC: Mapping[str, tuple[str, ...]] = {"tflite": tflite.STATIC, "tfjs": (), "onnx": onnx.STATIC}
 """Those that need calibration data."""
 
-IO = ("float", "int8")
+IO = ("float", "int8", "uint8")
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def make(
         path: Where the new one goes; its folder must exist.
         precision: One that the target has, not float32.
         samples: Calibration data, for those in STATIC.
-        io: ``float``, or ``int8`` for a TFLite file that takes and gives integers.
+        io: ``float``, or ``int8`` or ``uint8`` for a TFLite file that takes and gives integers.
         keep: Layers of ``source`` that stay float32.
 
     Raises:

@@ -14,6 +14,7 @@ import numpy as np
 
 from edge_deploy.compression.calibration import Samples
 from edge_deploy.compression.layers import Layer
+from edge_deploy.compression.tflite_ends import to_uint8
 from edge_deploy.errors import ConversionError, MissingDependency
 from edge_deploy.graph import first_line
 from edge_deploy.quiet import quiet
@@ -43,7 +44,8 @@ def quantize(
         data: The float32 file.
         precision: float16, dynamic, int8, int16x8 or int4.
         samples: Calibration data; needed for int8 and int16x8.
-        io: ``float`` keeps float inputs and outputs, ``int8`` gives int8 ones to ``int8``.
+        io: ``float`` keeps float inputs and outputs, ``int8`` and ``uint8`` give those to
+            ``int8``.
         keep: Layers that stay float32.
 
     Raises:
@@ -92,7 +94,7 @@ def _quantize(data: bytes, precision: str, io: str, keep: Sequence[Layer], measu
             f"^{re.escape(scope)};$", "*", algorithm_key="no_quantize"
         )
     result = quantizer.quantize(measured, enable_progress_report=False)
-    return _finish(data, bytes(result.quantized_model), precision)
+    return _finish(data, bytes(result.quantized_model), precision, io)
 
 
 def _better_of(data: bytes, first: bytes, second: bytes, samples: Samples) -> bytes:
@@ -196,7 +198,7 @@ def _chunks(samples: Samples) -> Iterator[list[Any]]:
         yield chunk
 
 
-def _finish(before: bytes, data: bytes, precision: str) -> bytes:
+def _finish(before: bytes, data: bytes, precision: str, io: str = "float") -> bytes:
     """Make the quantizer's file whole: weights inside, ends named, versions and metadata true."""
     name = Path(f"{precision}.tflite")
     old, model = unpack(name, before), unpack(name, data)
@@ -209,6 +211,8 @@ def _finish(before: bytes, data: bytes, precision: str) -> bytes:
             f"the file would be float32 under another name. Leave {precision} out."
         )
     _keep_names(old, model)
+    if io == "uint8":
+        to_uint8(model)
     set_versions(model)
     metadata = read(name, before, old)
     if metadata is None:
@@ -261,7 +265,9 @@ def _steps(model: Any) -> dict[str, dict[str, float]]:
     steps = {}
     signature = model.signatureDefs[0]
     for entry in (*signature.inputs, *signature.outputs):
-        tensor = graph.tensors[beside.get(entry.tensorIndex, entry.tensorIndex)]
+        tensor = graph.tensors[entry.tensorIndex]
+        if not len(scales(tensor)):
+            tensor = graph.tensors[beside.get(entry.tensorIndex, entry.tensorIndex)]
         if len(scales(tensor)):
             point = tensor.quantization.zeroPoint
             steps[entry.name.decode()] = {
