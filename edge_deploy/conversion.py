@@ -18,9 +18,10 @@ from edge_deploy.artifact import Artifact
 from edge_deploy.checking import browser_if_any
 from edge_deploy.compression import pruning
 from edge_deploy.compression.keeping import check_keep, make_and_judge
-from edge_deploy.compression.making import Making, calibrate, check_io, check_labels
+from edge_deploy.compression.making import Making, calibrate, check_io, check_labels, check_runtime
 from edge_deploy.compression.quantization import FLOAT, Wish, parse
 from edge_deploy.errors import ConversionError, MissingDependency, UsageError
+from edge_deploy.folding import check_pixels, fold, foreign_notes
 from edge_deploy.graph import freeze, index_limits
 from edge_deploy.quiet import quiet, set_environment
 from edge_deploy.reference import Reference, read, split, with_class_indices
@@ -54,6 +55,8 @@ class ConvertOptions:
     samples: int = 1000
     quantize: tuple[str, ...] = (FLOAT,)
     io: str = "float"
+    min_runtime: str = ""
+    fold_preprocessing: bool = False
     calibration: Path | None = None
     keep_float: tuple[str, ...] = ()
     prune: float | None = None
@@ -124,6 +127,7 @@ def convert(
             raise UsageError(f"--to {target}: no such target; there are {', '.join(TARGETS)}.")
     wish = parse("--quantize", options.quantize, [t for t in TARGETS if t in options.to])
     check_io(options.io, wish)
+    check_runtime(options.min_runtime, wish)
     check_keep(options.keep_float, wish)
     sidecars.precheck(
         options.labels,
@@ -157,6 +161,8 @@ def convert(
             notes = (*notes, *warnings)
         notes = (*notes, *wish.notes)
         tuning = _tuning(options, loaded.spec, side)
+        if options.fold_preprocessing and calibration is not None:
+            check_pixels("the calibration data", loaded.spec, next(iter(calibration), {}))
         manifest = manifests.begin(
             path, (name, options.version, options.command), loaded, side, reference
         )
@@ -187,6 +193,7 @@ def convert(
                     calibration,
                     options.keep_float,
                     how,
+                    options.min_runtime,
                 ),
                 loaded,
                 wish,
@@ -252,6 +259,10 @@ def _prepare(
         reference=options.reference,
     )
     spec = sidecars.apply(loaded.spec, side)
+    if options.fold_preprocessing:
+        before = side.preprocessing
+        loaded, side = fold(replace(loaded, spec=spec), side)
+        side = replace(side, folded=before)
     notes = [*loaded.notes, *(f"found beside the model: {line}" for line in side.found)]
     with quiet(options.verbose):
         if side.reference is not None:
@@ -267,6 +278,10 @@ def _prepare(
                 "no reference data: samples were made up, and verdicts on made-up data say "
                 "little; give real ones with --reference"
             )
+        if options.fold_preprocessing:
+            check_pixels("the reference data", spec, data.inputs)
+        elif side.preprocessing and "tflite" in options.to:
+            notes += foreign_notes(side.preprocessing)
         keep = options.samples + 32
         data = data.take(range(min(data.count, keep)))
         data = replace(data, outputs=loaded.predict(data.inputs))
@@ -343,7 +358,7 @@ def _make_files(
                         entry["needs"] |= target.at_convert(main)
                 manifest["artifacts"].append(entry)
                 verdicts.extend(rows)
-            if FLOAT not in precisions:  # it was only the way to the others
+            if FLOAT not in precisions or f"{name} {FLOAT}" in failed:  # the way to the others
                 for file in converted.files:
                     file.unlink()
                 if target.name == "tfjs":

@@ -82,6 +82,7 @@ def begin(
         "inputs": [spec.to_json() for spec in model.spec.inputs],
         "outputs": [spec.output_to_json() for spec in model.spec.outputs],
         "preprocessing": dict(side.preprocessing) if side.preprocessing else None,
+        "folded_preprocessing": dict(side.folded) if side.folded else None,
         "features": features_to_json(side.features) if side.features else None,
         "reference": {
             "samples": reference.count,

@@ -127,6 +127,32 @@ def size_text(count: int | None) -> str:
     return f"{count} B"
 
 
+def needed(needs: Mapping[str, Any] | None) -> list[str]:
+    """What a file asks of an app, a line each."""
+    if not needs:
+        return []
+    operators = ", ".join(
+        f"{o['name']} {o['version']}" + (f" ({o['count']}x)" if o["count"] > 1 else "")
+        for o in needs["operators"]
+    )
+    litert = f", LiteRT {needs['min_litert']}" if needs["min_litert"] else ""
+    lines = [
+        f"operators: {operators}",
+        f"oldest runtime: TensorFlow Lite {needs['min_runtime']}{litert}",
+    ]
+    for kind in ("flex", "custom"):
+        if needs[kind]:
+            lines.append(f"{kind} operators, which the app must link: {', '.join(needs[kind])}")
+    if needs["gpu"]:
+        back = ", ".join(f"{b['name']} ({b['reason']})" for b in needs["gpu"]["falls_back"])
+        lines.append(f"GPU delegate: {f'leaves to the CPU {back}' if back else 'takes all of it'}")
+    memory = needs["peak_memory_bytes_estimate"]
+    lines.append(f"tensor memory at its peak: {memory:,} bytes (an estimate)")
+    if needs["multiply_adds"] is not None:
+        lines.append(f"multiply-adds: {needs['multiply_adds']:,}")
+    return lines
+
+
 def to_html(
     manifest: Mapping[str, Any],
     verdicts: Sequence[Verdict],
@@ -160,6 +186,11 @@ def to_html(
         )
         body.append(f'<tr><td class="{kind}">{escape(first)}</td>{cols}</tr>')
     body.append("</tbody></table></div>")
+    for entry in manifest["artifacts"]:
+        if lines := needed(entry.get("needs")):
+            path = entry["files"][0]["path"]
+            items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+            body.append(f"<h2>What {escape(path)} needs</h2><ul>{items}</ul>")
     kept = _kept(manifest)
     for verdict in verdicts:
         where = f"{verdict.path} · {verdict.runtime} {verdict.backend or ''}".strip()

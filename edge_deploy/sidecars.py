@@ -25,6 +25,7 @@ class Sidecars:
         features: The columns of a table model.
         target: What the model predicts: ``name``, ``unit``, ``min``, ``max``.
         preprocessing: How pictures become the input.
+        folded: The preprocessing as it was before its arithmetic went into the graph.
         reference: Reference data, not read yet.
         found: One line for each that was found beside the model without being asked for.
     """
@@ -33,6 +34,7 @@ class Sidecars:
     features: tuple[Feature, ...] | None = None
     target: Mapping[str, Any] | None = None
     preprocessing: Mapping[str, Any] | None = None
+    folded: Mapping[str, Any] | None = None
     reference: Path | None = None
     found: tuple[str, ...] = ()
 
@@ -119,7 +121,7 @@ def collect(
         spec = images.with_size(dict(spec), tuple(axis or 1 for axis in image.shape[1:]))
     if columns is not None:
         _check_width(model.spec, columns)
-    return Sidecars(names, columns, target, spec, reference, tuple(found))
+    return Sidecars(names, columns, target, spec, None, reference, tuple(found))
 
 
 def apply(spec: ModelSpec, sidecars: Sidecars) -> ModelSpec:

@@ -15,6 +15,7 @@ from edge_deploy.compression.making import blank, check_labels, summarize
 from edge_deploy.conversion import load_model
 from edge_deploy.errors import EdgeDeployError, UsageError
 from edge_deploy.features import parse_features
+from edge_deploy.folding import fold_model
 from edge_deploy.manifest import LATER, embedded
 from edge_deploy.quiet import quiet
 from edge_deploy.reference import Reference, read, split
@@ -169,6 +170,8 @@ def _questions(
             f"{options.against}: its inputs and outputs are not those of {found.folder}: it is "
             "not the model that was converted."
         )
+    if folded := found.manifest.get("folded_preprocessing"):
+        model = fold_model(replace(model, spec=found.spec), folded["image"])
     if options.reference is None:
         data = found.reference()
     else:

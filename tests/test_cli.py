@@ -16,6 +16,7 @@ FLAGS = {
         "model --to --reference --samples --labels --preprocess --features --signature "
         "--input-shape --custom-objects --trust-pickle --name --artifact-version --output -o "
         "--overwrite --keep-going --dry-run --seed --browser --json --quiet -q --verbose -v "
+        "--fold-preprocessing --min-runtime "
         "--quantize --io --calibration --keep-float --max-drop --min-agreement --strict "
         "--prune --prune-data --prune-epochs"
     ),

@@ -64,6 +64,12 @@ def convert(
     preprocess: Annotated[
         str | None, typer.Option(help="Preset, or key=value,... (see the README).")
     ] = None,
+    fold_preprocessing: Annotated[
+        bool, typer.Option("--fold-preprocessing", help="The files take 0-255 pixels, RGB.")
+    ] = False,
+    min_runtime: Annotated[
+        str, typer.Option(help="Oldest TensorFlow Lite that must run the files, such as 2.11.")
+    ] = "",
     features: Annotated[Path | None, typer.Option(help="features.json of a table model.")] = None,
     signature: Signature = None,
     input_shape: InputShape = None,
@@ -105,6 +111,8 @@ def convert(
         labels=labels,
         features=features,
         preprocess=preprocess,
+        fold_preprocessing=fold_preprocessing,
+        min_runtime=min_runtime,
         reference=reference,
         samples=samples,
         quantize=split(quantize),

@@ -23,6 +23,8 @@ def notes(notes: Sequence[str]) -> None:
 
 def described(document: Mapping[str, Any]) -> list[str]:
     """What `inspect` found, a line each; what is not there is left out."""
+    from edge_deploy.report import needed
+
     lines = []
     for key, value in document.items():
         if key in ("inputs", "outputs"):
@@ -59,32 +61,6 @@ def _nested(key: str, value: Any) -> list[str]:
         return [f"{key}: {', '.join(map(str, value))}"]
     rows = [", ".join(line for k, v in item.items() for line in _nested(k, v)) for item in value]
     return [f"{key}:", *(f"  {row}" for row in rows)]
-
-
-def needed(needs: Mapping[str, Any] | None) -> list[str]:
-    """What a file asks of an app, a line each."""
-    if not needs:
-        return []
-    operators = ", ".join(
-        f"{o['name']} {o['version']}" + (f" ({o['count']}x)" if o["count"] > 1 else "")
-        for o in needs["operators"]
-    )
-    litert = f", LiteRT {needs['min_litert']}" if needs["min_litert"] else ""
-    lines = [
-        f"operators: {operators}",
-        f"oldest runtime: TensorFlow Lite {needs['min_runtime']}{litert}",
-    ]
-    for kind in ("flex", "custom"):
-        if needs[kind]:
-            lines.append(f"{kind} operators, which the app must link: {', '.join(needs[kind])}")
-    if needs["gpu"]:
-        back = ", ".join(f"{b['name']} ({b['reason']})" for b in needs["gpu"]["falls_back"])
-        lines.append(f"GPU delegate: {f'leaves to the CPU {back}' if back else 'takes all of it'}")
-    memory = needs["peak_memory_bytes_estimate"]
-    lines.append(f"tensor memory at its peak: {memory:,} bytes (an estimate)")
-    if needs["multiply_adds"] is not None:
-        lines.append(f"multiply-adds: {needs['multiply_adds']:,}")
-    return lines
 
 
 def problems(verdicts: Sequence[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,11 @@ from edge_deploy.compression.calibration import Samples
 from edge_deploy.compression.layers import Layer
 from edge_deploy.compression.lint import check
 from edge_deploy.compression.quantization import FLOAT, IO, Wish, make, output_steps
-from edge_deploy.errors import UsageError
+from edge_deploy.errors import ConversionError, UsageError
 from edge_deploy.reference import Reference, join
 from edge_deploy.spec import Feature, ModelSpec
 from edge_deploy.targets import Converted, Target
+from edge_deploy.targets.tflite_needs import too_new
 from edge_deploy.verdicts import Verdict, to_json
 from edge_deploy.verification import Tolerances
 
@@ -32,6 +34,7 @@ class Making:
         spec: The original's inputs and outputs.
         io: What int8 files take and give.
         calibration: For the precisions that need it.
+        min_runtime: The TensorFlow Lite that the TFLite files are to run in; any if empty.
         keep_float: Names of layers that stay float32, or ``auto``.
         pruned: The manifest's form of how the model was pruned; None where it was not.
     """
@@ -43,6 +46,7 @@ class Making:
     calibration: Samples | None = None
     keep_float: tuple[str, ...] = ()
     pruned: Mapping[str, Any] | None = None
+    min_runtime: str = ""
 
     def path(self, target: Target, precision: str) -> Path:
         """Where the file that a runtime opens goes."""
@@ -61,15 +65,18 @@ class Making:
             keep: Layers that stay float32.
 
         Raises:
-            ConversionError: The quantizer cannot do it.
+            ConversionError: The quantizer cannot do it, or ``min_runtime`` is too old for it.
         """
         made = source
         if precision != FLOAT:
             path = self.path(target, precision)
             path.parent.mkdir(parents=True, exist_ok=True)
             io = self.io if precision == "int8" else "float"
-            made = make(target.name, source.path, path, precision, self.calibration, io, keep)
+            more = (self.calibration, io, keep, self.min_runtime)
+            made = make(target.name, source.path, path, precision, *more)
         info = target.describe(made.path)
+        if self.min_runtime and info.needs:
+            self._check_runtime(made.path, precision, info.needs)
         steps = output_steps(target.name, made.path, precision)
         return {
             "target": target.name,
@@ -84,6 +91,16 @@ class Making:
             "needs": dict(info.needs) if info.needs else None,
             "verification": None,
         }
+
+    def _check_runtime(self, path: Path, precision: str, needs: Mapping[str, Any]) -> None:
+        if newer := too_new(needs, self.min_runtime):
+            if precision != FLOAT:
+                path.unlink()
+            raise ConversionError(
+                f"--min-runtime {self.min_runtime}: the {precision} TFLite file needs "
+                f"{needs['min_runtime']}, for {', '.join(newer)}. Take another precision (float32, "
+                "float16 and int8 need the least), or link a newer runtime."
+            )
 
     def judge(
         self,
@@ -197,6 +214,21 @@ def check_io(io: str, wish: Wish) -> None:
         raise UsageError(f"--io {io}: there are {', '.join(IO)}.")
     if io != "float" and "int8" not in wish.by_target.get("tflite", ()):
         raise UsageError(f"--io {io} is for TFLite's int8: ask for it with tflite=int8.")
+
+
+def check_runtime(version: str, wish: Wish) -> None:
+    """Refuse what --min-runtime cannot mean.
+
+    Raises:
+        UsageError: No version of a TensorFlow Lite, or no TFLite file.
+    """
+    if version and not re.fullmatch(r"[12](\.\d+){1,2}", version):
+        raise UsageError(
+            f"--min-runtime {version}: name a version of TensorFlow Lite, such as 2.11 (LiteRT "
+            "1.0 has what 2.18 has)."
+        )
+    if version and "tflite" not in wish.by_target:
+        raise UsageError("--min-runtime is for TFLite files, and none is asked for.")
 
 
 def check_labels(tolerances: Tolerances, data: Reference) -> None:

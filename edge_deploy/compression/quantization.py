@@ -99,6 +99,7 @@ def make(
     samples: Samples | None,
     io: str = "float",
     keep: Sequence[Layer] = (),
+    min_runtime: str = "",
 ) -> Converted:
     """Write a float32 file of a target in another precision.
 
@@ -110,6 +111,7 @@ def make(
         samples: Calibration data, for those in STATIC.
         io: ``float``, or ``int8`` or ``uint8`` for a TFLite file that takes and gives integers.
         keep: Layers of ``source`` that stay float32.
+        min_runtime: The TensorFlow Lite that a TFLite file is to run in.
 
     Raises:
         ConversionError: The quantizer cannot do it; nothing is substituted.
@@ -117,7 +119,7 @@ def make(
     """
     makers: dict[str, Callable[[], object]] = {
         "tflite": lambda: path.write_bytes(
-            tflite.quantize(source.read_bytes(), precision, samples, io, keep)
+            tflite.quantize(source.read_bytes(), precision, samples, io, keep, min_runtime)
         ),
         "tfjs": lambda: tfjs.quantize(source, path, precision, keep),
         "onnx": lambda: onnx.quantize(source, path, precision, samples, keep),

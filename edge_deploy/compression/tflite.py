@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import re
@@ -21,7 +22,7 @@ from edge_deploy.quiet import quiet
 from edge_deploy.targets.tflite import LiteRTRunner
 from edge_deploy.targets.tflite_file import SIGNATURE, ends, operator_name, pack, type_names, unpack
 from edge_deploy.targets.tflite_metadata import finish, read
-from edge_deploy.targets.tflite_needs import scales, set_versions
+from edge_deploy.targets.tflite_needs import needs, scales, set_versions, too_new
 
 STATIC = ("int8", "int16x8")
 """Precisions whose activations are integers, for which their ranges must be measured."""
@@ -37,6 +38,7 @@ def quantize(
     samples: Samples | None,
     io: str = "float",
     keep: Sequence[Layer] = (),
+    min_runtime: str = "",
 ) -> bytes:
     """A float32 file in another precision, with its names, signature and metadata.
 
@@ -47,6 +49,8 @@ def quantize(
         io: ``float`` keeps float inputs and outputs, ``int8`` and ``uint8`` give those to
             ``int8``.
         keep: Layers that stay float32.
+        min_runtime: The TensorFlow Lite that is to run it: where it is too old for a scale a
+            channel, ``dynamic`` weights get one scale a tensor.
 
     Raises:
         ConversionError: ai-edge-quantizer cannot do it, or nothing in the file is quantized.
@@ -62,7 +66,11 @@ def quantize(
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that calibration keeps all tensors
             if precision not in STATIC:
-                return _quantize(data, precision, io, keep, None)
+                file = _quantize(data, precision, io, keep, None)
+                newer = _too_new(file, min_runtime) if min_runtime else []
+                if precision != "dynamic" or not newer:
+                    return file
+                return _quantize(data, precision, io, keep, None, per_tensor=newer)
             widest, usual = _measure(data, precision, samples)
             file = _quantize(data, precision, io, keep, widest)
             if precision != "int8" or samples is None:
@@ -87,8 +95,28 @@ def _operators(data: bytes) -> set[str]:
     return {operator_name(c) for c in unpack(Path("float32.tflite"), data).operatorCodes}
 
 
-def _quantize(data: bytes, precision: str, io: str, keep: Sequence[Layer], measured: Any) -> bytes:
+def _too_new(file: bytes, min_runtime: str) -> list[str]:
+    newer = too_new(needs(unpack(Path("dynamic.tflite"), file)), min_runtime)
+    return [text.split()[0] for text in newer]
+
+
+def _quantize(
+    data: bytes,
+    precision: str,
+    io: str,
+    keep: Sequence[Layer],
+    measured: Any,
+    per_tensor: Sequence[str] = (),
+) -> bytes:
     quantizer = _quantizer(data, precision, io)
+    if per_tensor:  # operators whose weights get one scale, which older runtimes know
+        recipe = quantizer.get_quantization_recipe()
+        for name in per_tensor:
+            entry = copy.deepcopy(recipe[0])
+            entry["operation"] = name
+            entry["op_config"]["weight_tensor_config"]["granularity"] = "TENSORWISE"
+            recipe.append(entry)
+        quantizer.load_quantization_recipe(recipe)
     for scope in (name for layer in keep for name in layer.operators):
         quantizer.update_quantization_recipe(
             f"^{re.escape(scope)};$", "*", algorithm_key="no_quantize"
