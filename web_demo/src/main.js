@@ -1,10 +1,10 @@
 // The flow of the page: which model, on what, ready or not, ask, show.
 import { fromBytes } from './arrays.js';
-import { encodeRow } from './features.js';
-import { chooseLanguage, keepLanguage, t } from './i18n.js';
-import { RUNTIMES, typed } from './model.js';
+import { asDocument, pictureInput, rangesOf, rowInput, tensorInput } from './asking.js';
 import { time } from './format.js';
-import { decode, preprocess } from './preprocess.js';
+import { chooseLanguage, keepLanguage, t } from './i18n.js';
+import { RUNTIMES } from './model.js';
+import { decode } from './preprocess.js';
 import { openChecked } from './starting.js';
 import { PageError, words } from './troubles.js';
 import { answer, history, summary, waiting } from './view/answer.js';
@@ -137,10 +137,6 @@ async function prepare(entry, file, backend, signal) {
 /** What the controls of a model can call. */
 function acts(own) {
   const { manifest, features, reference } = own;
-  const rowInput = (row) => {
-    const [spec] = manifest.inputs;
-    return { [spec.name]: shaped(spec, encodeRow(features, row)) };
-  };
   const guarded = (make, more) => {
     try {
       return ask({ inputs: make(), ...more });
@@ -166,20 +162,10 @@ function acts(own) {
         query.set('row', JSON.stringify(row));
         replaceAddress();
       }
-      return guarded(() => rowInput(row), { ...more, row });
+      return guarded(() => rowInput(manifest, features, row), { ...more, row });
     },
-    quiet: (row) => own.model.predict(rowInput(row)),
-    tensors: (tensors, more) =>
-      guarded(
-        () =>
-          Object.fromEntries(
-            manifest.inputs.map(({ name, dtype }) => {
-              const { values, shape } = tensors[name];
-              return [name, { data: typed(values, dtype), shape }];
-            }),
-          ),
-        more,
-      ),
+    quiet: async (row) => own.model.predict(rowInput(manifest, features, row)),
+    tensors: (tensors, more) => guarded(() => tensorInput(manifest, tensors), more),
     sample(n) {
       const { inputs, outputs } = reference.samples[n];
       return ask({ inputs, original: outputs, what: t('table.sample', { n: n + 1 }) });
@@ -231,38 +217,10 @@ async function answerOne({ inputs, original = null, warning = null, what = '', l
   }
 }
 
-/** The answer for machines: every number, by the model's own names. */
-function asDocument({ entry, file, model }, specs, outputs, what, row) {
-  return {
-    model: entry.name,
-    version: entry.version,
-    file: file.file,
-    backend: model.backend,
-    input: row ?? what,
-    outputs: Object.fromEntries(
-      specs.map(({ name, classes }) => {
-        const { data, shape } = outputs[name];
-        return [name, { shape, ...(classes ? { classes } : {}), values: [...data] }];
-      }),
-    ),
-  };
-}
-
 /** Words in place of an answer: an old one must not look like the new. */
 function trouble(error) {
   head.status(words(error), true);
   waiting();
-}
-
-function rangesOf({ samples }, { outputs }) {
-  const found = {};
-  for (const { name, kind } of outputs) {
-    const values = samples.map((sample) => sample.outputs[name].data);
-    if (kind !== 'value' || values.length < 3 || values.some(({ length }) => length !== 1)) continue;
-    const numbers = values.map(([value]) => value);
-    found[name] = [Math.min(...numbers), Math.max(...numbers)];
-  }
-  return found;
 }
 
 async function readReference(folder, manifest) {
@@ -283,19 +241,6 @@ async function readReference(folder, manifest) {
       outputs: tensors(outputs, manifest.outputs),
     })),
   };
-}
-
-/** One sample's shape: every axis that the model leaves open is 1, or what the values need. */
-function shaped(spec, values, size) {
-  const shape = spec.shape.map((axis, n) => axis ?? (n > 0 && size?.[n - 1]) ?? 1);
-  shape[0] = spec.shape[0] ?? 1;
-  return { data: typed(values, spec.dtype), shape: shape.map((axis) => axis || 1) };
-}
-
-function pictureInput(manifest, picture) {
-  const spec = manifest.inputs.find(({ kind }) => kind === 'image') ?? manifest.inputs[0];
-  const values = preprocess(manifest.preprocessing, picture);
-  return { [spec.name]: shaped(spec, values, manifest.preprocessing.image.size) };
 }
 
 /** The table inputs of a link. */

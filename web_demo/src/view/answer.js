@@ -57,8 +57,11 @@ export function summary(spec, { data }) {
   if (spec.kind === 'class') return spec.classes?.[data[0]] ?? String(data[0]);
   const shown = [...data.slice(0, 3)].map(number).join('; ');
   const rest = data.length > 3 ? '; …' : '';
-  return `${shown}${rest}${spec.unit ? ` ${spec.unit}` : ''}`;
+  return `${shown}${rest}${spec.unit ? ` ${times(spec.unit)}` : ''}`;
 }
+
+/** A unit such as "1,000 USD" is a factor. */
+const times = (unit) => (/^\d/.test(unit) ? `× ${unit}` : unit);
 
 function rendered(spec, { data, shape }, { original, ranges }) {
   const { kind, classes, unit, name } = spec;
@@ -69,8 +72,7 @@ function rendered(spec, { data, shape }, { original, ranges }) {
   }
   const parts = [];
   if (data.length === 1) {
-    const shown = /^\d/.test(unit ?? '') ? `× ${unit}` : unit; // such as "1,000 USD"
-    const suffix = unit ? [' ', el('span', { className: 'unit' }, shown)] : [];
+    const suffix = unit ? [' ', el('span', { className: 'unit' }, times(unit))] : [];
     parts.push(el('p', { className: 'value' }, number(data[0]), ...suffix));
     if (ranges?.[name]) parts.push(...range(data[0], ranges[name], unit));
   } else {
@@ -89,7 +91,7 @@ function rendered(spec, { data, shape }, { original, ranges }) {
 
 /** Where a value lies among what the packaged samples gave. */
 function range(value, [min, max], unit) {
-  const ends = { min: number(min), max: number(max) + (unit ? ` ${unit}` : '') };
+  const ends = { min: number(min), max: number(max) + (unit ? ` ${times(unit)}` : '') };
   const words = el('p', { className: 'quiet' }, t('answer.between', ends));
   if (!(max > min)) return [];
   const mark = el('span', { className: 'mark' });

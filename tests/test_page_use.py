@@ -1,0 +1,573 @@
+"""The page as people use it, in a real Chromium: inputs, answers, languages, faults, safety."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from picture_files import KINDS
+from test_demo import make_artifact
+
+from edge_deploy.browser import FLAGS, Browser, open_browser
+from edge_deploy.demo import build_demo
+from edge_deploy.server import address, start
+from edge_deploy.shell import shell_folder
+
+pytestmark = pytest.mark.slow
+
+EVIL = "<img src=x onerror=alert(1)>"
+LABELS = [EVIL, "b", "c", "d", "e", "f", "g"]
+AXE = shell_folder() / "node_modules/axe-core/axe.min.js"
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+
+
+def edit(folder: Path, **changes: Any) -> Path:
+    """An artifact with another manifest."""
+    path = folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    return folder
+
+
+def without_names(root: Path) -> Path:
+    made = make_artifact(root, "unnamed")
+    (made / "samples" / "samples.json").unlink()
+    manifest = json.loads((made / "manifest.json").read_text())
+    kept = [f for f in manifest["files"] if not f["path"].startswith("samples/")]
+    return edit(made, features=None, files=kept)
+
+
+def without_preprocessing(root: Path) -> Path:
+    made = make_artifact(root, "raw picture", picture=6, classes=list("ab"))
+    return edit(made, preprocessing=None)
+
+
+@dataclass
+class Site:
+    """The site under test.
+
+    Attributes:
+        folder: Where it is.
+        url: Its address.
+        open: Opens a page: query, state that is waited for, options of Playwright.
+        noise: What pages complained of, and requests that left the site.
+    """
+
+    folder: Path
+    url: str
+    open: Callable[..., Any]
+    noise: list[str]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    root = tmp_path_factory.mktemp("use")
+    made = [
+        make_artifact(root / "artifacts", "costs"),
+        make_artifact(root / "artifacts", "digits", picture=28, classes=LABELS),
+        without_names(root / "artifacts"),
+        without_preprocessing(root / "artifacts"),
+    ]
+    build_demo(made, root / "www")
+    server = start(root / "www")
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield root / "www", address(server)
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def site(browser: Browser, built: tuple[Path, str]) -> Iterator[Site]:
+    pages: list[Any] = []
+    noise: list[str] = []
+    folder, url = built
+
+    def open_page(query: str = "", state: str = "ready", **options: Any) -> Any:
+        options = {"viewport": {"width": 1100, "height": 800}, **options}
+        page = browser.new_page(service_workers="block", **options)
+        pages.append(page)
+        page.on("request", lambda r: r.url.startswith((url, "blob:")) or noise.append(r.url))
+        page.on("pageerror", lambda error: noise.append(str(error)))
+        page.on("console", lambda m: noise.append(m.text) if "Content Security" in m.text else None)
+        page.on("dialog", lambda d: (noise.append(f"dialog {d.message}"), d.dismiss()))
+        page.goto(url + query)
+        page.wait_for_selector(f"html[data-state={state}]", state="attached", timeout=60_000)
+        return page
+
+    yield Site(folder, url, open_page, noise)
+    for page in pages:
+        page.close()
+    assert noise == []
+
+
+def raw(page: Any) -> dict[str, Any]:
+    """The answer for machines."""
+    page.evaluate("() => { document.querySelector('#output .raw').open = true; }")
+    page.wait_for_selector("#raw:not(:empty)")
+    return dict(json.loads(page.inner_text("#raw")))
+
+
+# Answers and inputs.
+
+
+def test_label_that_looks_like_html_is_text(site: Site) -> None:
+    page = site.open("?model=digits&lang=en")
+    page.click(".thumbs button")
+    page.wait_for_selector("#output .bars")
+    page.click("#output .more")
+    labels = page.locator(".bars .label").all_inner_texts()
+    assert sorted(labels) == sorted(LABELS)
+    assert page.locator("#output img, #history img").count() == 0
+
+
+def test_all_bars_are_shown_on_demand_and_stay(site: Site) -> None:
+    page = site.open("?model=digits&lang=en")
+    page.click(".thumbs button")
+    page.wait_for_selector("#output .bars")
+    visible = page.locator(".bars li:visible")
+    assert visible.count() == 5
+    page.click("text=Show all 7")
+    assert visible.count() == 7
+    page.click(".thumbs button:nth-child(2)")
+    page.wait_for_selector("#history li:nth-child(2)")
+    assert visible.count() == 7
+    values = raw(page)["outputs"]["y"]["values"]
+    assert len(values) == 7
+    assert sum(values) == pytest.approx(1, abs=1e-5)
+
+
+def drop(page: Any, selector: str, name: str, kind: str, data: bytes, event: str) -> None:
+    page.evaluate(
+        """([selector, name, type, bytes, event]) => {
+          const files = new DataTransfer();
+          files.items.add(new File([new Uint8Array(bytes)], name, {type}));
+          const init = {bubbles: true, cancelable: true};
+          const happened = event === 'paste'
+            ? new ClipboardEvent('paste', {...init, clipboardData: files})
+            : new DragEvent('drop', {...init, dataTransfer: files});
+          document.querySelector(selector).dispatchEvent(happened);
+        }""",
+        [selector, name, kind, list(data), event],
+    )
+
+
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_picture_comes_by(site: Site, event: str) -> None:
+    page = site.open("?model=digits&lang=en")
+    drop(page, "body", "night.png", "image/png", KINDS["png"](), event)
+    page.wait_for_selector("#output .bars")
+    assert raw(page)["input"] == "night.png"
+
+
+def test_bad_picture_clears_the_old_answer(site: Site, tmp_path: Path) -> None:
+    page = site.open("?model=digits&lang=en")
+    page.click(".thumbs button")
+    page.wait_for_selector("#output .bars")
+    (tmp_path / "cat.png").write_text("no")
+    page.set_input_files(".drop input", tmp_path / "cat.png")
+    page.wait_for_selector("#status.trouble")
+    assert "not a picture" in page.inner_text("#status")
+    assert page.locator("#output .bars").count() == 0
+    assert not page.is_visible("#preview")
+
+
+def test_camera_answers_live_and_stops(browser: Browser, site: Site) -> None:
+    launched = browser._launch((*FLAGS, *CAMERA))
+    page = launched.new_page(service_workers="block")
+    requests: list[str] = []
+    page.goto(f"{site.url}?model=digits&lang=en")
+    page.wait_for_selector("html[data-state=ready]", state="attached")
+    assert "stay on this device" in page.inner_text(".camera")
+    page.on("request", lambda r: requests.append(r.url))
+    page.click("#camera")
+    page.wait_for_selector("#rate:has-text('answers a second')")
+    page.wait_for_selector("#output .bars")
+    page.click("#turn")
+    page.wait_for_selector("#rate:has-text('answers a second')")
+    page.click("#camera")
+    assert page.inner_text("#camera") == "Use the camera"
+    assert page.evaluate("document.querySelector('video').srcObject") is None
+    assert requests == []
+    page.close()
+
+
+def test_camera_that_is_not_there_is_told(site: Site) -> None:
+    page = site.open("?model=digits&lang=en")
+    page.click("#camera")
+    page.wait_for_selector("#status.trouble")
+    assert re.search("camera", page.inner_text("#status"))
+
+
+def costs(site: Site, length: float, pet: int) -> float:
+    """What the table model must answer, by its reference."""
+    folder = next(site.folder.parent.glob("artifacts/0/1"))
+    with np.load(folder / "reference.npz") as data:
+        x, y = data["in:x"].astype(float), data["out:y"]
+    solution, *_ = np.linalg.lstsq(np.c_[x, np.ones(len(x))], y, rcond=None)
+    return float(([length, 1 - pet, pet, 1] @ solution)[0])
+
+
+def test_slider_predicts_as_it_moves(site: Site) -> None:
+    page = site.open("?model=costs&lang=en")
+    page.wait_for_selector("#output .value")
+    slider = page.locator("input[type=range]")
+    for length in (2, 8):
+        slider.fill(str(length))
+        page.wait_for_timeout(150)
+        values = raw(page)["outputs"]["y"]["values"]
+        assert values[0] == pytest.approx(costs(site, length, 0), rel=1e-3, abs=1e-4)
+    assert page.input_value("input[name=length]") == "8"
+
+
+def test_value_outside_the_range_is_answered_with_a_warning(site: Site) -> None:
+    page = site.open("?model=costs&lang=en")
+    page.fill("input[name=length]", "90")
+    page.wait_for_selector("#output .warn")
+    assert "length: outside the known range" in page.inner_text("#output .warn")
+    assert "Outside 1 to 9" in page.inner_text(".field .range")
+    assert page.get_attribute("input[name=length]", "aria-invalid") == "true"
+    page.fill("input[name=length]", "9")
+    page.wait_for_selector("#output .warn", state="detached")
+
+
+def test_link_restores_model_backend_and_inputs(site: Site) -> None:
+    page = site.open("?model=costs&backend=cpu&lang=en")
+    page.fill("input[name=length]", "6.5")
+    page.select_option("select[name=pet]", "yes")
+    page.click("text=Predict")
+    page.wait_for_selector("#history", state="attached")
+    page.wait_for_timeout(200)
+    again = site.open("?" + page.url.partition("?")[2])
+    again.wait_for_selector("#output .value")
+    assert again.inner_text("#output .value") == page.inner_text("#output .value")
+    assert again.input_value("select[name=pet]") == "yes"
+    assert again.evaluate("document.documentElement.dataset.backend") == "cpu"
+
+
+def test_csv_gives_a_table_to_download(site: Site, tmp_path: Path) -> None:
+    page = site.open("?model=costs&lang=en")
+    rows = [("2", "no"), ("7.5", "yes"), ("4", "perhaps"), ("3", "no")]
+    lines = ["name;pet;length", *(f'"row; {n}";{p};{le}' for n, (le, p) in enumerate(rows))]
+    (tmp_path / "towns.csv").write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
+    page.set_input_files("#csv", tmp_path / "towns.csv")
+    page.wait_for_selector("#csv-download")
+    assert "3 rows answered, 1 could not be" in page.inner_text(".results")
+    with page.expect_download() as started:
+        page.click("#csv-download")
+    assert started.value.suggested_filename == "towns-answers.csv"
+    text = Path(started.value.path()).read_text(encoding="utf-8-sig").splitlines()
+    assert text[0] == "name,pet,length,y,error"
+    for n in (0, 1, 3):
+        length, pet = rows[n]
+        value = float(text[n + 1].split(",")[3])
+        assert value == pytest.approx(costs(site, float(length), int(pet == "yes")), rel=1e-3)
+    assert "perhaps is not one of its categories" in text[3]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"length\n1\n", "no column pet"),
+        (b"length,pet\n", "has no rows"),
+        (b"PK\x03\x04\0\0\xff\xfe", "not a CSV file"),
+    ],
+)
+def test_wrong_csv_is_told(site: Site, content: bytes, words: str) -> None:
+    page = site.open("?model=costs&lang=en")
+    drop(page, ".csv .drop", "t.csv", "text/csv", content, "drop")
+    page.wait_for_selector("#status.trouble")
+    assert words in page.inner_text("#status")
+
+
+def test_model_without_names_starts_at_its_first_sample(site: Site) -> None:
+    page = site.open("?model=unnamed&lang=en")
+    page.wait_for_selector("#output .value")
+    folder = next(site.folder.parent.glob("artifacts/2/1"))
+    with np.load(folder / "reference.npz") as data:
+        x, y = data["in:x"][0], data["out:y"][0]
+    shown = [float(page.input_value(f"input[name='column {n}']")) for n in (1, 2, 3)]
+    assert np.array_equal(np.asarray(shown, np.float32), x)
+    assert raw(page)["outputs"]["y"]["values"][0] == pytest.approx(float(y[0]), rel=1e-5)
+    assert "--features" in page.inner_text("#input")
+
+
+def test_picture_model_without_preprocessing_says_why(site: Site) -> None:
+    page = site.open("?model=raw%20picture&lang=en")
+    assert "--preprocess" in page.inner_text("#input .warn")
+    page.click("#samples .chips button")
+    page.wait_for_selector("#output .bars")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[1, 2", "This is not JSON"),
+        ('{"z": 1}', "no value for the input “x”"),
+        ("[1, 2, 3]", "“x” has 3 numbers; the model takes 36"),
+        (json.dumps(["a"] * 36), "not a number"),
+    ],
+)
+def test_wrong_json_is_told(site: Site, text: str, words: str) -> None:
+    page = site.open("?model=raw%20picture&lang=en")
+    page.fill("#json", text)
+    page.click("text=Predict")
+    page.wait_for_selector("#status.trouble")
+    assert words in page.inner_text("#status")
+
+
+def test_json_is_answered(site: Site) -> None:
+    page = site.open("?model=raw%20picture&lang=en")
+    page.click("text=Predict")
+    page.wait_for_selector("#output .bars")
+    folder = next(site.folder.parent.glob("artifacts/3/1"))
+    with np.load(folder / "reference.npz") as data:
+        expected = data["out:y"][0]
+    values = raw(page)["outputs"]["y"]["values"]
+    assert np.abs(np.asarray(values) - expected).max() <= 1e-5
+
+
+def test_answer_is_copied_as_json(browser: Browser, built: tuple[Path, str]) -> None:
+    context = browser._plain.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(f"{built[1]}?model=costs&lang=en")
+    page.wait_for_selector("#output .value")
+    page.click("#copy")
+    page.wait_for_selector("text=Copied.")
+    copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert copied["model"] == "costs"
+    assert copied["input"]["length"] == "4"
+    page.click("#link")
+    page.wait_for_timeout(100)
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    context.close()
+
+
+# Languages.
+
+SOURCE = shell_folder() / "src"
+
+
+def strings(page: Any, code: str) -> dict[str, str]:
+    script = """async (code) =>
+      (await import(new URL('src/i18n.js', document.baseURI))).TABLES[code]"""
+    return dict(page.evaluate(script, code))
+
+
+def test_both_tables_have_the_same_keys_and_blanks(site: Site) -> None:
+    page = site.open("?model=costs")
+    english, indonesian = strings(page, "en"), strings(page, "id")
+    assert english.keys() == indonesian.keys()
+    for key, text in english.items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", indonesian[key])), (
+            key
+        )
+    code = "".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.js"))
+    used = set(re.findall(r"(?:\bt\(|PageError\(|\? |: )'([a-z]+\.[a-z.]+)'", code))
+    assert used - english.keys() == set()
+
+
+@pytest.mark.parametrize("model", ["costs", "digits", "unnamed", "raw%20picture"])
+def test_no_english_is_left_when_indonesian_is_chosen(site: Site, model: str) -> None:
+    page = site.open(f"?model={model}&lang=id")
+    assert page.get_attribute("html", "lang") == "id"
+    page.click("#samples button")
+    page.wait_for_selector("#output .tools")
+    page.click("#samples button:last-child")
+    page.wait_for_selector("#history:visible")
+    page.click("#compare-start")
+    page.wait_for_selector("#compare[data-state=done]", timeout=60_000)
+    shown = page.evaluate(
+        """() => {
+          const labels = [...document.querySelectorAll('[aria-label], [title], [placeholder]')];
+          const said = labels.flatMap((e) => ['aria-label', 'title', 'placeholder'].map((a) =>
+            e.getAttribute(a) ?? ''));
+          return [document.title, document.body.innerText, ...said].join('\\n');
+        }"""
+    )
+    shown = shown.replace("a class", "")  # a sample's own name
+    english, indonesian = strings(page, "en"), strings(page, "id")
+    for key, text in english.items():
+        if text == indonesian[key] or key.startswith("tensor.numbers"):
+            continue
+        parts = [part.strip() for part in re.split(r"\{\w+\}", text)]
+        telling = [
+            part for part in parts if len(part) >= 4 and part not in " ".join(indonesian.values())
+        ]
+        for part in telling:
+            pattern = rf"(?<![\w-]){re.escape(part)}(?![\w-])"
+            assert not re.search(pattern, shown), (key, part)
+
+
+def test_language_is_the_browser_s_and_can_be_chosen(site: Site) -> None:
+    page = site.open("?model=costs", locale="id-ID")
+    assert page.inner_text("h1") == "Model di peramban Anda"
+    page.select_option("#language", "en")
+    page.wait_for_selector("html[lang=en][data-state=ready]", state="attached")
+    assert page.inner_text("h1") == "Models in your browser"
+    page.goto(f"{site.url}?model=costs")  # it is kept for the next visit
+    page.wait_for_selector("html[data-state=ready]", state="attached")
+    assert page.get_attribute("html", "lang") == "en"
+    numbers = site.open("?model=costs&lang=id", locale="en-US")
+    numbers.fill("input[name=length]", "6.5")
+    numbers.wait_for_selector("#output .value")
+    assert "parameter" in numbers.inner_text("#facts")
+
+
+# Pleasant and safe.
+
+VIEWS = [
+    ("?model=digits&lang=en", {"color_scheme": "light"}),
+    ("?model=digits&lang=id", {"color_scheme": "dark"}),
+    ("?model=costs&lang=en", {"color_scheme": "dark"}),
+    ("?model=costs&lang=id", {"viewport": {"width": 320, "height": 640}}),
+    ("?model=raw%20picture&lang=en", {}),
+]
+
+
+@pytest.mark.parametrize(("query", "options"), VIEWS)
+def test_axe_finds_no_serious_issue(site: Site, query: str, options: dict[str, Any]) -> None:
+    page = site.open(query, bypass_csp=True, **options)
+    page.click("#samples button")
+    page.wait_for_selector("#output .tools")
+    page.click("#samples button:nth-child(2)")
+    page.click("#compare-start")
+    page.wait_for_selector("#compare[data-state=done]", timeout=60_000)
+    raw(page)
+    page.add_script_tag(path=str(AXE))
+    found = page.evaluate("async () => (await axe.run()).violations")
+    serious = [
+        (rule["id"], [node["html"][:120] for node in rule["nodes"]])
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+@pytest.mark.parametrize("width", [320, 390])
+@pytest.mark.parametrize("model", ["costs", "digits", "unnamed", "raw%20picture"])
+def test_phone_shows_the_answer_before_the_samples(site: Site, model: str, width: int) -> None:
+    page = site.open(f"?model={model}&lang=id", viewport={"width": width, "height": 640})
+    page.click("#samples button")
+    page.wait_for_selector("#output .tools")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    places = {name: page.locator(f"#{name}").bounding_box()["y"] for name in ("output", "samples")}
+    assert places["output"] < places["samples"]
+
+
+def test_everything_is_reached_by_the_keyboard(site: Site) -> None:
+    page = site.open("?model=digits&lang=en")
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                "() => `${document.activeElement.tagName} ${document.activeElement.type}`"
+            )
+        )
+    assert {"SELECT select-one", "INPUT file", "BUTTON button"} <= reached
+    page.focus(".thumbs button")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#output .bars")
+
+
+def test_reduced_motion_moves_nothing(site: Site) -> None:
+    page = site.open("?model=digits&lang=en", reduced_motion="reduce")
+    page.click(".thumbs button")
+    page.wait_for_selector("#output .bars")
+    script = "getComputedStyle(document.querySelector('.fill')).transitionDuration"
+    assert page.evaluate(script) == "0s"
+
+
+def test_policy_is_strict_and_nothing_is_inline(site: Site) -> None:
+    text = (site.folder / "index.html").read_text(encoding="utf-8")
+    policy = re.search(r'content="(default-src[^"]*)"', text)
+    assert policy
+    sources = set(re.findall(r"'[^']+'|https?:\S*|blob:|data:|\*", policy[1]))
+    assert sources <= {"'self'", "'wasm-unsafe-eval'", "'none'"}
+    assert policy[1].startswith("default-src 'self'")
+    assert not re.search(r"\sstyle=|\son\w+=|<style|javascript:", text)
+    assert re.findall(r"<script[^>]*>", text) == ['<script type="module" src="src/main.js">']
+    code = "".join(p.read_text(encoding="utf-8") for p in (site.folder / "src").rglob("*.js"))
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", code)
+
+
+def test_page_paints_and_answers_clicks_while_a_model_loads(site: Site, browser: Browser) -> None:
+    page = browser.new_page(service_workers="block")
+    held: list[Any] = []
+    page.route("**/group1-shard*", lambda route: held.append(route))
+    page.goto(f"{site.url}?model=digits&lang=en&backend=wasm")
+    page.wait_for_selector("#cancel:visible")
+    assert page.inner_text("h1") == "Models in your browser"
+    assert page.inner_text("#title") == "digits"
+    page.wait_for_selector("#status:has-text('Getting ready')")
+    page.click("#cancel")
+    page.wait_for_selector("html[data-state=stopped]", state="attached")
+    assert page.inner_text("#status") == "Stopped."
+    page.unroute("**/group1-shard*")
+    page.click("#cancel")  # now it says "Load again"
+    page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"status": 404, "body": "gone"}, "HTTP 404"),
+        (
+            {"status": 200, "body": "<!doctype html>", "content_type": "text/html"},
+            "sends a web page in its place",
+        ),
+        ({"status": 200, "body": "12345678"}, "the weights are damaged"),
+    ],
+)
+def test_weights_that_are_none_are_told_with_the_mend(
+    browser: Browser, built: tuple[Path, str], answer: dict[str, Any], words: str
+) -> None:
+    page = browser.new_page(service_workers="block")
+    page.route("**/group1-shard*", lambda route: route.fulfill(**answer))
+    page.goto(f"{built[1]}?model=costs&lang=en")
+    page.wait_for_selector("html[data-state=error]", state="attached", timeout=60_000)
+    shown = page.inner_text("#status")
+    assert words in shown
+    assert "Upload the whole site again" in shown
+    page.close()
+
+
+def test_browser_without_webgl_takes_another_and_says_so(
+    browser: Browser, built: tuple[Path, str]
+) -> None:
+    launched = browser._launch(("--disable-gpu", "--disable-software-rasterizer"))
+    page = launched.new_page(service_workers="block")
+    page.goto(f"{built[1]}?model=costs&backend=webgl&lang=en")
+    page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
+    assert page.evaluate("document.documentElement.dataset.backend") == "wasm"
+    assert "did not start here, so WebAssembly (CPU) is used" in page.inner_text("#note")
+    page.close()
+
+
+def test_unused_words_are_not_kept(site: Site) -> None:
+    page = site.open("?model=costs")
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for path in [*SOURCE.rglob("*.js"), shell_folder() / "index.html"]
+        if path.parent.name != "words"
+    )
+    families = ("backend.", "facts.", "check.", "compare.", "feature.", "error.")
+    unused = [
+        key
+        for key in strings(page, "en")
+        if f"'{key}'" not in code and f'"{key}"' not in code and not key.startswith(families)
+    ]
+    assert unused == []
