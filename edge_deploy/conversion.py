@@ -33,6 +33,7 @@ from edge_deploy.verdicts import Verdict
 from edge_deploy.verification import DEFAULT, Tolerances
 
 _SAMPLES = 12  # pictures or rows for the page
+_MOST_COUNTS = 1 << 26  # numbers that samples of text may hold: 256 MB
 
 Progress = Callable[[str], None]
 
@@ -264,9 +265,14 @@ def _prepare(
         loaded, side = fold(replace(loaded, spec=spec), side)
         side = replace(side, folded=before)
     notes = [*loaded.notes, *(f"found beside the model: {line}" for line in side.found)]
+    keep = options.samples + 32
+    widest = max((f.text.width for f in side.features or () if f.text is not None), default=1)
+    if keep * widest > _MOST_COUNTS:
+        keep = max(32, _MOST_COUNTS // widest)
+        notes.append(f"a text is {widest:,} numbers: at most {keep} samples were taken")
     with quiet(options.verbose):
         if side.reference is not None:
-            data = read(side.reference, spec, side.features, side.preprocessing)
+            data = read(side.reference, spec, side.features, side.preprocessing, limit=keep)
             classes = next((o.classes for o in spec.outputs if o.classes), None)
             data = with_class_indices(data, classes)
         else:
@@ -282,7 +288,6 @@ def _prepare(
             check_pixels("the reference data", spec, data.inputs)
         elif side.preprocessing and "tflite" in options.to:
             notes += foreign_notes(side.preprocessing)
-        keep = options.samples + 32
         data = data.take(range(min(data.count, keep)))
         data = replace(data, outputs=loaded.predict(data.inputs))
     if spec.inputs[0].kind == "image" and side.preprocessing is None:

@@ -9,7 +9,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
@@ -106,7 +106,7 @@ def _plain_number(where: str, key: str, value: Any) -> float:
 def _categories(where: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise UsageError(f'{where}: categories must be a list such as ["no", "yes"].')
-    names = tuple(v if isinstance(v, str) else _text(v) for v in value)
+    names = tuple(v if isinstance(v, str) else as_text(v) for v in value)
     if twice := [name for name in names if names.count(name) > 1]:
         raise UsageError(f"{where}: the category {twice[0]!r} stands there twice.")
     return names
@@ -154,6 +154,22 @@ def features_to_json(features: Sequence[Feature]) -> list[dict[str, Any]]:
         | {"text": text_to_json(feature.text) if feature.text else None}
         for feature in features
     ]
+
+
+def with_ranges(own: Sequence[Feature] | None, given: Sequence[Feature]) -> tuple[Feature, ...]:
+    """Features of a file, beside a model that tells of its own columns what they mean.
+
+    Categories, texts and missing values are the model's own; ranges, units and defaults, which
+    no model holds, are the file's. A model that tells nothing leaves all to the file.
+    """
+    told = own and any(f.kind != "number" or f.missing == "nan" for f in own)
+    by_name = {feature.name: feature for feature in given}
+    if not own or not told or set(by_name) != {feature.name for feature in own}:
+        return tuple(given)
+    return tuple(
+        replace(f, **{key: getattr(by_name[f.name], key) for key in (*_NUMBERS, "default", "unit")})
+        for f in own
+    )
 
 
 def encode_rows(features: Sequence[Feature], rows: Sequence[Mapping[str, str | float]]) -> Array:
@@ -214,7 +230,7 @@ def _given_text(feature: Feature, value: Any) -> str:
         if feature.missing != "value":
             raise ValueError("has no value")
         value = feature.default
-    return _text(value)
+    return as_text(value)
 
 
 class _Places(dict[str, int]):
@@ -257,7 +273,7 @@ def _number(feature: Feature, value: Any) -> float:
 
 
 def _index(feature: Feature, value: Any, places: _Places) -> int:
-    text = _text(value)
+    text = as_text(value)
     index = places.find(text)
     if index is not None:
         return index
@@ -281,7 +297,7 @@ def _wanted(feature: Feature) -> str:
     return f"a number{limits}"
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A number as it is written where categories are words: 1.0 is ``1``."""
     if isinstance(value, np.generic):
         value = value.item()

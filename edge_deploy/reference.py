@@ -8,6 +8,7 @@ of pictures (class subfolders allowed).
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -126,6 +127,7 @@ def read(
     spec: ModelSpec,
     features: Sequence[Feature] | None = None,
     preprocessing: Mapping[str, Any] | None = None,
+    limit: int | None = None,
 ) -> Reference:
     """Read samples for a model and check them against its inputs.
 
@@ -134,6 +136,7 @@ def read(
         spec: The model's inputs.
         features: The columns of a table model; needed for a CSV with words in it.
         preprocessing: How pictures become the input; needed for a folder.
+        limit: How many rows of a CSV are wanted, from its start; None for all.
 
     Raises:
         UsageError: It is not there, cannot be read, or does not fit the model.
@@ -145,12 +148,12 @@ def read(
     elif path.suffix == ".npy":
         data = Reference({_only_input(path, spec).name: _load_array(path)})
     elif path.suffix == ".csv":
-        data = _read_csv(path, spec, features)
+        data = _read_csv(path, spec, features, limit)
     elif not path.exists():
         raise UsageError(f"{path}: no such file or folder.")
     else:
         raise UsageError(f"{path}: reference data is .npz, .npy, .csv or a folder of pictures.")
-    inputs = {s.name: _fit(path, s, data.inputs[s.name]) for s in spec.inputs}
+    inputs = {s.name: _fit(path, s, data.inputs[s.name], features) for s in spec.inputs}
     counts = {name: len(array) for name, array in inputs.items()}
     if len(set(counts.values())) > 1:
         raise UsageError(f"{path}: the inputs have different numbers of samples: {counts}.")
@@ -213,13 +216,15 @@ def _read_npz(path: Path, spec: ModelSpec) -> Reference:
     return Reference({name: arrays[name] for name in names}, labels=labels)
 
 
-def _read_csv(path: Path, spec: ModelSpec, features: Sequence[Feature] | None) -> Reference:
+def _read_csv(
+    path: Path, spec: ModelSpec, features: Sequence[Feature] | None, limit: int | None
+) -> Reference:
     from edge_deploy.features import encode_rows
 
     target = _only_input(path, spec)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+            rows = list(itertools.islice(csv.DictReader(file), limit))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read as CSV ({error}).") from error
     if not rows:
@@ -228,11 +233,16 @@ def _read_csv(path: Path, spec: ModelSpec, features: Sequence[Feature] | None) -
     if features is None:
         features = [Feature(name) for name in columns]
     wanted = [feature.name for feature in features]
-    if unknown := [column for column in columns if column not in wanted]:
+    lacking = [f.name for f in features if f.name not in columns and f.missing != "value"]
+    unknown = [column for column in columns if column not in wanted]
+    # A frame has columns that its model does not look at; one that is wanted may be misspelt.
+    if unknown and lacking:
         raise UsageError(
             f"{path}: no feature is called {unknown[0]!r}; the columns must be "
-            f"{', '.join(wanted)}. A column with the true answers is called label; drop others."
+            f"{', '.join(wanted)}. A column with the true answers is called label."
         )
+    if lacking:
+        raise UsageError(f"{path}: has no column {lacking[0]!r}; it needs {', '.join(wanted)}.")
     try:
         encoded = encode_rows(features, rows)
     except UsageError as error:
@@ -269,7 +279,17 @@ def _read_pictures(
     return Reference({target.name: np.stack(tensors)}, labels=labels, pictures=tuple(files))
 
 
-def _fit(path: Path, spec: TensorSpec, values: Array) -> Array:
+def _gaps(features: Sequence[Feature] | None, width: int) -> Array:
+    """Which numbers of a table's rows may be missing."""
+    may = [
+        f.missing == "nan" and f.encode == "none" for f in features or () for _ in range(f.width)
+    ]
+    return np.array(may) if len(may) == width else np.zeros(width, bool)
+
+
+def _fit(
+    path: Path, spec: TensorSpec, values: Array, features: Sequence[Feature] | None = None
+) -> Array:
     """One input's samples in its dtype, checked."""
     wanted = spec.shape[1:] if spec.batched else spec.shape
     shown = " x ".join(["samples", *("any" if axis is None else str(axis) for axis in wanted)])
@@ -284,8 +304,11 @@ def _fit(path: Path, spec: TensorSpec, values: Array) -> Array:
         raise UsageError(
             f"{path}: input {spec.name!r} has shape {list(values.shape)}; the model takes {shown}."
         )
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        where = np.argwhere(~np.isfinite(values))[0]
+    strange = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(0, bool)
+    if strange.any() and values.ndim == 2:
+        strange &= ~(np.isnan(values) & _gaps(features, values.shape[1]))
+    if strange.any():
+        where = np.argwhere(strange)[0]
         raise UsageError(
             f"{path}: input {spec.name!r} has NaN or infinity (first in sample {where[0]}, at "
             f"{list(map(int, where[1:]))}). Fill or drop what is missing."

@@ -86,7 +86,7 @@ def collect(
         UsageError: One of them cannot be read or does not fit the model.
     """
     from edge_deploy import preprocessing as images
-    from edge_deploy.features import parse_features
+    from edge_deploy.features import parse_features, with_ranges
 
     found = []
     beside = folder / "labels.txt"
@@ -100,7 +100,8 @@ def collect(
     columns, target = model.features, None
     path = features or folder / "features.json"
     if features is not None or path.is_file():
-        columns, target = parse_features(_json(path))
+        given, target = parse_features(_json(path))
+        columns = with_ranges(model.features, given)
         if features is None:
             found.append(f"features.json ({len(columns)} features)")
     spec: Mapping[str, Any] | None = None

@@ -39,10 +39,11 @@ def synthesize(
     """
     rng = np.random.default_rng(seed)
     single = spec.inputs[0]
-    if features and len(spec.inputs) == 1 and typical is None:
+    plain = all(f.kind == "number" and f.missing != "nan" for f in features or ())
+    if features and len(spec.inputs) == 1 and not (plain and typical is not None):
         from edge_deploy.features import encode_rows
 
-        rows = tuple({f.name: _draw(f, rng) for f in features} for _ in range(count))
+        rows = tuple(_row(features, rng, typical) for _ in range(count))
         return Reference({single.name: encode_rows(features, rows)}, origin="synthetic", rows=rows)
     if preprocessing and len(spec.inputs) == 1:
         from edge_deploy.preprocessing import preprocess_image
@@ -70,9 +71,33 @@ def synthesize(
     return Reference(inputs, origin="synthetic")
 
 
-def _draw(feature: Feature, rng: np.random.Generator) -> float | str:
+_GAPS = 0.1  # the share of values that are missing, where they may be
+_WORDS = ("barang", "bagus", "sekali", "cepat", "the", "quick", "brown", "fox", "1", "?")
+
+
+def _row(
+    features: Sequence[Feature], rng: np.random.Generator, typical: tuple[Array, Array] | None
+) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    at = 0
+    for feature in features:
+        about = None if typical is None else (float(typical[0][at]), float(typical[1][at]))
+        gap = feature.missing == "nan" and rng.random() < _GAPS
+        row[feature.name] = "" if gap else _draw(feature, rng, about)
+        at += feature.width
+    return row
+
+
+def _draw(
+    feature: Feature, rng: np.random.Generator, about: tuple[float, float] | None
+) -> float | str:
+    if feature.text is not None:
+        known = np.array(feature.text.vocabulary or _WORDS)
+        return " ".join(rng.choice(known, int(rng.integers(1, 20))))
     if feature.categories:
         return str(rng.choice(feature.categories))
+    if about is not None and feature.min is None and feature.max is None:
+        return float(f"{rng.normal(*about):.4g}")
     low = 0.0 if feature.min is None else feature.min
     high = low + 1.0 if feature.max is None else feature.max
     value = float(rng.uniform(low, high))

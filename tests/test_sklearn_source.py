@@ -13,6 +13,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from frame_models import FRAMES, parts
 from sklearn import linear_model as lm
 from sklearn.base import clone
 from sklearn.gaussian_process import GaussianProcessClassifier
@@ -246,6 +247,7 @@ def test_every_registered_estimator_is_a_row() -> None:
     names = {type(step).__name__ for row in MODELS for step in _all(fitted(row))}
     names |= {*ESTIMATORS} - {*REFUSED_BY_NAME}
     names |= {"_ConstantPredictor"}  # OutputCodeClassifier holds some of these
+    names |= {type(step).__name__ for row in FRAMES for step in parts(FRAMES[row]())}
     assert {*PREDICTORS, *TRANSFORMERS} <= names
 
 

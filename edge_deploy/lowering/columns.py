@@ -72,17 +72,29 @@ def selector(model: Any) -> Transform:
 
 @transformer("SimpleImputer")
 def imputer(model: Any) -> Transform:
-    """sklearn.impute.SimpleImputer.transform: statistics_ where a value is missing."""
+    """sklearn.impute.SimpleImputer.transform: statistics_ where a value is missing.
+
+    Over a frame, statistics_ and missing_values are codes by the column (sources/frames.py).
+    """
     import tensorflow as tf
 
     fill = np.asarray(model.statistics_, np.float64)
     kept = np.flatnonzero(~np.isnan(fill)).astype(np.int32)
     values = np.nan_to_num(fill).astype(real())
-    by_nan = model.missing_values is None or model.missing_values != model.missing_values
+    marks = np.array([np.nan if model.missing_values is None else model.missing_values])
+    marks = np.broadcast_to(marks.astype(np.float64).ravel(), fill.shape)
+    by_nan = np.isnan(marks)
+    codes = np.nan_to_num(marks).astype(real())
     marked = np.asarray(model.indicator_.features_ if model.add_indicator else [], np.int32)
 
+    def missing(x: Any) -> Any:
+        if by_nan.all():
+            return tf.math.is_nan(x)
+        same = tf.equal(x, codes)
+        return tf.where(by_nan, tf.math.is_nan(x), same) if by_nan.any() else same
+
     def transform(x: Any) -> Any:
-        gone = tf.math.is_nan(x) if by_nan else tf.equal(x, real()(model.missing_values))
+        gone = missing(x)
         filled = tf.where(gone, tf.ones_like(x) * values, x)
         if len(kept) < len(fill):
             filled = tf.gather(filled, kept, axis=1)
@@ -91,3 +103,15 @@ def imputer(model: Any) -> Transform:
         return tf.concat([filled, tf.gather(tf.cast(gone, real()), marked, axis=1)], axis=1)
 
     return transform
+
+
+@transformer("MissingIndicator")
+def indicator(model: Any) -> Transform:
+    """sklearn.impute.MissingIndicator.transform: 1 where a value is missing."""
+    import tensorflow as tf
+
+    features = np.asarray(model.features_, np.int32)
+    if model.missing_values is None or model.missing_values != model.missing_values:
+        return lambda x: tf.cast(tf.gather(tf.math.is_nan(x), features, axis=1), real())
+    mark = real()(model.missing_values)
+    return lambda x: tf.cast(tf.gather(tf.equal(x, mark), features, axis=1), real())

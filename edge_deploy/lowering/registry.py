@@ -7,7 +7,7 @@ numbers, in float64 and before anything is rounded to float32.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -87,7 +87,15 @@ def apply(affine: Affine) -> Transform:
     return lambda x: (x - centre) * gain + offset
 
 
-Transformer = Callable[[Any], Affine | Transform]
+@dataclass(frozen=True, eq=False)
+class Staged:
+    """A function of tensors, and scaling after it that what follows may fold."""
+
+    transform: Transform
+    after: Affine
+
+
+Transformer = Callable[[Any], Affine | Transform | Staged]
 """Lowers a fitted transformer."""
 
 Predictor = Callable[[Any, Affine], Predict]
@@ -138,24 +146,35 @@ def lower(estimator: Any, before: Affine = IDENTITY) -> Predict:
 def lower_whole(estimator: Any, before: Affine = IDENTITY) -> Predict:
     """The same as lower, with the decision function beside probabilities where there is one."""
     *first, last = steps(estimator)
-    lowerings = [_find(TRANSFORMERS, step) for step in first]
     predict = _find(PREDICTORS, last)
+    staged = lower_steps(first, before)
+    answer: Predict = predict(last, staged.after)
+    return lambda x: answer(staged.transform(x))
+
+
+def lower_steps(transformers: Sequence[Any], before: Affine = IDENTITY) -> Staged:
+    """Fitted transformers, one after another.
+
+    Raises:
+        ConversionError: One is not supported yet; the supported ones are listed.
+    """
+    lowerings = [_find(TRANSFORMERS, step) for step in transformers]
     stages: list[Transform] = []
-    for lowering, step in zip(lowerings, first, strict=True):
+    for lowering, step in zip(lowerings, transformers, strict=True):
         stage = lowering(step)
         if isinstance(stage, Affine):
             before = chain(before, stage)
-        else:
-            stages += [apply(before), stage]
-            before = IDENTITY
-    answer: Predict = predict(last, before)
+            continue
+        stages.append(apply(before))
+        before = stage.after if isinstance(stage, Staged) else IDENTITY
+        stages.append(stage.transform if isinstance(stage, Staged) else stage)
 
-    def lowered(x: Any) -> Mapping[str, Any]:
+    def transform(x: Any) -> Any:
         for stage in stages:
             x = stage(x)
-        return answer(x)
+        return x
 
-    return lowered
+    return Staged(transform, before)
 
 
 def steps(estimator: Any) -> list[Any]:

@@ -29,6 +29,9 @@ def attribute(estimator: Any, name: str) -> Any:
 
 def numbers(step: Any) -> int:
     """How many numbers the answers of a step are made of."""
+    for name in ("transformers_", "transformer_list", "steps"):
+        if (branches := attribute(step, name)) is not None:
+            return sum(numbers(one[1]) for one in branches)
     inner = attribute(step, "estimator_") or step
     found = (attribute(inner, name) for name in _LEARNED)
     nodes = sum(len(columns) for columns, _ in _splits(step))

@@ -154,6 +154,7 @@ _PARTS = {
     ),
     "calibration": "_CalibratedClassifier _SigmoidCalibration _TemperatureScaling",
     "cluster._birch": "_CFNode _CFSubcluster",
+    "compose._column_transformer": "_RemainderColsList make_column_selector",
     "cluster._bisect_k_means": "_BisectingTree",
     "ensemble._hist_gradient_boosting.binning": "_BinMapper",
     "ensemble._hist_gradient_boosting.predictor": "TreePredictor",
@@ -219,10 +220,16 @@ _BASE = {
 
 _VALUES = {
     # The class of an array that was mapped from a file when it was dumped.
-    "numpy": "exp expm1 log log10 log1p log2 matrix mean median memmap sqrt square",
+    "numpy": (
+        "absolute cbrt cos exp exp2 expm1 log log10 log1p log2 matrix mean median memmap negative "
+        "number reciprocal sign sin sqrt square tanh"
+    ),
     "scipy._lib.array_api_compat.numpy._aliases": "asarray",
     # numpy's own functions name the module that they are compiled in.
-    "numpy._core._multiarray_umath": "exp expm1 log log10 log1p log2 sqrt square",
+    "numpy._core._multiarray_umath": (
+        "absolute cbrt cos exp exp2 expm1 log log10 log1p log2 negative reciprocal sign sin sqrt "
+        "square tanh"
+    ),
     "sklearn.cluster._kmeans": "_kmeans_single_elkan _kmeans_single_lloyd",
     "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
     "sklearn.feature_selection._univariate_selection": "chi2 f_classif f_regression r_regression",

@@ -13,10 +13,13 @@ from edge_deploy.errors import SourceError
 from edge_deploy.graph import first_line
 from edge_deploy.sources.fitted import attribute, numbers, typical
 from edge_deploy.sources.former import Former, complete
+from edge_deploy.sources.frame_columns import as_given
+from edge_deploy.sources.frames import read_frame
 from edge_deploy.sources.original import answers
 from edge_deploy.sources.pickles import load_pickle
 from edge_deploy.sources.skops import is_skops, load_skops
-from edge_deploy.spec import Array, Arrays, Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
+from edge_deploy.sources.vectorizers import VECTORIZERS
+from edge_deploy.spec import Array, Arrays, LoadedModel, LoadOptions, ModelSpec, TensorSpec
 
 INPUT = "features"
 
@@ -47,23 +50,27 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         _check_chain(path, chain)
         for step in (model, *chain):
             complete(step)
-        lowered = lower(model)
-        width = _width(path, chain)
+        named = _names(model, chain)
+        frame = read_frame(model, named or _unnamed(path, chain))
+        lowered, width = lower(frame.model), frame.width
         outputs = _outputs(lowered, width, attribute(chain[-1], "classes_"))
     except AttributeError as error:
         raise SourceError(
             f"{path}: an estimator in it lacks what fitting gives it ({first_line(error)}). Fit "
             "the whole model, then dump it again."
         ) from error
+    features = tuple(column.feature for column in frame.used)
+
+    def given(x: Array) -> Any:
+        return as_given(frame, x, bool(named)) if frame.special else x.astype(np.float64)
+
     predict, note = answers(
-        model,
+        frame.model,
         chain,
-        lambda arrays: _predict(path, model, chain[-1], outputs, arrays),
+        lambda arrays: _predict(path, model, chain[-1], outputs, given(arrays[INPUT])),
         {INPUT: np.zeros((1, width), np.float32)},
         old=bool(notes),
     )
-    named = (attribute(step, "feature_names_in_") for step in (model, *chain))
-    names = next((found for found in named if found is not None), None)
     return LoadedModel(
         spec=ModelSpec((TensorSpec(INPUT, (None, width), "float32", "table"),), outputs),
         kind="sklearn",
@@ -74,9 +81,23 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         trackables=(model,),
         notes=notes if note is None else (*notes, note),
         answers="original" if note is None else "lowering",
-        features=None if names is None else tuple(Feature(str(name)) for name in names),
-        typical=typical(chain[0], width),
+        features=features if named or frame.special else None,
+        typical=frame.typical if frame.special else typical(chain[0], width),
     )
+
+
+def _names(model: Any, chain: list[Any]) -> tuple[str, ...] | None:
+    """The columns of the frame that the model was fitted on, where it was one."""
+    found = (attribute(step, "feature_names_in_") for step in (model, *chain))
+    names = next((names for names in found if names is not None), None)
+    return None if names is None else tuple(map(str, names))
+
+
+def _unnamed(path: Path, chain: list[Any]) -> tuple[str, ...]:
+    """Names for columns that have none, as scikit-learn makes them up."""
+    if type(chain[0]).__name__ in VECTORIZERS:
+        return ("text",)
+    return tuple(f"x{n}" for n in range(_width(path, chain)))
 
 
 def _check(path: Path, model: Any) -> None:
@@ -148,11 +169,8 @@ def _outputs(lowered: Any, width: int, classes: Any) -> tuple[TensorSpec, ...]:
     return tuple(specs)
 
 
-def _predict(
-    path: Path, model: Any, last: Any, outputs: tuple[TensorSpec, ...], arrays: Arrays
-) -> Arrays:
+def _predict(path: Path, model: Any, last: Any, outputs: tuple[TensorSpec, ...], x: Any) -> Arrays:
     """The original's own answers, in float64 as scikit-learn computes them."""
-    x: Array = arrays[INPUT].astype(np.float64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # feature names: the columns are in the fitted order
         try:
@@ -173,7 +191,7 @@ def _predict(
             ) from error
 
 
-def _probabilities(model: Any, x: Array) -> Array:
+def _probabilities(model: Any, x: Any) -> Array:
     """predict_proba, as the version that saved the model had it."""
     from edge_deploy.lowering import steps
     from edge_deploy.lowering.linear import logistic_form

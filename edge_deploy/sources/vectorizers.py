@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from edge_deploy.errors import ConversionError
 from edge_deploy.patterns import portable
 from edge_deploy.spec import Text
@@ -58,3 +60,32 @@ def text_of(vectorizer: Any) -> Text:
         signed=hashes and bool(vectorizer.alternate_sign),
         binary=bool(vectorizer.binary),
     )
+
+
+def count_in(vectorizer: Any) -> Any:
+    """What a vectorizer does with counts, and teach the original to take counts for texts.
+
+    The converted graph starts from counts, as the edge makes them; so does the comparison.
+
+    Returns:
+        The transformer that is left: TfidfTransformer, Normalizer, or "passthrough".
+    """
+    import scipy.sparse
+    from sklearn.preprocessing import Normalizer
+
+    rest: Any = "passthrough"
+    if type(vectorizer).__name__ == "TfidfVectorizer":
+        rest = vectorizer._tfidf
+    elif type(vectorizer).__name__ == "HashingVectorizer" and vectorizer.norm is not None:
+        rest = Normalizer(vectorizer.norm)
+    texts = type(vectorizer).transform
+
+    def transform(documents: Any) -> Any:
+        given = list(documents)
+        if not given or not isinstance(given[0], np.ndarray):
+            return texts(vectorizer, given)
+        counts = scipy.sparse.csr_matrix(np.stack(given).astype(np.float64))
+        return counts if isinstance(rest, str) else rest.transform(counts)
+
+    vars(vectorizer)["transform"] = transform
+    return rest

@@ -1,0 +1,348 @@
+"""Data frames: which columns a fitted model reads, and what it makes of words in them.
+
+A model over a frame is gone through once, from its first step to where each column has become
+other numbers. That tells the columns that count, their categories and whether they may be
+missing; and it gives a copy of the model that takes numbers alone: the same fitted parts, with
+a code in place of every word. The copy is what is lowered; the original gives the answers that
+it is compared with.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.errors import ConversionError
+from edge_deploy.sources.fitted import attribute, typical
+from edge_deploy.sources.former import complete
+from edge_deploy.sources.frame_columns import Column, Frame, is_gap, plain
+from edge_deploy.sources.vectorizers import VECTORIZERS, count_in, text_of
+from edge_deploy.spec import Array
+
+_SCALERS = (
+    "MaxAbsScaler", "MinMaxScaler", "PowerTransformer", "QuantileTransformer", "RobustScaler",
+    "StandardScaler",
+)  # fmt: skip
+_ENCODERS = ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
+_SEARCHES = ("GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV")
+_CONTAINERS = ("ColumnTransformer", "FeatureUnion", "Pipeline", *_SEARCHES)
+_BEAR_GAPS = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
+_HELD = ("calibrated_classifiers_", "estimator_", "estimators_", "regressor_")
+
+
+@dataclass(frozen=True)
+class _At:
+    """A column of the frame on its way: as it was given, or filled, or scaled."""
+
+    column: Column
+    raw: bool = True
+    filled: bool = False
+
+
+_Parts = Sequence[_At | None]  # None is a column that has become another one
+
+
+def read_frame(model: Any, names: Sequence[str]) -> Frame:
+    """Go through a fitted model.
+
+    Args:
+        model: A pipeline, or whatever ends in a predictor.
+        names: The columns that it was fitted on.
+
+    Raises:
+        ConversionError: A column of words reaches what takes numbers; text needs own functions.
+    """
+    columns = tuple(Column(str(name)) for name in names)
+    walk = _Walk(columns)
+    changed = walk.predictor(model, [_At(column) for column in columns], walk.places)
+    at = 0
+    for column in columns:
+        if not column.used:
+            continue
+        width = column.text.width if column.text is not None else 1
+        column.places = list(range(at, at + width))
+        at += width
+        if column.words and column.computed:
+            raise ConversionError(
+                f"The column {column.name!r} holds words, and not only encoders take it: a "
+                "number is computed from it too, which cannot be converted."
+            )
+    for finish in walk.later:
+        finish()
+    return Frame(changed, columns)
+
+
+Places = Callable[[int], list[int]]
+"""Where a column of a step's input lies in the numbers that the lowered step gets."""
+
+
+@dataclass(eq=False)
+class _Walk:
+    columns: tuple[Column, ...]
+    later: list[Callable[[], None]] = field(default_factory=list)
+
+    def places(self, index: int) -> list[int]:
+        return self.columns[index].places
+
+    def predictor(self, model: Any, parts: _Parts, places: Places) -> Any:
+        name = type(model).__name__
+        if name in _SEARCHES:
+            return self.predictor(model.best_estimator_, parts, places)
+        if name == "Pipeline":
+            changed = copy.copy(model)
+            *first, last = [s for s in model.steps if s[1] is not None and s[1] != "passthrough"]
+            steps = []
+            for label, step in first:
+                step, parts, places = self.step(step, parts, places)
+                steps.append((label, step))
+            changed.steps = [*steps, (last[0], self.predictor(last[1], parts, places))]
+            return changed
+        keys = ("estimator",) if name == "_CalibratedClassifier" else _HELD
+        held = {key: value for key in keys if _reads_frames(value := attribute(model, key))}
+        if held and places != _same:
+            changed = copy.copy(model)
+            for key, value in held.items():
+                several = isinstance(value, (list, np.ndarray))
+                inner = [
+                    self.predictor(one, parts, places) for one in (value if several else [value])
+                ]
+                setattr(changed, key, inner if several else inner[0])
+            return changed
+        self.compute(parts, gaps=name in _BEAR_GAPS)
+        return model
+
+    def compute(self, parts: _Parts, gaps: bool = False) -> None:
+        """A step takes these columns as numbers."""
+        for part in parts:
+            if part is None:
+                continue
+            part.column.used = True
+            part.column.computed = True
+            part.column.gaps &= gaps or part.filled
+
+    def step(self, model: Any, parts: _Parts, places: Places) -> tuple[Any, _Parts, Places]:
+        """A transformer: what it becomes, what leaves it, and where that lies."""
+        name = type(model).__name__
+        complete(model)
+        if name == "Pipeline":
+            changed = copy.copy(model)
+            changed.steps = []
+            for label, step in model.steps:
+                if step is not None and step != "passthrough":
+                    step, parts, places = self.step(step, parts, places)
+                    changed.steps.append((label, step))
+            return changed, parts, places
+        if name in ("ColumnTransformer", "FeatureUnion"):
+            return self.branches(model, parts, places)
+        if name in VECTORIZERS:
+            return self.count(model, parts), [], _same
+        for part in parts:
+            if part is not None:
+                part.column.used = True
+        if name == "SimpleImputer":
+            return self.fill(model, parts)
+        if name in _ENCODERS:
+            return self.encode(model, parts), [], _same
+        if name == "FunctionTransformer" and model.func is None:
+            return model, parts, places
+        if name in _SCALERS or name == "FunctionTransformer":
+            known = typical(model, len(parts)) if name in _SCALERS else None
+            for n, part in enumerate(parts):
+                if part is not None:
+                    part.column.computed = True
+                    if known and part.raw:
+                        part.column.typical = float(known[0][n]), float(known[1][n])
+            return model, [p and _At(p.column, False, p.filled) for p in parts], _same
+        self.compute(parts, gaps=name == "MissingIndicator")
+        return model, [], _same
+
+    def branches(self, model: Any, parts: _Parts, places: Places) -> tuple[Any, _Parts, Places]:
+        """Steps side by side; the copy says where each finds its columns (``branches_``)."""
+        whole = list(range(len(parts)))
+        if type(model).__name__ == "FeatureUnion":
+            each = [(label, step, whole) for label, step in model.transformer_list]
+        else:
+            names = [part.column.name if part else "" for part in parts]
+            each = [(la, st, _indices(model, la, co, names)) for la, st, co in model.transformers_]
+        changed = copy.copy(model)
+        branches: list[tuple[str, Any, list[int]]] = []
+        left: list[_At | None] = []
+        places_out = attribute(model, "output_indices_") or {}
+        widths = {label: at.stop - at.start for label, at in places_out.items()}
+        complete = True
+        for label, step, indices in each:
+            dropped = isinstance(step, str) and step == "drop"
+            if dropped or not indices:
+                continue
+            chosen = [parts[n] if n < len(parts) else None for n in indices]
+            if isinstance(step, str):
+                after: _Parts = chosen
+                for part in chosen:
+                    if part is not None:
+                        part.column.used = True
+            else:
+                step, after, _ = self.step(step, chosen, _same)
+            branches.append((label, step, indices))
+            if label in widths:
+                left += [*after, *[None] * (widths[label] - len(after))]
+            else:  # how many columns leave it is not known: what comes after takes them as numbers
+                complete &= isinstance(step, str) or _keeps(step)
+                left += after
+
+        def finish() -> None:
+            changed.branches_ = [
+                (label, step, [at for n in indices for at in places(n)])
+                for label, step, indices in branches
+            ]
+
+        self.later.append(finish)
+        if not complete:
+            self.compute(left)
+        return changed, left if complete else [], _same
+
+    def fill(self, model: Any, parts: _Parts) -> tuple[Any, _Parts, Places]:
+        """SimpleImputer: the words it fills in and looks for become codes."""
+        changed, fills = copy.copy(model), list(model.statistics_)
+        gap = is_gap(model.missing_values)
+        by_word = isinstance(model.missing_values, str)
+        for part, value in zip(parts, fills, strict=False):
+            if part is None:
+                continue
+            column = part.column
+            if isinstance(value, (str, bool, np.bool_)):
+                column.words.setdefault(value)
+            elif not is_gap(value) and column.typical == (0.0, 1.0):
+                column.typical = float(value), max(abs(float(value)) / 2, 1.0)
+            if by_word and model.missing_values is not None:
+                column.words.setdefault(model.missing_values)
+            if not gap:
+                column.gaps &= part.filled
+
+        def finish() -> None:
+            known = [part.column if part else None for part in [*parts, *fills][: len(fills)]]
+            pairs = list(zip(known, fills, strict=True))
+            changed.statistics_ = np.array(
+                [v if c is None or is_gap(v) or not c.words else c.code(v) for c, v in pairs],
+                np.float64,
+            )
+            changed.missing_values = np.array(
+                [c.code(model.missing_values) if c and c.words else
+                 (np.nan if gap or by_word else model.missing_values) for c, _ in pairs],
+                np.float64,
+            )  # fmt: skip
+
+        self.later.append(finish)
+        kept = [n for n, v in enumerate(fills) if not (isinstance(v, float) and np.isnan(v))]
+        after = [parts[n] if n < len(parts) else None for n in kept]
+        left: list[_At | None] = [p and _At(p.column, p.raw, p.filled or gap) for p in after]
+        return changed, left, _same
+
+    def encode(self, model: Any, parts: _Parts) -> Any:
+        """Encoders: their categories become codes."""
+        changed = copy.copy(model)
+        policy = str(getattr(model, "handle_unknown", "ignore"))
+        rare = attribute(model, "_infrequent_indices") or [None] * len(model.categories_)
+        for n, categories in enumerate(model.categories_):
+            part = parts[n] if n < len(parts) else None
+            if part is None:
+                continue
+            column = part.column
+            known = [plain(value) for value in categories if not is_gap(value)]
+            if len(gaps := [value for value in categories if is_gap(value)]) == 1:
+                column.gap = gaps[0]
+            met = column.words if _are_words(known) else column.values
+            ordered = {**dict.fromkeys(known), **met}  # an imputer's fill may have come first
+            met.clear()
+            met.update(ordered)
+            if not part.raw:
+                column.computed = True
+            if policy in ("infrequent_if_exist", "warn") and rare[n] is not None:
+                column.rare |= {plain(categories[i]) for i in rare[n]} & {*known}
+                column.unknown.add("infrequent")
+            else:
+                column.unknown.add("error" if policy == "error" else "ignore")
+            told = len(known) < len(categories) or policy != "error"
+            column.gaps &= told or part.filled
+
+        def finish() -> None:
+            changed.categories_ = [
+                _codes(categories, parts[n] if n < len(parts) else None)
+                for n, categories in enumerate(model.categories_)
+            ]
+
+        self.later.append(finish)
+        return changed
+
+    def count(self, model: Any, parts: _Parts) -> Any:
+        """A vectorizer: its column is text, and the copy is what it does with counts."""
+        if len(parts) != 1 or parts[0] is None or not parts[0].raw:
+            raise ConversionError(f"{type(model).__name__} must take one column of texts.")
+        column, text = parts[0].column, text_of(model)
+        if column.words or column.computed or column.text not in (None, text):
+            raise ConversionError(
+                f"The column {column.name!r} is counted by {type(model).__name__} and taken by "
+                "another step otherwise, which cannot be converted yet. Give each its own column."
+            )
+        column.used, column.text = True, text
+        return count_in(model)
+
+
+def _same(index: int) -> list[int]:
+    return [index]
+
+
+def _keeps(step: Any) -> bool:
+    """Whether a step gives as many columns as it takes."""
+    name = type(step).__name__
+    if name == "Pipeline":
+        return all(_keeps(one) for _, one in step.steps)
+    if name == "SimpleImputer":
+        return not step.add_indicator
+    return name in _SCALERS or name == "FunctionTransformer"
+
+
+def _reads_frames(value: Any) -> bool:
+    if isinstance(value, (list, np.ndarray)):
+        return any(_reads_frames(one) for one in np.ravel(np.asarray(value, dtype=object)))
+    if type(value).__name__ == "_CalibratedClassifier":
+        return _reads_frames(value.estimator)
+    return type(value).__name__ in _CONTAINERS
+
+
+def _indices(model: Any, label: str, columns: Any, names: list[str]) -> list[int]:
+    """The columns of a branch: sklearn.compose.ColumnTransformer's ways to say them."""
+    found = attribute(model, "_transformer_to_input_indices") or {}
+    if label in found:
+        return [int(n) for n in found[label]]
+    fitted = attribute(model, "feature_names_in_")
+    names = names if fitted is None else [str(name) for name in fitted]
+    if isinstance(columns, (str, int, np.integer)):
+        columns = [columns]
+    if isinstance(columns, slice):
+        start, stop = columns.start, columns.stop
+        start = names.index(start) if isinstance(start, str) else start
+        # Names, unlike numbers, say the last column and not the one after it.
+        stop = names.index(stop) + 1 if isinstance(stop, str) else stop
+        return list(range(len(names)))[start : stop : columns.step]
+    listed = list(columns)
+    if listed and all(isinstance(one, (bool, np.bool_)) for one in listed):
+        return [int(n) for n in np.flatnonzero(listed)]
+    numbered = [names.index(str(one)) if isinstance(one, str) else int(one) for one in listed]
+    return [n % len(names) for n in numbered]
+
+
+def _are_words(values: Sequence[Any]) -> bool:
+    """Whether categories have to be given codes: numbers that float32 tells apart are their own."""
+    if any(isinstance(one, (str, bool)) for one in values):
+        return True
+    return len({np.float32(one) for one in values}) < len(values)
+
+
+def _codes(categories: Any, part: _At | None) -> Array:
+    if part is None:
+        return np.asarray(categories, np.float64)
+    return np.array([part.column.code(plain(value)) for value in categories], np.float64)
