@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from edge_deploy.quantize_command import Quantization, QuantizeOptions, quantize
     from edge_deploy.running import Answer, run
     from edge_deploy.spec import Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
+    from edge_deploy.tune_command import Recommended, TuneOptions, TuneResult, tune
+    from edge_deploy.tuning.candidates import Candidate, Measured
     from edge_deploy.verdicts import OutputVerdict, Verdict
     from edge_deploy.verification import Tolerances
     from edge_deploy.verify_command import Verification, VerifyOptions, verify
@@ -37,6 +39,7 @@ _HOMES = {
     "Bench": "bench_command",
     "BenchOptions": "bench_command",
     "BenchRow": "bench_command",
+    "Candidate": "tuning.candidates",
     "Conversion": "conversion",
     "ConversionError": "errors",
     "ConvertOptions": "conversion",
@@ -44,14 +47,18 @@ _HOMES = {
     "Feature": "spec",
     "LoadOptions": "spec",
     "LoadedModel": "spec",
+    "Measured": "tuning.candidates",
     "MissingDependency": "errors",
     "ModelSpec": "spec",
     "OutputVerdict": "verdicts",
     "Quantization": "quantize_command",
     "QuantizeOptions": "quantize_command",
+    "Recommended": "tune_command",
     "SourceError": "errors",
     "TensorSpec": "spec",
     "Tolerances": "verification",
+    "TuneOptions": "tune_command",
+    "TuneResult": "tune_command",
     "UntrustedError": "errors",
     "UsageError": "errors",
     "Verdict": "verdicts",
@@ -64,6 +71,7 @@ _HOMES = {
     "load_model": "conversion",
     "quantize": "quantize_command",
     "run": "running",
+    "tune": "tune_command",
     "verify": "verify_command",
 }
 
@@ -73,6 +81,7 @@ __all__ = [
     "Bench",
     "BenchOptions",
     "BenchRow",
+    "Candidate",
     "Conversion",
     "ConversionError",
     "ConvertOptions",
@@ -80,14 +89,18 @@ __all__ = [
     "Feature",
     "LoadOptions",
     "LoadedModel",
+    "Measured",
     "MissingDependency",
     "ModelSpec",
     "OutputVerdict",
     "Quantization",
     "QuantizeOptions",
+    "Recommended",
     "SourceError",
     "TensorSpec",
     "Tolerances",
+    "TuneOptions",
+    "TuneResult",
     "UntrustedError",
     "UsageError",
     "Verdict",
@@ -101,6 +114,7 @@ __all__ = [
     "load_model",
     "quantize",
     "run",
+    "tune",
     "verify",
 ]
 

@@ -140,12 +140,12 @@ def convert(
     with sources.find(path) as source:
         if options.prune is not None:
             pruning.check_kind(source.loader)
-        name = artifacts.check_name("--name", options.name or _default_name(path))
+        name = artifacts.check_name("--name", options.name or default_name(path))
         artifacts.check_free(
             options.output, name, options.version, options.overwrite or options.dry_run
         )
         progress(f"reading {path.name}")
-        loaded, side, spec, data, notes = _prepare(source, options)
+        loaded, side, spec, data, notes = prepare(source, options)
         loaded = replace(loaded, spec=spec)
         reference, evaluation = split(data, options.samples, options.seed)
         check_labels(options.tolerances, reference)
@@ -161,7 +161,7 @@ def convert(
             )
             notes = (*notes, *warnings)
         notes = (*notes, *wish.notes)
-        tuning = _tuning(options, loaded.spec, side)
+        tuning = training(options, loaded.spec, side)
         if options.fold_preprocessing and calibration is not None:
             check_pixels("the calibration data", loaded.spec, next(iter(calibration), {}))
         manifest = manifests.begin(
@@ -206,7 +206,7 @@ def convert(
             artifacts.save_reference(stage / artifacts.REFERENCE, reference)
             if evaluation.count:
                 artifacts.save_reference(stage / artifacts.EVALUATION, evaluation)
-            _save_samples(stage, reference)
+            save_samples(stage, reference)
             if side.labels:
                 (stage / "labels.txt").write_text("\n".join(side.labels) + "\n", encoding="utf-8")
             for file, text in report.documents(manifest, verdicts).items():
@@ -240,11 +240,11 @@ def _load(source: sources.Source, options: LoadOptions, verbose: bool) -> Loaded
         ) from error
 
 
-def _default_name(path: Path) -> str:
+def default_name(path: Path) -> str:
     return (path.resolve().name if path.is_dir() else path.stem) or "model"
 
 
-def _prepare(
+def prepare(
     source: sources.Source, options: ConvertOptions
 ) -> tuple[LoadedModel, Sidecars, ModelSpec, Reference, tuple[str, ...]]:
     """The model, what lies beside it, and samples with the original's answers."""
@@ -298,7 +298,7 @@ def _prepare(
     return loaded, side, spec, data, tuple(notes)
 
 
-def _tuning(options: ConvertOptions, spec: ModelSpec, side: Sidecars) -> pruning.Tuning | None:
+def training(options: ConvertOptions, spec: ModelSpec, side: Sidecars) -> pruning.Tuning | None:
     """What a pruned model is trained on: ``--prune-data``."""
     if options.prune_data is None:
         return None
@@ -373,7 +373,7 @@ def _make_files(
     return verdicts, failed, notes
 
 
-def _save_samples(stage: Path, reference: Reference) -> None:
+def save_samples(stage: Path, reference: Reference) -> None:
     """Up to twelve samples as the user gave them, spread over the reference, for the page."""
     folder = stage / "samples"
     step = max(1, reference.count // _SAMPLES)

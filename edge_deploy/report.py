@@ -174,6 +174,11 @@ def to_html(
         )
     if any(verdict.sparsity is not None for verdict in verdicts):
         body.append(f'<p class="note">{escape(ZEROS)}</p>')
+    if tuning is not None:
+        from edge_deploy.tuning.picture import section
+
+        body.append(section(tuning))
+        body.append("<h2>The files of the front</h2>")
     head = "".join(
         f"<th{' class=n' if n >= 4 else ''}>{escape(name)}</th>" for n, name in enumerate(HEADER)
     )

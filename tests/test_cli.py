@@ -30,6 +30,12 @@ FLAGS = {
         "--browser --signature --input-shape --custom-objects --trust-pickle --json --quiet -q"
     ),
     "bench": ("artifact --only --runtime --backend --seconds --page --browser --json --quiet -q"),
+    "tune": (
+        "model --max-drop --objective --to --executor --jobs --resume --sparsities --prune-data "
+        "--prune-epochs --reference --samples --calibration --labels --preprocess --features "
+        "--signature --input-shape --custom-objects --trust-pickle --name --artifact-version "
+        "--output -o --overwrite --seed --browser --json --quiet -q --verbose -v"
+    ),
     "demo": "artifact --output -o --json --quiet -q",
     "serve": "folder --port --host",
     "run": "artifact inputs --only --json",
@@ -80,12 +86,12 @@ def test_what_is_not_needed_is_not_imported(code: str, unwanted: str) -> None:
 
 
 PUBLIC = (
-    "Answer ArtifactError Bench BenchOptions BenchRow Conversion ConversionError "
-    "ConvertOptions EdgeDeployError Feature LoadOptions LoadedModel "
-    "MissingDependency ModelSpec OutputVerdict Quantization QuantizeOptions "
-    "SourceError TensorSpec Tolerances UntrustedError UsageError "
+    "Answer ArtifactError Bench BenchOptions BenchRow Candidate Conversion ConversionError "
+    "ConvertOptions EdgeDeployError Feature LoadOptions LoadedModel Measured "
+    "MissingDependency ModelSpec OutputVerdict Quantization QuantizeOptions Recommended "
+    "SourceError TensorSpec Tolerances TuneOptions TuneResult UntrustedError UsageError "
     "Verdict Verification VerifyOptions __version__ bench build_demo convert inspect "
-    "load_model quantize run verify"
+    "load_model quantize run tune verify"
 )
 
 

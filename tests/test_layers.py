@@ -118,7 +118,7 @@ def test_auto_keeps_the_fewest_that_help(count: int, needed: list, kept: set | N
     assert len(tried) <= 24 + 12 + 80
 
 
-def network(folder: Path, spoil: float) -> Path:
+def network(folder: Path, spoil: float, inputs: int = 16) -> Path:
     """A network of which ``second`` has a weight so large that int8 loses all others beside it.
 
     The unit before it is as much smaller, so that the answers are those of the plain network.
@@ -128,7 +128,7 @@ def network(folder: Path, spoil: float) -> Path:
     layers = keras.layers
     model = keras.Sequential(
         [
-            layers.Input((16,), name="measures"),
+            layers.Input((inputs,), name="measures"),
             layers.Dense(64, activation="relu", name="first"),
             layers.Dense(64, activation="relu", name="second"),
             layers.Dense(4, activation="softmax", name="kind"),
@@ -144,7 +144,7 @@ def network(folder: Path, spoil: float) -> Path:
     w2[unit] *= spoil
     first.set_weights([w1, b1])
     second.set_weights([w2, b2])
-    x = np.random.default_rng(1).normal(size=(120, 16)).astype(np.float32)
+    x = np.random.default_rng(1).normal(size=(120, inputs)).astype(np.float32)
     np.savez(folder / "reference.npz", x=x, labels=model.predict(x, verbose=0).argmax(axis=1))
     return save(model, folder / "spoilt.keras")
 

@@ -12,7 +12,7 @@ import traceback
 import typer
 
 from edge_deploy import interrupt
-from edge_deploy.cli import bench, convert, demo, inspect, quantize, run, starting, verify
+from edge_deploy.cli import bench, convert, demo, inspect, quantize, run, starting, tune, verify
 from edge_deploy.cli.app import app
 from edge_deploy.cli.say import json_document
 from edge_deploy.errors import EdgeDeployError, UsageError
@@ -28,6 +28,7 @@ __all__ = [
     "quantize",
     "run",
     "starting",
+    "tune",
     "verify",
 ]
 

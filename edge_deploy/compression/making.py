@@ -74,6 +74,19 @@ class Making:
             io = self.io if precision == "int8" else "float"
             more = (self.calibration, io, keep, self.min_runtime)
             made = make(target.name, source.path, path, precision, *more)
+        return self.describe(target, precision, made, [layer.name for layer in keep])
+
+    def describe(
+        self, target: Target, precision: str, made: Converted, kept: Sequence[str]
+    ) -> dict[str, Any]:
+        """The manifest's form of a file that is in the stage.
+
+        Args:
+            target: Its format.
+            precision: Of the file.
+            made: The file.
+            kept: Names of the layers that are float32 in it.
+        """
         info = target.describe(made.path)
         if self.min_runtime and info.needs:
             self._check_runtime(made.path, precision, info.needs)
@@ -82,7 +95,7 @@ class Making:
             "target": target.name,
             "precision": precision,
             "pruned": dict(self.pruned) if self.pruned else None,
-            "kept_float": [layer.name for layer in keep],
+            "kept_float": list(kept),
             "files": artifacts.describe_files(self.stage, made.files),
             "inputs": [_tensor(spec, {}) for spec in info.inputs],
             "outputs": [_tensor(spec, steps) for spec in info.outputs],

@@ -1,0 +1,143 @@
+"""``tune``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_deploy.cli import say
+from edge_deploy.cli.app import app
+from edge_deploy.cli.options import (
+    BrowserPath,
+    Calibration,
+    CustomObjects,
+    InputShape,
+    Json,
+    Quiet,
+    Signature,
+    TrustPickle,
+    Verbose,
+    load_options,
+    split,
+)
+from edge_deploy.errors import UsageError
+
+
+@app.command()
+def tune(
+    model: Annotated[Path, typer.Argument(help="Keras file, SavedModel folder, pickle or .zip.")],
+    max_drop: Annotated[
+        float, typer.Option(help="Accuracy (or R², or agreement) that a file may lose.")
+    ] = 0.01,
+    objective: Annotated[
+        str, typer.Option(help="size (of the download) or latency (on this machine).")
+    ] = "size",
+    to: Annotated[str, typer.Option(help="Targets, separated by commas.")] = "tflite,tfjs,onnx",
+    executor: Annotated[
+        str, typer.Option(help="loky (this machine), dask or ray (a cluster).")
+    ] = "loky",
+    jobs: Annotated[int | None, typer.Option(help="Files at a time; default one a core.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a search that did not end.")
+    ] = False,
+    sparsities: Annotated[
+        str, typer.Option(help="Shares of weights to prune, for Keras files; none for none.")
+    ] = "0.5,0.7,0.8,0.9",
+    prune_data: Annotated[
+        Path | None, typer.Option(help="Samples with labels to train pruned models on.")
+    ] = None,
+    prune_epochs: Annotated[int, typer.Option(help="How often to go through them.")] = 10,
+    reference: Annotated[
+        Path | None, typer.Option(help="Samples, best with labels: .npz, .npy, .csv or a folder.")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Samples to keep for evaluation.")] = 1000,
+    calibration: Calibration = None,
+    labels: Annotated[str | None, typer.Option(help="labels.txt, or a,b,c.")] = None,
+    preprocess: Annotated[str | None, typer.Option(help="Preset, or key=value,...")] = None,
+    features: Annotated[Path | None, typer.Option(help="features.json of a table model.")] = None,
+    signature: Signature = None,
+    input_shape: InputShape = None,
+    custom_objects: CustomObjects = None,
+    trust_pickle: TrustPickle = False,
+    name: Annotated[str | None, typer.Option(help="Name; default: the file's.")] = None,
+    artifact_version: Annotated[str, typer.Option(help="Version of the artifact.")] = "tuned",
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder.")] = Path("artifacts"),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a version, or an unfinished search.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of all that is chosen or made up.")] = 0,
+    browser: BrowserPath = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Find the smallest files within an accuracy budget: artifacts/<name>/tuned/.
+
+    Example: edge-deploy tune digits-mlp.keras --max-drop 0.01 --to tflite
+    """
+    from edge_deploy import report, tune_command
+    from edge_deploy.conversion import ConvertOptions
+
+    options = tune_command.TuneOptions(
+        max_drop=max_drop,
+        objective=objective,
+        executor=executor,
+        jobs=jobs,
+        resume=resume,
+        sparsities=_shares(sparsities),
+        convert=ConvertOptions(
+            to=split(to),
+            name=name,
+            version=artifact_version,
+            output=output,
+            overwrite=overwrite,
+            labels=labels,
+            features=features,
+            preprocess=preprocess,
+            reference=reference,
+            samples=samples,
+            prune_data=prune_data,
+            prune_epochs=prune_epochs,
+            calibration=calibration,
+            seed=seed,
+            browser=browser,
+            verbose=verbose,
+            command=shlex.join(["edge-deploy", *sys.argv[1:]]),
+            load=load_options(signature, custom_objects, trust_pickle, input_shape),
+        ),
+    )
+    with say.progress(quiet or as_json or verbose) as progress:
+        done = tune_command.tune(model, options, progress)
+    folder = done.artifact.folder
+    if as_json:
+        document = report.to_document(done.manifest, done.verdicts)
+        tuning = done.artifact.tuning()
+        say.json_document(
+            {**document, "artifact": str(folder), "notes": list(done.notes), "tuning": tuning}
+        )
+    elif not quiet:
+        say.notes(done.notes)
+        say.table(tune_command.HEADER, tune_command.rows(done))
+    for target, found in done.recommended.items():
+        if found is None:
+            typer.echo(f"{target}: no file stays within a drop of {max_drop:g}.", err=True)
+        elif not as_json and not quiet:
+            typer.echo(f"{folder / found.path}: {found.reason}")
+    if not as_json and not quiet:
+        typer.echo(f"picture and table: {folder / 'report.html'}")
+    raise typer.Exit(done.exit_code)
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    if text.strip() == "none":
+        return ()
+    try:
+        return tuple(float(part) for part in split(text))
+    except ValueError as error:
+        raise UsageError(
+            f"--sparsities {text}: shares such as 0.5,0.8, or none for no pruning."
+        ) from error

@@ -1,0 +1,1 @@
+"""The search for the smallest files within an accuracy budget."""
