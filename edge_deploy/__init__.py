@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from edge_deploy.inspection import inspect
     from edge_deploy.quantize_command import Quantization, QuantizeOptions, quantize
     from edge_deploy.running import Answer, run
+    from edge_deploy.snippets import Snippet, bundle, snippet
     from edge_deploy.spec import Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
     from edge_deploy.tune_command import Recommended, TuneOptions, TuneResult, tune
     from edge_deploy.tuning.candidates import Candidate, Measured
@@ -54,6 +55,7 @@ _HOMES = {
     "Quantization": "quantize_command",
     "QuantizeOptions": "quantize_command",
     "Recommended": "tune_command",
+    "Snippet": "snippets",
     "SourceError": "errors",
     "TensorSpec": "spec",
     "Tolerances": "verification",
@@ -66,11 +68,13 @@ _HOMES = {
     "VerifyOptions": "verify_command",
     "bench": "bench_command",
     "build_demo": "demo",
+    "bundle": "snippets",
     "convert": "conversion",
     "inspect": "inspection",
     "load_model": "conversion",
     "quantize": "quantize_command",
     "run": "running",
+    "snippet": "snippets",
     "tune": "tune_command",
     "verify": "verify_command",
 }
@@ -96,6 +100,7 @@ __all__ = [
     "Quantization",
     "QuantizeOptions",
     "Recommended",
+    "Snippet",
     "SourceError",
     "TensorSpec",
     "Tolerances",
@@ -109,11 +114,13 @@ __all__ = [
     "__version__",
     "bench",
     "build_demo",
+    "bundle",
     "convert",
     "inspect",
     "load_model",
     "quantize",
     "run",
+    "snippet",
     "tune",
     "verify",
 ]

@@ -39,6 +39,8 @@ FLAGS = {
     "demo": "artifact --output -o --json --quiet -q",
     "serve": "folder --port --host",
     "run": "artifact inputs --only --json",
+    "snippet": "artifact --platform --precision --output -o --json",
+    "bundle": "artifact --platform --precision --output -o --json --quiet -q",
     "inspect": "path --signature --input-shape --custom-objects --trust-pickle --json",
     "examples": "names --output -o --data --dataset --seed --json --quiet -q",
     "quickstart": "--output -o --browser --quiet -q",
@@ -89,9 +91,9 @@ PUBLIC = (
     "Answer ArtifactError Bench BenchOptions BenchRow Candidate Conversion ConversionError "
     "ConvertOptions EdgeDeployError Feature LoadOptions LoadedModel Measured "
     "MissingDependency ModelSpec OutputVerdict Quantization QuantizeOptions Recommended "
-    "SourceError TensorSpec Tolerances TuneOptions TuneResult UntrustedError UsageError "
-    "Verdict Verification VerifyOptions __version__ bench build_demo convert inspect "
-    "load_model quantize run tune verify"
+    "Snippet SourceError TensorSpec Tolerances TuneOptions TuneResult UntrustedError "
+    "UsageError Verdict Verification VerifyOptions __version__ bench build_demo bundle "
+    "convert inspect load_model quantize run snippet tune verify"
 )
 
 

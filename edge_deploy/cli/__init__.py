@@ -12,7 +12,18 @@ import traceback
 import typer
 
 from edge_deploy import interrupt
-from edge_deploy.cli import bench, convert, demo, inspect, quantize, run, starting, tune, verify
+from edge_deploy.cli import (
+    bench,
+    convert,
+    demo,
+    inspect,
+    quantize,
+    run,
+    snippet,
+    starting,
+    tune,
+    verify,
+)
 from edge_deploy.cli.app import app
 from edge_deploy.cli.say import json_document
 from edge_deploy.errors import EdgeDeployError, UsageError
@@ -27,6 +38,7 @@ __all__ = [
     "main",
     "quantize",
     "run",
+    "snippet",
     "starting",
     "tune",
     "verify",

@@ -1,0 +1,75 @@
+"""``snippet`` and ``bundle``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_deploy.cli import say
+from edge_deploy.cli.app import app
+from edge_deploy.cli.options import Json, Quiet
+
+Platform = Annotated[str, typer.Option(help="android, ios, flutter, python, cpp or js.")]
+Precision = Annotated[str | None, typer.Option(help="Which .tflite file; default float32.")]
+
+
+@app.command()
+def snippet(
+    artifact: Annotated[Path, typer.Argument(help="An artifact.")],
+    platform: Platform,
+    precision: Precision = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File or folder; default: stdout.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Code for an app: this model's own tensors, preprocessing and labels.
+
+    Example: edge-deploy snippet artifacts/insurance/1 --platform android
+    """
+    from edge_deploy import snippets
+
+    made = snippets.snippet(artifact, platform, precision)
+    path = snippets.write_snippet(made, output) if output else None
+    if as_json:
+        say.json_document(
+            {
+                "platform": made.platform,
+                "file": str(path or made.file),
+                "model": str(made.model),
+                "install": made.install,
+                "code": made.code,
+            }
+        )
+    elif path:
+        typer.echo(f"{path} runs {made.model}")
+        typer.echo(made.install)
+    else:
+        typer.echo(made.code, nl=False)
+
+
+@app.command()
+def bundle(
+    artifact: Annotated[Path, typer.Argument(help="An artifact.")],
+    platform: Platform,
+    precision: Precision = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Folder or .zip; default <name>-<platform>."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """A folder or zip for an app: file, labels, code and a golden test.
+
+    Example: edge-deploy bundle artifacts/insurance/1 --platform python -o insurance.zip
+    """
+    from edge_deploy import snippets
+
+    made = snippets.bundle(artifact, platform, output, precision)
+    if as_json:
+        say.json_document({"platform": platform, "path": str(made)})
+    elif not quiet:
+        typer.echo(f"{made}: its README.md says how to use it")

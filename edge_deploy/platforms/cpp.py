@@ -1,0 +1,500 @@
+"""C++17 with TensorFlow Lite's C API: small boards, desktops, anything CMake builds for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from edge_deploy import __version__
+from edge_deploy.platforms.base import (
+    Golden,
+    Platform,
+    column_words,
+    f32,
+    fill,
+    headline,
+    identifiers,
+    needs,
+    pieces,
+    resizing,
+    tensor_words,
+    text,
+)
+from edge_deploy.platforms.plan import Plan, Tensor
+from edge_deploy.platforms.python import column
+from edge_deploy.spec import Feature
+
+_TYPES = {
+    "float32": "float",
+    "int8": "int8_t",
+    "uint8": "uint8_t",
+    "int16": "int16_t",
+    "int32": "int32_t",
+    "int64": "int64_t",
+}
+
+_HEAD = """// @headline@
+//
+// @install@
+//
+// @needs@
+// Pixels are equal to Python's to the last bit with -ffp-contract=off.
+// Made by edge-deploy @version@.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "tensorflow/lite/c/c_api.h"
+
+namespace @space@ {
+@constants@"""
+
+_TENSORS = """/** Real numbers as a tensor's own: real = (integer - zero) * scale; scale 0 only casts. */
+template <typename T>
+void write(TfLiteTensor* tensor, const std::vector<float>& values, double scale, int zero) {
+    std::vector<T> cells;
+    for (float value : values) {
+        const double place = scale == 0.0 ? value : std::nearbyint(value / float(scale)) + zero;
+        const double low = double(std::numeric_limits<T>::lowest());
+        const double high = double(std::numeric_limits<T>::max());
+        cells.push_back(T(scale == 0.0 ? place : std::min(high, std::max(low, place))));
+    }
+    const size_t bytes = cells.size() * sizeof(T);
+    if (TfLiteTensorCopyFromBuffer(tensor, cells.data(), bytes) != kTfLiteOk)
+        throw std::runtime_error("an input has " + std::to_string(values.size()) + " numbers");
+}
+
+template <typename T>
+std::vector<float> read(const TfLiteTensor* tensor, size_t count, double scale, int zero) {
+    std::vector<T> cells(count);
+    if (TfLiteTensorCopyToBuffer(tensor, cells.data(), count * sizeof(T)) != kTfLiteOk)
+        throw std::runtime_error("an output is of another size");
+    std::vector<float> values;
+    for (T cell : cells)
+        values.push_back(scale == 0.0 ? float(cell) : (float(cell) - zero) * float(scale));
+    return values;
+}"""
+
+_CLASS = """/** The model; it may be asked many times, by one thread at a time. */
+class @type@ {
+  public:
+    explicit @type@(const std::string& path = @model@) {
+        model_.reset(TfLiteModelCreateFromFile(path.c_str()));
+        if (!model_) throw std::runtime_error(path + " cannot be opened");
+        interpreter_.reset(TfLiteInterpreterCreate(model_.get(), nullptr));
+        if (!interpreter_ || TfLiteInterpreterAllocateTensors(interpreter_.get()) != kTfLiteOk)
+            throw std::runtime_error(path + " needs a newer TensorFlow Lite runtime");
+    }
+
+    /**
+     * Tensors in and out: takes @takes@;
+     * gives @gives@, flat, by name.
+     */
+    std::map<std::string, std::vector<float>> run(@parameters@) {
+        TfLiteInterpreter* interpreter = interpreter_.get();
+@feeds@
+        if (TfLiteInterpreterInvoke(interpreter) != kTfLiteOk)
+            throw std::runtime_error("the model cannot be run");
+        return {
+@reads@
+        };
+    }
+
+@predict@
+
+  private:
+    template <auto Delete>
+    struct Deleter {
+        template <typename T>
+        void operator()(T* object) const {
+            Delete(object);
+        }
+    };
+    std::unique_ptr<TfLiteModel, Deleter<TfLiteModelDelete>> model_;
+    std::unique_ptr<TfLiteInterpreter, Deleter<TfLiteInterpreterDelete>> interpreter_;
+};
+
+}  // namespace @space@
+"""
+
+_HELPERS = {
+    "row": """/** A row of the table by its columns' names: numbers and words. */
+using Row = std::map<std::string, std::variant<double, std::string>>;""",
+    "number": """inline void number(std::vector<float>& out, const Row& row, const std::string& name,
+                   const double* missing = nullptr) {
+    const auto found = row.find(name);
+    if (found == row.end() && !missing) throw std::invalid_argument(name + " is missing");
+    out.push_back(float(found == row.end() ? *missing : std::get<double>(found->second)));
+}""",
+    "index": """/** The place of a category; `missing` and `unknown` are places, -2 is an error. */
+inline int index(const Row& row, const std::string& name, const std::vector<std::string>& names,
+                 int missing = -2, int unknown = -2) {
+    const auto found = row.find(name);
+    if (found == row.end() && missing != -2) return missing;
+    if (found == row.end()) throw std::invalid_argument(name + " is missing");
+    const auto& value = std::get<std::string>(found->second);
+    const auto place = std::find(names.begin(), names.end(), value);
+    if (place != names.end()) return int(place - names.begin());
+    if (unknown == -2) throw std::invalid_argument(name + " is not one of its categories");
+    return unknown;
+}""",
+    "ordinal": """inline void ordinal(std::vector<float>& out, int place) {
+    out.push_back(float(place));
+}""",
+    "one_hot": """inline void one_hot(std::vector<float>& out, int place, int count) {
+    for (int n = 0; n < count; ++n) out.push_back(n == place ? 1.0f : 0.0f);
+}""",
+}
+
+
+def install(plan: Plan) -> str:
+    """The CMake lines."""
+    return (
+        "target_link_libraries(app tensorflowlite_c), built from tensorflow/lite/c of "
+        f"TensorFlow {plan.min_runtime or '2.17'} or newer"
+    )
+
+
+def code(plan: Plan) -> str:
+    """The header."""
+    names = identifiers(plan.inputs, ("interpreter",))
+    output = plan.main_output
+    constants = ""
+    if output.classes:
+        listed = ", ".join(map(text, output.classes))
+        constants += f"\ninline const std::vector<std::string> kLabels = {{{listed}}};\n"
+    if plan.image:
+        height, width = plan.image["size"]
+        constants += f"\ninline constexpr int kHeight = {height}, kWidth = {width};\n"
+    head = fill(
+        _HEAD,
+        headline=headline(plan),
+        install=install(plan),
+        needs=needs(plan),
+        version=__version__,
+        space=plan.snake,
+        constants=constants,
+    )
+    body = fill(
+        _CLASS,
+        type=plan.type_name,
+        space=plan.snake,
+        model=text(plan.path.name),
+        takes=", ".join(map(tensor_words, plan.inputs)),
+        gives=", ".join(map(tensor_words, plan.outputs)),
+        parameters=", ".join(f"const std::vector<float>& {name}" for name in names),
+        feeds="\n".join(_feed(t, n) for t, n in zip(plan.inputs, names, strict=True)),
+        reads="\n".join(_read(t) for t in plan.outputs),
+        predict=_predict(plan, names),
+    )
+    before = _picture(plan) if plan.image else _row(plan) if plan.features else []
+    return "\n\n".join([head.rstrip("\n"), *before, _TENSORS, body])
+
+
+def _quantization(tensor: Tensor) -> str:
+    return f"{tensor.scale!r}, {tensor.zero}" if tensor.scale else "0.0, 0"
+
+
+def _feed(tensor: Tensor, name: str) -> str:
+    return (
+        f"        write<{_TYPES[tensor.dtype]}>"
+        f"(TfLiteInterpreterGetInputTensor(interpreter, {tensor.index}), {name}, "
+        f"{_quantization(tensor)});"
+    )
+
+
+def _read(tensor: Tensor) -> str:
+    return (
+        f"            {{{text(tensor.name)}, read<{_TYPES[tensor.dtype]}>"
+        f"(TfLiteInterpreterGetOutputTensor(interpreter, {tensor.index}), {tensor.count}, "
+        f"{_quantization(tensor)})}},"
+    )
+
+
+def _predict(plan: Plan, names: Sequence[str]) -> str:
+    output = plan.main_output
+    parameter, made = {
+        "picture": ("const Picture& picture", "preprocess(picture)"),
+        "row": ("const Row& row", "encode(row)"),
+        "tensors": (
+            ", ".join(f"const std::vector<float>& {name}" for name in names),
+            ", ".join(names),
+        ),
+    }[plan.takes]
+    ask = f"        const auto values = run({made}).at({text(output.name)});"
+    pairs = "std::vector<std::pair<std::string, float>>"
+    sort = [
+        f"        {pairs} shares;",
+        "        for (size_t n = 0; n < kLabels.size(); ++n) "
+        "shares.emplace_back(kLabels[n], @share@);",
+        "        std::stable_sort(shares.begin(), shares.end(),",
+        "                         [](const auto& a, const auto& b) { return a.second > b.second; });",
+        "        return shares;",
+    ]
+    told, kind, lines = {
+        "labels": (
+            "Each label's share, the largest first.",
+            pairs,
+            [line.replace("@share@", "values[n]") for line in sort],
+        ),
+        "probability": (
+            "Each label's share, the larger first.",
+            pairs,
+            [line.replace("@share@", "n ? values[0] : 1.0f - values[0]") for line in sort],
+        ),
+        "class": (
+            "The label." if output.classes else "The number of the class.",
+            "std::string" if output.classes else "int",
+            [
+                "        return kLabels.at(size_t(values[0]));"
+                if output.classes
+                else "        return int(values[0]);"
+            ],
+        ),
+        "value": (
+            f"The value{f' in {output.unit}' if output.unit else ''}.",
+            "float",
+            ["        return values[0];"],
+        ),
+        "tensor": (
+            f"{tensor_words(output)}.", "std::vector<float>", ["        return values;"]
+        ),
+    }[output.role]  # fmt: skip
+    return "\n".join(
+        [f"    /** {told} */", f"    {kind} predict({parameter}) {{", ask, *lines, "    }"]
+    )
+
+
+def _picture(plan: Plan) -> list[str]:
+    image = plan.image
+    assert image is not None
+    parts = pieces("resize.hpp")
+    code = [parts["picture"], *(parts[name] for name in resizing(image))]
+    code = [part.replace("@method@", image["resize"]) for part in code]
+    floats = image["resize"] == "tf-bilinear"
+    part = "cropped(picture)" if "smart crop" in resizing(image) else "picture"
+    lines = [
+        "/** A picture as the model takes it. */",
+        "inline std::vector<float> preprocess(const Picture& picture) {",
+        f"    const auto rgb = resize({part}){'' if floats else '.rgb'};",
+        "    std::vector<float> values;",
+        "    for (size_t n = 0; n < rgb.size(); n += 3) {",
+    ]
+    if image["color"] == "gray":
+        if floats:
+            lines += [
+                "        const float red = rgb[n] * 0.2989f, green = rgb[n + 1] * 0.587f;",
+                "        const float blue = rgb[n + 2] * 0.114f;",
+                "        const float x = red + green + blue;",
+            ]
+        else:
+            lines += [
+                "        const int luma = rgb[n] * 19595 + rgb[n + 1] * 38470 + rgb[n + 2] * 7471;",
+                "        const float x = float((luma + 0x8000) >> 16);",
+            ]
+        lines.append(f"        values.push_back({_scaled(image, 'x', 0)});")
+    else:
+        for c, channel in enumerate((0, 1, 2) if image["color"] == "rgb" else (2, 1, 0)):
+            x = f"float(rgb[n + {channel}])" if channel else "float(rgb[n])"
+            lines.append(f"        values.push_back({_scaled(image, x, c)});")
+    lines += ["    }", "    return values;", "}"]
+    return [*code, "\n".join(lines)]
+
+
+def _scaled(image: Mapping[str, object], x: str, c: int, suffix: str = "f") -> str:
+    """``((x * scale + offset) - mean) / std`` without the steps that change nothing."""
+    value = x
+    mean, std = image["mean"], image["std"]
+    assert isinstance(mean, list) and isinstance(std, list)
+    for sign, number, nothing in (
+        ("*", image["scale"], 1),
+        ("+", image["offset"], 0),
+        ("-", mean[c], 0),
+        ("/", std[c], 1),
+    ):
+        if number != nothing:
+            assert isinstance(number, float)
+            value = f"({value} {sign} {literal(number, suffix)})"
+    return value if value == x else value[1:-1]
+
+
+def literal(number: float, suffix: str = "f") -> str:
+    """A float32 literal, in brackets where it is negative."""
+    shown = f"{f32(number)}{suffix}"
+    return f"({shown})" if number < 0 else shown
+
+
+def _row(plan: Plan) -> list[str]:
+    assert plan.features is not None
+    used = {"row"}
+    lines = []
+    for feature in plan.features:
+        helper, _ = column(feature)
+        used |= {"number"} if helper == "number" else {helper, "index"}
+        told = column_words(feature)
+        lines.append(f"    {_column(feature, helper)}{f'  // {told}' if told else ''}")
+    encode = [
+        "/** A row as the model takes it. */",
+        "inline std::vector<float> encode(const Row& row) {",
+        "    std::vector<float> out;",
+        *lines,
+        "    return out;",
+        "}",
+    ]
+    return [*(code for name, code in _HELPERS.items() if name in used), "\n".join(encode)]
+
+
+def _column(feature: Feature, helper: str) -> str:
+    name, names = text(feature.name), feature.categories or ()
+    if helper == "number":
+        if feature.missing == "error":
+            return f"number(out, row, {name});"
+        stands = "NAN" if feature.missing == "nan" else repr(float(feature.default or 0))
+        return f"{{ const double missing = {stands}; number(out, row, {name}, &missing); }}"
+    listed = f"{{{', '.join(map(text, names))}}}"
+    missing, unknown = places(feature)
+    more = f", {missing}, {unknown}" if unknown != -2 else f", {missing}" if missing != -2 else ""
+    place = f"index(row, {name}, {listed}{more})"
+    if helper == "ordinal":
+        return f"ordinal(out, {place});"
+    return f"one_hot(out, {place}, {len(names)});"
+
+
+def places(feature: Feature) -> tuple[int, int]:
+    """The places that a missing and an unknown category get; -2 where they are errors."""
+    names = feature.categories or ()
+    missing = unknown = -2
+    if feature.missing == "value":
+        missing = names.index(str(feature.default))
+    elif feature.missing == "nan":
+        missing = len(names)
+    if feature.unknown != "error":
+        unknown = len(names) - 1 if feature.unknown == "infrequent" else -1
+    return missing, unknown
+
+
+_TEST = """// Golden answers of @name@; exits with 1 where an answer is another.
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "@header@"
+
+using namespace @space@;
+
+static int failures = 0;
+
+static void check(const std::map<std::string, std::vector<float>>& answers,
+                  const std::string& name, const std::vector<float>& expected) {
+    float scale = 1e-6f;
+    for (float value : expected) scale = std::max(scale, std::abs(value));
+    for (size_t n = 0; n < expected.size(); ++n)
+        if (!(std::abs(answers.at(name).at(n) - expected[n]) <= 1e-4f * scale)) {
+            std::printf("%s[%zu]: %g, not %g\\n", name.c_str(), n, answers.at(name)[n],
+                        expected[n]);
+            ++failures;
+        }
+}
+@reader@
+int main() {
+    @type@ model;
+@cases@
+    std::printf("@count@ samples, %d failures\\n", failures);
+    return failures ? 1 : 0;
+}
+"""
+
+_PICTURE_READER = """
+/** A binary PPM file. */
+static Picture open(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::string magic;
+    int top = 0;
+    Picture picture;
+    file >> magic >> picture.width >> picture.height >> top;
+    file.get();
+    picture.rgb.assign(std::istreambuf_iterator<char>(file), {});
+    return picture;
+}
+"""
+
+_TENSOR_READER = """
+static std::vector<float> open(const std::string& path) {
+    std::ifstream file(path, std::ios::binary | std::ios::ate);
+    std::vector<float> values(size_t(file.tellg()) / sizeof(float));
+    file.seekg(0);
+    file.read(reinterpret_cast<char*>(values.data()), std::streamsize(values.size() * 4));
+    return values;
+}
+"""
+
+_CMAKE = """cmake_minimum_required(VERSION 3.16)
+project(@space@ CXX)
+set(CMAKE_CXX_STANDARD 17)
+set(TFLITE_INCLUDE "" CACHE PATH "Folder that holds tensorflow/lite/c/c_api.h")
+set(TFLITE_LIBRARY "" CACHE FILEPATH "libtensorflowlite_c")
+enable_testing()
+add_executable(golden golden_test.cpp)
+target_compile_options(golden PRIVATE -ffp-contract=off)
+target_include_directories(golden PRIVATE ${TFLITE_INCLUDE})
+target_link_libraries(golden ${TFLITE_LIBRARY})
+add_test(NAME golden COMMAND golden WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+"""
+
+
+def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
+    """A program, and the CMake file that builds it as a test."""
+    cases = []
+    for case in golden:
+        if isinstance(case.source, str):
+            asked = f"preprocess(open({text(case.source)}))"
+        elif plan.features:
+            pairs = ", ".join(f"{{{text(k)}, {_value(v)}}}" for k, v in case.source.items())
+            asked = f"encode({{{pairs}}})"
+        else:
+            asked = ", ".join(f"open({text(file)})" for file in case.source.values())
+        cases.append(f"    {{\n        const auto answers = model.run({asked});")
+        for name, values in case.outputs.items():
+            listed = ", ".join(literal(value) for value in values)
+            cases.append(f"        check(answers, {text(name)}, {{{listed}}});")
+        cases.append("    }")
+    reader = {"picture": _PICTURE_READER, "row": "", "tensors": _TENSOR_READER}[plan.takes]
+    program = fill(
+        _TEST,
+        name=plan.name,
+        header=f"{plan.snake}.hpp",
+        space=plan.snake,
+        type=plan.type_name,
+        reader=reader,
+        cases="\n".join(cases),
+        count=len(golden),
+    )
+    return {"golden_test.cpp": program, "CMakeLists.txt": fill(_CMAKE, space=plan.snake)}
+
+
+def _value(value: object) -> str:
+    return f"std::string({text(value)})" if isinstance(value, str) else repr(value)
+
+
+PLATFORM = Platform(
+    name="cpp",
+    title="C++",
+    file=lambda plan: f"{plan.snake}.hpp",
+    code=code,
+    test=test,
+    install=install,
+    steps=lambda plan: (
+        "`cmake -B build -DTFLITE_INCLUDE=... -DTFLITE_LIBRARY=.../libtensorflowlite_c.so`",
+        "`cmake --build build && ctest --test-dir build`",
+    ),
+    picture="ppm",
+)

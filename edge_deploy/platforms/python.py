@@ -1,0 +1,437 @@
+"""Python, with ai-edge-litert, numpy and Pillow: a laptop, a server, a Raspberry Pi."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+
+from edge_deploy import __version__, resizing
+from edge_deploy.errors import UsageError
+from edge_deploy.platforms.base import (
+    Golden,
+    Platform,
+    column_words,
+    fill,
+    headline,
+    identifiers,
+    indent,
+    needs,
+    tensor_words,
+)
+from edge_deploy.platforms.plan import Plan, Tensor
+from edge_deploy.spec import Feature
+
+_HEAD = '''"""@headline@
+
+    @install@
+    python @file@ @usage@
+
+@model@ lies beside this file.
+@needs@
+Made by edge-deploy @version@.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter@imports@
+
+MODEL = Path(__file__).with_name("@model@")@constants@'''
+
+_DECODE = '''def decode(path):
+    """A picture's pixels: uint8 (height, width, 3), turned as its EXIF says, on white."""
+    picture = Image.open(path)
+    if picture.format != "WEBP":  # browsers do not turn those
+        picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"):  # 16 bits of grey
+        gray = (np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        return np.repeat(gray[:, :, None], 3, axis=2)
+    if picture.has_transparency_data:
+        rgba = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    return np.array(picture.convert("RGB"))'''
+
+_PILLOW = '''def resize(pixels):
+    """Pillow's @method@, one axis after the other as Pillow 13 does it."""
+    height, width = pixels.shape[:2]
+    left, top, right, bottom = @box@
+    picture, method = Image.fromarray(pixels), Image.Resampling.@METHOD@
+    for axis in (1, 0) if down_first((height, width), (HEIGHT, WIDTH)) else (0, 1):
+        width, height = picture.size
+        if axis == 0:
+            picture = picture.resize((WIDTH, height), method, box=(left, 0, right, height))
+        else:
+            picture = picture.resize((width, HEIGHT), method, box=(0, top, width, bottom))
+    return np.array(picture)'''
+
+_NEAREST = '''def resize(pixels):
+    """Pillow's nearest."""
+    picture = Image.fromarray(pixels)
+    box = @box@
+    return np.array(picture.resize((WIDTH, HEIGHT), Image.Resampling.NEAREST, box=box))'''
+
+_CLASS = '''class @type@:
+    """The model; it may be asked many times, by one thread at a time."""
+
+    def __init__(self, path=MODEL):
+        self._interpreter = Interpreter(model_path=str(path))
+        self._ask = self._interpreter.get_signature_runner()
+
+    def run(self, @parameters@):
+        """Tensors in and out.
+
+        Takes @takes@;
+        gives a dict with @gives@.
+        """
+        outputs = self._ask(
+@feeds@
+        )
+        return {
+@reads@
+        }
+
+@predict@'''
+
+_QUANTIZE = '''def quantize(values, scale, zero, dtype):
+    """Real numbers as the integers that stand for them: real = (integer - zero) * scale."""
+    limits = np.iinfo(dtype)
+    integers = np.rint(np.asarray(values, np.float32) / scale) + zero
+    return integers.clip(limits.min, limits.max).astype(dtype)'''
+
+_DEQUANTIZE = """def dequantize(integers, scale, zero):
+    return ((integers.astype(np.float32) - zero) * np.float32(scale)).astype(np.float32)"""
+
+_HELPERS = {
+    "number": """def number(row, name, missing=None):
+    value = row.get(name)
+    value = missing if value is None else value
+    if value is None:
+        raise ValueError(f"{name} is missing")
+    return [float(value)]""",
+    "index": '''def index(row, name, names, missing=None, unknown=None):
+    """The place of a category."""
+    value = row.get(name)
+    value = missing if value is None else value
+    if value in names:
+        return names.index(value)
+    if isinstance(value, int):  # what stands for a missing one
+        return value
+    if unknown is None:
+        raise ValueError(f"{name} is {value!r}; it must be one of {names}")
+    return unknown''',
+    "ordinal": """def ordinal(row, name, names, missing=None, unknown=None):
+    return [index(row, name, names, missing, unknown)]""",
+    "one_hot": """def one_hot(row, name, names, missing=None, unknown=None):
+    place = index(row, name, names, missing, unknown)
+    return [float(n == place) for n in range(len(names))]""",
+}
+
+
+def install(plan: Plan) -> str:
+    """The pip line."""
+    pillow = ' "pillow>=10.1"' if plan.image else ""
+    return f'pip install "ai-edge-litert>=2.1" "numpy>=1.26"{pillow}'
+
+
+def code(plan: Plan) -> str:
+    """The module: decode, preprocess, encode, ask, and read the answer."""
+    names = identifiers(plan.inputs, ("self", "np"))
+    output = plan.main_output
+    constants = f"\nLABELS = {list(output.classes)!r}" if output.classes else ""
+    if plan.image:
+        constants += f"\nHEIGHT, WIDTH = {plan.image['size'][0]}, {plan.image['size'][1]}"
+    usage = {"picture": "PICTURE...", "row": "", "tensors": "INPUTS.npz"}[plan.takes]
+    head = fill(
+        _HEAD,
+        headline=headline(plan),
+        install=install(plan),
+        file=f"{plan.snake}.py",
+        usage=usage,
+        model=plan.path.name,
+        needs=needs(plan),
+        version=__version__,
+        imports="\nfrom PIL import Image, ImageOps" if plan.image else "",
+        constants=constants,
+    ).replace(f"{plan.snake}.py \n", f"{plan.snake}.py\n")
+    body = fill(
+        _CLASS,
+        type=plan.type_name,
+        parameters=", ".join(names),
+        takes=", ".join(tensor_words(t) for t in plan.inputs),
+        gives=", ".join(tensor_words(t) for t in plan.outputs),
+        feeds="\n".join(_feed(t, n) for t, n in zip(plan.inputs, names, strict=True)),
+        reads="\n".join(_read(t) for t in plan.outputs),
+        predict=indent(_predict(plan, names), 4),
+    )
+    integers = [_QUANTIZE] if any(t.scale for t in plan.inputs) else []
+    integers += [_DEQUANTIZE] if any(t.scale for t in plan.outputs) else []
+    before = _picture(plan) if plan.image else _row(plan) if plan.features else []
+    return "\n\n\n".join([head, *before, *integers, body, _main(plan, names)]) + "\n"
+
+
+def _feed(tensor: Tensor, name: str) -> str:
+    value = f"np.reshape({name}, {tensor.shape})"
+    if tensor.scale:
+        value = f"quantize({value}, {tensor.scale!r}, {tensor.zero}, np.{tensor.dtype})"
+    else:
+        value = f"np.asarray({value}, np.{tensor.dtype})"
+    plain = tensor.name.isidentifier()
+    return (
+        f"            {tensor.name}={value},"
+        if plain
+        else (f"            **{{{tensor.name!r}: {value}}},")
+    )
+
+
+def _read(tensor: Tensor) -> str:
+    value = f"outputs[{tensor.name!r}]"
+    if tensor.scale:
+        value = f"dequantize({value}, {tensor.scale!r}, {tensor.zero})"
+    return f"            {tensor.name!r}: {value},"
+
+
+def _predict(plan: Plan, names: Sequence[str]) -> str:
+    output = plan.main_output
+    value = f"self.run({', '.join(names)})[{output.name!r}]"
+    if plan.image:
+        signature, value = "picture", f"self.run(preprocess(decode(picture)))[{output.name!r}]"
+    elif plan.features:
+        signature, value = "row", f"self.run(encode(row))[{output.name!r}]"
+    else:
+        signature = ", ".join(names)
+    told, lines = {
+        "labels": (
+            "Each label's share, the largest first.",
+            [
+                f"shares = {value}.ravel().tolist()",
+                "return dict(sorted(zip(LABELS, shares), key=lambda pair: -pair[1]))",
+            ],
+        ),
+        "probability": (
+            "Each label's share, the larger first.",
+            [
+                f"share = {value}.item()",
+                "shares = zip(LABELS, (1.0 - share, share))",
+                "return dict(sorted(shares, key=lambda pair: -pair[1]))",
+            ],
+        ),
+        "class": (
+            "The label." if output.classes else "The number of the class.",
+            [f"return LABELS[int({value}.item())]"]
+            if output.classes
+            else [f"return int({value}.item())"],
+        ),
+        "value": (
+            f"The value{f' in {output.unit}' if output.unit else ''}.",
+            [f"return {value}.item()"],
+        ),
+        "tensor": (f"{tensor_words(output)}.", [f"return {value}"]),
+    }[output.role]
+    return "\n".join(
+        [f"def predict(self, {signature}):", f'    """{told}"""', *(f"    {x}" for x in lines)]
+    )
+
+
+def _picture(plan: Plan) -> list[str]:
+    image = plan.image
+    assert image is not None
+    method, centered = image["resize"], image["crop"] == "center"
+    sources = []
+    if method.startswith("tf-"):
+        names = ["_centers"]
+        names += ["_weights", "_tf_bilinear"] if method == "tf-bilinear" else ["_tf_nearest"]
+        names = ["_smart_crop", *names] if centered else names
+        sources = [_source(getattr(resizing, name)) for name in names]
+        name = "_tf_bilinear" if method == "tf-bilinear" else "_tf_nearest"
+        pixels = "_smart_crop(pixels, (HEIGHT, WIDTH))" if centered else "pixels"
+        sources.append(f"def resize(pixels):\n    return {name}({pixels}, (HEIGHT, WIDTH))")
+    elif method == "nearest":
+        box = "_fit_box(pixels, (HEIGHT, WIDTH))" if centered else "None"
+        sources = [_source(resizing._fit_box)] if centered else []
+        sources.append(fill(_NEAREST, box=box))
+    else:
+        box = "_fit_box(pixels, (HEIGHT, WIDTH))" if centered else "0, 0, width, height"
+        sources = [_source(resizing._fit_box)] if centered else []
+        sources.append(_source(resizing.down_first))
+        sources.append(fill(_PILLOW, box=box, method=method, METHOD=method.upper()))
+    return [_DECODE, *sources, _preprocess(plan)]
+
+
+def _source(function: object) -> str:
+    """A function of resizing.py as it stands there, without its annotations."""
+    text = inspect.getsource(function).rstrip()  # type: ignore[arg-type]
+    head, _, body = text.partition("\n")
+    head = head.replace(": tuple[int, int]", "").replace(": tuple[int, ...]", "")
+    head = head.replace(": Array", "").replace(": int", "").split(" ->")[0].rstrip(":") + ":"
+    return f"{head}\n{body.replace(': Array =', ' =')}"
+
+
+def _preprocess(plan: Plan) -> str:
+    image, tensor = plan.image, plan.inputs[0]
+    assert image is not None
+    lines = ["pixels = resize(pixels)"]
+    if image["color"] == "bgr":
+        lines.append("pixels = pixels[:, :, ::-1]")
+    elif image["color"] == "gray" and image["resize"] == "tf-bilinear":
+        lines += [
+            "red, green, blue = np.moveaxis(",
+            "    pixels * np.asarray([0.2989, 0.587, 0.114], np.float32), 2, 0",
+            ")",
+            "pixels = red + green + blue",
+        ]
+    elif image["color"] == "gray":
+        lines += [
+            "red, green, blue = np.moveaxis(pixels.astype(np.int32), 2, 0)",
+            "pixels = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16",
+        ]
+    lines.append("values = pixels.astype(np.float32)")
+    if image["scale"] != 1:
+        lines.append(f"values = values * np.float32({image['scale']!r})")
+    if image["offset"] != 0:
+        lines.append(f"values = values + np.float32({image['offset']!r})")
+    if any(image["mean"]):
+        lines.append(f"values = values - np.asarray({image['mean']!r}, np.float32)")
+    if any(value != 1 for value in image["std"]):
+        lines.append(f"values = values / np.asarray({image['std']!r}, np.float32)")
+    lines.append(f"return values.reshape({tensor.shape})")
+    return "\n".join(
+        [
+            "def preprocess(pixels):",
+            f'    """Pixels as the model takes them: float32 {tensor.shape}."""',
+            *(f"    {line}" for line in lines),
+        ]
+    )
+
+
+def _row(plan: Plan) -> list[str]:
+    assert plan.features is not None
+    used: list[str] = []
+    lines = []
+    for feature in plan.features:
+        helper, arguments = column(feature)
+        used += [h for h in (["index", helper] if helper != "number" else [helper])]
+        told = column_words(feature)
+        lines.append(f"        *{helper}({arguments}),{f'  # {told}' if told else ''}")
+    helpers = [_HELPERS[name] for name in _HELPERS if name in used]
+    encode = [
+        "def encode(row):",
+        f'    """A row by its columns\' names as the model takes it: {plan.inputs[0].shape}."""',
+        "    values = [",
+        *lines,
+        "    ]",
+        f"    return np.asarray(values, np.float32).reshape({plan.inputs[0].shape})",
+    ]
+    return [*helpers, "\n".join(encode)]
+
+
+def column(feature: Feature) -> tuple[str, str]:
+    """The helper that encodes a column, and its arguments as Python writes them.
+
+    Raises:
+        UsageError: It is a text.
+    """
+    if feature.kind == "text":
+        raise UsageError(
+            f"column {feature.name!r} is a text, which snippets do not count yet. Use the page "
+            "(edge-deploy demo) or edge-deploy run."
+        )
+    arguments = [f"row, {feature.name!r}"]
+    number = feature.encode == "none"
+    if not number:
+        arguments.append(repr(list(feature.categories or ())))
+    if feature.missing == "value":
+        arguments.append(f"missing={_missing(feature)!r}")
+    elif feature.missing == "nan":
+        stands = 'float("nan")' if number else str(len(feature.categories or ()))
+        arguments.append(f"missing={stands}")
+    if not number and feature.unknown != "error":
+        last = len(feature.categories or ()) - 1
+        arguments.append(f"unknown={last if feature.unknown == 'infrequent' else -1}")
+    helper = {"none": "number", "ordinal": "ordinal", "one-hot": "one_hot"}[feature.encode]
+    return helper, ", ".join(arguments)
+
+
+def _missing(feature: Feature) -> float | str:
+    default = feature.default
+    if feature.encode == "none":
+        return float(default or 0)
+    return str(default)
+
+
+def _main(plan: Plan, names: Sequence[str]) -> str:
+    if plan.image:
+        lines = [
+            f"model = {plan.type_name}()",
+            "for path in sys.argv[1:]:",
+            "    print(path, model.predict(path))",
+        ]
+    elif plan.features:
+        lines = [f"row = {dict(plan.example or {})!r}", f"print({plan.type_name}().predict(row))"]
+    else:
+        keys = ", ".join(f"arrays[{t.name!r}]" for t in plan.inputs)
+        lines = [
+            "arrays = np.load(sys.argv[1])",
+            f"print({plan.type_name}().run({keys}))",
+        ]
+    return "\n".join(['if __name__ == "__main__":', *(f"    {line}" for line in lines)])
+
+
+_TEST = '''"""Golden answers of @name@: python -m pytest @file@"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from @module@ import @type@, @encoder@
+
+HERE = Path(__file__).parent
+CASES = @cases@
+
+
+@pytest.mark.parametrize(("source", "outputs"), CASES)
+def test_answers_are_those_of_the_original_file(source, outputs):
+    answers = @type@().run(@run@)
+    for name, expected in outputs.items():
+        got = answers[name].ravel()[: len(expected)]
+        tolerance = 1e-4 * max(1e-6, max(map(abs, expected)))
+        np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance)
+'''
+
+
+def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
+    """A pytest module."""
+    encoder, run = {
+        "picture": ("decode, preprocess", "preprocess(decode(HERE / source))"),
+        "row": ("encode", "encode(source)"),
+        "tensors": ("MODEL", "*(np.fromfile(HERE / f, np.float32) for f in source)"),
+    }[plan.takes]
+    cases = ["["]
+    for case in golden:
+        source = list(case.source.values()) if plan.takes == "tensors" else case.source  # type: ignore[union-attr]
+        cases.append(f"    ({source!r}, {dict(case.outputs)!r}),")
+    module = fill(
+        _TEST,
+        name=plan.name,
+        file=f"test_{plan.snake}.py",
+        module=plan.snake,
+        type=plan.type_name,
+        encoder=encoder,
+        cases="\n".join([*cases, "]"]),
+        run=run,
+    )
+    return {f"test_{plan.snake}.py": module}
+
+
+PLATFORM = Platform(
+    name="python",
+    title="Python",
+    file=lambda plan: f"{plan.snake}.py",
+    code=code,
+    test=test,
+    install=install,
+    steps=lambda plan: (
+        f"`{install(plan)} pytest`",
+        "`python -m pytest` in this folder runs the golden test.",
+    ),
+)
