@@ -7,17 +7,14 @@ import os
 import subprocess
 import sys
 import threading
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from edge_deploy import ConvertOptions, bundle, convert, run, snippet
+from edge_deploy import ConvertOptions, bundle, convert, run
 from edge_deploy.examples import EXAMPLES, build_example
-from edge_deploy.platforms import PLATFORMS
 
 ROOT = Path(__file__).parent.parent
 NODE_MODULES = ROOT / "web_demo" / "node_modules"

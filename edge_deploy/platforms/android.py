@@ -18,7 +18,7 @@ from edge_deploy.platforms.base import (
     tensor_words,
 )
 from edge_deploy.platforms.base import text as quoted
-from edge_deploy.platforms.cpp import literal, places
+from edge_deploy.platforms.cpp import literal, places, scaled
 from edge_deploy.platforms.plan import Plan, Tensor
 from edge_deploy.platforms.python import column
 from edge_deploy.spec import Feature
@@ -217,7 +217,9 @@ def _feed(tensor: Tensor, name: str) -> str:
 
 def _read(tensor: Tensor) -> str:
     get = _PUT[tensor.dtype][2]
-    value = f"(outputs[{text(tensor.name)}] as ByteBuffer).run {{ FloatArray({tensor.count}) {{ n -> "
+    value = (
+        f"(outputs[{text(tensor.name)}] as ByteBuffer).run {{ FloatArray({tensor.count}) {{ n -> "
+    )
     real = f"({get} - {tensor.zero}) * {literal(tensor.scale)}" if tensor.scale else get
     return f"            {text(tensor.name)} to {value}{real} }} }},"
 
@@ -304,13 +306,6 @@ def _picture(plan: Plan) -> list[str]:
             lines.append(f"        values[{place}] = {scaled(image, pixel(channel), c)}")
     lines += ["    }", "    return values", "}"]
     return ["\n".join(lines), parts["picture"], _DECODE, *code]
-
-
-def scaled(image: Mapping[str, object], x: str, c: int, suffix: str = "f") -> str:
-    """See cpp.py: the same arithmetic in float32, which the JVM does not fuse."""
-    from edge_deploy.platforms.cpp import _scaled
-
-    return _scaled(image, x, c, suffix)
 
 
 def _row(plan: Plan) -> list[str]:

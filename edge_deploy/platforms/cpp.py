@@ -301,16 +301,16 @@ def _picture(plan: Plan) -> list[str]:
                 "        const int luma = rgb[n] * 19595 + rgb[n + 1] * 38470 + rgb[n + 2] * 7471;",
                 "        const float x = float((luma + 0x8000) >> 16);",
             ]
-        lines.append(f"        values.push_back({_scaled(image, 'x', 0)});")
+        lines.append(f"        values.push_back({scaled(image, 'x', 0)});")
     else:
         for c, channel in enumerate((0, 1, 2) if image["color"] == "rgb" else (2, 1, 0)):
             x = f"float(rgb[n + {channel}])" if channel else "float(rgb[n])"
-            lines.append(f"        values.push_back({_scaled(image, x, c)});")
+            lines.append(f"        values.push_back({scaled(image, x, c)});")
     lines += ["    }", "    return values;", "}"]
     return [*code, "\n".join(lines)]
 
 
-def _scaled(image: Mapping[str, object], x: str, c: int, suffix: str = "f") -> str:
+def scaled(image: Mapping[str, object], x: str, c: int, suffix: str = "f") -> str:
     """``((x * scale + offset) - mean) / std`` without the steps that change nothing."""
     value = x
     mean, std = image["mean"], image["std"]

@@ -34,7 +34,7 @@ _HEAD = """// @headline@
 // Serve @model@ beside this file, and node_modules/@litertjs/core/wasm/ as ./wasm/.
 // @needs@
 // Made by edge-deploy @version@.
-import { loadAndCompile, loadLiteRt, Tensor } from '@litertjs/core';
+import { getGlobalLiteRtPromise, loadAndCompile, loadLiteRt, Tensor } from '@litertjs/core';
 @constants@"""
 
 _LOAD = """/** Load the model once; ask it with predict(model, ...). */
@@ -42,7 +42,7 @@ export async function load(
   url = new URL(@model@, import.meta.url),
   wasm = new URL('./wasm/', import.meta.url),
 ) {
-  await loadLiteRt(String(wasm));
+  await (getGlobalLiteRtPromise() ?? loadLiteRt(String(wasm))); // once a page
   return loadAndCompile(String(url), { accelerator: 'wasm' });
 }"""
 

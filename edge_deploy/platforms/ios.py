@@ -1,0 +1,415 @@
+"""iOS: Swift with TensorFlow Lite's Swift library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from edge_deploy import __version__
+from edge_deploy.platforms.base import (
+    Golden,
+    Platform,
+    column_words,
+    fill,
+    headline,
+    identifiers,
+    needs,
+    pieces,
+    resizing,
+    tensor_words,
+    text,
+)
+from edge_deploy.platforms.cpp import literal, places, scaled
+from edge_deploy.platforms.plan import Plan, Tensor
+from edge_deploy.platforms.python import column
+from edge_deploy.spec import Feature
+
+_TYPES = {
+    "float32": "Float",
+    "int8": "Int8",
+    "uint8": "UInt8",
+    "int16": "Int16",
+    "int32": "Int32",
+    "int64": "Int64",
+}
+
+_HEAD = """// @headline@
+//
+// Podfile (there is no Swift package of it by Google):
+//   @install@
+// Add @model@ to the app's target as a resource.
+// @needs@
+// Made by edge-deploy @version@.
+@imports@
+@constants@"""
+
+_DECODE = """/// A picture file's pixels, turned as its EXIF says, on white; its colour profile is not applied.
+func decode(_ data: Data) throws -> Picture {
+    guard let source = CGImageSourceCreateWithData(data as CFData, nil),
+        let given = CGImageSourceCreateImageAtIndex(source, 0, nil)
+    else { throw SnippetError.unreadable }
+    let keys = CGImageSourceCopyPropertiesAtIndex(source, 0, nil) as? [CFString: Any]
+    let turn = keys?[kCGImagePropertyOrientation] as? Int ?? 1
+    let device = CGColorSpaceCreateDeviceRGB()
+    let plain = given.colorSpace?.model == .rgb ? given.copy(colorSpace: device) ?? given : given
+    let (height, width) = (plain.height, plain.width)
+    var cells = [UInt8](repeating: 255, count: height * width * 4)
+    let info = CGImageAlphaInfo.noneSkipLast.rawValue
+    cells.withUnsafeMutableBytes { memory in
+        let context = CGContext(
+            data: memory.baseAddress, width: width, height: height, bitsPerComponent: 8,
+            bytesPerRow: width * 4, space: device, bitmapInfo: info)
+        context?.draw(plain, in: CGRect(x: 0, y: 0, width: width, height: height))
+    }
+    // Where the upright picture's pixel (y, x) lies in the stored one.
+    let last = (y: height - 1, x: width - 1)
+    func place(_ y: Int, _ x: Int) -> (y: Int, x: Int) {
+        switch turn {
+        case 2: return (y, last.x - x)
+        case 3: return (last.y - y, last.x - x)
+        case 4: return (last.y - y, x)
+        case 5: return (x, y)
+        case 6: return (last.y - x, y)
+        case 7: return (last.y - x, last.x - y)
+        case 8: return (x, last.x - y)
+        default: return (y, x)
+        }
+    }
+    let (tall, wide) = turn > 4 ? (width, height) : (height, width)
+    var rgb = [UInt8]()
+    rgb.reserveCapacity(tall * wide * 3)
+    for y in 0..<tall {
+        for x in 0..<wide {
+            let from = place(y, x)
+            let at = (from.y * width + from.x) * 4
+            rgb += cells[at..<(at + 3)]
+        }
+    }
+    return Picture(height: tall, width: wide, rgb: rgb)
+}"""
+
+_CLASS = """enum SnippetError: Error {
+    case unreadable
+    case missing(String)
+    case unknown(String)
+}
+
+/// The model; it may be asked many times, by one thread at a time.
+final class @type@ {
+    private let interpreter: Interpreter
+
+    /// - Parameter path: Where the model lies; by default in the app's bundle.
+    init(path: String? = nil) throws {
+        let bundled = Bundle(for: @type@.self).path(forResource: @stem@, ofType: "tflite")
+        guard let path = path ?? bundled else { throw SnippetError.missing(@model@) }
+        interpreter = try Interpreter(modelPath: path)
+        try interpreter.allocateTensors()
+    }
+
+    /// Tensors in and out: takes @takes@;
+    /// gives @gives@, flat, by name.
+    func run(@parameters@) throws -> [String: [Float]] {
+@feeds@
+        try interpreter.invoke()
+        return [
+@reads@
+        ]
+    }
+
+@predict@
+}
+
+private func bytes<T>(_ values: [T]) -> Data { values.withUnsafeBufferPointer { Data(buffer: $0) } }
+
+private func cells<T>(_ data: Data, _ type: T.Type) -> [T] {
+    data.withUnsafeBytes { Array($0.bindMemory(to: type)) }
+}"""
+
+_QUANTIZE = """/// Real numbers as the integers that stand for them: real = (integer - zero) * scale.
+private func quantize<T: FixedWidthInteger>(
+    _ values: [Float], _ scale: Float, _ zero: Int, _ type: T.Type
+) -> [T] {
+    values.map { value in
+        let place = Int((value / scale).rounded(.toNearestOrEven)) + zero
+        return T(min(Int(T.max), max(Int(T.min), place)))
+    }
+}"""
+
+_HELPERS = {
+    "number": """private func number(_ row: [String: Any], _ name: String, _ missing: Float? = nil) throws -> [Float] {
+    if let value = row[name] as? NSNumber { return [value.floatValue] }
+    guard let missing = missing else { throw SnippetError.missing(name) }
+    return [missing]
+}""",
+    "index": """/// The place of a category; `missing` and `unknown` are places, nil is an error.
+private func index(
+    _ row: [String: Any], _ name: String, _ names: [String], missing: Int? = nil,
+    unknown: Int? = nil
+) throws -> Int {
+    guard let value = row[name] as? String else {
+        guard let missing = missing else { throw SnippetError.missing(name) }
+        return missing
+    }
+    if let place = names.firstIndex(of: value) { return place }
+    guard let unknown = unknown else { throw SnippetError.unknown(value) }
+    return unknown
+}""",
+    "ordinal": """private func ordinal(_ place: Int) -> [Float] { [Float(place)] }""",
+    "one_hot": """private func oneHot(_ place: Int, _ count: Int) -> [Float] {
+    (0..<count).map { $0 == place ? 1 : 0 }
+}""",
+}
+
+
+def install(plan: Plan) -> str:
+    """The Podfile line."""
+    return "pod 'TensorFlowLiteSwift', '~> 2.17.0'"
+
+
+def code(plan: Plan) -> str:
+    """The Swift file."""
+    names = identifiers(plan.inputs, ("interpreter",))
+    output = plan.main_output
+    constants = ""
+    if output.classes:
+        constants += f"\nlet labels = [{', '.join(map(text, output.classes))}]\n"
+    if plan.image:
+        height, width = plan.image["size"]
+        constants += f"\nprivate let wantedHeight = {height}\nprivate let wantedWidth = {width}\n"
+    modules = ["CoreGraphics", "Foundation", "ImageIO"] if plan.image else ["Foundation"]
+    head = fill(
+        _HEAD,
+        headline=headline(plan),
+        install=install(plan),
+        model=plan.path.name,
+        needs=needs(plan),
+        version=__version__,
+        imports="\n".join(f"import {name}" for name in [*modules, "TensorFlowLite"]),
+        constants=constants,
+    )
+    body = fill(
+        _CLASS,
+        type=plan.type_name,
+        stem=text(plan.path.stem),
+        model=text(plan.path.name),
+        takes=", ".join(map(tensor_words, plan.inputs)),
+        gives=", ".join(map(tensor_words, plan.outputs)),
+        parameters=", ".join(f"_ {name}: [Float]" for name in names),
+        feeds="\n".join(_feed(t, n) for t, n in zip(plan.inputs, names, strict=True)),
+        reads="\n".join(_read(t) for t in plan.outputs),
+        predict=_predict(plan, names),
+    )
+    before = _picture(plan) if plan.image else _row(plan) if plan.features else []
+    extra = [_QUANTIZE] if any(t.scale for t in plan.inputs) else []
+    return "\n\n".join([head.rstrip("\n"), body, *before, *extra]) + "\n"
+
+
+def _feed(tensor: Tensor, name: str) -> str:
+    kind = _TYPES[tensor.dtype]
+    if tensor.scale:
+        value = f"quantize({name}, {literal(tensor.scale, '')}, {tensor.zero}, {kind}.self)"
+    else:
+        value = name if kind == "Float" else f"{name}.map {{ {kind}($0) }}"
+    return f"        try interpreter.copy(bytes({value}), toInputAt: {tensor.index})"
+
+
+def _read(tensor: Tensor) -> str:
+    kind = _TYPES[tensor.dtype]
+    value = f"cells(try interpreter.output(at: {tensor.index}).data, {kind}.self)"
+    if tensor.scale:
+        zero = f"- {tensor.zero}" if tensor.zero >= 0 else f"+ {-tensor.zero}"
+        value += f".map {{ (Float($0) {zero}) * {literal(tensor.scale, '')} }}"
+    elif kind != "Float":
+        value += ".map { Float($0) }"
+    return f"            {text(tensor.name)}: {value},"
+
+
+def _predict(plan: Plan, names: Sequence[str]) -> str:
+    output = plan.main_output
+    parameter, made = {
+        "picture": ("_ picture: Picture", "preprocess(picture)"),
+        "row": ("_ row: [String: Any]", "try encode(row)"),
+        "tensors": (", ".join(f"_ {n}: [Float]" for n in names), ", ".join(names)),
+    }[plan.takes]
+    ask = f"        let values = try run({made})[{text(output.name)}]!"
+    pairs = "[(label: String, share: Float)]"
+    zipped = "zip(labels, @).map { (label: $0, share: $1) }.sorted { $0.share > $1.share }"
+    told, kind, lines = {
+        "labels": (
+            "Each label's share, the largest first.",
+            pairs,
+            [f"        return {zipped.replace('@', 'values')}"],
+        ),
+        "probability": (
+            "Each label's share, the larger first.",
+            pairs,
+            [
+                "        let shares = [1 - values[0], values[0]]",
+                f"        return {zipped.replace('@', 'shares')}",
+            ],
+        ),
+        "class": (
+            "The label." if output.classes else "The number of the class.",
+            "String" if output.classes else "Int",
+            [f"        return {'labels[Int(values[0])]' if output.classes else 'Int(values[0])'}"],
+        ),
+        "value": (
+            f"The value{f' in {output.unit}' if output.unit else ''}.",
+            "Float",
+            ["        return values[0]"],
+        ),
+        "tensor": (f"{tensor_words(output)}.", "[Float]", ["        return values"]),
+    }[output.role]
+    head = [f"    /// {told}", f"    func predict({parameter}) throws -> {kind} {{"]
+    return "\n".join([*head, ask, *lines, "    }"])
+
+
+def _picture(plan: Plan) -> list[str]:
+    image = plan.image
+    assert image is not None
+    parts = pieces("resize.swift")
+    code = [parts[name].replace("@method@", image["resize"]) for name in resizing(image)]
+    floats = image["resize"] == "tf-bilinear"
+    part = "cropped(picture)" if "smart crop" in resizing(image) else "picture"
+    lines = [
+        "/// A picture as the model takes it.",
+        "func preprocess(_ picture: Picture) -> [Float] {",
+        f"    let rgb = resize({part}){'' if floats else '.rgb'}",
+        "    var values = [Float]()",
+        f"    values.reserveCapacity({plan.inputs[0].count})",
+        "    for n in stride(from: 0, to: rgb.count, by: 3) {",
+    ]
+    if image["color"] == "gray":
+        if floats:
+            lines += [
+                "        let red: Float = rgb[n] * 0.2989",
+                "        let green: Float = rgb[n + 1] * 0.587",
+                "        let blue: Float = rgb[n + 2] * 0.114",
+                "        let x: Float = red + green + blue",
+            ]
+        else:
+            lines += [
+                "        let red = Int(rgb[n]) * 19595",
+                "        let green = Int(rgb[n + 1]) * 38470",
+                "        let blue = Int(rgb[n + 2]) * 7471",
+                "        let x = Float((red + green + blue + 0x8000) >> 16)",
+            ]
+        lines.append(f"        values.append({scaled(image, 'x', 0, '')})")
+    else:
+        for c, channel in enumerate((0, 1, 2) if image["color"] == "rgb" else (2, 1, 0)):
+            x = f"Float(rgb[n + {channel}])" if channel else "Float(rgb[n])"
+            lines.append(f"        values.append({scaled(image, x, c, '')})")
+    lines += ["    }", "    return values", "}"]
+    return ["\n".join(lines), parts["picture"], _DECODE, *code]
+
+
+def _row(plan: Plan) -> list[str]:
+    assert plan.features is not None
+    used: set[str] = set()
+    lines = []
+    for n, feature in enumerate(plan.features):
+        helper, _ = column(feature)
+        used |= {"number"} if helper == "number" else {helper, "index"}
+        told = column_words(feature)
+        sign = "+=" if n else "="
+        start = "values" if n else "var values"
+        lines.append(
+            f"    {start} {sign} {_column(feature, helper)}{f'  // {told}' if told else ''}"
+        )
+    example = ", ".join(f"{text(k)}: {_value(v)}" for k, v in (plan.example or {}).items())
+    encode = [
+        "/// A row as the model takes it, such as",
+        f"/// [{example}]",
+        "func encode(_ row: [String: Any]) throws -> [Float] {",
+        *lines,
+        "    return values",
+        "}",
+    ]
+    return ["\n".join(encode), *(code for name, code in _HELPERS.items() if name in used)]
+
+
+def _column(feature: Feature, helper: str) -> str:
+    name, names = text(feature.name), feature.categories or ()
+    if helper == "number":
+        if feature.missing == "value":
+            return f"try number(row, {name}, {literal(float(feature.default or 0), '')})"
+        stands = ", .nan" if feature.missing == "nan" else ""
+        return f"try number(row, {name}{stands})"
+    missing, unknown = places(feature)
+    more = f", missing: {missing}" if missing != -2 else ""
+    more += f", unknown: {unknown}" if unknown != -2 else ""
+    place = f"try index(row, {name}, [{', '.join(map(text, names))}]{more})"
+    return f"ordinal({place})" if helper == "ordinal" else f"oneHot({place}, {len(names)})"
+
+
+def _value(value: object) -> str:
+    return text(value) if isinstance(value, str) else repr(value)
+
+
+_TEST = """// Golden answers of @name@; add this file and golden-* to a unit-test target.
+import XCTest
+
+@testable import YourApp
+
+final class @type@Tests: XCTestCase {
+@reader@    private func check(_ answers: [String: [Float]], _ name: String, _ expected: [Float]) {
+        let scale = max(1e-6, expected.map { abs($0) }.max() ?? 0)
+        for (n, value) in expected.enumerated() {
+            XCTAssertEqual(answers[name]![n], value, accuracy: 1e-4 * scale, "\\(name)[\\(n)]")
+        }
+    }
+
+@cases@
+}
+"""
+
+_READER = """    private func file(_ name: String) throws -> Data {
+        let url = Bundle(for: Self.self).url(forResource: name, withExtension: nil)
+        return try Data(contentsOf: XCTUnwrap(url, name))
+    }
+
+"""
+_FLOATS = """    private func open(_ name: String) throws -> [Float] {
+        try file(name).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+    }
+
+"""
+
+
+def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
+    """An XCTest case."""
+    cases = []
+    for number, case in enumerate(golden, start=1):
+        if isinstance(case.source, str):
+            asked = f"preprocess(decode(file({text(case.source)})))"
+        elif plan.features:
+            pairs = ", ".join(f"{text(k)}: {_value(v)}" for k, v in case.source.items())
+            asked = f"encode([{pairs}])"
+        else:
+            asked = ", ".join(f"open({text(file)})" for file in case.source.values())
+        lines = [f"    func testAnswersOfSample{number}() throws {{"]
+        lines.append(f"        let answers = try {plan.type_name}().run({asked})")
+        for name, values in case.outputs.items():
+            listed = ", ".join(literal(value, "") for value in values)
+            lines.append(f"        check(answers, {text(name)}, [{listed}])")
+        cases.append("\n".join([*lines, "    }"]))
+    reader = {"picture": _READER, "row": "", "tensors": _READER + _FLOATS}[plan.takes]
+    module = fill(
+        _TEST, name=plan.name, type=plan.type_name, reader=reader, cases="\n\n".join(cases)
+    )
+    return {f"{plan.type_name}Tests.swift": module}
+
+
+PLATFORM = Platform(
+    name="ios",
+    title="iOS (Swift)",
+    file=lambda plan: f"{plan.type_name}.swift",
+    code=code,
+    test=test,
+    install=install,
+    steps=lambda plan: (
+        f"`{plan.path.name}` and `{plan.type_name}.swift` go to the app's target, "
+        f"`{plan.type_name}Tests.swift` and `golden-*` to its unit tests. Put your module's "
+        "name for `YourApp`.",
+        "`xcodebuild test`, or Product > Test.",
+    ),
+)
