@@ -4,6 +4,7 @@ import { build, transform } from 'esbuild';
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildKernels } from './kernels.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const vendor = join(here, 'vendor');
@@ -97,6 +98,7 @@ for (const name of litertFiles) {
 }
 const ort = join(here, 'node_modules/onnxruntime-web/dist');
 await copyFile(join(ort, `${ortFile}.wasm`), join(vendor, 'ort', `${ortFile}.wasm`));
+await buildKernels(here, join(vendor, 'kernels'));
 await writeFile(join(vendor, 'LICENSES.txt'), await licenses(metafile));
 console.log(`vendor/: ${(await readdir(vendor)).sort().join(' ')}`);
 
