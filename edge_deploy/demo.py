@@ -7,11 +7,9 @@ drops its own files, and touches nothing of anybody else's.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,22 +17,17 @@ from typing import Any
 import numpy as np
 
 from edge_deploy import artifact as artifacts
-from edge_deploy import shell
+from edge_deploy import compressed, embedding, hosting, kernels, offline, shell
 from edge_deploy.artifact import Artifact
 from edge_deploy.errors import ArtifactError, UsageError
+from edge_deploy.publishing import RECORD, SCHEMA, Files, as_json, publish
 from edge_deploy.reference import sample
 from edge_deploy.spec import Array, TensorSpec
 
-SCHEMA = "edge-deploy/site/1"
 INDEX = "models/index.json"
-RECORD = "models/site.json"
-_STAGE = ".edge-deploy-partial"
 # What the page checks itself with: enough to see a fault, and light to download.
 _SAMPLES, _SAMPLE_BYTES = 8, 3_000_000
 _SHOWN = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
-
-Files = dict[str, Path | bytes]
-"""What a site is to hold: path in the site -> a file to copy, or its content."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +45,31 @@ class DemoSite:
     files: tuple[str, ...]
 
 
-def build_demo(paths: Sequence[Path | str], output: Path | str = "web_demo") -> DemoSite:
+def build_demo(
+    paths: Sequence[Path | str],
+    output: Path | str = "web_demo",
+    *,
+    host: str | None = None,
+    embed: bool = False,
+    work_offline: bool = True,
+) -> DemoSite:
     """Build a static site that runs models in the browser.
 
     Args:
         paths: Artifacts: their folders.
         output: The site. When it is the checkout's own web_demo/, only its models/ is filled;
             otherwise a whole copy of the page is written.
+        host: One of hosting.HOSTS: what that host needs is written beside the page.
+        embed: Write ``embed.mjs``, which puts the model in a page of somebody else.
+        work_offline: Let a service worker keep the site for visits without a network.
 
     Raises:
-        UsageError: An artifact has no TF.js file, or a file is in the way.
+        UsageError: An artifact has no TF.js file, a file is in the way, or the host is unknown.
         ArtifactError: A file is not the one that was converted.
         MissingDependency: The page's vendor/ is not built.
     """
     output = Path(output)
+    hosting.check(host)
     source = shell.shell_folder()
     found = {}
     for path in paths:
@@ -73,19 +77,55 @@ def build_demo(paths: Sequence[Path | str], output: Path | str = "web_demo") -> 
         found[opened.folder.resolve()] = opened
     models = list(found.values())
     keys = _keys(models)
-    planned: Files = {}
-    if not (output.is_dir() and output.samefile(source)):
-        planned |= _shell(source)
-    entries = []
+    if embed and len(models) != 1:
+        raise UsageError(f"--embed puts one model in a page; {len(models)} were given.")
+    whole = not (output.is_dir() and output.samefile(source))
+    if not whole and (host or embed):
+        raise UsageError(
+            f"{output} is the checkout's own page, and --host and --embed write beside it: name "
+            "another folder with --output."
+        )
+    entries: list[dict[str, Any]] = []
+    files: Files = {}
     for key, model in zip(keys, models, strict=True):
-        entry, files = _model(key, model)
-        planned |= {f"models/{entry['folder']}/{name}": file for name, file in files.items()}
+        entry, own = _model(key, model)
+        files |= {f"models/{entry['folder']}/{name}": file for name, file in own.items()}
         entries.append(entry)
-    # Last, so that the page never lists what is not there yet.
-    planned[INDEX] = _json({"schema": SCHEMA, "models": entries})
+    linked = kernels.link(source, set().union(*(_operators(model) for model in models)))
+    names = {part: kernels.file_name(part, code) for part, code in (linked or {}).items()}
+    files |= {f"models/{names[part]}": code for part, code in (linked or {}).items()}
+    # The index comes last, so that the page never lists what is not there yet.
+    files[INDEX] = as_json(
+        {
+            "schema": SCHEMA,
+            "offline": work_offline,
+            "kernels": {part: f"models/{name}" for part, name in names.items()},
+            "models": entries,
+        }
+    )
+    planned: Files = {}
+    if whole:
+        planned |= shell.files(source, {e["target"] for entry in entries for e in entry["files"]})
+        planned |= embedding.files(models[0], entries[0]) if embed else {}
+    if work_offline:
+        files[offline.LIST] = offline.site_list({**planned, **files}, entries)
+    elif whole:
+        planned.pop(offline.WORKER, None)
+    planned |= hosting.files(host, models) if host else {}
+    planned |= files
+    planned = compressed.with_compressed(planned, source)
+    planned[INDEX] = planned.pop(INDEX)
     with artifacts.writing(output):
-        _publish(output, planned)
+        publish(output, planned)
     return DemoSite(output, tuple(keys), (*planned, RECORD))
+
+
+def _operators(model: Artifact) -> set[str]:
+    ops: set[str] = set()
+    for entry in model.manifest["artifacts"]:
+        if entry["target"] == "tfjs":
+            ops |= kernels.operators(model.main_file(entry))
+    return ops
 
 
 def _keys(models: Sequence[Artifact]) -> list[str]:
@@ -100,15 +140,6 @@ def _keys(models: Sequence[Artifact]) -> list[str]:
             "with another --name or --artifact-version."
         )
     return keys
-
-
-def _shell(source: Path) -> Files:
-    files: Files = {name: source / name for name in shell.FILES}
-    for folder in shell.FOLDERS:
-        for file in sorted((source / folder).rglob("*")):
-            if file.is_file():
-                files[file.relative_to(source).as_posix()] = file
-    return files
 
 
 def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
@@ -132,9 +163,9 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
     _check_hashes(model, {*shipped, *samples, artifacts.REFERENCE})
     files: Files = {path: model.folder / path for path in (*shipped, *samples)}
     # How it was converted names folders of the author's machine, which visitors need not know.
-    files["manifest.json"] = _json({**manifest, "command": None})
+    files["manifest.json"] = as_json({**manifest, "command": None})
     reference, data = _reference(model)
-    files["reference.json"], files["reference.bin"] = _json(reference), data
+    files["reference.json"], files["reference.bin"] = as_json(reference), data
     entry = {
         "key": key,
         "name": model.name,
@@ -210,111 +241,3 @@ def _reference(model: Artifact) -> tuple[dict[str, Any], bytes]:
         for n in range(count)
     ]
     return {"origin": data.origin, "samples": samples}, b"".join(chunks)
-
-
-def _json(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, indent=1).encode()
-
-
-def _publish(output: Path, planned: Files) -> None:
-    """Write what is planned, file by file and each by one rename, and drop what is stale."""
-    if output.exists() and not output.is_dir():
-        raise UsageError(f"{output} is a file; name a folder for the site with --output.")
-    record = _read_record(output)
-    hashes = {path: _digest(file) for path, file in planned.items()}
-    for path in planned:
-        _check_own(output, path, hashes[path], record)
-    if not record and output.is_dir() and _holds_other_things(output):
-        raise UsageError(
-            f"{output} is not empty and is not a site of edge-deploy. Name a new or an empty "
-            "folder with --output."
-        )
-    output.mkdir(parents=True, exist_ok=True)
-    stage = output / _STAGE
-    shutil.rmtree(stage, ignore_errors=True)  # of a run that was killed
-    try:
-        # Until the end both the old and the new files count as ours, whenever we are killed.
-        both = {p: sorted({*record.get(p, ()), *_one(hashes, p)}) for p in {*record, *hashes}}
-        _put(output, stage, RECORD, _json({"schema": SCHEMA, "files": both}))
-        for path, file in planned.items():
-            if not _is(output / path, hashes[path]):
-                _put(output, stage, path, file)
-        for path in record.keys() - planned.keys():
-            _drop(output, path, record[path])
-        final = {path: [digest] for path, digest in sorted(hashes.items())}
-        _put(output, stage, RECORD, _json({"schema": SCHEMA, "files": final}))
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-
-
-def _holds_other_things(output: Path) -> bool:
-    """Whether a folder without our record has files; the page's own source may be filled."""
-    if (output / "harness.html").is_file():
-        return False
-    return any(entry.name != _STAGE for entry in output.iterdir())
-
-
-def _one(hashes: Mapping[str, str], path: str) -> Iterator[str]:
-    if path in hashes:
-        yield hashes[path]
-
-
-def _read_record(output: Path) -> dict[str, list[str]]:
-    try:
-        record = json.loads((output / RECORD).read_text(encoding="utf-8"))
-        return {str(path): [str(h) for h in known] for path, known in record["files"].items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{output / RECORD} cannot be read ({error}), so that it is not known which files are "
-            "edge-deploy's. Move the folder away, or name another with --output."
-        ) from error
-
-
-def _check_own(output: Path, path: str, digest: str, record: Mapping[str, list[str]]) -> None:
-    """Nothing of somebody else's, and nothing that was changed by hand, is overwritten."""
-    file = output / path
-    if not file.exists() and not file.is_symlink():
-        return
-    if file.is_symlink() or not file.is_file():
-        what = "is not a plain file"
-    elif (now := artifacts.sha256(file)) == digest or now in record.get(path, ()):
-        return
-    else:
-        what = "was changed since" if path in record else "was not written by `edge-deploy demo`"
-    raise UsageError(
-        f"{file} {what}; it is left alone. Move it away, or name another folder with --output."
-    )
-
-
-def _digest(file: Path | bytes) -> str:
-    return artifacts.sha256(file) if isinstance(file, Path) else hashlib.sha256(file).hexdigest()
-
-
-def _is(file: Path, digest: str) -> bool:
-    return file.is_file() and artifacts.sha256(file) == digest
-
-
-def _put(output: Path, stage: Path, path: str, file: Path | bytes) -> None:
-    stage.mkdir(exist_ok=True)
-    part, final = stage / "part", output / path
-    if isinstance(file, Path):
-        shutil.copyfile(file, part)
-    else:
-        part.write_bytes(file)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    part.replace(final)
-
-
-def _drop(output: Path, path: str, known: Sequence[str]) -> None:
-    """Remove a file of an earlier run, and the folders that it leaves empty."""
-    file = output / path
-    inside = file.resolve().is_relative_to(output.resolve())
-    if not inside or not file.is_file() or artifacts.sha256(file) not in known:
-        return
-    file.unlink()
-    for folder in file.relative_to(output).parents:
-        if folder == Path() or any((output / folder).iterdir()):
-            return
-        (output / folder).rmdir()

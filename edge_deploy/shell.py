@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from pathlib import Path
 
 from edge_deploy.errors import MissingDependency
 
 # What a site consists of, besides models/. The rest of web_demo/ builds vendor/.
-FILES = ("index.html", "harness.html", "style.css", "icon.svg")
+FILES = ("index.html", "harness.html", "style.css", "icon.svg", "sw.js")
 FOLDERS = ("src", "vendor")
 _LAST_BUILT = "vendor/LICENSES.txt"
+# What only files of one target need; a site without them goes without.
+_RUNTIMES = {"tflite": "vendor/litert", "onnx": "vendor/ort"}
+# What kernels.py and compressed.py read, and no visitor.
+_INSIDE = ("vendor/kernels/",)
+_STATIC_IMPORT = re.compile(
+    r"^(?:import|export)\b[^;'\"]*?['\"](\.{1,2}/[^'\"]+)['\"]", re.MULTILINE
+)
 
 
 def shell_folder() -> Path:
@@ -33,3 +42,48 @@ def shell_folder() -> Path:
         "The page is not part of this installation. Install a released wheel of edge-deploy, or "
         "work in a clone of it."
     )
+
+
+def files(source: Path, targets: Collection[str]) -> dict[str, Path | bytes]:
+    """The page as a site has it.
+
+    Args:
+        source: The shell.
+        targets: The formats of the site's files; runtimes of others are left out.
+
+    Returns:
+        Path in the site -> file, or content where the site's differs from the shell's.
+    """
+    unwanted = tuple(start for target, start in _RUNTIMES.items() if target not in targets)
+    found: dict[str, Path | bytes] = {name: source / name for name in FILES}
+    for folder in FOLDERS:
+        for file in sorted((source / folder).rglob("*")):
+            name = file.relative_to(source).as_posix()
+            if file.is_file() and not name.startswith((*_INSIDE, *unwanted)):
+                if file.suffix in (".br", ".gz"):
+                    continue
+                found[name] = file
+    found["index.html"] = _with_hints(source).encode()
+    return found
+
+
+def _with_hints(source: Path) -> str:
+    """index.html that asks for all of the page's modules at once, and not one after another."""
+    page = (source / "index.html").read_text(encoding="utf-8")
+    modules = _imported(source, source / "src/main.js", {})
+    links = [f'    <link rel="modulepreload" href="{name}" />' for name in modules]
+    links.append(
+        '    <link rel="preload" as="fetch" crossorigin="anonymous" href="models/index.json" />'
+    )
+    return page.replace("  </head>", "\n".join([*links, "  </head>"]), 1)
+
+
+def _imported(source: Path, file: Path, seen: dict[str, None]) -> dict[str, None]:
+    """A module and all that it imports statically, as paths from the page."""
+    name = file.relative_to(source).as_posix()
+    if name in seen or not file.is_file():
+        return seen
+    seen[name] = None
+    for target in _STATIC_IMPORT.findall(file.read_text(encoding="utf-8")):
+        _imported(source, (file.parent / target).resolve(), seen)
+    return seen

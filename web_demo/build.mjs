@@ -4,6 +4,8 @@ import { build, transform } from 'esbuild';
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
 import { buildKernels } from './kernels.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -100,7 +102,22 @@ const ort = join(here, 'node_modules/onnxruntime-web/dist');
 await copyFile(join(ort, `${ortFile}.wasm`), join(vendor, 'ort', `${ortFile}.wasm`));
 await buildKernels(here, join(vendor, 'kernels'));
 await writeFile(join(vendor, 'LICENSES.txt'), await licenses(metafile));
+for (const folder of ['', 'litert', 'ort']) await compress(join(vendor, folder));
 console.log(`vendor/: ${(await readdir(vendor)).sort().join(' ')}`);
+
+/** Beside each file what a server sends of it, so that building a site takes no time over them. */
+async function compress(folder) {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = join(folder, entry.name);
+    const data = await readFile(file);
+    // The last two levels take half a minute for the large runtimes, and win little.
+    const quality = data.length > 2e6 ? 9 : constants.BROTLI_MAX_QUALITY;
+    const params = { [constants.BROTLI_PARAM_QUALITY]: quality };
+    await writeFile(`${file}.br`, await promisify(brotliCompress)(data, { params }));
+    await writeFile(`${file}.gz`, await promisify(gzip)(data, { level: 9 }));
+  }
+}
 
 async function asModule(code, file) {
   const { code: small } = await transform(code, { minify: true, format: 'esm', target: 'es2020' });

@@ -22,6 +22,16 @@ def demo(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the site.")] = Path(
         "web_demo"
     ),
+    host: Annotated[
+        str | None,
+        typer.Option(help="Add what it needs: github-pages, hf-space, netlify, nginx."),
+    ] = None,
+    embed: Annotated[
+        bool, typer.Option("--embed", help="Write embed.mjs: the model for a page of your own.")
+    ] = False,
+    no_offline: Annotated[
+        bool, typer.Option("--no-offline", help="Leave out the service worker.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -31,11 +41,13 @@ def demo(
     """
     from edge_deploy.demo import build_demo
 
-    site = build_demo(artifact, output)
+    site = build_demo(artifact, output, host=host, embed=embed, work_offline=not no_offline)
     if as_json:
         say.json_document({"folder": str(site.folder), "models": list(site.models)})
     elif not quiet:
         typer.echo(f"{site.folder} shows {', '.join(site.models)}")
+        if embed:
+            typer.echo(f"For a page of your own: {site.folder / 'embed.html'} shows how")
         typer.echo(f"Look at it: edge-deploy serve {shlex.quote(str(site.folder))}")
 
 

@@ -8,17 +8,19 @@ export const TOLERANCE = 1e-4;
 /**
  * Where the files of a model are, for open(): their hashes, and the kernels that the site has.
  * @param {object} index models/index.json
- * @param {{files: Array<{path, bytes, sha256}>}} file an entry of the index, or one of its files
+ * @param {{file: string, parts?: Array}} file an entry of the index, or one of its `files`
  * @param {URL} folder of the model
  */
 export function openOptions(index, file, folder) {
+  const site = new URL('../', import.meta.url);
+  const parts = file.parts ?? file.files?.find((other) => other.file === file.file)?.parts;
   const place = (path) => new URL(path.split('/').map(encodeURIComponent).join('/'), folder).href;
   const kernels = Object.entries(index.kernels ?? {}).map(([part, path]) => [
     part,
-    new URL(path, document.baseURI).href,
+    new URL(path, site).href,
   ]);
   return {
-    files: file.files?.map(({ path, bytes, sha256 }) => ({ url: place(path), bytes, sha256 })),
+    files: parts?.map(({ path, bytes, sha256 }) => ({ url: place(path), bytes, sha256 })),
     kernels: kernels.length ? Object.fromEntries(kernels) : null,
   };
 }

@@ -15,7 +15,7 @@ export async function selftest(index, site, root) {
     const folder = new URL(`${entry.folder}/`, site);
     const manifest = await (await fetch(new URL('manifest.json', folder))).json();
     const reference = await readReference(folder, manifest);
-    for (const file of entry.files_of_model) {
+    for (const file of entry.files) {
       for (const backend of RUNTIMES[file.target].backends) {
         const row = { model: entry.key, file: file.file, runtime: RUNTIMES[file.target].runtime, backend };
         results.push({ ...row, ...(await tested(file, backend, { index, folder, manifest, reference })) });

@@ -1,0 +1,51 @@
+"""What the service worker of a site keeps, so that it works without a network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edge_deploy.publishing import Files, file_digest
+
+WORKER = "sw.js"
+LIST = "models/offline.js"
+# Models that nobody has opened yet are kept only while they are small together.
+_WEIGHTS = 50_000_000
+# Of these a visitor loads what the device can run: it is kept when it was loaded.
+_WHEN_LOADED = ("vendor/", "harness.html", WORKER)
+
+
+def site_list(files: Files, entries: Sequence[Mapping[str, Any]]) -> bytes:
+    """``models/offline.js``: the files that sw.js keeps at the first visit.
+
+    Args:
+        files: All of the site's.
+        entries: The models of its index.
+
+    Returns:
+        A script that sets ``SITE`` to {version, files, weights}: paths from the site's root, and
+        the models' own files with their hashes.
+    """
+    weights: list[dict[str, Any]] = []
+    of_models = set()
+    total = 0
+    for entry in entries:
+        for file in entry["files"]:
+            for part in file["parts"]:
+                path = f"models/{entry['folder']}/{part['path']}"
+                of_models.add(path)
+                if file["file"] == entry["file"] and total + part["bytes"] <= _WEIGHTS:
+                    total += part["bytes"]
+                    weights.append({**part, "path": path})
+    kept = [
+        name
+        for name in files
+        if name not in of_models and not name.startswith(_WHEN_LOADED) and name != LIST
+    ]
+    version = hashlib.sha256()
+    for name, file in sorted(files.items()):
+        version.update(f"{name} {file_digest(file)}\n".encode())
+    site = {"version": version.hexdigest()[:16], "files": kept, "weights": weights}
+    return f"self.SITE = {json.dumps(site)};\n".encode()

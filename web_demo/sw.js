@@ -1,0 +1,63 @@
+// Keeps the site for visits without a network. models/offline.js says what it consists of.
+//
+// What is kept is served first, so that a second visit asks the network for nothing; a new
+// version of the site is kept whole beside the old one and taken at the next visit.
+importScripts('models/offline.js');
+
+const { version, files, weights } = self.SITE;
+const CACHE = `edge-deploy-site-${version}`;
+const MODELS = 'edge-deploy-files'; // of fetching.js, which reads it without this worker
+const root = new URL('./', self.location);
+const modelFiles = new Set(weights.map(({ path }) => place(path)));
+
+function place(path) {
+  return new URL(path.split('/').map(encodeURIComponent).join('/'), root).href;
+}
+
+self.addEventListener('install', (event) => {
+  event.waitUntil(keepAll().then(() => self.skipWaiting()));
+});
+
+self.addEventListener('activate', (event) => {
+  event.waitUntil(dropOld().then(() => self.clients.claim()));
+});
+
+self.addEventListener('fetch', (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  const ours = request.method === 'GET' && url.href.startsWith(root.href);
+  if (!ours || modelFiles.has(url.href) || url.href === self.location.href) return;
+  event.respondWith(answer(request, url));
+});
+
+async function keepAll() {
+  const cache = await caches.open(CACHE);
+  const pages = files.map((path) => new Request(place(path), { cache: 'no-cache' }));
+  await cache.addAll([new Request(root.href, { cache: 'no-cache' }), ...pages]);
+  const models = await caches.open(MODELS);
+  for (const { path, sha256 } of weights) {
+    const key = `${place(path)}?sha256=${sha256}`;
+    if (await models.match(key)) continue;
+    const response = await fetch(place(path));
+    // A full disk must not cost the page, which works without.
+    if (response.ok) await models.put(key, response).catch(() => {});
+  }
+}
+
+async function dropOld() {
+  for (const name of await caches.keys()) {
+    if (name.startsWith('edge-deploy-site-') && name !== CACHE) await caches.delete(name);
+  }
+}
+
+async function answer(request, url) {
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(url.origin + url.pathname);
+  if (kept) return kept;
+  const response = await fetch(request);
+  // A runtime that is loaded once is there the next time, too.
+  if (response.ok && url.pathname.includes('/vendor/')) {
+    await cache.put(url.origin + url.pathname, response.clone()).catch(() => {});
+  }
+  return response;
+}
