@@ -56,7 +56,7 @@ const virtual = {
         export class WasmModule {}
         export async function createWasmLib(Kind, script) {
           const { default: start } = await import(script);
-          return new Kind(await start({ locateFile: (name) => new URL(name, script).href }));
+          return new Kind(await start({ locateFile: (name) => new URL(name, script).href, print() {}, printErr() {} }));
         }`,
     }));
     // LiteRT.js 2.5 knows float32, int32 and uint8; files with other integers are common.
