@@ -1,8 +1,11 @@
 // One model for a page of somebody else: what `edge-deploy demo --embed` exports predict() from.
-import { openChecked, readReference } from './check.js';
-import { encodeRow } from './features.js';
-import { typed } from './model.js';
-import { decode, preprocess } from './preprocess.js';
+import { pictureInput, rowInput, tensorInput } from './asking.js';
+import { useKernels } from './model.js';
+import { decode } from './preprocess.js';
+import { readReference } from './reference.js';
+import { openChecked } from './starting.js';
+
+const at = (folder, path) => new URL(path.split('/').map(encodeURIComponent).join('/'), folder);
 
 /**
  * Load a model of a site and check it against the original on this device.
@@ -12,15 +15,21 @@ import { decode, preprocess } from './preprocess.js';
  * @returns {Promise<{predict: (input: any) => Promise<object>, manifest: object, backend: string,
  *   dispose: () => void}>} predict takes what the model does: a picture file, a row, or tensors
  */
-export async function loadModel(site, key, { backend = 'auto', onProgress, signal } = {}) {
+export async function loadModel(site, key, options = {}) {
+  const { backend = 'auto', onProgress = () => {}, signal = new AbortController().signal } = options;
   const index = await json(new URL('models/index.json', site));
   const entry = index.models.find((model) => model.key === key);
   if (!entry) throw new Error(`there is no model "${key}" at ${site.href}`);
   const folder = new URL(`models/${entry.folder}/`, site);
   const manifest = await json(new URL('manifest.json', folder));
   const reference = await readReference(folder, manifest);
-  const context = { index, folder, manifest, reference, onProgress, signal };
-  const { model, check } = await openChecked(entry, backend, context);
+  useKernels(index.kernels);
+  const file = entry.files.find((one) => one.file === entry.file);
+  const files = file.parts.map((part) => ({ ...part, url: at(folder, part.path).href }));
+  const place = { url: at(folder, file.file), files, manifest, reference, signal };
+  const nothing = () => {};
+  const tell = { starting: nothing, checking: nothing, fell: nothing, progress: onProgress };
+  const { model, check } = await openChecked(file, backend, place, tell);
   if (!check.pass) {
     model.dispose();
     throw new Error(`${key} computes wrongly on this device (off by ${check.worst} of its scale)`);
@@ -41,24 +50,15 @@ export async function loadModel(site, key, { backend = 'auto', onProgress, signa
 
 async function inputsOf(manifest, input) {
   const { preprocessing, features, inputs } = manifest;
-  const shaped = (spec, values, size = []) => {
-    const shape = spec.shape.map((axis, n) => axis ?? (n && size[n - 1]) ?? 1).map((axis) => axis || 1);
-    return { [spec.name]: { data: typed(values, spec.dtype), shape } };
-  };
   if (input instanceof Blob) {
-    if (!preprocessing) throw new Error('this model takes no picture: its manifest has no preprocessing');
-    const spec = inputs.find(({ kind }) => kind === 'image') ?? inputs[0];
-    return shaped(spec, preprocess(preprocessing, await decode(input)), preprocessing.image.size);
+    if (preprocessing) return pictureInput(manifest, await decode(input));
+    throw new Error('this model takes no picture: its manifest has no preprocessing');
   }
-  const tensors = inputs.every(({ name }) => input?.[name]?.data && input[name].shape);
-  if (tensors) {
-    const entries = inputs.map(({ name, dtype }) => {
-      const { data, shape } = input[name];
-      return [name, { data: typed(data, dtype), shape }];
-    });
-    return Object.fromEntries(entries);
+  if (inputs.every(({ name }) => input?.[name]?.data && input[name].shape)) {
+    const tensors = inputs.map(({ name }) => [name, { ...input[name], values: input[name].data }]);
+    return tensorInput(manifest, Object.fromEntries(tensors));
   }
-  if (features) return shaped(inputs[0], encodeRow(features, input));
+  if (features && input) return rowInput(manifest, features, input);
   const names = inputs.map(({ name }) => name).join(', ');
   throw new Error(`give the tensors {name: {data, shape}} of: ${names}`);
 }

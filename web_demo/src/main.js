@@ -1,10 +1,11 @@
 // The flow of the page: which model, on what, ready or not, ask, show.
-import { fromBytes } from './arrays.js';
 import { asDocument, pictureInput, rangesOf, rowInput, tensorInput } from './asking.js';
 import { time } from './format.js';
 import { chooseLanguage, keepLanguage, t } from './i18n.js';
-import { RUNTIMES } from './model.js';
+import { RUNTIMES, useKernels } from './model.js';
+import { keepOffline } from './offline.js';
 import { decode } from './preprocess.js';
+import { readReference } from './reference.js';
 import { openChecked } from './starting.js';
 import { PageError, words } from './troubles.js';
 import { answer, history, summary, waiting } from './view/answer.js';
@@ -38,6 +39,12 @@ async function start() {
     fail(t('error.nothing'));
     return;
   }
+  useKernels(index.kernels);
+  if (query.has('selftest')) {
+    const { selftest } = await import('./selftest.js');
+    await selftest(index, site, document.querySelector('main'));
+    return;
+  }
   const wanted = query.get('model');
   const entry = index.models.find(({ key, name }) => [key, name].includes(wanted));
   const choose = (chosen) => {
@@ -50,6 +57,7 @@ async function start() {
   } else {
     await load(entry ?? index.models[0], query.get('file'), query.get('backend') ?? 'auto');
   }
+  keepOffline(index); // last: what is kept must not delay what is waited for
 }
 
 /** Load a model; what was loaded or is still loading makes way. */
@@ -221,26 +229,6 @@ async function answerOne({ inputs, original = null, warning = null, what = '', l
 function trouble(error) {
   head.status(words(error), true);
   waiting();
-}
-
-async function readReference(folder, manifest) {
-  const [{ samples }, buffer] = await Promise.all([
-    json(new URL('reference.json', folder)),
-    fetchOk(new URL('reference.bin', folder)).then((response) => response.arrayBuffer()),
-  ]);
-  const tensors = (places, specs) =>
-    Object.fromEntries(
-      specs.map(({ name, dtype }) => {
-        const { shape, start: from, end } = places[name];
-        return [name, { shape, data: fromBytes(buffer.slice(from, end), dtype) }];
-      }),
-    );
-  return {
-    samples: samples.map(({ inputs, outputs }) => ({
-      inputs: tensors(inputs, manifest.inputs),
-      outputs: tensors(outputs, manifest.outputs),
-    })),
-  };
 }
 
 /** The table inputs of a link. */

@@ -9,6 +9,18 @@ export const RUNTIMES = {
   onnx: { runtime: 'ort-web', name: 'ONNX Runtime Web', backends: ['wasm'] },
 };
 
+let siteKernels = null;
+
+/**
+ * Say which modules hold the kernels of TF.js that the site's models need.
+ * @param {object} [paths] of models/index.json: from the site's root, by part
+ */
+export function useKernels(paths = {}) {
+  const root = new URL('../', import.meta.url);
+  const places = Object.entries(paths).map(([part, path]) => [part, new URL(path, root).href]);
+  siteKernels = places.length ? Object.fromEntries(places) : null;
+}
+
 /**
  * Open a converted file. Each open model has a thread of its own, so that several can be open at
  * once, on different runtimes and backends; dispose() ends it and frees all it held.
@@ -23,13 +35,13 @@ export const RUNTIMES = {
  * @param {AbortSignal} [options.signal] ends the loading, and later the model, at once
  * @param {Array<{url: string, bytes: number, sha256: string}>} [options.files] all files of the
  *   model: they are then kept in the browser by their content
- * @param {object} [options.kernels] of TF.js: modules with only the kernels that are needed
  * @returns {Promise<{target, runtime, backend, predict, dispose, tensors, trouble}>}
  *   predict({name: {data, shape}}, {signal}?) answers the same for the outputs; `trouble` is null,
  *   or 'storage-full' where the files could not be kept
  */
 export async function open(target, url, backend, spec, options = {}) {
-  const { signal, onProgress, files, kernels } = options;
+  const { signal, onProgress, files } = options;
+  const kernels = siteKernels;
   const ask = { target, url: new URL(url).href, backend, spec };
   let thread = await begin(ask, { files, kernels }, onProgress, signal);
   let ended = false;

@@ -1,6 +1,10 @@
 // ?selftest=1: every model, file and backend of the site on this device, as JSON for machines.
-import { openOptions, readReference, selfCheck } from './check.js';
+import { selfCheck } from './check.js';
 import { RUNTIMES, open } from './model.js';
+import { readReference } from './reference.js';
+
+/** A file of the model's folder, whatever its name. */
+const at = (folder, path) => new URL(path.split('/').map(encodeURIComponent).join('/'), folder);
 
 /**
  * Run all, and leave {ok, results: [{model, file, runtime, backend, ok, max_abs_error, ms}]} as
@@ -18,7 +22,7 @@ export async function selftest(index, site, root) {
     for (const file of entry.files) {
       for (const backend of RUNTIMES[file.target].backends) {
         const row = { model: entry.key, file: file.file, runtime: RUNTIMES[file.target].runtime, backend };
-        results.push({ ...row, ...(await tested(file, backend, { index, folder, manifest, reference })) });
+        results.push({ ...row, ...(await tested(file, backend, { folder, manifest, reference })) });
       }
     }
   }
@@ -28,15 +32,15 @@ export async function selftest(index, site, root) {
   document.documentElement.dataset.state = ok ? 'ready' : 'error';
 }
 
-async function tested(file, backend, { index, folder, manifest, reference }) {
+async function tested(file, backend, { folder, manifest, reference }) {
   const failed = { ok: false, max_abs_error: null, ms: null };
   if (backend === 'webgpu' && !(await navigator.gpu?.requestAdapter().catch(() => null))) {
     return { ...failed, skipped: 'this browser has no WebGPU' };
   }
   let model = null;
   try {
-    const url = new URL(file.file.split('/').map(encodeURIComponent).join('/'), folder);
-    model = await open(file.target, url, backend, manifest, openOptions(index, file, folder));
+    const files = file.parts.map((part) => ({ ...part, url: at(folder, part.path).href }));
+    model = await open(file.target, at(folder, file.file), backend, manifest, { files });
     await model.predict(reference.samples[0].inputs);
     const started = performance.now();
     const check = await selfCheck(model, reference.samples, manifest.outputs, file.strict);

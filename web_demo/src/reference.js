@@ -1,0 +1,28 @@
+// The samples packaged with a model, and the original's answers.
+import { fromBytes } from './arrays.js';
+
+/** @returns {Promise<{samples: Array<{inputs: object, outputs: object}>}>} of {data, shape} by name */
+export async function readReference(folder, manifest) {
+  const get = async (name) => {
+    const response = await fetch(new URL(name, folder));
+    if (!response.ok) throw new Error(`${name} is missing (HTTP ${response.status})`);
+    return response;
+  };
+  const [{ samples }, buffer] = await Promise.all([
+    get('reference.json').then((response) => response.json()),
+    get('reference.bin').then((response) => response.arrayBuffer()),
+  ]);
+  const tensors = (places, specs) =>
+    Object.fromEntries(
+      specs.map(({ name, dtype }) => {
+        const { shape, start, end } = places[name];
+        return [name, { shape, data: fromBytes(buffer.slice(start, end), dtype) }];
+      }),
+    );
+  return {
+    samples: samples.map(({ inputs, outputs }) => ({
+      inputs: tensors(inputs, manifest.inputs),
+      outputs: tensors(outputs, manifest.outputs),
+    })),
+  };
+}
