@@ -83,13 +83,13 @@ def check_file(
         except ArtifactError as error:
             return [replace(blank, failures=(str(error),))]
     verdicts = []
-    for backend in backends:
+    for backend in backends if target.name == "tfjs" else ("wasm",):
         row = replace(blank, backend=backend)
         if handle.browser is None:
             verdicts.append(replace(row, reason=handle.reason))
             continue
         try:
-            with handle.browser.open_tfjs(path, backend, spec) as runner:
+            with handle.browser.open_file(target.name, path, backend, spec) as runner:
                 verdicts.append(judge(row, runner, spec, reference, tolerances))
         except ArtifactError as error:
             verdicts.append(replace(row, failures=(str(error),)))

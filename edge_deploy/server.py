@@ -135,6 +135,41 @@ class _Handler(SimpleHTTPRequestHandler):
         slash = "/" if path.endswith("/") and file.is_dir() else ""
         return str(file) + slash
 
+    def send_head(self) -> Any:
+        """A file, in the encoding that lies beside it and that the browser takes."""
+        file = Path(self.translate_path(self.path))
+        if self.path.partition("?")[0].endswith("/"):
+            file = file / "index.html"
+        accepted = {part.split(";")[0].strip() for part in self._header("Accept-Encoding")}
+        for encoding, suffix in (("br", ".br"), ("gzip", ".gz")):
+            made = file.with_name(file.name + suffix)
+            if encoding not in accepted or not file.is_file() or not made.is_file():
+                continue
+            about = made.stat()
+            if about.st_mtime_ns < file.stat().st_mtime_ns - 10**10:
+                continue  # the file was changed by hand since
+            return self._send_made(file, made, encoding, f'"{about.st_mtime_ns}-{about.st_size}"')
+        return super().send_head()
+
+    def _header(self, name: str) -> list[str]:
+        return str(self.headers.get(name, "")).split(",")
+
+    def _send_made(self, file: Path, made: Path, encoding: str, tag: str) -> Any:
+        if tag in (part.strip() for part in self._header("If-None-Match")):
+            self.send_response(HTTPStatus.NOT_MODIFIED)
+            self.send_header("ETag", tag)
+            self.end_headers()
+            return None
+        opened = made.open("rb")
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", self.guess_type(str(file)))
+        self.send_header("Content-Encoding", encoding)
+        self.send_header("Content-Length", str(made.stat().st_size))
+        self.send_header("Vary", "Accept-Encoding")
+        self.send_header("ETag", tag)
+        self.end_headers()
+        return opened
+
     def list_directory(self, path: Any) -> None:
         """No listings: a folder without an index.html is not a page."""
         self.send_error(HTTPStatus.NOT_FOUND, "File not found")

@@ -76,7 +76,7 @@ class Verdict:
         target: tflite, tfjs or onnx.
         precision: Of the file.
         path: The file, inside the artifact.
-        runtime: litert, ort or tfjs.
+        runtime: litert, ort, tfjs, litert-web or ort-web.
         backend: For TF.js the backend that answered, else None.
         samples: How many were run.
         outputs: One verdict an output.

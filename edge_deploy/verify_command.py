@@ -20,7 +20,7 @@ from edge_deploy.manifest import LATER, embedded
 from edge_deploy.quiet import quiet
 from edge_deploy.reference import Reference, read, split
 from edge_deploy.spec import LoadOptions, ModelSpec
-from edge_deploy.targets import TARGETS, Target, target_of
+from edge_deploy.targets import TARGETS, Target, runtimes_of, target_of
 from edge_deploy.verdicts import Verdict
 from edge_deploy.verification import DEFAULT, Tolerances
 
@@ -93,7 +93,7 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
     entries = [
         entry
         for entry in found.manifest["artifacts"]
-        if entry["target"] in options.only and TARGETS[entry["target"]].runtime in options.runtimes
+        if entry["target"] in options.only and _wanted(entry["target"], options)
     ]
     if not entries:
         there = ", ".join(sorted({e["target"] for e in found.manifest["artifacts"]})) or "none"
@@ -108,8 +108,9 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
     judged: dict[str, list[dict[str, Any]]] = {}
     wrong = {entry["files"][0]["path"]: _wrong_files(found, entry, changed) for entry in entries}
     needs_browser = any(
-        TARGETS[e["target"]].open_runner is None and not wrong[e["files"][0]["path"]]
+        target.open_runner is None and not wrong[e["files"][0]["path"]]
         for e in entries
+        for target in _wanted(e["target"], options)
     )
     with browser_if_any(needs_browser, options.browser) as handle:
         for entry in entries:
@@ -137,8 +138,12 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
     return Verification(manifest, tuple(verdicts), found.folder, notes)
 
 
+def _wanted(name: str, options: VerifyOptions) -> list[Target]:
+    return [target for target in runtimes_of(name) if target.runtime in options.runtimes]
+
+
 def _check(options: VerifyOptions) -> None:
-    runtimes = [target.runtime for target in TARGETS.values()]
+    runtimes = [target.runtime for name in TARGETS for target in runtimes_of(name)]
     for flag, values, known in (
         ("--only", options.only, tuple(TARGETS)),
         ("--runtime", options.runtimes, tuple(runtimes)),
@@ -201,24 +206,27 @@ def _check_entry(
     wrong: tuple[str, ...],
     handle: BrowserHandle,
 ) -> list[Verdict]:
-    target = TARGETS[entry["target"]]
-    empty = blank(target, entry)
+    targets = _wanted(entry["target"], options)
     # A file that is not the one that was written is not opened: a runtime may crash on it.
     if wrong:
-        return [replace(empty, failures=wrong)]
+        return [replace(blank(target, entry), failures=wrong) for target in targets]
     path = found.main_file(entry)
-    labels = _label_failures(found, target, path)
-    rows = check_file(
-        target,
-        path,
-        empty,
-        spec,
-        reference,
-        options.tolerances,
-        handle,
-        options.backends,
-        evaluation=evaluation,
-    )
+    labels = _label_failures(found, targets[0], path)
+    rows = [
+        row
+        for target in targets
+        for row in check_file(
+            target,
+            path,
+            blank(target, entry),
+            spec,
+            reference,
+            options.tolerances,
+            handle,
+            options.backends,
+            evaluation=evaluation,
+        )
+    ]
     return [replace(row, failures=row.failures + labels) for row in rows]
 
 
@@ -255,19 +263,24 @@ def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
     data, _ = split(read(options.reference, model.spec), 0, options.seed)
     with quiet():
         data = replace(data, outputs=model.predict(data.inputs))
-    empty = Verdict(target.name, "float32", path.name, target.runtime)
-    with browser_if_any(target.open_runner is None, options.browser) as handle:
-        verdicts = check_file(
-            target,
-            path,
-            empty,
-            model.spec,
-            data,
-            options.tolerances,
-            handle,
-            options.backends,
-            foreign=True,
-        )
+    targets = _wanted(target.name, options) or [target]
+    needs_browser = any(one.open_runner is None for one in targets)
+    with browser_if_any(needs_browser, options.browser) as handle:
+        verdicts = [
+            row
+            for one in targets
+            for row in check_file(
+                one,
+                path,
+                Verdict(one.name, "float32", path.name, one.runtime),
+                model.spec,
+                data,
+                options.tolerances,
+                handle,
+                options.backends,
+                foreign=True,
+            )
+        ]
     manifest: dict[str, Any] = {
         "name": path.name,
         "version": "",

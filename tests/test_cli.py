@@ -36,7 +36,7 @@ FLAGS = {
         "--signature --input-shape --custom-objects --trust-pickle --name --artifact-version "
         "--output -o --overwrite --seed --browser --json --quiet -q --verbose -v"
     ),
-    "demo": "artifact --output -o --json --quiet -q",
+    "demo": "artifact --output -o --host --embed --no-offline --json --quiet -q",
     "serve": "folder --port --host",
     "run": "artifact inputs --only --json",
     "snippet": "artifact --platform --precision --output -o --json",

@@ -30,7 +30,9 @@ def verify(
         list[Path], typer.Argument(help="Artifacts; with --against also a bare converted file.")
     ],
     only: Annotated[str, typer.Option(help="Targets to verify.")] = "tflite,tfjs,onnx",
-    runtime: Annotated[str, typer.Option(help="Runtimes to use.")] = "litert,ort,tfjs",
+    runtime: Annotated[
+        str, typer.Option(help="Runtimes to use; also litert-web, ort-web.")
+    ] = "litert,ort,tfjs",
     backend: Annotated[
         str, typer.Option(help="TF.js backends: webgl, wasm, webgpu, cpu.")
     ] = "webgl,wasm",

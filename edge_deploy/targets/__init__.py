@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from edge_deploy.errors import UsageError
@@ -13,6 +14,17 @@ TARGETS: dict[str, Target] = {
     "tfjs": tfjs.TARGET,
     "onnx": onnx.TARGET,
 }
+
+IN_PAGE: dict[str, Target] = {
+    "tflite": replace(tflite.TARGET, runtime="litert-web", open_runner=None),
+    "onnx": replace(onnx.TARGET, runtime="ort-web", open_runner=None),
+}
+"""The same files in the page's own runtimes, on wasm."""
+
+
+def runtimes_of(target: str) -> list[Target]:
+    """All that can run a format's files: first its own runtime, then the page's."""
+    return [TARGETS[target], *([IN_PAGE[target]] if target in IN_PAGE else [])]
 
 
 def target_of(path: Path) -> Target:
@@ -28,4 +40,4 @@ def target_of(path: Path) -> Target:
     raise UsageError(f"{path}: not a converted file; these end in {known}.")
 
 
-__all__ = ["TARGETS", "Converted", "FileInfo", "Target", "target_of"]
+__all__ = ["IN_PAGE", "TARGETS", "Converted", "FileInfo", "Target", "runtimes_of", "target_of"]
