@@ -19,6 +19,7 @@ from edge_deploy.quiet import quiet
 from edge_deploy.report import STYLE, size_text
 from edge_deploy.targets import TARGETS
 from edge_deploy.timing import time_runner
+from edge_deploy.words import unknown
 
 RUNTIMES: Mapping[str, tuple[str, bool]] = {
     "litert": ("tflite", False),
@@ -166,7 +167,8 @@ def _check(options: BenchOptions, any_file: bool) -> None:
         ("--backend", options.backends, BACKENDS),
     ):
         if wrong := [name for name in names if name not in known]:
-            raise UsageError(f"{flag} {wrong[0]}: there are {', '.join(known)}.")
+            what = "target" if flag == "--only" else flag[2:]
+            raise UsageError(f"{flag}: {unknown(wrong[0], known, what)}")
     if not any_file:
         raise UsageError("No file is left to time: --only and --runtime leave none.")
     if not 0 < options.seconds <= 600:

@@ -31,6 +31,7 @@ from edge_deploy.synthesis import synthesize
 from edge_deploy.targets import TARGETS
 from edge_deploy.verdicts import Verdict
 from edge_deploy.verification import DEFAULT, Tolerances
+from edge_deploy.words import unknown
 
 _SAMPLES = 12  # pictures or rows for the page
 _MOST_COUNTS = 1 << 26  # numbers that samples of text may hold: 256 MB
@@ -125,7 +126,7 @@ def convert(
         raise UsageError(f"--samples {options.samples}: a number of samples is 0 or more.")
     for target in options.to:
         if target not in TARGETS:
-            raise UsageError(f"--to {target}: no such target; there are {', '.join(TARGETS)}.")
+            raise UsageError(f"--to: {unknown(target, TARGETS, 'target')}")
     wish = parse("--quantize", options.quantize, [t for t in TARGETS if t in options.to])
     check_io(options.io, wish)
     check_runtime(options.min_runtime, wish)

@@ -11,7 +11,6 @@ difference of exactly 0.
 
 from __future__ import annotations
 
-import difflib
 import io
 import math
 import warnings
@@ -23,6 +22,7 @@ import numpy as np
 
 from edge_deploy.errors import UsageError
 from edge_deploy.spec import Array
+from edge_deploy.words import unknown
 
 CROPS = ("none", "center")
 PILLOW = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
@@ -108,9 +108,7 @@ def _number(key: str, text: str) -> float:
 
 
 def _unknown(where: str, got: str, known: Mapping[str, Any] | Sequence[str], what: str) -> str:
-    close = difflib.get_close_matches(got, list(known), n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return f"{where}: no {what} is called {got!r}.{hint} There are: {', '.join(known)}."
+    return f"{where}: {unknown(got, known, what)}"
 
 
 def check(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from edge_deploy.features import encode_rows, parse_features
 from edge_deploy.reference import PICTURES, Reference, read, sample
 from edge_deploy.spec import Array, Feature, TensorSpec
 from edge_deploy.targets import TARGETS
+from edge_deploy.words import unknown
 
 _TOP = 5
 
@@ -35,7 +36,12 @@ class Answer:
     outputs: Mapping[str, Mapping[str, Any]]
 
 
-def run(artifact: Path | str, inputs: Sequence[str], target: str | None = None) -> list[Answer]:
+def run(
+    artifact: Path | str,
+    inputs: Sequence[str],
+    target: str | None = None,
+    precision: str | None = None,
+) -> list[Answer]:
     """Ask a converted file.
 
     Args:
@@ -43,13 +49,14 @@ def run(artifact: Path | str, inputs: Sequence[str], target: str | None = None) 
         inputs: Pictures or folders of them, a ``.csv``, ``.npz`` or ``.npy``; or
             ``feature=value`` pairs that make one row.
         target: tflite or onnx; without it the first of the two that is there.
+        precision: Which of its files; without it float32, or the first that is there.
 
     Raises:
         UsageError: An input cannot be read or does not fit the model.
         ArtifactError: The file is damaged or is not the one that was converted.
     """
     found = artifacts.find(Path(artifact))
-    entry = _entry(found, target)
+    entry = _entry(found, target, precision)
     changed = found.changed_files()
     path = found.main_file(entry)
     if what := changed.get(path.relative_to(found.folder).as_posix()):
@@ -67,20 +74,24 @@ def run(artifact: Path | str, inputs: Sequence[str], target: str | None = None) 
     return answers
 
 
-def _entry(found: Artifact, target: str | None) -> Mapping[str, Any]:
+def _entry(found: Artifact, target: str | None, precision: str | None) -> Mapping[str, Any]:
+    if target is not None and target not in TARGETS:
+        raise UsageError(f"--only: {unknown(target, TARGETS, 'target')}")
     runnable = [
         entry
         for entry in found.manifest["artifacts"]
-        if TARGETS[entry["target"]].open_runner is not None
+        if TARGETS[entry["target"]].open_runner is not None and target in (None, entry["target"])
     ]
-    for entry in runnable:
-        if target in (None, entry["target"]):
-            return dict(entry)
-    there = ", ".join(dict.fromkeys(entry["target"] for entry in runnable)) or "none"
-    raise UsageError(
-        f"{found.folder}: no {target or 'tflite or onnx'} file to run here; there are: {there}. "
-        "TF.js files run in the page: edge-deploy demo."
-    )
+    if not runnable:
+        raise UsageError(
+            f"{found.folder}: no {target or 'tflite or onnx'} file to run here. TF.js files run "
+            "in the page: edge-deploy demo."
+        )
+    there = list(dict.fromkeys(entry["precision"] for entry in runnable))
+    wanted = precision or ("float32" if "float32" in there else there[0])
+    if wanted not in there:
+        raise UsageError(f"--precision: {unknown(wanted, there, 'file here')}")
+    return dict(next(entry for entry in runnable if entry["precision"] == wanted))
 
 
 def _read_all(found: Artifact, inputs: Sequence[str]) -> tuple[Reference, list[str]]:

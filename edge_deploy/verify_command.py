@@ -23,6 +23,7 @@ from edge_deploy.spec import LoadOptions, ModelSpec
 from edge_deploy.targets import TARGETS, Target, runtimes_of, target_of
 from edge_deploy.verdicts import Verdict
 from edge_deploy.verification import DEFAULT, Tolerances
+from edge_deploy.words import unknown
 
 BACKENDS = ("webgl", "wasm", "webgpu", "cpu")
 
@@ -151,7 +152,8 @@ def _check(options: VerifyOptions) -> None:
     ):
         for value in values:
             if value not in known:
-                raise UsageError(f"{flag} {value}: not known; there are {', '.join(known)}.")
+                what = "target" if flag == "--only" else flag[2:]
+                raise UsageError(f"{flag}: {unknown(value, known, what)}")
     if options.reference is not None and options.against is None:
         raise UsageError(
             "--reference needs --against MODEL: only the original can answer new samples."

@@ -109,7 +109,7 @@ FEATURES = '[{"name": "a"}, {"name": "b"}, {"name": "c"}]'
 OPTIONS = {
     "no model": (["no.h5"], "no.h5: no such file or folder"),
     "no option": (["{model}", "--fast"], "No such option"),
-    "no target": (["{model}", "--to", "coreml"], "--to coreml: no such target"),
+    "no target": (["{model}", "--to", "coreml"], "--to: no target is called 'coreml'"),
     "labels of a regression": (["{model}", "--labels", "yes,no"], "2 labels (yes, no) do not fit"),
     "labels twice": (["{model}", "--labels", "a,a"], "'a' stands there twice"),
     "one label": (["{model}", "--labels", "only"], "no such file"),

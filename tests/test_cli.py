@@ -38,7 +38,7 @@ FLAGS = {
     ),
     "demo": "artifact --output -o --host --embed --no-offline --json --quiet -q",
     "serve": "folder --port --host",
-    "run": "artifact inputs --only --json",
+    "run": "artifact inputs --only --precision --json",
     "snippet": "artifact --platform --precision --output -o --json",
     "bundle": "artifact --platform --precision --output -o --json --quiet -q",
     "inspect": "path --signature --input-shape --custom-objects --trust-pickle --json",

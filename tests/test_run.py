@@ -101,6 +101,8 @@ def test_run_answers_pictures(run, pictures: Path) -> None:
         (["age=30", "smoker=maybe"], "'maybe'"),
         (["no.csv"], "no.csv: no such file"),
         (["age=30", "smoker=no", "--only", "tfjs"], "no tfjs file to run here"),
+        (["age=30", "smoker=no", "--only", "tflit"], "Did you mean tflite?"),
+        (["age=30", "smoker=no", "--precision", "int8"], "no file here is called 'int8'"),
     ],
 )
 def test_run_says_what_the_model_takes(run, table: Path, arguments, says: str) -> None:

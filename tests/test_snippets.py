@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from edge_deploy import ConvertOptions, bundle, convert, run
+from edge_deploy import ConvertOptions, bundle, convert, run, snippet
 from edge_deploy.examples import EXAMPLES, build_example
+from edge_deploy.platforms import PLATFORMS
 
 ROOT = Path(__file__).parent.parent
 NODE_MODULES = ROOT / "web_demo" / "node_modules"
-PICTURES = ("cat-vs-dog", "chihuahua-vs-muffin", "digits-mlp")
+
+
+@pytest.fixture(name="run_cli")
+def _run_cli(request: pytest.FixtureRequest) -> Any:
+    """conftest's ``run``, whose name is the API's here."""
+    return request.getfixturevalue("run")
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +93,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path]]
 
     site = tmp_path_factory.mktemp("site")
     (site / "index.html").write_text(PAGE)
-    mounts = {"npm": NODE_MODULES}
+    mounts = {"npm": NODE_MODULES, "page": ROOT / "web_demo" / "src"}
     with start(site, mounts=mounts) as server, open_browser() as browser:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
         opened = browser.new_page(bypass_csp=True)
@@ -105,3 +115,123 @@ def test_javascript_bundle_passes_its_own_test_in_a_browser(
       return test(model, new URL('/npm/@litertjs/core/wasm/', location));
     }"""
     assert opened.evaluate(script, [name, f"{name.replace('-', '_')}.test.js"]) == 3
+
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that answers with its own input: what reaches it can be seen."""
+    import keras
+
+    folder = tmp_path_factory.mktemp("mirror")
+    x = keras.Input((11, 14, 3), name="picture")
+    keras.Model(x, keras.layers.Flatten(name="seen")(x)).save(folder / "mirror.keras")
+    options = ConvertOptions(
+        to=("tflite",), output=folder / "artifacts", preprocess="teachable-machine"
+    )
+    return convert(folder / "mirror.keras", options).artifact.folder
+
+
+PREPARE = """async (file) => {
+  const snippet = await import('/mirror/mirror.js');
+  const page = await import('/page/preprocess.js');
+  const spec = await (await fetch('/spec.json')).json();
+  const blob = new Blob([Uint8Array.from(atob(file), (c) => c.charCodeAt(0))]);
+  const ours = page.preprocess(spec, await page.decode(blob));
+  return [[...snippet.preprocess(await snippet.decode(blob))], [...ours]];
+}"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("orientation", [1, 6, 7])
+def test_turned_transparent_photo_reaches_the_model_bit_for_bit_alike(
+    page: Any, mirror: Path, orientation: int
+) -> None:
+    """run, the page, and the Python and JavaScript snippets."""
+    opened, site = page
+    rng = np.random.default_rng(orientation)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    photo = Image.fromarray(rng.integers(0, 256, (37, 52, 4), dtype=np.uint8), "RGBA")
+    photo.save("photo.png", exif=exif)
+    if not (site / "mirror").exists():
+        bundle(mirror, "js", site / "mirror")
+        manifest = json.loads((mirror / "manifest.json").read_text())
+        (site / "spec.json").write_text(json.dumps(manifest["preprocessing"]))
+    snippet_module: dict[str, Any] = {"__name__": "snippet", "__file__": "mirror.py"}
+    exec(snippet(mirror, "python").code, snippet_module)
+    python = snippet_module["preprocess"](snippet_module["decode"]("photo.png")).ravel()
+    file = base64.b64encode(Path("photo.png").read_bytes()).decode()
+    seen = run(mirror, ["photo.png"])[0].outputs["seen"]["values"]
+    for mine in (*opened.evaluate(PREPARE, file), seen):
+        np.testing.assert_array_equal(np.ravel(np.asarray(mine, np.float32)), python)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two inputs and two outputs, and a file whose ends are int8."""
+    import keras
+
+    folder = tmp_path_factory.mktemp("small")
+    width, height = keras.Input((5,), name="width"), keras.Input((3,), name="height")
+    joined = keras.layers.Concatenate()([width, height])
+    ends = [
+        keras.layers.Dense(3, activation="softmax", name="kind")(joined),
+        keras.layers.Dense(1, name="area")(joined),
+    ]
+    keras.Model([width, height], ends).save(folder / "two.keras")
+    options = ConvertOptions(
+        to=("tflite",), quantize=("float32", "int8"), io="int8", output=folder / "artifacts"
+    )
+    return convert(folder / "two.keras", options).artifact.folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_python_bundle_of_tensors_passes_its_own_test(small: Path, precision: str) -> None:
+    bundle(small, "python", "app", precision)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "app"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, "3 passed" in done.stdout) == (0, True), done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_bundle_is_a_folder_or_a_zip_of_the_same(small: Path, platform: str) -> None:
+    folder = bundle(small, platform, "app")
+    files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
+    assert {"README.md", "two_float32.tflite"} < set(files)
+    with zipfile.ZipFile(bundle(small, platform, "app.zip")) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == files
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["snippet", "{a}", "--platform", "andriod"], 2, "Did you mean android?"),
+        (["snippet", "{a}", "--platform", "js", "--precision", "int9"], 2, "there are: float32"),
+        (["snippet", "{a}", "--platform", "js", "--precision", "int8"], 2, "LiteRT.js takes"),
+        (["snippet", "nowhere", "--platform", "js"], 2, "no such artifact"),
+        (["snippet", "{a}", "--platform", "cpp", "-o", "mine.txt"], 2, "is left alone"),
+        (["bundle", "{a}", "--platform", "cpp", "-o", "mine.txt"], 2, "is left alone"),
+        (["bundle", "{a}", "--platform", "cpp", "-o", "."], 2, "is left alone"),
+        (["bundle", "{a}", "--platform", "cpp", "-o", "mine.txt/x"], 3, "cannot be written"),
+    ],
+)
+def test_what_cannot_be_written_is_told(
+    run_cli: Any, small: Path, arguments: list[str], code: int, says: str
+) -> None:
+    Path("mine.txt").write_text("mine")
+    result = run_cli(*[argument.replace("{a}", str(small)) for argument in arguments])
+    assert (result.code, says in result.err) == (code, True), result
+    assert [p.name for p in Path().iterdir()] == ["mine.txt"]
+    assert Path("mine.txt").read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_snippet_goes_to_stdout_a_file_or_json(run_cli: Any, small: Path) -> None:
+    code = run_cli("snippet", small, "--platform", "android").out
+    assert run_cli("snippet", small, "--platform", "android", "-o", "Two.kt").code == 0
+    assert Path("Two.kt").read_text() == code
+    document = json.loads(run_cli("snippet", small, "--platform", "android", "--json").out)
+    assert (document["file"], document["code"]) == ("Two.kt", code)

@@ -21,6 +21,7 @@ def run(
         list[str], typer.Argument(help="Pictures, a .csv, an .npz, or feature=value pairs.")
     ],
     only: Annotated[str | None, typer.Option(help="tflite or onnx.")] = None,
+    precision: Annotated[str | None, typer.Option(help="Which file; default float32.")] = None,
     as_json: Json = False,
 ) -> None:
     """Ask a converted file, with the light install.
@@ -29,7 +30,7 @@ def run(
     """
     from edge_deploy import running
 
-    answers = running.run(artifact, inputs, only)
+    answers = running.run(artifact, inputs, only, precision)
     if as_json:
         say.json_document({"answers": [{"source": a.source, **a.outputs} for a in answers]})
     else:

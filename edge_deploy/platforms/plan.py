@@ -133,8 +133,9 @@ def make(found: Artifact, precision: str | None) -> Plan:
     if what := found.changed_files().get(path.relative_to(found.folder).as_posix()):
         raise ArtifactError(f"{path} {what}. Convert the model again with --overwrite.")
     info, spec, manifest = describe(path), found.spec, found.manifest
-    inputs = _tensors(info.inputs, entry["inputs"], spec.inputs)
-    outputs = _tensors(info.outputs, entry["outputs"], spec.outputs)
+    stands_for = quantization(path)
+    inputs = _tensors(info.inputs, stands_for[0], spec.inputs)
+    outputs = _tensors(info.outputs, stands_for[1], spec.outputs)
     for tensor in (*inputs, *outputs):
         if tensor.dtype not in _NUMBERS:
             raise UsageError(
@@ -207,25 +208,49 @@ def _typed(feature: Feature, value: Any) -> float | str:
     return float(value) if feature.encode == "none" and feature.kind != "text" else str(value)
 
 
+Quantizations = list[tuple[float, int] | None]
+
+
+def quantization(path: Path) -> tuple[Quantizations, Quantizations]:
+    """Scale and zero point of a file's integer inputs and outputs, in its order.
+
+    None where the integers stand for themselves.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = schema.Model.GetRootAs(path.read_bytes()).Subgraphs(0)
+    reals = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16, schema.TensorType.FLOAT64)
+
+    def of(index: int) -> tuple[float, int] | None:
+        tensor = graph.Tensors(index)
+        found = tensor.Quantization()
+        # A float tensor may keep the parameters of the integers behind it.
+        if tensor.Type() in reals or found is None or not found.ScaleLength():
+            return None
+        zero = found.ZeroPoint(0) if found.ZeroPointLength() else 0
+        return float(found.Scale(0)), int(zero)
+
+    return (
+        [of(graph.Inputs(n)) for n in range(graph.InputsLength())],
+        [of(graph.Outputs(n)) for n in range(graph.OutputsLength())],
+    )
+
+
 def _tensors(
-    described: Sequence[Any], entries: Sequence[Mapping[str, Any]], specs: Sequence[Any]
+    described: Sequence[Any], stands_for: Quantizations, specs: Sequence[Any]
 ) -> tuple[Tensor, ...]:
-    by_name = {entry["name"]: entry for entry in entries}
     known = {spec.name: spec for spec in specs}
     tensors = []
-    for index, tensor in enumerate(described):
+    for index, (tensor, found) in enumerate(zip(described, stands_for, strict=True)):
         spec = known.get(tensor.name, tensor)
-        # A float tensor has the parameters of the integers behind it, which an app never sees.
-        found = by_name.get(tensor.name, {}).get("quantization")
-        quantization = found if tensor.dtype.lstrip("u").startswith("int") else None
         tensors.append(
             Tensor(
                 name=tensor.name,
                 index=index,
                 shape=tuple(1 if axis is None else axis for axis in tensor.shape),
                 dtype=tensor.dtype,
-                scale=quantization["scale"] if quantization else None,
-                zero=quantization["zero_point"] if quantization else 0,
+                scale=found[0] if found else None,
+                zero=found[1] if found else 0,
                 kind=spec.kind,
                 classes=spec.classes,
                 unit=spec.unit,
