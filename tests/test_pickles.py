@@ -253,7 +253,7 @@ def test_refusal_lists_every_name() -> None:
     ("module", "name", "says"),
     [
         ("keras.src.models.sequential", "Sequential", "Keras model"),
-        ("xgboost.sklearn", "XGBClassifier", "another library"),
+        ("torch.nn.modules.linear", "Linear", "another library"),
         ("__main__", "MyModel", "somebody's own class"),
     ],
 )

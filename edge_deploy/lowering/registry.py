@@ -43,6 +43,9 @@ def in_float64() -> Iterator[None]:
         _REAL.reset(token)
 
 
+LIBRARIES = ("sklearn", "xgboost", "lightgbm", "catboost")
+"""Those whose estimators may be converted, by the class name; another's is another."""
+
 DECISION = "decision"
 """What a classifier with probabilities also says to those that hold it: decision_function."""
 
@@ -191,7 +194,7 @@ def steps(estimator: Any) -> list[Any]:
 def _find(registry: Mapping[str, Any], estimator: Any) -> Any:
     """The lowering of a class of scikit-learn's own; another's of the same name is another."""
     kind = type(estimator)
-    name, own = kind.__name__, kind.__module__.partition(".")[0] == "sklearn"
+    name, own = kind.__name__, kind.__module__.partition(".")[0] in LIBRARIES
     if own and name in registry:
         return registry[name]
     known = ", ".join(sorted({*TRANSFORMERS, *PREDICTORS}))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.lowering.boosters import facts
 from edge_deploy.spec import Array
 
 Global = tuple[str, str]
@@ -39,15 +40,19 @@ def stand_in(module: str, name: str) -> type[Former]:
     return type(name, (Former,), {"__module__": module})
 
 
+FOREIGN = ("xgboost", "lightgbm", "catboost")
+"""Libraries whose classes are never built: a stand-in holds the model that they would load."""
+
 _SEARCHING = ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree")
 _METRICS = ("sklearn.metrics._dist_metrics", "sklearn.neighbors._dist_metrics",
             "sklearn.neighbors.dist_metrics")  # fmt: skip
 
 
 def inert(wanted: Iterable[Global], gone: Iterable[Global]) -> frozenset[Global]:
-    """What is held by stand-ins: what is gone, and search trees where their metric is.
+    """What is held by stand-ins: what is gone, what is another library's, and search trees.
 
-    The rows that a search tree was made of are in its estimator too, and are all that counts.
+    A search tree is one where its metric is gone: the rows that it was made of are in its
+    estimator too, and are all that counts.
     """
     found = set(gone)
     if any(module in _METRICS for module, _ in found):
@@ -128,6 +133,9 @@ def complete(estimator: Any) -> None:
     Parameters that came after the file was saved have defaults that change nothing.
     """
     kind = type(estimator)
+    if kind.__module__.partition(".")[0] in FOREIGN:
+        vars(estimator).update(facts(estimator))
+        return
     if kind.__module__.partition(".")[0] != "sklearn" or not hasattr(estimator, "__dict__"):
         return
     has = vars(estimator)

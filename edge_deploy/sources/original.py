@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.errors import EdgeDeployError
-from edge_deploy.sources.former import Former
+from edge_deploy.sources.former import FOREIGN, Former
 from edge_deploy.spec import Arrays
 
 Answer = Callable[[Arrays], Arrays]
 
 NOTE = (
-    "today's scikit-learn cannot predict with this model ({}), so the reference answers are those "
-    "of edge-deploy's own formulas in float64"
+    "scikit-learn cannot predict with this model ({}), so the reference answers are those of "
+    "edge-deploy's own formulas in float64"
 )
 
 
@@ -50,6 +50,8 @@ def _outdated(chain: list[Any]) -> str | None:
     """Why today's predict is not that of the version that saved the model, where it is not."""
     for step in chain:
         name = type(step).__name__
+        if type(step).__module__.partition(".")[0] in FOREIGN:
+            return f"{name} is another library's, whose code is not run"
         if isinstance(step, Former):
             return f"{name} is no longer part of it"
         if name == "AdaBoostClassifier" and vars(step).get("algorithm") == "SAMME.R":

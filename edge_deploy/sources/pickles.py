@@ -28,7 +28,7 @@ from edge_deploy.sources.pickle_reader import Contents, read, scan
 _SHOWN = 8
 _OLD_JOBLIB = ("NDArrayWrapper", "ZNDArrayWrapper")
 _KERAS = ("keras", "tf_keras", "tensorflow")
-_BOOSTERS = ("xgboost", "lightgbm", "catboost")
+_LIBRARIES = ("torch", "statsmodels", "pycaret", "prophet", "spacy", "gensim")
 
 
 def load_pickle(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...]]:
@@ -138,12 +138,13 @@ def _trusted(path: Path) -> Any:
 
 
 def _is_gone(module: str, name: str) -> bool:
-    """Whether a global was part of scikit-learn once, and is not today.
+    """Whether a stand-in takes a global's place: scikit-learn had it once, or another library has.
 
     Only modules that the lists name are imported to find out, and the packages they are in.
     """
-    if module.partition(".")[0] != "sklearn":
-        return False
+    package = module.partition(".")[0]
+    if package != "sklearn":
+        return package in former.FOREIGN and "." not in name
     if module in MODULES:
         return "." not in name and not hasattr(importlib.import_module(module), name)
     parent = module.rpartition(".")[0]
@@ -185,7 +186,7 @@ def _held(found: Contents) -> str:
     kind = "somebody's own class"
     if found.holds[0].startswith(_KERAS):
         kind = "a Keras model"
-    elif found.holds[0].startswith(_BOOSTERS):
+    elif found.holds[0].startswith(_LIBRARIES):
         kind = "a model of another library"
     elif found.holds in found.called and found.holds[1][:1].islower():
         return ""  # a function was called: what it would have given is not known

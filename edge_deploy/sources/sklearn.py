@@ -134,7 +134,9 @@ def _check(path: Path, model: Any) -> None:
 
 def _check_chain(path: Path, chain: list[Any]) -> None:
     last = type(chain[-1]).__name__ if chain else "nothing"
-    if not chain or not (hasattr(type(chain[-1]), "predict") or isinstance(chain[-1], Former)):
+    if chain and isinstance(chain[-1], Former):
+        return  # its class can no longer tell what it did
+    if not chain or not hasattr(type(chain[-1]), "predict"):
         raise SourceError(
             f"{path}: the model ends in {last}, which predicts nothing. Dump the pipeline with its "
             "regressor or classifier at the end: make_pipeline(transformer, model)."

@@ -1,0 +1,181 @@
+"""Boosting of other libraries: the estimators of XGBoost and LightGBM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.errors import ConversionError
+from edge_deploy.lowering.booster_formats import lightgbm_model, xgboost_model
+from edge_deploy.lowering.forest import Tree
+from edge_deploy.lowering.registry import Affine, Predict, predictor, real
+from edge_deploy.lowering.trees import added, voted
+from edge_deploy.spec import Array
+
+
+def _refuse(model: Any, what: str) -> ConversionError:
+    return ConversionError(
+        f"{type(model).__name__} {what} cannot be converted. Trees that split on numbers can, of "
+        "the usual objectives of classifiers and regressors."
+    )
+
+
+def facts(model: Any) -> dict[str, Any]:
+    """What scikit-learn's estimators say of themselves: ``n_features_in_`` and ``classes_``."""
+    has = vars(model)
+    found: dict[str, Any] = {}
+    if type(model).__name__.startswith("XGB") and "_Booster" in has:
+        parameters = _learner(model)["learner_model_param"]
+        found["n_features_in_"] = int(parameters["num_feature"])
+        if type(model).__name__.endswith("Classifier"):
+            found["classes_"] = np.arange(max(2, int(parameters["num_class"])))
+    elif type(model).__name__.startswith("LGBM") and "_n_features" in has:
+        found["n_features_in_"] = int(has["_n_features"])
+        if has.get("_classes") is not None:
+            found["classes_"] = np.asarray(has["_classes"])
+    return found
+
+
+def _learner(model: Any) -> dict[str, Any]:
+    return xgboost_model(vars(model._Booster).get("handle"))
+
+
+@predictor("XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRegressor")
+def xgboost(model: Any, before: Affine) -> Predict:
+    """xgboost.XGBModel.predict: base_score and the sum of the trees, through the objective.
+
+    A row goes left where ``x < split_condition``, both float32.
+    """
+    import tensorflow as tf
+
+    learner = _learner(model)
+    booster = learner["gradient_booster"]
+    missing = getattr(model, "missing", None)
+    if booster.get("name") != "gbtree" or not (missing is None or np.isnan(missing)):
+        raise _refuse(model, f"of {booster.get('name')} (booster, or missing={missing})")
+    parameters, content = learner["learner_model_param"], booster["model"]
+    objective = learner["objective"]["name"]
+    places = max(1, int(parameters["num_class"]))
+    trees, groups = content["trees"], list(content["tree_info"])
+    if (best := learner.get("attributes", {}).get("best_iteration")) is not None:
+        ends = content.get("iteration_indptr")
+        last = (int(best) + 1) * places if ends is None else int(ends[int(best) + 1])
+        trees, groups = trees[:last], groups[:last]
+    by_class = [
+        [_xgboost_tree(model, one) for one, of in zip(trees, groups, strict=True) if of == place]
+        for place in range(places)
+    ]
+    taking_turns = [one for turn in zip(*by_class, strict=True) for one in turn]
+    summed = added(taking_turns, int(parameters["num_feature"]), before, places=places)
+    start = _base(parameters["base_score"], objective).astype(real())
+    return _through(model, objective, lambda x: summed(x) + start, tf.sigmoid)
+
+
+def _base(written: Any, objective: str) -> Array:
+    """base_score as a margin: it is written as a prediction (ObjFunction::ProbToMargin)."""
+    scores = np.array([float(part) for part in str(written).strip("[]").split(",")])
+    if objective in ("binary:logistic", "reg:logistic", "binary:logitraw"):
+        scores = np.log(scores / (1 - scores)) if objective != "binary:logitraw" else scores
+    elif objective in ("count:poisson", "reg:gamma", "reg:tweedie"):
+        scores = np.log(scores)
+    return scores[np.newaxis]
+
+
+def _xgboost_tree(model: Any, tree: Any) -> Tree:
+    if np.any(tree.get("split_type", 0)) or int(tree["tree_param"]["size_leaf_vector"]) > 1:
+        raise _refuse(model, "with splits on categories, or with trees of several outputs,")
+    left, right = (np.asarray(tree[name], np.int64) for name in ("left_children", "right_children"))
+    inner = left >= 0
+    split = np.asarray(tree["split_conditions"], np.float32)
+    below = np.nextafter(split, np.float32(-np.inf)).astype(np.float64)
+    return Tree(
+        np.where(inner, np.asarray(tree["split_indices"], np.int64), 0),
+        np.where(inner, below, 0.0),
+        left,
+        right,
+        np.asarray(tree["default_left"]).astype(bool),
+        np.where(inner, 0.0, split.astype(np.float64))[:, np.newaxis],
+    )
+
+
+_IDENTITY = (
+    *("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "reg:linear"),
+    *("regression", "regression_l1", "huber", "fair", "quantile", "mape"),
+)
+_EXP = ("count:poisson", "reg:gamma", "reg:tweedie", "poisson", "gamma", "tweedie")
+_LOGISTIC = ("binary:logistic", "binary", "reg:logistic", "cross_entropy")
+_SOFTMAX = ("multi:softprob", "multi:softmax", "multiclass")
+
+
+def _through(model: Any, objective: str, raw: Any, sigmoid: Any, factor: float = 1.0) -> Predict:
+    """Raw predictions through what the objective makes of them."""
+    import tensorflow as tf
+
+    classifier = type(model).__name__.endswith("Classifier")
+    if classifier and objective in (*_LOGISTIC, *_SOFTMAX):
+        return lambda x: voted(raw(x), factor)
+    if not classifier and objective in _IDENTITY:
+        return lambda x: {"value": raw(x)}
+    if not classifier and objective in _EXP:
+        return lambda x: {"value": tf.exp(raw(x))}
+    if not classifier and objective in _LOGISTIC:
+        return lambda x: {"value": sigmoid(raw(x) * factor)}
+    raise _refuse(model, f"with the objective {objective}")
+
+
+@predictor("LGBMClassifier", "LGBMRegressor")
+def lightgbm(model: Any, before: Affine) -> Predict:
+    """lightgbm.LGBMModel.predict: the sum of the trees (their mean for rf), and the objective.
+
+    Its nodes compare in float64.
+    """
+    import tensorflow as tf
+
+    state = vars(model._Booster)
+    head, trees = lightgbm_model(state.get("_handle", state.get("handle")))
+    objective, *options = head.get("objective", "none").split()
+    if "sqrt" in options:
+        raise _refuse(model, "with reg_sqrt")
+    places = int(head["num_tree_per_iteration"])
+    if (best := int(getattr(model, "_best_iteration", 0) or 0)) > 0:
+        trees = trees[: best * places]
+    nodes = [_lightgbm_tree(model, one) for one in trees]
+    width = int(head["max_feature_idx"]) + 1
+    summed = added(nodes, width, before, single=False, places=places)
+    share = len(nodes) // places if "average_output" in head else 1
+    named = dict(option.partition(":")[::2] for option in options)
+    factor = float(named.get("sigmoid", 1.0))
+    return _through(model, objective, lambda x: summed(x) / float(share), tf.sigmoid, factor)
+
+
+def _lightgbm_tree(model: Any, tree: dict[str, str]) -> Tree:
+    """src/io/tree.h: leaves are ``~index``; bit 1 of decision_type sends missing values left."""
+
+    def numbers(name: str, kind: Any = np.int64) -> Array:
+        return np.array(tree.get(name, "").split(), dtype=kind)
+
+    leaf = numbers("leaf_value", np.float64)
+    split = len(leaf) - 1
+    kinds, threshold = numbers("decision_type"), numbers("threshold", np.float64)
+    missing = kinds >> 2 & 3
+    if int(tree.get("num_cat", 0)) or int(tree.get("is_linear", 0)) or (missing == 1).any():
+        raise _refuse(model, "with splits on categories, linear trees or zero_as_missing")
+
+    def child(name: str) -> Array:
+        places = numbers(name)
+        return np.concatenate(
+            [np.where(places < 0, split + ~places, places), np.full(split + 1, -1)]
+        )
+
+    # Where a column had no missing values, a missing one counts as 0.
+    left = np.where(missing == 2, kinds & 2, threshold >= 0).astype(bool)
+    ends = np.zeros(split + 1)
+    return Tree(
+        np.concatenate([numbers("split_feature"), ends.astype(np.int64)]),
+        np.concatenate([threshold, ends]),
+        child("left_child"),
+        child("right_child"),
+        np.concatenate([left, ends > 0]),
+        np.concatenate([np.zeros(split), leaf])[:, np.newaxis],
+    )
