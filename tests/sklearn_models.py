@@ -6,16 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn import cluster, ensemble, naive_bayes, neighbors, neural_network, svm, tree
 from sklearn import decomposition as dec
 from sklearn import discriminant_analysis as da
-from sklearn import ensemble, naive_bayes, neighbors, neural_network, svm, tree
 from sklearn import feature_selection as fs
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_classification, make_regression
 from sklearn.impute import SimpleImputer
+from sklearn.isotonic import IsotonicRegression
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Binarizer, MinMaxScaler, PolynomialFeatures, StandardScaler
@@ -285,4 +287,23 @@ COMPOUND: dict[str, Callable[[], Any]] = {
     "target of a logarithm": lambda: TransformedTargetRegressor(
         Ridge(), func=np.log, inverse_func=np.exp
     ).fit(*positive()),
+}
+
+UNUSUAL: dict[str, Callable[[], Any]] = {
+    "KMeans": lambda: make_pipeline(StandardScaler(), cluster.KMeans(4)).fit(classes(4)[0]),
+    "MiniBatchKMeans": lambda: cluster.MiniBatchKMeans(3).fit(classes(4)[0]),
+    "IsolationForest": lambda: ensemble.IsolationForest(n_estimators=20, random_state=0).fit(
+        classes(2)[0]
+    ),
+    "IsolationForest of some columns": lambda: make_pipeline(
+        StandardScaler(),
+        ensemble.IsolationForest(max_features=3, contamination=0.1),
+    ).fit(classes(2)[0]),
+    "OneClassSVM": lambda: svm.OneClassSVM(nu=0.2).fit(classes(2)[0]),
+    "isotonic line": lambda: IsotonicRegression(out_of_bounds="clip").fit(
+        regression()[0][:, :1], regression()[1]
+    ),
+    "threshold of 0.3": lambda: FixedThresholdClassifier(
+        LogisticRegression(), threshold=0.3, pos_label="no"
+    ).fit(*classes(2)),
 }

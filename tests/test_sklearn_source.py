@@ -33,6 +33,7 @@ from sklearn_models import (
     FAMILIES,
     TRANSFORMED,
     TREES,
+    UNUSUAL,
     classes,
     regression,
 )
@@ -69,6 +70,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     **FAMILIES,
     **TRANSFORMED,
     **COMPOUND,
+    **UNUSUAL,
     **{
         name: (lambda name=name: getattr(lm, name)().fit(*regression()))
         for name in (

@@ -17,6 +17,7 @@ from edge_deploy.lowering import kernels as _kernels  # noqa: F401
 from edge_deploy.lowering import linear as _linear  # noqa: F401
 from edge_deploy.lowering import neighbors as _neighbors  # noqa: F401
 from edge_deploy.lowering import networks as _networks  # noqa: F401
+from edge_deploy.lowering import outliers as _outliers  # noqa: F401
 from edge_deploy.lowering import scaling as _scaling  # noqa: F401
 from edge_deploy.lowering import shaping as _shaping  # noqa: F401
 from edge_deploy.lowering import trees as _trees  # noqa: F401

@@ -90,6 +90,26 @@ def bernoulli(model: Any, before: Affine) -> Predict:
     return lambda x: likely(above(x))
 
 
+@predictor("CategoricalNB")
+def categorical(model: Any, before: Affine) -> Predict:
+    """sklearn.naive_bayes.CategoricalNB._joint_log_likelihood: the log share of each category."""
+    import tensorflow as tf
+
+    tables = [np.asarray(logs, np.float64).T for logs in model.feature_log_prob_]
+    start = np.asarray(model.class_log_prior_)
+    sizes, scaled = [len(table) for table in tables], apply(before)
+    likely = _likeliest(np.concatenate(tables).T, start, IDENTITY)
+    column = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
+    code = np.concatenate([np.arange(size) for size in sizes]).astype(real())
+
+    def predict(x: Any) -> Any:
+        # Not one_hot: TF.js' wasm gives other rows' categories.
+        said = tf.gather(tf.floor(scaled(x)), column, axis=1)
+        return likely(tf.cast(tf.equal(said, code), real()))
+
+    return predict
+
+
 def over(threshold: Array, before: Affine) -> Transform:
     """1 where a column is above its threshold, with scaling before it folded in."""
     import tensorflow as tf

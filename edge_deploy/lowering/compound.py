@@ -90,10 +90,12 @@ def voting(model: Any, before: Affine) -> Predict:
 
         return softly
     lowered = [lower(one, before) for one in model.estimators_]
-    count = len(model.classes_)
+    labels = np.arange(len(model.classes_), dtype=np.int32)
 
     def hardly(x: Any) -> dict[str, Any]:
-        votes = [tf.one_hot(member(x)["class"], count) for member in lowered]
+        # Not one_hot: in batches, TF.js' wasm gets it wrong.
+        said = [tf.equal(member(x)["class"][:, tf.newaxis], labels) for member in lowered]
+        votes = [tf.cast(one, real()) for one in said]
         return {"class": winner(_mean(votes, weights))}
 
     return hardly
@@ -213,6 +215,28 @@ def output_code(model: Any, before: Affine) -> Predict:
         said = tf.concat([member(x) for member in members], axis=1)
         apart = tf.reduce_sum((said[:, tf.newaxis, :] - book) ** 2, axis=2)
         return {"class": winner(-apart)}
+
+    return predict
+
+
+@predictor("FixedThresholdClassifier", "TunedThresholdClassifierCV")
+def thresholded(model: Any, before: Affine) -> Predict:
+    """sklearn.model_selection.FixedThresholdClassifier.predict: the second class from there on."""
+    import tensorflow as tf
+
+    shares = probabilities(model.estimator_, before)
+    method = getattr(model, "response_method", "auto")
+    if method not in ("auto", "predict_proba"):
+        raise ConversionError(f"{type(model).__name__} of {method} cannot be converted.")
+    limit = getattr(model, "best_threshold_", getattr(model, "threshold", 0.5))
+    limit = 0.5 if limit == "auto" else float(limit)
+    label = getattr(model, "pos_label", None)
+    place = 1 if label is None else int(np.flatnonzero(np.asarray(model.classes_) == label)[0])
+
+    def predict(x: Any) -> dict[str, Any]:
+        p = shares(x)
+        sure = tf.cast(p[:, place] >= real()(limit), tf.int32)
+        return {"class": sure if place else 1 - sure, "probabilities": p}
 
     return predict
 

@@ -95,8 +95,13 @@ def leaves(
         x = _with_sentinel(x, missing)
         above = tf.gather(x, column[first].astype(np.int32), axis=1) > threshold[first]
         node = tf.cast(above, tf.int32) + child[first].astype(np.int32)
+        # Not with batch_dims: TF.js' wasm then reads other rows' values, or past the end.
+        flat, row = tf.reshape(x, [-1]), None
+        if x.shape[0] != 1:
+            row = tf.range(tf.shape(x)[0])[:, tf.newaxis] * x.shape[1]
         for _ in range(depth - 1):
-            looked = tf.gather(x, tf.gather(columns_of, node), axis=1, batch_dims=1)
+            looking = tf.gather(columns_of, node)
+            looked = tf.gather(flat, looking if row is None else looking + row)
             above = looked > tf.gather(thresholds, node)
             node = tf.cast(above, tf.int32) + tf.gather(children, node)
         found = tf.gather(thresholds, node)

@@ -89,7 +89,8 @@ def kernel(
     return power
 
 
-def _support(model: Any, before: Affine) -> Transform:
+def support(model: Any, before: Affine) -> Transform:
+    """The kernel of the input and an SVM's support vectors."""
     gamma = getattr(model, "_gamma", 0.0)
     vectors = _dense(model.support_vectors_)
     return kernel(
@@ -104,7 +105,8 @@ def _dense(values: Any) -> Array:
     return np.asarray(values, np.float64)
 
 
-def _weighted(similar: Transform, weights: Array, bias: Array) -> Transform:
+def weighted(similar: Transform, weights: Array, bias: Array) -> Transform:
+    """``similar(x) @ weights + bias``."""
     import tensorflow as tf
 
     matrix, start = tf.constant(weights, real()), tf.constant(bias, real())
@@ -114,8 +116,8 @@ def _weighted(similar: Transform, weights: Array, bias: Array) -> Transform:
 @predictor("SVR", "NuSVR")
 def support_regressor(model: Any, before: Affine) -> Predict:
     """sklearn.svm._base.BaseLibSVM._dense_predict for regression."""
-    similar = _support(model, before)
-    value = _weighted(similar, _dense(model.dual_coef_).T, np.ravel(model.intercept_))
+    similar = support(model, before)
+    value = weighted(similar, _dense(model.dual_coef_).T, np.ravel(model.intercept_))
     return lambda x: {"value": value(x)}
 
 
@@ -126,10 +128,10 @@ def support_classifier(model: Any, before: Affine) -> Predict:
     The probabilities of probability=True are another model, fitted apart, that may contradict
     ``predict``; what is given is decision_function.
     """
-    similar, dual = _support(model, before), _dense(model.dual_coef_)
+    similar, dual = support(model, before), _dense(model.dual_coef_)
     bias, count = np.ravel(model.intercept_), len(model.classes_)
     if count == 2:
-        single = _weighted(similar, dual.T, bias)
+        single = weighted(similar, dual.T, bias)
         return lambda x: _scored(single(x))
     ends = np.cumsum([0, *np.asarray(model._n_support if hasattr(model, "_n_support")
                                      else model.n_support_)])  # fmt: skip
@@ -138,7 +140,7 @@ def support_classifier(model: Any, before: Affine) -> Predict:
     for n, (one, other) in enumerate(pairs):
         weights[ends[one] : ends[one + 1], n] = dual[other - 1, ends[one] : ends[one + 1]]
         weights[ends[other] : ends[other + 1], n] = dual[one, ends[other] : ends[other + 1]]
-    decisions = _weighted(similar, weights, bias)
+    decisions = weighted(similar, weights, bias)
     by_pair = model.decision_function_shape == "ovo"
 
     def predict(x: Any) -> dict[str, Any]:
@@ -181,5 +183,5 @@ def kernel_ridge(model: Any, before: Affine) -> Predict:
     gamma = 1.0 / rows.shape[1] if model.gamma is None else float(model.gamma)
     similar = kernel(model.kernel, rows, gamma, float(model.coef0), float(model.degree), before)
     dual = np.asarray(model.dual_coef_).reshape(len(rows), -1)
-    value = _weighted(similar, dual, np.zeros(dual.shape[1]))
+    value = weighted(similar, dual, np.zeros(dual.shape[1]))
     return lambda x: {"value": value(x)}

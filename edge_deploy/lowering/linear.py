@@ -12,6 +12,8 @@ from edge_deploy.lowering.registry import (
     Affine,
     Predict,
     Transform,
+    apply,
+    chain,
     predictor,
     real,
 )
@@ -230,3 +232,33 @@ def winner(scores: Any) -> Any:
     if scores.shape[1] == 1:
         return tf.cast(scores[:, 0] > 0.0, tf.int32)
     return tf.argmax(scores, axis=1, output_type=tf.int32)
+
+
+@predictor("IsotonicRegression")
+def isotonic(model: Any, before: Affine) -> Predict:
+    """sklearn.isotonic.IsotonicRegression.predict: straight lines between X_thresholds_."""
+    import tensorflow as tf
+
+    if model.out_of_bounds not in ("nan", "clip"):
+        raise ConversionError(
+            "IsotonicRegression with out_of_bounds='raise' cannot be converted: a file raises no "
+            "errors. Fit it with 'clip'."
+        )
+    ends = np.asarray(model.X_thresholds_, np.float64)
+    values = np.asarray(model.y_thresholds_, np.float64)
+    widths = np.diff(ends)
+    slopes = (np.diff(values) / np.where(widths > 0, widths, 1.0)).astype(real())
+    near = apply(chain(before, Affine(ends[:1])))
+    starts, limits = (ends[:-1] - ends[0]).astype(real()), widths.astype(real())
+    outside = np.nan if model.out_of_bounds == "nan" else None
+
+    def predict(x: Any) -> dict[str, Any]:
+        z = near(x[:, :1])
+        parts = tf.clip_by_value(z - starts, real()(0), limits) * slopes
+        value = tf.reduce_sum(parts, axis=1, keepdims=True) + real()(values[0])
+        if outside is not None:
+            inside = tf.logical_and(z >= real()(0), z <= real()(ends[-1] - ends[0]))
+            value = tf.where(inside, value, tf.fill(tf.shape(value), real()(outside)))
+        return {"value": value}
+
+    return predict

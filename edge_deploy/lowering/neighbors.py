@@ -144,3 +144,31 @@ def centroid(model: Any, before: Affine) -> Predict:
         return {"class": found, "probabilities": tf.nn.softmax(scores)}
 
     return predict
+
+
+@predictor("LabelPropagation", "LabelSpreading")
+def spread(model: Any, before: Affine) -> Predict:
+    """sklearn.semi_supervised.BaseLabelPropagation.predict_proba: labels weighed by an rbf.
+
+    The nearest row weighs 1, and the others so much less; without that, the weights of rows
+    that are far from all would be 0 in float32.
+    """
+    import tensorflow as tf
+
+    if model.kernel != "rbf":
+        raise ConversionError(
+            f"{type(model).__name__} with the kernel {model.kernel} cannot be converted; rbf can."
+        )
+    apart = distances(np.asarray(model.X_, np.float64), before)
+    labels = tf.constant(np.asarray(model.label_distributions_), real())
+    gamma = real()(model.gamma)
+
+    def predict(x: Any) -> dict[str, Any]:
+        d = apart(x)
+        weights = tf.exp(-gamma * (d - tf.reduce_min(d, axis=1, keepdims=True)))
+        shares = tf.matmul(weights, labels)
+        shares = shares / tf.reduce_sum(shares, axis=1, keepdims=True)
+        found = tf.argmax(shares, axis=1, output_type=tf.int32)
+        return {"class": found, "probabilities": shares}
+
+    return predict

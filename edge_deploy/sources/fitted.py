@@ -10,6 +10,7 @@ from edge_deploy.spec import Array
 
 # The fitted numbers that answers are made of, and not those that only tell how fitting went.
 _LEARNED = (
+    *("cluster_centers_", "X_", "label_distributions_", "X_thresholds_", "y_thresholds_"),
     *("coef_", "intercept_", "mean_", "scale_", "center_", "data_min_", "components_"),
     *("dual_coef_", "support_vectors_", "X_fit_", "_fit_X", "_y", "centroids_"),
     *("theta_", "class_prior_", "feature_log_prob_", "class_log_prior_"),
@@ -25,6 +26,15 @@ def attribute(estimator: Any, name: str) -> Any:
     except Exception:
         # A property of today's class that reads what an old pickle lacks raises anything.
         return None
+
+
+def classes(step: Any) -> Any:
+    """What an estimator tells apart: its classes, its clusters, or outliers (-1) and the rest."""
+    if (found := attribute(step, "classes_")) is not None:
+        return found
+    if (centres := attribute(step, "cluster_centers_")) is not None:
+        return np.arange(len(centres))
+    return np.array([-1, 1]) if attribute(step, "offset_") is not None else None
 
 
 def numbers(step: Any) -> int:

@@ -163,7 +163,9 @@ def _columns(has: dict[str, Any]) -> None:
         if isinstance(found := has.get(name), (int, np.integer)):
             has["n_features_in_"] = int(found)
             return
-    if has.get("coefs_"):
+    if "X_thresholds_" in has:  # IsotonicRegression
+        has["n_features_in_"] = 1
+    elif has.get("coefs_"):
         has["n_features_in_"] = len(has["coefs_"][0])
     elif "shape_fit_" in has:
         has["n_features_in_"] = int(has["shape_fit_"][1])

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_deploy.errors import SourceError
 from edge_deploy.graph import first_line
-from edge_deploy.sources.fitted import attribute, numbers, typical
+from edge_deploy.sources.fitted import attribute, classes, numbers, typical
 from edge_deploy.sources.former import Former, complete
 from edge_deploy.sources.frame_columns import as_given
 from edge_deploy.sources.frames import read_frame
@@ -53,7 +53,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         named = _names(model, chain)
         frame = read_frame(model, named or _unnamed(path, chain))
         lowered, width = lower(frame.model), frame.width
-        outputs = _outputs(lowered, width, attribute(chain[-1], "classes_"))
+        outputs = _outputs(lowered, width, classes(chain[-1]))
     except AttributeError as error:
         raise SourceError(
             f"{path}: an estimator in it lacks what fitting gives it ({first_line(error)}). Fit "
@@ -178,7 +178,7 @@ def _predict(path: Path, model: Any, last: Any, outputs: tuple[TensorSpec, ...],
         try:
             if outputs[0].name == "value":
                 return {"value": np.asarray(model.predict(x)).reshape(len(x), -1)}
-            found = np.searchsorted(np.asarray(last.classes_), model.predict(x)).astype(np.int32)
+            found = np.searchsorted(np.asarray(classes(last)), model.predict(x)).astype(np.int32)
             if len(outputs) == 1:
                 return {"class": found}
             shares = outputs[1].name
