@@ -250,15 +250,14 @@ def isotonic(model: Any, before: Affine) -> Predict:
     slopes = (np.diff(values) / np.where(widths > 0, widths, 1.0)).astype(real())
     near = apply(chain(before, Affine(ends[:1])))
     starts, limits = (ends[:-1] - ends[0]).astype(real()), widths.astype(real())
-    outside = np.nan if model.out_of_bounds == "nan" else None
 
     def predict(x: Any) -> dict[str, Any]:
         z = near(x[:, :1])
         parts = tf.clip_by_value(z - starts, real()(0), limits) * slopes
         value = tf.reduce_sum(parts, axis=1, keepdims=True) + real()(values[0])
-        if outside is not None:
+        if model.out_of_bounds == "nan":
             inside = tf.logical_and(z >= real()(0), z <= real()(ends[-1] - ends[0]))
-            value = tf.where(inside, value, tf.fill(tf.shape(value), real()(outside)))
+            value = value + tf.zeros_like(value) / tf.cast(inside, real())  # 0 / 0 outside
         return {"value": value}
 
     return predict
