@@ -15,6 +15,8 @@ LIST = "models/offline.js"
 _WEIGHTS = 50_000_000
 # Of these a visitor loads what the device can run: it is kept when it was loaded.
 _WHEN_LOADED = ("vendor/", "harness.html", WORKER)
+_WASM = "vendor/tfjs-backend-wasm"  # what every device can run
+_WHOLE = ("vendor/tfjs.mjs", "vendor/tfjs-wasm.mjs", "vendor/tfjs-webgl.mjs", "vendor/chunk-")
 
 
 def site_list(files: Files, entries: Sequence[Mapping[str, Any]]) -> bytes:
@@ -39,10 +41,15 @@ def site_list(files: Files, entries: Sequence[Mapping[str, Any]]) -> bytes:
                 if file["file"] == entry["file"] and total + part["bytes"] <= _WEIGHTS:
                     total += part["bytes"]
                     weights.append({**part, "path": path})
+    # Without kernels of its own the site runs on the whole of TF.js.
+    linked = any(name.startswith("models/tfjs-") for name in files)
+    always = (_WASM,) if linked else (_WASM, *_WHOLE)
     kept = [
         name
         for name in files
-        if name not in of_models and not name.startswith(_WHEN_LOADED) and name != LIST
+        if name not in of_models
+        and name != LIST
+        and (name.startswith(always) or not name.startswith(_WHEN_LOADED))
     ]
     version = hashlib.sha256()
     for name, file in sorted(files.items()):

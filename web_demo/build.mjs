@@ -135,6 +135,7 @@ async function licenses({ inputs }) {
   const parts = [];
   for (const folder of [...packages].sort()) {
     const about = JSON.parse(await readFile(join(here, folder, 'package.json'), 'utf8'));
+    if (about.name === 'onnxruntime-web') continue; // its readme has a link; inside-wasm.txt the text
     const names = (await readdir(join(here, folder))).filter((name) => /^licen[cs]e/i.test(name));
     let text = `(${about.license})`;
     if (names.length) text = await readFile(join(here, folder, names[0]), 'utf8');
@@ -142,6 +143,8 @@ async function licenses({ inputs }) {
     else text = await inReadme(join(here, folder));
     parts.push(`${about.name} ${about.version} (${about.license})\n\n${text.trim()}\n`);
   }
+  // What the wasm files hold was compiled in, and is in no package.
+  parts.push(await readFile(join(here, 'inside-wasm.txt'), 'utf8'));
   return parts.join(`\n${'-'.repeat(78)}\n\n`);
 }
 

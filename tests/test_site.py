@@ -1,0 +1,281 @@
+"""A built site in a real Chromium: its own kernels, its service worker, its hosts, its faults."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import brotli
+import numpy as np
+import pytest
+from test_demo import make_artifact
+
+from edge_deploy.browser import Browser, open_browser
+from edge_deploy.demo import build_demo
+from edge_deploy.errors import UsageError
+from edge_deploy.hosting import HOSTS
+from edge_deploy.server import address, start
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sites")
+
+
+@pytest.fixture(scope="module")
+def artifact(root: Path) -> Path:
+    return make_artifact(root / "artifacts", "costs")
+
+
+@pytest.fixture
+def site(artifact: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A site of its own on a sub-path, and its address: a test may break it."""
+    folder = build_demo([artifact], tmp_path / "www" / "sub", embed=True).folder
+    server = start(tmp_path / "www")
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield folder, f"{address(server)}sub/"
+    server.shutdown()
+    server.server_close()
+
+
+def ready(page: Any, url: str, state: str = "ready") -> dict[str, str]:
+    page.goto(url)
+    page.wait_for_selector(f"html[data-state={state}]", state="attached", timeout=60_000)
+    found: dict[str, str] = page.evaluate("() => ({...document.documentElement.dataset})")
+    return found
+
+
+@pytest.mark.parametrize("backend", ["webgl", "wasm"])
+def test_site_brings_only_the_kernels_it_needs(
+    browser: Browser, site: tuple[Path, str], backend: str
+) -> None:
+    page = browser.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    assert ready(page, f"{site[1]}?backend={backend}")["backend"] == backend
+    page.close()
+    assert all(url.startswith(site[1]) for url in asked)
+    code = [url for url in asked if url.endswith(".mjs")]
+    assert sum(f"tfjs-{backend}-" in url for url in code) == 1
+    assert not [url for url in code if "/vendor/" in url]
+
+
+def test_model_with_more_kernels_than_the_site_has_runs(
+    browser: Browser, site: tuple[Path, str]
+) -> None:
+    folder, _ = site
+    other = make_artifact(folder.parents[1] / "other", "labels", classes=["a", "b", "c"])
+    labelled = build_demo([other], folder.parents[1] / "labelled").folder
+    # The site of a model with a softmax, with the kernels of one without.
+    index = json.loads((labelled / "models/index.json").read_text())
+    index["kernels"] = {
+        part: f"models/{next(folder.glob(f'models/tfjs-{part}-*.mjs')).name}"
+        for part in ("core", "webgl", "wasm")
+    }
+    for file in folder.glob("models/tfjs-*.mjs"):
+        (labelled / "models" / file.name).write_bytes(file.read_bytes())
+    for stale in labelled.glob("models/index.json.*"):
+        stale.unlink()
+    (labelled / "models/index.json").write_text(json.dumps(index))
+    server = start(labelled)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    page = browser.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    try:
+        assert ready(page, f"{address(server)}?backend=wasm")["check"] == "pass"
+        assert any("/vendor/tfjs-wasm.mjs" in url for url in asked)
+    finally:
+        page.close()
+        server.shutdown()
+        server.server_close()
+
+
+def test_backend_that_computes_wrongly_is_left_and_said(
+    browser: Browser, site: tuple[Path, str]
+) -> None:
+    folder, url = site
+    [webgl] = folder.glob("models/tfjs-webgl-*.mjs")
+    code = webgl.read_text()
+    assert "return a + b;" in code
+    webgl.write_text(code.replace("return a + b;", "return a - b;"))
+    for made in (".br", ".gz"):
+        webgl.with_name(webgl.name + made).unlink()
+    page = browser.new_page()
+    found = ready(page, f"{url}?backend=webgl")
+    assert (found["backend"], found["check"]) == ("wasm", "pass")
+    assert "WebGL" in page.inner_text("main")
+    page.close()
+
+
+def test_site_works_without_a_network_after_the_first_visit(
+    browser: Browser, site: tuple[Path, str]
+) -> None:
+    page = browser.new_page()
+    ready(page, site[1])
+    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    page.context.set_offline(True)
+    assert ready(page, f"{site[1]}?model=costs")["check"] == "pass"
+    page.context.close()
+
+
+def test_no_offline_leaves_the_worker_out(artifact: Path, tmp_path: Path) -> None:
+    folder = build_demo([artifact], tmp_path / "site", work_offline=False).folder
+    assert not (folder / "sw.js").exists()
+    assert not (folder / "models/offline.js").exists()
+    assert json.loads((folder / "models/index.json").read_text())["offline"] is False
+
+
+IN_PAGE = """async ([site, url, backend, count]) => {
+  const {open} = await import(new URL('src/model.js', site));
+  const spec = await (await fetch(new URL('models/costs/manifest.json', site))).json();
+  const model = await open('tfjs', new URL(url, site), backend, spec);
+  const x = {x: {data: Float32Array.from([5, 0, 1]), shape: [1, 3]}};
+  const [{name}] = spec.outputs;
+  const first = (await model.predict(x))[name].data[0];
+  const before = await model.tensors();
+  let last = first;
+  for (let n = 0; n < count; n += 1) last = (await model.predict(x))[name].data[0];
+  const after = await model.tensors();
+  model.dispose();
+  return [first, last, before, after];
+}"""
+
+
+@pytest.mark.parametrize("backend", ["webgl", "wasm"])
+def test_memory_stays_flat_over_a_thousand_predictions(
+    browser: Browser, site: tuple[Path, str], backend: str
+) -> None:
+    page = browser.new_page()
+    ready(page, site[1])
+    where = [site[1], "models/costs/tfjs/float32/model.json", backend, 1000]
+    first, last, before, after = page.evaluate(IN_PAGE, where)
+    page.close()
+    assert first == last
+    assert before == after
+
+
+def test_lost_graphics_context_is_recovered(browser: Browser, site: tuple[Path, str]) -> None:
+    page = browser.new_page()
+    assert ready(page, f"{site[1]}?backend=webgl")["backend"] == "webgl"
+    page.click("[aria-label='Sample 1']")
+    page.wait_for_selector("#output .value")
+    expected = page.inner_text("#output .value")
+    index = json.loads((site[0] / "models/index.json").read_text())
+    lose = """async (core) => {
+      const tf = await import(core);
+      const {gl} = tf.engine().backendInstance.gpgpu;
+      gl.getExtension('WEBGL_lose_context').loseContext();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return gl.isContextLost();
+    }"""
+    [worker] = page.workers
+    assert worker.evaluate(lose, site[1] + index["kernels"]["core"])
+    page.click("[aria-label='Sample 2']")
+    page.wait_for_timeout(300)
+    page.click("[aria-label='Sample 1']")
+    page.wait_for_timeout(1500)
+    assert page.inner_text("#output .value") == expected
+    page.close()
+
+
+def test_weights_that_are_a_web_page_are_told(browser: Browser, site: tuple[Path, str]) -> None:
+    folder, url = site
+    model = folder / "models/costs/tfjs/float32/model.json"
+    document = json.loads(model.read_text())
+    document["weightsManifest"][0]["paths"] = ["../../../../index.html"]
+    model.write_text(json.dumps(document))
+    for made in (".br", ".gz"):
+        model.with_name(model.name + made).unlink()
+    page = browser.new_page()
+    page.add_init_script("delete globalThis.caches")
+    ready(page, url, state="error")
+    assert "sends a web page in its place" in page.inner_text("main")
+    page.close()
+
+
+def test_selftest_runs_every_file_and_backend(browser: Browser, site: tuple[Path, str]) -> None:
+    page = browser.new_page()
+    page.goto(f"{site[1]}?selftest=1")
+    page.wait_for_selector("pre#selftest", timeout=60_000)
+    document = json.loads(page.inner_text("pre#selftest"))
+    page.close()
+    assert document["ok"] is True
+    keys = {"model", "file", "runtime", "backend", "ok", "max_abs_error", "ms"}
+    assert all(keys <= set(row) for row in document["results"])
+    assert {row["backend"] for row in document["results"] if row["ok"]} >= {"webgl", "wasm", "cpu"}
+
+
+def test_embedded_module_answers_in_a_page_of_somebody_else(
+    browser: Browser, site: tuple[Path, str], artifact: Path
+) -> None:
+    folder, url = site
+    (folder.parent / "mine.html").write_text("<!doctype html><title>mine</title>")
+    page = browser.new_page()
+    page.goto(url.removesuffix("sub/") + "mine.html")
+    ask = """async (length) => {
+      const {predict} = await import('./sub/embed.mjs');
+      return predict({length, pet: 'yes'});
+    }"""
+    answer = page.evaluate(ask, 5)
+    page.close()
+    assert answer["unit"] == "USD"
+    assert answer["backend"] == "wasm"
+    with np.load(artifact / "reference.npz") as data:
+        x, y = data["in:x"], data["out:y"]
+    solution, *_ = np.linalg.lstsq(np.c_[x, np.ones(len(x))], y, rcond=None)
+    assert answer["value"] == pytest.approx(float(([5, 0, 1, 1] @ solution)[0]), rel=1e-4)
+
+
+def test_every_file_lies_compressed_beside_itself(site: tuple[Path, str]) -> None:
+    folder, _ = site
+    plain = [
+        file
+        for file in folder.rglob("*")
+        if file.is_file() and file.suffix not in (".br", ".gz") and file.name != "site.json"
+    ]
+    for file in plain:
+        data = file.read_bytes()
+        assert brotli.decompress(file.with_name(file.name + ".br").read_bytes()) == data
+        assert gzip.decompress(file.with_name(file.name + ".gz").read_bytes()) == data
+    assert len(plain) > 30
+
+
+@pytest.mark.parametrize(
+    ("host", "files"),
+    [
+        ("github-pages", {".nojekyll", ".github/workflows/pages.yml"}),
+        ("hf-space", {"README.md"}),
+        ("netlify", {"_headers"}),
+        ("nginx", {"nginx.conf", "Dockerfile"}),
+    ],
+)
+def test_host_gets_what_it_needs(
+    artifact: Path, tmp_path: Path, host: str, files: set[str]
+) -> None:
+    plain = set(build_demo([artifact], tmp_path / "plain").files)
+    made = build_demo([artifact], tmp_path / "made", host=host)
+    more = {path for path in set(made.files) - plain if not path.endswith((".br", ".gz"))}
+    assert more == files
+    if host == "hf-space":
+        assert "\nsdk: static\n" in (made.folder / "README.md").read_text()
+
+
+def test_unknown_host_and_two_embedded_models_are_refused(artifact: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=", ".join(HOSTS)):
+        build_demo([artifact], tmp_path / "site", host="geocities")
+    other = make_artifact(tmp_path / "more", "other")
+    with pytest.raises(UsageError, match="one model"):
+        build_demo([artifact, other], tmp_path / "site", embed=True)
