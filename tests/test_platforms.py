@@ -271,6 +271,18 @@ def test_cpp_is_compiled_and_prepares_bit_for_bit() -> None:
     np.testing.assert_array_equal(mine, np.concatenate(wanted))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["picture", "table", "two inputs"])
+def test_cpp_golden_test_is_compiled(name: str) -> None:
+    made = PLATFORMS["cpp"]
+    for file, code in made.test(PLANS[name], golden(name)).items():
+        Path(file).write_text(code)
+    Path(made.file(PLANS[name])).write_text(made.code(PLANS[name]))
+    flags = ["-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{HERE / 'cpp'}", "-fsyntax-only"]
+    done = subprocess.run(["c++", *flags, "golden_test.cpp"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:3000]
+
+
 def quote(value: str) -> str:
     escaped = value.replace('"', '\\"')
     return f'std::string("{escaped}")'

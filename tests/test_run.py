@@ -115,6 +115,8 @@ def test_artifact_commands_never_import_tensorflow(table: Path) -> None:
         ["run", table, "age=40", "smoker=no"],
         ["verify", table, "--only", "tflite,onnx"],
         ["inspect", table],
+        ["snippet", table, "--platform", "android"],
+        ["bundle", table, "--platform", "python", "-o", "app"],
     ]
     script = (
         "import sys\nsys.modules['tensorflow'] = None\nfrom edge_deploy.cli import main\n"

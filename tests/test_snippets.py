@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import test_platforms as platforms
 from PIL import Image
 
 from edge_deploy import ConvertOptions, bundle, convert, run, snippet
 from edge_deploy.examples import EXAMPLES, build_example
+from edge_deploy.features import encode_rows
 from edge_deploy.platforms import PLATFORMS
 
 ROOT = Path(__file__).parent.parent
@@ -235,3 +237,36 @@ def test_snippet_goes_to_stdout_a_file_or_json(run_cli: Any, small: Path) -> Non
     assert Path("Two.kt").read_text() == code
     document = json.loads(run_cli("snippet", small, "--platform", "android", "--json").out)
     assert (document["file"], document["code"]) == ("Two.kt", code)
+
+
+IN_PAGE = """async ([names, pictures, rows]) => {
+  const values = [];
+  for (const name of names) {
+    const {preprocess} = await import(`/code/${name}.js`);
+    for (const [height, width, file] of pictures) {
+      const data = Uint8Array.from(atob(file), (c) => c.charCodeAt(0));
+      values.push(...preprocess({data, height, width}));
+    }
+  }
+  const {encode} = await import('/code/table.js');
+  return [values, rows.flatMap((row) => [...encode(row)].map(String))];
+}"""
+
+
+@pytest.mark.slow
+def test_javascript_prepares_bit_for_bit(page: Any) -> None:
+    """Every resize and crop, and the rows of a table."""
+    opened, site = page
+    (site / "code").mkdir()
+    made = PLATFORMS["js"]
+    prepared = platforms.pictures()
+    for one in (*(one for one, _ in prepared), platforms.PLANS["table"]):
+        (site / "code" / made.file(one)).write_text(made.code(one))
+    pixels = [(*p.shape[:2], base64.b64encode(p.tobytes()).decode()) for p in platforms.PIXELS]
+    names = [one.snake for one, _ in prepared]
+    values, rows = opened.evaluate(IN_PAGE, [names, pixels, platforms.ROWS])
+    expected = np.concatenate([wanted.ravel() for _, wanted in prepared])
+    np.testing.assert_array_equal(np.asarray(values, np.float32), expected)
+    encoded = np.asarray(rows, float).astype(np.float32)
+    wanted = encode_rows(platforms.FEATURES, platforms.ROWS).ravel()
+    np.testing.assert_array_equal(encoded, wanted)

@@ -19,7 +19,7 @@ from edge_deploy.platforms.base import (
     tensor_words,
     text,
 )
-from edge_deploy.platforms.plan import Plan, Tensor
+from edge_deploy.platforms.plan import Plan, Tensor, category
 from edge_deploy.platforms.python import column
 from edge_deploy.spec import Feature
 
@@ -374,7 +374,7 @@ def places(feature: Feature) -> tuple[int, int]:
     names = feature.categories or ()
     missing = unknown = -2
     if feature.missing == "value":
-        missing = names.index(str(feature.default))
+        missing = names.index(category(feature.default))
     elif feature.missing == "nan":
         missing = len(names)
     if feature.unknown != "error":

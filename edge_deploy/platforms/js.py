@@ -19,7 +19,7 @@ from edge_deploy.platforms.base import (
     tensor_words,
     text,
 )
-from edge_deploy.platforms.plan import Plan, Tensor
+from edge_deploy.platforms.plan import Plan, Tensor, category
 from edge_deploy.platforms.python import column
 from edge_deploy.shell import shell_folder
 from edge_deploy.spec import Feature
@@ -339,7 +339,9 @@ def _arguments(feature: Feature) -> str:
         arguments.append(f"[{', '.join(map(text, names))}]")
     more = {}
     if feature.missing == "value":
-        more["missing"] = _literal(feature.default if not number else float(feature.default or 0))
+        more["missing"] = _literal(
+            float(feature.default or 0) if number else category(feature.default)
+        )
     elif feature.missing == "nan":
         more["missing"] = "NaN" if number else str(len(names))
     if not number and feature.unknown != "error":

@@ -205,7 +205,14 @@ def _default(feature: Feature) -> Any:
 
 
 def _typed(feature: Feature, value: Any) -> float | str:
-    return float(value) if feature.encode == "none" and feature.kind != "text" else str(value)
+    if feature.encode == "none" and feature.kind != "text":
+        return float(value)
+    return category(value)
+
+
+def category(value: Any) -> str:
+    """A category as it is listed: 1.0 is ``1``."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 Quantizations = list[tuple[float, int] | None]

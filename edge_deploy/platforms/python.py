@@ -18,7 +18,7 @@ from edge_deploy.platforms.base import (
     needs,
     tensor_words,
 )
-from edge_deploy.platforms.plan import Plan, Tensor
+from edge_deploy.platforms.plan import Plan, Tensor, category
 from edge_deploy.spec import Feature
 
 _HEAD = '''"""@headline@
@@ -356,7 +356,7 @@ def _missing(feature: Feature) -> float | str:
     default = feature.default
     if feature.encode == "none":
         return float(default or 0)
-    return str(default)
+    return category(default)
 
 
 def _main(plan: Plan, names: Sequence[str]) -> str:

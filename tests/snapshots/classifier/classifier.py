@@ -8,13 +8,14 @@ classifier_float32.tflite needs TensorFlow Lite or LiteRT 2.17.0 or newer.
 Made by edge-deploy 0.1.0.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 MODEL = Path(__file__).with_name("classifier_float32.tflite")
-LABELS = ["cat", 'dog "$x"']
+LABELS = ['cat', 'dog "$x"']
 
 
 def number(row, name, missing=None):
@@ -50,13 +51,13 @@ def one_hot(row, name, names, missing=None, unknown=None):
 def encode(row):
     """A row by its columns' names as the model takes it: (1, 10)."""
     values = [
-        *number(row, "age"),  # years, 18 to 64
-        *number(row, "weight", missing=70.5),  # may be missing
-        *number(row, "height", missing=float("nan")),  # may be missing
-        *one_hot(row, "sex", ["f", "m"]),
-        *one_hot(row, "job", ["a", "b"], unknown=-1),
-        *ordinal(row, "size", ["S", "M"], missing=2, unknown=1),  # may be missing
-        *one_hot(row, "town", ["x $1", 'y "2"'], missing="x $1"),  # may be missing
+        *number(row, 'age'),  # years, 18 to 64
+        *number(row, 'weight', missing=70.5),  # may be missing
+        *number(row, 'height', missing=float("nan")),  # may be missing
+        *one_hot(row, 'sex', ['f', 'm']),
+        *one_hot(row, 'job', ['a', 'b'], unknown=-1),
+        *ordinal(row, 'size', ['S', 'M'], missing=2, unknown=1),  # may be missing
+        *one_hot(row, 'town', ['x $1', 'y "2"'], missing='x $1'),  # may be missing
     ]
     return np.asarray(values, np.float32).reshape((1, 10))
 
@@ -78,24 +79,16 @@ class Classifier:
             features=np.asarray(np.reshape(features, (1, 10)), np.float32),
         )
         return {
-            "class": outputs["class"],
-            "probabilities": outputs["probabilities"],
+            'class': outputs['class'],
+            'probabilities': outputs['probabilities'],
         }
 
     def predict(self, row):
         """Each label's share, the largest first."""
-        shares = self.run(encode(row))["probabilities"].ravel().tolist()
+        shares = self.run(encode(row))['probabilities'].ravel().tolist()
         return dict(sorted(zip(LABELS, shares), key=lambda pair: -pair[1]))
 
 
 if __name__ == "__main__":
-    row = {
-        "age": 40.0,
-        "weight": 81.25,
-        "height": 1.8,
-        "sex": "m",
-        "job": "b",
-        "size": "M",
-        "town": 'y "2"',
-    }
+    row = {'age': 40.0, 'weight': 81.25, 'height': 1.8, 'sex': 'm', 'job': 'b', 'size': 'M', 'town': 'y "2"'}
     print(Classifier().predict(row))

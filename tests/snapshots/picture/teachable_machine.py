@@ -16,7 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image, ImageOps
 
 MODEL = Path(__file__).with_name("Teachable-machine_float32.tflite")
-LABELS = ["cat", 'dog "$x"']
+LABELS = ['cat', 'dog "$x"']
 HEIGHT, WIDTH = 6, 9
 
 
@@ -89,12 +89,12 @@ class TeachableMachine:
             picture=np.asarray(np.reshape(picture, (1, 6, 9, 3)), np.float32),
         )
         return {
-            "probabilities": outputs["probabilities"],
+            'probabilities': outputs['probabilities'],
         }
 
     def predict(self, picture):
         """Each label's share, the largest first."""
-        shares = self.run(preprocess(decode(picture)))["probabilities"].ravel().tolist()
+        shares = self.run(preprocess(decode(picture)))['probabilities'].ravel().tolist()
         return dict(sorted(zip(LABELS, shares), key=lambda pair: -pair[1]))
 
 
