@@ -34,6 +34,7 @@ check: $(INSTALLED) vendor ## style, types and the fast tests
 	@$(RUN) pytest -q -m "not slow"
 
 test: setup ## all tests
+	@tools/setup.sh libraries
 	@$(RUN) pytest -q
 
 bench: setup ## measure speed and size against other tools

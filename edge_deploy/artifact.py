@@ -141,9 +141,10 @@ def find(path: Path) -> Artifact:
         if len(versions) != 1:
             versions = versions or sorted(p.parent for p in folder.glob(f"*/*/{MANIFEST}"))
             found = ", ".join(str(p) for p in versions) or "none"
+            mend = "Name one of them." if versions else "`edge-deploy convert MODEL` makes one."
             raise UsageError(
                 f"{path}: not an artifact: it has no {MANIFEST}. Folders in it that have one: "
-                f"{found}. Name one of them."
+                f"{found}. {mend}"
             )
         folder = versions[0]
     try:

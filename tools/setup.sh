@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the Makefile needs from the machine: setup.sh venv|install|vendor|browser.
+# What the Makefile needs from the machine: setup.sh venv|install|vendor|browser|libraries.
 # Quiet when all goes well; a command's own output is shown when it fails.
 # VENV is the virtual environment; PYTHON, if set, the interpreter to make it with.
 set -euo pipefail
@@ -92,7 +92,16 @@ browser() {
   has_browser || fail "no browser could be installed. Install Chromium, Chrome or Edge and try again."
 }
 
+# MediaPipe, which reads our files in a test, links these even where it draws nothing.
+libraries() {
+  local have
+  have=$(ldconfig -p 2>/dev/null || true)
+  case "$have" in *libGLESv2.so.2*) case "$have" in *libEGL.so.1*) return ;; esac ;; esac
+  apt_install libgles2 libegl1 || say "the MediaPipe test needs libGLESv2 and libEGL: apt install" \
+    "libgles2 libegl1"
+}
+
 case "${1:-}" in
-  venv | install | vendor | browser) "$1" ;;
-  *) fail "usage: VENV=FOLDER tools/setup.sh venv|install|vendor|browser" ;;
+  venv | install | vendor | browser | libraries) "$1" ;;
+  *) fail "usage: VENV=FOLDER tools/setup.sh venv|install|vendor|browser|libraries" ;;
 esac

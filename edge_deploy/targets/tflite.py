@@ -108,7 +108,13 @@ def describe(path: Path) -> FileInfo:
     data = path.read_bytes()
     model = unpack(path, data)
     inputs, outputs = ends(model)
-    needed = needs(model)
+    try:
+        needed = needs(model)
+    except (IndexError, KeyError, TypeError, AttributeError) as error:
+        raise ArtifactError(
+            f"{path}: its graph cannot be followed ({type(error).__name__}: {error}): the file is "
+            "damaged, or of a newer schema than ours."
+        ) from error
     return FileInfo(
         target="tflite",
         inputs=inputs,

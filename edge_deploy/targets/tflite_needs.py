@@ -11,7 +11,7 @@ from typing import Any
 from edge_deploy.targets.tflite_file import buffer_bytes, operator_name, type_names
 from edge_deploy.targets.tflite_runtimes import (
     litert_version,
-    newest,
+    order,
     runtime_of,
     runtime_version,
 )
@@ -83,7 +83,7 @@ def too_new(needed: Mapping[str, Any], runtime: str) -> list[str]:
     return [
         f"{o['name']} {o['version']} (since {o['min_runtime']})"
         for o in needed["operators"]
-        if o["min_runtime"] and newest([o["min_runtime"], runtime]) != newest([runtime])
+        if o["min_runtime"] and order(o["min_runtime"]) > order(runtime)
     ]
 
 

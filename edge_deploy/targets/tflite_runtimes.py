@@ -217,7 +217,8 @@ def newest(versions: Iterable[str]) -> str:
 
 def order(version: str) -> tuple[int, ...]:
     """A version as what it is compared by."""
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+    parts = [int(part) for part in version.split(".") if part.isdigit()]
+    return (*parts, *[0] * (3 - len(parts)))  # 2.11 is 2.11.0
 
 
 def runtime_version(operators: Sequence[tuple[str, int]], floor: str = "") -> str:
