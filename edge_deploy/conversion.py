@@ -358,10 +358,6 @@ def _make_files(
                         raise
                     failed[f"{name} {precision}"] = str(error)
                     continue
-                if target.at_convert is not None:
-                    with quiet(options.verbose):
-                        main = making.stage / entry["files"][0]["path"]
-                        entry["needs"] |= target.at_convert(main)
                 manifest["artifacts"].append(entry)
                 verdicts.extend(rows)
             if FLOAT not in precisions or f"{name} {FLOAT}" in failed:  # the way to the others

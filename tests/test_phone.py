@@ -23,7 +23,7 @@ from edge_deploy.spec import TensorSpec
 from edge_deploy.targets import tflite
 from edge_deploy.targets.tflite_file import associated_files, operator_names, pack, unpack
 from edge_deploy.targets.tflite_metadata import finish, normalization
-from edge_deploy.targets.tflite_needs import multiply_adds, needs, parse_gpu, peak_memory, too_new
+from edge_deploy.targets.tflite_needs import multiply_adds, needs, peak_memory, too_new
 from edge_deploy.targets.tflite_runtimes import litert_version, order, runtime_of, table
 
 slow = pytest.mark.slow
@@ -145,26 +145,45 @@ def test_memory_and_work_are_counted_from_the_graph() -> None:
     assert multiply_adds(model) == 32 * 18 + 10 * 32
 
 
-GPU = [
-    (["Your model looks compatible with GPU delegate."], True, []),
-    (
-        [
-            "  Op#0 GATHER(T#0, T#1) -> [T#2]",
-            "GPU COMPATIBILITY WARNING: Not supported op GATHER",
-            "GPU COMPATIBILITY WARNING: Not supported op GATHER",
-            "GPU COMPATIBILITY WARNING: Subgraph#0 has GPU delegate issues at nodes 0",
-        ],
-        False,
-        [{"name": "GATHER", "reason": "not supported"}],
+FOUR, FLAT, SCALAR = (1, 4, 4, 2), (1, 4), ()
+GPU = {
+    "a convolution": ("CONV_2D", [(FOUR, "FLOAT32"), ((2, 1, 1, 2), "FLOAT32")], []),
+    "a loop": ("WHILE", [(FLAT, "FLOAT32")], ["not supported"]),
+    "int32 values": ("GATHER", [(FLAT, "INT32"), ((2,), "INT32")], ["int32 values"]),
+    "rows of indices": (
+        "GATHER", [(FLAT, "FLOAT32"), ((2, 2), "INT32")], ["indices that are not one row of int32"],
     ),
-]
+    "a flat slice": ("STRIDED_SLICE", [(FLAT, "FLOAT32")], ["a tensor of 2 axes"]),
+    "an int64 cast": (
+        "CAST", [(FLAT, "INT64")], ["other types than float, int32 and bool"],
+    ),
+    "sums of other ranks": (
+        "ADD", [(FOUR, "FLOAT32"), (FLAT, "FLOAT32")], ["broadcasting 2 axes to 4"],
+    ),
+    "a sum with a scalar": ("ADD", [(FOUR, "FLOAT32"), (SCALAR, "FLOAT32")], []),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("lines", "everything", "falls_back"), GPU)
-def test_the_analyzers_words_on_the_gpu_are_understood(
-    lines: list[str], everything: bool, falls_back: list[dict[str, str]]
-) -> None:
-    assert parse_gpu(lines) == {"all": everything, "falls_back": falls_back}
+@pytest.mark.parametrize("case", GPU)
+def test_what_the_gpu_delegate_leaves_to_the_cpu_is_named(case: str) -> None:
+    name, inputs, reasons = GPU[case]
+    tensors = [(shape, kind, False) for shape, kind in (*inputs, (FLAT, "FLOAT32"))]
+    places = list(range(len(inputs)))
+    model = model_of([(name, 1)], tensors, [(0, places, [len(inputs)])], (places, [len(inputs)]))
+    expected = [{"name": name, "reason": reason} for reason in reasons]
+    assert needs(model)["gpu"] == {"all": not reasons, "falls_back": expected}
+
+
+def test_operators_that_an_app_must_link_are_named(tmp_path: Path) -> None:
+    model = model_of([("CUSTOM", 1), ("CUSTOM", 1)], steps=[(0, [0], [0]), (1, [0], [0])])
+    model.operatorCodes[0].customCode = b"FlexRoll"
+    model.operatorCodes[1].customCode = b"OurOwn"
+    path = tmp_path / "m.tflite"
+    path.write_bytes(pack(model))
+    needed = tflite.describe(path).needs
+    assert needed is not None
+    assert (needed["flex"], needed["custom"]) == (["FlexRoll"], ["OurOwn"])
+    assert {row["name"] for row in needed["gpu"]["falls_back"]} == {"FlexRoll", "OurOwn"}
 
 
 PREPARED = {
@@ -438,8 +457,8 @@ def test_a_file_held_to_an_old_runtime_runs_there_and_others_are_refused(
     for path in paths.values():
         with tflite.open_runner(Path(path)) as runner:
             ours = [runner.predict({"picture": v[None]})["probabilities"][0] for v in values]
-        # Dynamic activations are rounded to eight bits, here and there by other kernels.
-        np.testing.assert_allclose(found[path], ours, atol=2 / 256)
+        # Dynamic activations are rounded to eight bits, in each runtime by other kernels.
+        np.testing.assert_allclose(found[path], ours, atol=4 / 256)
 
 
 @slow

@@ -65,7 +65,6 @@ class Target:
         metadata: Reads what edge-deploy embedded in it; None in somebody else's file.
         open_runner: Opens a file in the runtime; None where that takes a browser.
         suffixes: How a bare file of the format is named.
-        at_convert: What else it needs, which only the converter's library can tell.
     """
 
     name: str
@@ -76,4 +75,3 @@ class Target:
     metadata: Callable[[Path], Mapping[str, Any] | None]
     open_runner: Callable[[Path], AbstractContextManager[Runner]] | None
     suffixes: tuple[str, ...]
-    at_convert: Callable[[Path], Mapping[str, Any]] | None = None

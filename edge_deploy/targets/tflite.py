@@ -16,7 +16,7 @@ from edge_deploy.spec import Array, Arrays, LoadedModel, Runner, as_dtype
 from edge_deploy.targets.base import Converted, FileInfo, Target
 from edge_deploy.targets.tflite_file import SIGNATURE, ends, operator_name, unpack
 from edge_deploy.targets.tflite_metadata import finish, read
-from edge_deploy.targets.tflite_needs import gpu_delegate, needs
+from edge_deploy.targets.tflite_needs import needs
 
 
 def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
@@ -136,11 +136,6 @@ def read_metadata(path: Path) -> Mapping[str, Any] | None:
     return read(path, data, unpack(path, data))
 
 
-def gpu_needs(path: Path) -> dict[str, Any]:
-    """What only TensorFlow can tell of a file: what the GPU delegate takes."""
-    return {"gpu": gpu_delegate(path)}
-
-
 @contextlib.contextmanager
 def open_runner(path: Path) -> Iterator[Runner]:
     """Open a ``.tflite`` file in LiteRT; one interpreter answers all samples in turn.
@@ -252,5 +247,4 @@ TARGET = Target(
     metadata=read_metadata,
     open_runner=open_runner,
     suffixes=(".tflite",),
-    at_convert=gpu_needs,
 )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edge_deploy.targets.tflite_file import buffer_bytes, operator_name, type_names
+from edge_deploy.targets.tflite_gpu import gpu_delegate
 from edge_deploy.targets.tflite_runtimes import (
     litert_version,
     order,
@@ -37,7 +36,7 @@ def needs(model: Any) -> dict[str, Any]:
         ``operators`` (name, version, count and first runtime), ``min_runtime`` (the oldest
         TensorFlow Lite) and ``min_litert``, ``flex`` and ``custom`` (operators that an app must
         link), ``peak_memory_bytes_estimate``, ``multiply_adds`` (None where a loop repeats them),
-        and ``gpu``, which only TensorFlow can tell (see gpu_delegate).
+        and ``gpu`` (see gpu_delegate).
     """
     operators = _operators(model)
     builtin = [(o["name"], o["version"]) for o in operators if o["kind"] == "builtin"]
@@ -53,7 +52,7 @@ def needs(model: Any) -> dict[str, Any]:
         "custom": [o["name"] for o in operators if o["kind"] == "custom"],
         "peak_memory_bytes_estimate": peak_memory(model),
         "multiply_adds": multiply_adds(model),
-        "gpu": None,
+        "gpu": gpu_delegate(model),
     }
 
 
@@ -204,38 +203,3 @@ def _products(model: Any, graph: Any) -> Iterator[int]:
                 yield out * ends[0][-2 if _option(operator, "adjX") else -1]
             case "UNIDIRECTIONAL_SEQUENCE_LSTM":  # four gates, of the input and of the state
                 yield ends[0][-2] * sum(math.prod(shape) for shape in ends[1:9])
-
-
-def gpu_delegate(path: Path) -> dict[str, Any]:
-    """Whether TensorFlow's GPU delegate takes every operator, by TensorFlow's own analyzer.
-
-    Only ``convert`` asks: it takes TensorFlow, which what works on an artifact does without.
-
-    Returns:
-        ``all``, and ``falls_back``: operators that run on the CPU, each with the reason.
-    """
-    import contextlib
-    import io
-
-    import tensorflow as tf
-
-    text = io.StringIO()
-    with contextlib.redirect_stdout(text):
-        tf.lite.experimental.Analyzer.analyze(
-            model_content=path.read_bytes(), gpu_compatibility=True
-        )
-    return parse_gpu(text.getvalue().splitlines())
-
-
-def parse_gpu(lines: Sequence[str]) -> dict[str, Any]:
-    """The analyzer's text, whose warnings name an operator and the reason why it stays behind."""
-    falls_back: dict[str, dict[str, str]] = {}
-    for line in lines:
-        found = re.match(r"GPU COMPATIBILITY WARNING: Not supported (?:custom )?op (\w+)", line)
-        if found:
-            falls_back.setdefault(found[1], {"name": found[1], "reason": "not supported"})
-            continue
-        found = re.match(r"GPU COMPATIBILITY WARNING: (.*)", line)
-        if found and not found[1].startswith("Subgraph#"):
-            falls_back.setdefault(found[1], {"name": "", "reason": found[1]})
-    return {"all": not falls_back, "falls_back": list(falls_back.values())}
