@@ -149,6 +149,8 @@ def test_convert_keeps_the_targets_that_work_when_told_to_keep_going(run) -> Non
     (entry,) = manifest["artifacts"]
     assert entry["target"] == "tflite" and "FlexCholesky" in entry["ops"]
     assert entry["verification"][0]["status"] == "pass"
+    refused = run("snippet", "artifacts/model/1", "--platform", "android")
+    assert (refused.code, "operators (FlexCholesky)" in refused.err) == (2, True), refused
 
 
 def test_convert_writes_a_manifest_that_its_schema_accepts(run, tiny: Path) -> None:

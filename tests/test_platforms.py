@@ -295,3 +295,20 @@ def test_importing_the_platforms_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done
+
+
+@pytest.mark.parametrize(
+    ("platform", "oldest", "line"),
+    [
+        ("flutter", "2.11.0", "tflite_flutter: ^0.11.0"),
+        ("flutter", "2.12.0", "flutter_litert: ^2.5.2"),
+        ("ios", "2.17.0", "'~> 2.17.0'"),
+        ("ios", "2.18.0", "'~> 0.0.1-nightly'"),
+        ("android", None, "litert:1.4.1"),
+        ("python", None, "ai-edge-litert>=2.1"),
+    ],
+)
+def test_install_line_has_a_runtime_that_is_new_enough(
+    platform: str, oldest: str | None, line: str
+) -> None:
+    assert line in PLATFORMS[platform].install(replace(PLANS["picture"], min_runtime=oldest))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -214,6 +215,7 @@ def test_bundle_is_a_folder_or_a_zip_of_the_same(small: Path, platform: str) -> 
         (["snippet", "{a}", "--platform", "js", "--precision", "int9"], 2, "there are: float32"),
         (["snippet", "{a}", "--platform", "js", "--precision", "int8"], 2, "LiteRT.js takes"),
         (["snippet", "nowhere", "--platform", "js"], 2, "no such artifact"),
+        (["snippet", ".", "--platform", "js"], 2, "it has no manifest.json"),
         (["snippet", "{a}", "--platform", "cpp", "-o", "mine.txt"], 2, "is left alone"),
         (["bundle", "{a}", "--platform", "cpp", "-o", "mine.txt"], 2, "is left alone"),
         (["bundle", "{a}", "--platform", "cpp", "-o", "."], 2, "is left alone"),
@@ -228,6 +230,16 @@ def test_what_cannot_be_written_is_told(
     assert (result.code, says in result.err) == (code, True), result
     assert [p.name for p in Path().iterdir()] == ["mine.txt"]
     assert Path("mine.txt").read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_changed_or_foreign_file_is_refused(run_cli: Any, small: Path) -> None:
+    shutil.copytree(small, "copy")
+    Path("copy/tflite/two_float32.tflite").write_bytes(b"no TFLite file at all")
+    for command in ("snippet", "bundle"):
+        result = run_cli(command, "copy", "--platform", "android")
+        assert (result.code, "is not the file that was converted" in result.err) == (3, True)
+    assert [p.name for p in Path().iterdir()] == ["copy"]
 
 
 @pytest.mark.slow

@@ -145,8 +145,7 @@ def number(value: float) -> str:
 
 def package(plan: Plan) -> str:
     """The line of pubspec.yaml for the runtime."""
-    oldest = tuple(int(part) for part in (plan.min_runtime or "0").split(".")[:2])
-    return _OLD if oldest <= _OLD_RUNTIME else _NEW
+    return _OLD if plan.oldest <= _OLD_RUNTIME else _NEW
 
 
 def install(plan: Plan) -> str:

@@ -23,6 +23,7 @@ from edge_deploy.platforms.plan import Plan, Tensor
 from edge_deploy.platforms.python import column
 from edge_deploy.spec import Feature
 
+_NEWEST = (2, 17)  # the last version that was released for iOS
 _TYPES = {
     "float32": "Float",
     "int8": "Int8",
@@ -162,7 +163,8 @@ private func index(
 
 def install(plan: Plan) -> str:
     """The Podfile line."""
-    return "pod 'TensorFlowLiteSwift', '~> 2.17.0'"
+    version = "2.17.0" if plan.oldest <= _NEWEST else "0.0.1-nightly"
+    return f"pod 'TensorFlowLiteSwift', '~> {version}'"
 
 
 def code(plan: Plan) -> str:

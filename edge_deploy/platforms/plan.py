@@ -110,6 +110,12 @@ class Plan:
         return min(self.outputs, key=lambda output: order.index(output.role))
 
     @property
+    def oldest(self) -> tuple[int, int]:
+        """The oldest runtime as numbers; (0, 0) where it is not known."""
+        found = re.match(r"(\d+)\.(\d+)", self.min_runtime or "")
+        return (int(found[1]), int(found[2])) if found else (0, 0)
+
+    @property
     def takes(self) -> str:
         """picture, row or tensors."""
         return "picture" if self.image else "row" if self.features else "tensors"
@@ -133,6 +139,13 @@ def make(found: Artifact, precision: str | None) -> Plan:
     if what := found.changed_files().get(path.relative_to(found.folder).as_posix()):
         raise ArtifactError(f"{path} {what}. Convert the model again with --overwrite.")
     info, spec, manifest = describe(path), found.spec, found.manifest
+    linked = [op for op in info.ops or () if op.startswith("Flex")]
+    if linked:
+        raise UsageError(
+            f"{path} needs TensorFlow's own operators ({', '.join(linked)}), which an app must "
+            "link by itself; snippets are for built-in operators. `edge-deploy convert` says how "
+            "this model can do without them."
+        )
     stands_for = quantization(path)
     inputs = _tensors(info.inputs, stands_for[0], spec.inputs)
     outputs = _tensors(info.outputs, stands_for[1], spec.outputs)
