@@ -21,6 +21,6 @@ from edge_deploy.lowering import outliers as _outliers  # noqa: F401
 from edge_deploy.lowering import scaling as _scaling  # noqa: F401
 from edge_deploy.lowering import shaping as _shaping  # noqa: F401
 from edge_deploy.lowering import trees as _trees  # noqa: F401
-from edge_deploy.lowering.registry import PREDICTORS, TRANSFORMERS, lower, steps
+from edge_deploy.lowering.registry import PREDICTORS, TRANSFORMERS, check, lower, steps
 
-__all__ = ["PREDICTORS", "TRANSFORMERS", "lower", "steps"]
+__all__ = ["PREDICTORS", "TRANSFORMERS", "check", "lower", "steps"]

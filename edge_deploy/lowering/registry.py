@@ -191,6 +191,15 @@ def steps(estimator: Any) -> list[Any]:
     return [inner for step in kept for inner in steps(step)]
 
 
+def check(estimator: Any) -> None:
+    """Refuse an estimator that cannot be converted, before anything is done with it.
+
+    Raises:
+        ConversionError: It is named, and those that can be converted are listed.
+    """
+    _find(PREDICTORS, estimator)
+
+
 def _find(registry: Mapping[str, Any], estimator: Any) -> Any:
     """The lowering of a class of scikit-learn's own; another's of the same name is another."""
     kind = type(estimator)

@@ -40,7 +40,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     """
     import sklearn
 
-    from edge_deploy.lowering import lower, steps
+    from edge_deploy.lowering import check, lower, steps
 
     read = load_skops if is_skops(path) else load_pickle
     model, notes = read(path, trust=options.trust_pickle)
@@ -48,6 +48,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     try:
         chain = steps(model)
         _check_chain(path, chain)
+        check(chain[-1])
         for step in (model, *chain):
             complete(step)
         named = _names(model, chain)
