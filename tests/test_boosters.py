@@ -44,6 +44,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     "XGBClassifier with gaps": lambda: xgb("XGBClassifier", with_gaps(classes(2))),
     "XGBRegressor": lambda: xgb("XGBRegressor", regression()),
     "XGBRegressor of counts": lambda: xgb("XGBRegressor", positive(), objective="count:poisson"),
+    "XGBRFRegressor": lambda: xgb("XGBRFRegressor", regression()),
     "XGBRFClassifier": lambda: xgb("XGBRFClassifier", classes(4)),
     "LGBMClassifier, 2": lambda: lgb("LGBMClassifier", classes(2)),
     "LGBMClassifier, 4": lambda: lgb("LGBMClassifier", classes(4)),
