@@ -49,6 +49,7 @@ def quantize(
     try:
         import onnx
 
+        _refuse_trees(onnx, source, precision)
         with _silence(), tempfile.TemporaryDirectory() as folder:
             made = _make(onnx, source, Path(folder), precision, samples, keep)
     except ModuleNotFoundError as error:
@@ -56,6 +57,8 @@ def quantize(
             f"{error.name} is needed to quantize and is not installed: "
             'pip install "edge-deploy[quantize]".'
         ) from error
+    except ConversionError:
+        raise
     except Exception as error:
         # onnx and onnxruntime raise ValueError, RuntimeError, TypeError and classes of their own.
         raise ConversionError(
@@ -74,6 +77,16 @@ def quantize(
     original = onnx.load(str(source))
     _keep(original, made)
     path.write_bytes(made.SerializeToString())
+
+
+def _refuse_trees(onnx: Any, source: Path, precision: str) -> None:
+    """ONNX's operator for trees is float32, and thresholds in fewer bits would flip decisions."""
+    nodes = onnx.load(str(source)).graph.node
+    if precision == "float16" and any(node.op_type == "TreeEnsembleRegressor" for node in nodes):
+        raise ConversionError(
+            "ONNX in float16: trees take the wrong branches where thresholds are rounded, and "
+            "ONNX's operator for them is float32. Leave float16 out; the file shrinks under gzip."
+        )
 
 
 @contextlib.contextmanager
