@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from edge_deploy.errors import MissingDependency
@@ -15,7 +17,8 @@ _LAST_BUILT = "vendor/LICENSES.txt"
 # What only files of one target need; a site without them goes without.
 _RUNTIMES = {"tflite": "vendor/litert", "onnx": "vendor/ort"}
 # What kernels.py and compressed.py read, and no visitor.
-_INSIDE = ("vendor/kernels/",)
+_INSIDE = ("vendor/kernels/", "vendor/page/")
+_BUNDLE = "vendor/page"
 _STATIC_IMPORT = re.compile(
     r"^(?:import|export)\b[^;'\"]*?['\"](\.{1,2}/[^'\"]+)['\"]", re.MULTILINE
 )
@@ -63,14 +66,32 @@ def files(source: Path, targets: Collection[str]) -> dict[str, Path | bytes]:
                 if file.suffix in (".br", ".gz"):
                     continue
                 found[name] = file
-    found["index.html"] = _with_hints(source).encode()
+    modules = list(_imported(source, source / "src/main.js", {}))
+    if bundle := _fresh_bundle(source):
+        found = {name: file for name, file in found.items() if not name.startswith("src/")}
+        found |= {f"src/{file.name}": file for file in bundle}
+        code = (source / _BUNDLE / "main.js").read_text(encoding="utf-8")
+        shared = re.findall(r'(?:from|import)"\./(part-\w+\.js)"', code)
+        modules = ["src/main.js", *(f"src/{name}" for name in dict.fromkeys(shared))]
+    found["index.html"] = _with_hints(source, modules).encode()
     return found
 
 
-def _with_hints(source: Path) -> str:
+def _fresh_bundle(source: Path) -> list[Path]:
+    """The bundled modules of the page, none where src/ was changed since the build."""
+    record = source / _BUNDLE / "sources.json"
+    if not record.is_file():
+        return []
+    for name, digest in json.loads(record.read_text(encoding="utf-8")).items():
+        file = source / name
+        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+            return []
+    return sorted((source / _BUNDLE).glob("*.js"))
+
+
+def _with_hints(source: Path, modules: Iterable[str]) -> str:
     """index.html that asks for all of the page's modules at once, and not one after another."""
     page = (source / "index.html").read_text(encoding="utf-8")
-    modules = _imported(source, source / "src/main.js", {})
     links = [f'    <link rel="modulepreload" href="{name}" />' for name in modules]
     links.append(
         '    <link rel="preload" as="fetch" crossorigin="anonymous" href="models/index.json" />'

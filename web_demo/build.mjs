@@ -2,7 +2,8 @@
 // wasm files. A backend is a module of its own, so that a visitor downloads only the one in use.
 import { build, transform } from 'esbuild';
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
@@ -101,9 +102,38 @@ for (const name of litertFiles) {
 const ort = join(here, 'node_modules/onnxruntime-web/dist');
 await copyFile(join(ort, `${ortFile}.wasm`), join(vendor, 'ort', `${ortFile}.wasm`));
 await buildKernels(here, join(vendor, 'kernels'));
+await bundlePage();
 await writeFile(join(vendor, 'LICENSES.txt'), await licenses(metafile));
 for (const folder of ['', 'litert', 'ort']) await compress(join(vendor, folder));
 console.log(`vendor/: ${(await readdir(vendor)).sort().join(' ')}`);
+
+/** src/ as few small modules, for sites; and of which sources, so that stale ones are not taken. */
+async function bundlePage() {
+  const source = join(here, 'src');
+  const common = {
+    outdir: join(vendor, 'page'),
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    chunkNames: 'part-[hash]',
+    metafile: true,
+    logLevel: 'warning',
+  };
+  const entry = (name) => ({ in: join(source, `${name}.js`), out: name });
+  const entries = ['main', 'embed', 'harness', 'model'];
+  const page = await build({ ...common, entryPoints: entries.map(entry), splitting: true });
+  // The worker is one file: it starts while a visitor waits, and each import is a round trip.
+  const worker = await build({ ...common, entryPoints: [entry('worker')] });
+  const inputs = { ...page.metafile.inputs, ...worker.metafile.inputs };
+  const hashes = {};
+  for (const input of Object.keys(inputs)) {
+    const code = await readFile(join(process.cwd(), input));
+    const name = relative(here, join(process.cwd(), input)).replaceAll('\\', '/');
+    hashes[name] = createHash('sha256').update(code).digest('hex');
+  }
+  await writeFile(join(vendor, 'page/sources.json'), JSON.stringify(hashes));
+}
 
 /** Beside each file what a server sends of it, so that building a site takes no time over them. */
 async function compress(folder) {

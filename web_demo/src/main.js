@@ -6,7 +6,7 @@ import { RUNTIMES, useKernels } from './model.js';
 import { keepOffline } from './offline.js';
 import { decode } from './preprocess.js';
 import { readReference } from './reference.js';
-import { openChecked } from './starting.js';
+import { attempts, openChecked } from './starting.js';
 import { PageError, words } from './troubles.js';
 import { answer, history, summary, waiting } from './view/answer.js';
 import { compareView } from './view/compare.js';
@@ -39,7 +39,8 @@ async function start() {
     fail(t('error.nothing'));
     return;
   }
-  useKernels(index.kernels);
+  const [likely] = attempts('tfjs', query.get('backend') ?? 'auto');
+  useKernels(index.kernels, query.get('file') ? null : likely);
   if (query.has('selftest')) {
     const { selftest } = await import('./selftest.js');
     await selftest(index, site, document.querySelector('main'));
@@ -95,11 +96,12 @@ async function load(entry, path, wantedBackend) {
 
 async function prepare(entry, file, backend, signal) {
   const folder = new URL(`${entry.folder}/`, site);
-  const [manifest, rows] = await Promise.all([
-    json(new URL('manifest.json', folder)),
+  const described = json(new URL('manifest.json', folder));
+  const [manifest, rows, reference] = await Promise.all([
+    described,
     entry.rows ? json(new URL(entry.rows, folder)) : [],
+    readReference(folder, described),
   ]);
-  const reference = await readReference(folder, manifest);
   if (signal.aborted) return;
   head.facts(entry, file, manifest);
   const addressOf = (one) => at(folder, one.file);

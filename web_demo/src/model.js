@@ -1,6 +1,7 @@
 // A model in this browser: load it, ask it. The one door to the three runtimes.
 //
 // The page and `edge-deploy verify` (through harness.js) both come through here.
+import { SITE } from './place.js';
 
 /** What runs each kind of file, and on what; the first backend is tried first. */
 export const RUNTIMES = {
@@ -10,15 +11,23 @@ export const RUNTIMES = {
 };
 
 let siteKernels = null;
+let spare = null; // a thread that is starting and has no model yet
 
 /**
  * Say which modules hold the kernels of TF.js that the site's models need.
  * @param {object} [paths] of models/index.json: from the site's root, by part
+ * @param {string} [backend] to start ahead of open(), while other files arrive
  */
-export function useKernels(paths = {}) {
-  const root = new URL('../', import.meta.url);
-  const places = Object.entries(paths).map(([part, path]) => [part, new URL(path, root).href]);
+export function useKernels(paths = {}, backend = null) {
+  const places = Object.entries(paths).map(([part, path]) => [part, new URL(path, SITE).href]);
   siteKernels = places.length ? Object.fromEntries(places) : null;
+  if (backend) {
+    spare?.end();
+    spare = workerThread();
+    if (spare) spare.backend = backend;
+    // A backend that does not start says so when a model is opened on it.
+    spare?.call({ call: 'warm', backend, kernels: siteKernels }).catch(() => {});
+  }
 }
 
 /**
@@ -83,7 +92,11 @@ export async function open(target, url, backend, spec, options = {}) {
 
 async function begin(ask, options, onProgress, signal) {
   signal?.throwIfAborted();
-  const thread = (await workerThread(onProgress)) ?? pageThread(onProgress);
+  // A realm of TF.js has one backend; a spare on another one would only be in the way.
+  const taken = ask.target === 'tfjs' && spare?.backend === ask.backend ? spare : null;
+  if (taken) spare = null;
+  if (taken) taken.progress = onProgress;
+  const thread = taken ?? workerThread(onProgress) ?? pageThread(onProgress);
   const stop = () => thread.end();
   signal?.addEventListener('abort', stop, { once: true });
   try {
@@ -98,10 +111,10 @@ async function begin(ask, options, onProgress, signal) {
 const aborted = () => new DOMException('stopped', 'AbortError');
 
 /** A model in a module worker; null where the browser has none. */
-async function workerThread(onProgress = () => {}) {
+function workerThread(onProgress = () => {}) {
   let worker;
   try {
-    worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+    worker = new Worker(new URL('src/worker.js', SITE), { type: 'module' });
   } catch {
     return null;
   }
@@ -112,7 +125,7 @@ async function workerThread(onProgress = () => {}) {
     waiting.clear();
   };
   worker.onmessage = ({ data: { id, value, error, progress } }) => {
-    if (progress) return onProgress(progress);
+    if (progress) return thread.progress?.(progress);
     const { resolve, reject } = waiting.get(id) ?? {};
     waiting.delete(id);
     if (error) reject?.(Object.assign(new Error(error.message), { name: error.name }));
@@ -127,7 +140,8 @@ async function workerThread(onProgress = () => {}) {
     worker.terminate();
     fail(aborted());
   };
-  return {
+  const thread = {
+    progress: onProgress,
     call(message, signal) {
       return new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(aborted());
@@ -141,6 +155,7 @@ async function workerThread(onProgress = () => {}) {
     },
     end,
   };
+  return thread;
 }
 
 /** The same in the page's own thread. */

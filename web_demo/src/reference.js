@@ -2,15 +2,16 @@
 import { fromBytes } from './arrays.js';
 
 /** @returns {Promise<{samples: Array<{inputs: object, outputs: object}>}>} of {data, shape} by name */
-export async function readReference(folder, manifest) {
+export async function readReference(folder, given) {
   const get = async (name) => {
     const response = await fetch(new URL(name, folder));
     if (!response.ok) throw new Error(`${name} is missing (HTTP ${response.status})`);
     return response;
   };
-  const [{ samples }, buffer] = await Promise.all([
+  const [{ samples }, buffer, manifest] = await Promise.all([
     get('reference.json').then((response) => response.json()),
     get('reference.bin').then((response) => response.arrayBuffer()),
+    given, // may still be on its way
   ]);
   const tensors = (places, specs) =>
     Object.fromEntries(

@@ -7,6 +7,11 @@ import { openHere } from './realm.js';
 let model = null;
 
 const CALLS = {
+  /** Start TF.js before the model is known. */
+  async warm({ backend, kernels }) {
+    const { start } = await import('./runtimes/tfjs.js');
+    await start(backend, kernels);
+  },
   async open({ target, url, backend, spec, options }) {
     const onProgress = (progress) => postMessage({ progress });
     model = await openHere(target, new URL(url), backend, spec, { ...options, onProgress });

@@ -1,4 +1,5 @@
 // LiteRT.js: .tflite files, behind the interface of tfjs.js.
+import { SITE, load as loadModule } from '../place.js';
 import { fromFile, toFile } from './numbers.js';
 import { readTensors } from './tflite_file.js';
 import { given, wire } from './wiring.js';
@@ -60,8 +61,8 @@ export async function load(url, backend, entry, { get }) {
 /** The runtime, once a realm; with a WebGPU device only where it is asked for. */
 function start(backend) {
   starting ??= (async () => {
-    const vendor = new URL('../../vendor/litert/', import.meta.url);
-    const litert = await import('../../vendor/litert.mjs');
+    const vendor = new URL('vendor/litert/', SITE);
+    const litert = await loadModule('vendor/litert.mjs');
     await litert.start(vendor.href);
     return litert;
   })();

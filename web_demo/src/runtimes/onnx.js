@@ -1,4 +1,5 @@
 // ONNX Runtime Web: .onnx files, behind the interface of tfjs.js.
+import { SITE, load as loadModule } from '../place.js';
 import { fromFile, toFile } from './numbers.js';
 import { given, wire } from './wiring.js';
 
@@ -44,12 +45,12 @@ export async function load(url, backend, entry, { get }) {
 }
 
 function start() {
-  starting ??= import('../../vendor/ort.mjs').then((ort) => {
+  starting ??= loadModule('vendor/ort.mjs').then((ort) => {
     // Threads need isolation headers, a proxy a worker from a blob: the policy forbids it.
     ort.env.wasm.numThreads = 1;
     ort.env.wasm.proxy = false;
     ort.env.logLevel = 'error';
-    const wasm = new URL('../../vendor/ort/ort-wasm-simd-threaded.wasm', import.meta.url).href;
+    const wasm = new URL('vendor/ort/ort-wasm-simd-threaded.wasm', SITE).href;
     ort.env.wasm.wasmPaths = { wasm };
     return ort;
   });

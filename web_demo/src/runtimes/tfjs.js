@@ -3,12 +3,14 @@
 //     tensors, lost}
 // where tensors on both sides are {data: TypedArray, shape: [...]}, by the model's own names.
 import { nameOf } from '../fetching.js';
+import { SITE, load as loadModule } from '../place.js';
 import { given, wire } from './wiring.js';
 
 export const backends = ['webgl', 'wasm', 'webgpu', 'cpu'];
 
 const BYTES = { float32: 4, int32: 4, bool: 1, complex64: 8, uint8: 1, uint16: 2, float16: 2 };
 let wasmReady = false;
+let latest = null; // {key, started} of the backend in use
 
 /**
  * Load a graph model.
@@ -78,18 +80,31 @@ function watch(tf, backend) {
   return () => gl.isContextLost();
 }
 
+/** Start a backend, once where it is asked for twice: two starts at a time undo each other. */
+export function start(backend, kernels) {
+  const key = `${backend} ${kernels?.[backend]}`;
+  if (latest?.key !== key) {
+    const started = begin(backend, kernels);
+    latest = { key, started };
+    started.catch(() => {
+      if (latest?.started === started) latest = null;
+    });
+  }
+  return latest.started;
+}
+
 /** Start a backend, and make sure that it is the one in use. */
-async function start(backend, kernels) {
+async function begin(backend, kernels) {
   if (!backends.includes(backend)) throw new Error(`TF.js has no backend "${backend}"`);
   const some = kernels?.[backend];
   const [tf, module] = await Promise.all([
-    import(some ? kernels.core : '../../vendor/tfjs.mjs'),
-    import(some ?? `../../vendor/tfjs-${backend}.mjs`),
+    loadModule(some ? kernels.core : 'vendor/tfjs.mjs'),
+    loadModule(some ?? `vendor/tfjs-${backend}.mjs`),
   ]);
   if (backend === 'wasm' && !wasmReady) {
     // Threads would need a worker from a blob, which the content security policy forbids.
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-    module.setWasmPaths(new URL('../../vendor/', import.meta.url).href);
+    module.setWasmPaths(new URL('vendor/', SITE).href);
     wasmReady = true;
   }
   const started = await tf.setBackend(backend).catch(() => false);
