@@ -121,7 +121,7 @@ async function bundlePage() {
     logLevel: 'warning',
   };
   const entry = (name) => ({ in: join(source, `${name}.js`), out: name });
-  const entries = ['main', 'embed', 'harness', 'model'];
+  const entries = ['main', 'embed', 'harness', 'model', 'i18n'];
   const page = await build({ ...common, entryPoints: entries.map(entry), splitting: true });
   // The worker is one file: it starts while a visitor waits, and each import is a round trip.
   const worker = await build({ ...common, entryPoints: [entry('worker')] });
