@@ -20,6 +20,10 @@ from edge_deploy.targets import Converted, Target
 from edge_deploy.verdicts import LayerError, Verdict
 from edge_deploy.verification import Tolerances
 
+_TRAIN = (
+    "It was pruned at once. Train what is left, on samples with labels: convert --prune-data; or "
+    "prune less."
+)
 _TRIALS = 24  # files made at most in each round of the search for layers
 
 _DROPS = 80  # sets that are tried to find out which layers it does without
@@ -88,7 +92,10 @@ def make_and_judge(
         raise ConversionError(
             f"{error} With {', '.join(named)} in float it may be that nothing is left to quantize."
         ) from error
-    if precision != FLOAT and _failed(rows):
+    if making.pruned and making.pruned["epoch"] is None and not names:
+        # No layer in float brings back what pruning took; training the others may.
+        rows = [replace(row, advice=(_TRAIN,)) if row.status == "fail" else row for row in rows]
+    elif precision != FLOAT and _failed(rows):
         layers = layers or of_file(target.name, source.path)
         weighted = [layer for layer in layers if layer.weighted]
         errors: tuple[LayerError, ...] = ()

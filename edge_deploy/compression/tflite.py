@@ -71,7 +71,7 @@ def quantize(
                 if precision != "dynamic" or not newer:
                     return file
                 return _quantize(data, precision, io, keep, None, per_tensor=newer)
-            widest, usual = _measure(data, precision, samples)
+            widest, usual = _measure(data, samples)
             file = _quantize(data, precision, io, keep, widest)
             if precision != "int8" or samples is None:
                 return file
@@ -185,8 +185,8 @@ def _quantizer(data: bytes, precision: str, io: str) -> Any:
     return made
 
 
-@functools.lru_cache(maxsize=2)  # other kept layers, the same ranges: this takes the time
-def _measure(data: bytes, precision: str, samples: Samples | None) -> tuple[Any, Any]:
+@functools.lru_cache(maxsize=2)  # other layers in float, int8 or int16x8: the ranges are the same
+def _measure(data: bytes, samples: Samples | None) -> tuple[Any, Any]:
     """The ranges of the activations: the widest over all samples, and the usual ones.
 
     ``Quantizer.calibrate`` takes a moving average of the samples' ranges, which cuts off what is
@@ -206,7 +206,7 @@ def _measure(data: bytes, precision: str, samples: Samples | None) -> tuple[Any,
         return {**qsv_utils.moving_average_update(old, new), _WIDEST: widest}
 
     recipe = recipe_manager.RecipeManager()
-    recipe.load_quantization_recipe(_quantizer(data, precision, "float").get_quantization_recipe())
+    recipe.load_quantization_recipe(_quantizer(data, "int8", "float").get_quantization_recipe())
     measuring = calibrator.Calibrator(bytearray(data), num_threads=1, qsv_update_func=update)
     for chunk in _chunks(samples):
         measuring.calibrate({SIGNATURE: chunk}, recipe)

@@ -17,6 +17,7 @@ from edge_deploy.examples.base import Example, Metric, Request
 if TYPE_CHECKING:
     from edge_deploy.spec import Array
 
+DIGITS = 1797
 _COPIES = 3
 _SHOWN = 3  # held-out pictures of each class that become the reference
 _TIMEOUT = 30.0
@@ -37,19 +38,31 @@ _PREPROCESSING = "size=28x28,resize=bilinear,color=gray,scale=1/255"
 
 
 def _build(folder: Path, request: Request) -> Metric:
-    import keras
     import numpy as np
 
-    from edge_deploy import preprocessing
     from edge_deploy.examples import folders, training
 
     rng = np.random.default_rng(request.seed)
     fashion = request.dataset == "fashion-mnist"
-    pixels, classes, test_pixels, test_classes = _fashion() if fashion else _digits(rng)
+    pixels, classes, test_pixels, test_classes = _fashion() if fashion else _held_out(rng)
     labels = _CLOTHES if fashion else tuple(str(digit) for digit in range(10))
 
-    spec = preprocessing.with_size(preprocessing.parse_preprocess(_PREPROCESSING), (28, 28))
-    x, test_x = (_inputs(spec, part) for part in (pixels, test_pixels))
+    x, test_x = as_inputs(pixels), as_inputs(test_pixels)
+    model = train(x, classes, rng, epochs=2 if fashion else 10)
+    found = model.predict(test_x, verbose=0).argmax(axis=1)
+    training.save(model, folder / EXAMPLE.model)
+    folders.write_labels(folder, labels)
+    folders.write_json(folder / "preprocessing.json", _spec())
+    _write_reference(folder / "reference", labels, test_pixels, test_classes)
+    return Metric("accuracy", float(np.mean(found == test_classes)))
+
+
+def train(x: Array, classes: Array, rng: Any, epochs: int = 10) -> Any:
+    """The network, trained on pictures of (n, 28, 28) between 0 and 1."""
+    import keras
+
+    from edge_deploy.examples import training
+
     model = keras.Sequential(
         [
             keras.layers.Input((28, 28), name="picture"),
@@ -62,35 +75,46 @@ def _build(folder: Path, request: Request) -> Metric:
     )
     training.initialize(model, rng)
     model.compile(keras.optimizers.Adam(1e-3, name="adam"), "sparse_categorical_crossentropy")
-    training.fit(model, x, classes, rng, epochs=2 if fashion else 10, batch=64)
-    found = model.predict(test_x, verbose=0).argmax(axis=1)
-    training.save(model, folder / EXAMPLE.model)
-    folders.write_labels(folder, labels)
-    folders.write_json(folder / "preprocessing.json", spec)
-    _write_reference(folder / "reference", labels, test_pixels, test_classes)
-    return Metric("accuracy", float(np.mean(found == test_classes)))
+    training.fit(model, x, classes, rng, epochs=epochs, batch=64)
+    return model
 
 
-def _inputs(spec: dict[str, Any], pixels: Array) -> Array:
+def _spec() -> dict[str, Any]:
+    from edge_deploy import preprocessing
+
+    return preprocessing.with_size(preprocessing.parse_preprocess(_PREPROCESSING), (28, 28))
+
+
+def as_inputs(pixels: Array) -> Array:
     """Grey pictures as the model takes them, by the way of every picture that it is asked."""
     import numpy as np
 
     from edge_deploy.preprocessing import preprocess_image
 
+    spec = _spec()
     return np.stack(
         [preprocess_image(spec, np.repeat(p[:, :, None], 3, axis=2), (28, 28)) for p in pixels]
     )
 
 
-def _digits(rng: Any) -> tuple[Array, Array, Array, Array]:
-    """Training and held-out digits: uint8 (n, 28, 28) and their classes."""
+def _held_out(rng: Any) -> tuple[Array, Array, Array, Array]:
+    from edge_deploy.examples.training import held_out
+
+    return divided(rng, *held_out(DIGITS, rng))
+
+
+def divided(rng: Any, train: Array, test: Array) -> tuple[Array, Array, Array, Array]:
+    """Digits to train on, moved ones among them, and others: uint8 (n, 28, 28) and their classes.
+
+    Args:
+        rng: Moves those to train on.
+        train: Indices of those.
+        test: Indices of the others.
+    """
     import numpy as np
     from sklearn.datasets import load_digits
 
-    from edge_deploy.examples.training import held_out
-
     data = load_digits()
-    train, test = held_out(len(data.images), rng)
     still = np.stack([_enlarge(image) for image in data.images])
     moved = [
         _enlarge(
