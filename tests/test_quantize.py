@@ -286,7 +286,8 @@ def test_integer_ends_take_and_give_integers(run, copy, colours: Path, io: str, 
     opened.allocate_tensors()
     (given,), (taken,) = opened.get_input_details(), opened.get_output_details()
     assert (given["dtype"], taken["dtype"]) == (np.dtype(io).type,) * 2
-    data = np.load(folder / "reference.npz")
+    with np.load(folder / "reference.npz") as stored:
+        data = dict(stored)
     (scale, point), limits = given["quantization"], np.iinfo(io)
     for value, answer in zip(data["in:picture"][:8], data["out:colour"][:8], strict=True):
         integers = np.clip(np.rint(value / scale) + point, limits.min, limits.max).astype(io)
