@@ -256,7 +256,7 @@ def test_keep_float_refuses_what_it_cannot_mean(
 
 @slow
 def test_convert_keeps_layers_in_every_target(run, tmp_path: Path) -> None:
-    model = network(tmp_path, 2000.0)
+    model = network(tmp_path, 1.0)
     result = run("convert", model, "--quantize", "tfjs=uint8,tflite=dynamic", "--to", "tfjs,tflite",
                  "--keep-float", "second", "--json")  # fmt: skip
     assert result.code == 0, result.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -102,6 +103,8 @@ def _end_loky() -> None:
 def _dask(count: int) -> Iterator[Any]:
     import distributed
 
+    # It tells of every connection, where another library has given the root logger a handler.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     Client: Any = distributed.Client
     LocalCluster: Any = distributed.LocalCluster
 
