@@ -24,6 +24,8 @@ export function waiting() {
  */
 export function answer(specs, outputs, more) {
   const box = $('output');
+  // The toggle event of a box comes late: what stands there says whether it is open.
+  open.raw = box.querySelector('details')?.open ?? open.raw;
   // Sixty answers a second would drown whoever listens.
   box.setAttribute('aria-live', more.live ? 'off' : 'polite');
   const parts = specs.flatMap((spec) => {
