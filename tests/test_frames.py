@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,52 @@ def test_what_cannot_be_lowered_is_named(step: Any, words: str) -> None:
     step.fit(frame()[["fare", "year"]])
     with pytest.raises(ConversionError, match=words):
         lower_steps([step])
+
+
+@pytest.mark.parametrize("row", ["impute, scale, one-hot", "impute, scale, one-hot, forest"])
+def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path: Path) -> None:
+    """From the pickle to the page's own CSV table, with words and gaps in the file."""
+    from edge_deploy import ConvertOptions, build_demo, convert
+    from edge_deploy.browser import open_browser
+    from edge_deploy.features import parse_features
+    from edge_deploy.reference import read as read_data
+    from edge_deploy.server import address, start
+    from edge_deploy.targets import TARGETS
+
+    joblib.dump(original := fitted(row), "model.joblib")
+    table = pd.concat([frame(), frame()]).head(1000)
+    table.to_csv("rows.csv", index=False)
+    own = original.predict_proba(table)
+    artifact = convert("model.joblib", ConvertOptions(reference=Path("rows.csv"))).artifact
+    assert artifact is not None
+    features = parse_features(artifact.manifest["features"])[0]
+    x = read_data(Path("rows.csv"), artifact.spec, features).inputs["features"]
+    build_demo([artifact.folder], tmp_path / "site")
+    server = start(tmp_path / "site")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with open_browser() as browser:
+        for entry in artifact.manifest["artifacts"]:
+            file, target = artifact.main_file(entry), TARGETS[entry["target"]]
+            opened = (
+                browser.open_tfjs(file, "wasm", artifact.spec)
+                if target.open_runner is None
+                else target.open_runner(file)
+            )
+            with opened as runner:
+                got = [runner.predict({"features": x[n : n + 1]}) for n in range(len(x))]
+            shares = np.concatenate([one["probabilities"] for one in got])
+            np.testing.assert_allclose(shares, own, rtol=0, atol=1e-6, err_msg=target.name)
+            winners = np.concatenate([one["class"] for one in got])
+            np.testing.assert_array_equal(winners, own.argmax(axis=1), err_msg=target.name)
+        page = browser.new_page()
+        page.goto(f"{address(server)}?backend=wasm")
+        page.wait_for_selector("html[data-state=ready]", state="attached")
+        page.set_input_files("#csv", "rows.csv")
+        page.wait_for_selector("#csv-download", timeout=60_000)
+        with page.expect_download() as download:
+            page.click("#csv-download")
+        answers = pd.read_csv(download.value.path())
+    server.shutdown()
+    server.server_close()
+    columns = ["probabilities: no", "probabilities: yes"]
+    np.testing.assert_allclose(answers[columns].to_numpy(), own, rtol=0, atol=1e-6)
