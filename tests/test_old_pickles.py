@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from old_pickles import VERSIONS, Once, write
 from sklearn import ensemble, linear_model, naive_bayes, neighbors, neural_network, svm, tree
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn_models import classes, regression
@@ -52,6 +53,23 @@ def test_old_file_answers_as_it_did(row: str, version: str) -> None:
     assert (read.predict(X) == model.predict(X)).all()
     if hasattr(model, "predict_proba"):
         np.testing.assert_allclose(read.predict_proba(X), model.predict_proba(X), atol=1e-12)
+
+
+def test_columns_that_were_left_are_read_as_1_5_wrote_them() -> None:
+    x, y = classes(2)
+    model = make_pipeline(
+        ColumnTransformer([("scaled", StandardScaler(), [1, 3])], remainder="passthrough"),
+        linear_model.LogisticRegression(),
+    ).fit(x, y)
+    wanted = model.predict_proba(X)
+    shaped = model[0]
+    left = shaped.transformers_[-1]
+    home = "sklearn.compose._column_transformer"
+    columns = Once(home, "_RemainderColsList", data=list(left[2]), future_dtype=None)
+    shaped.transformers_[-1] = shaped._remainder = (*left[:2], columns)
+    read, _ = load_pickle(write(Path("model.pkl"), model, "1.5.2"))
+    np.testing.assert_allclose(read.predict_proba(X), wanted, atol=1e-12)
+    assert load(Path("model.pkl"), LoadOptions()).spec.inputs[0].shape == (None, 5)
 
 
 @pytest.mark.slow

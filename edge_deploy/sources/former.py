@@ -307,12 +307,25 @@ def _stacked(model: Any, has: dict[str, Any]) -> None:
         has["_label_encoder"] = has["_label_encoder"][0]
 
 
+def _left_columns(model: Any, has: dict[str, Any]) -> None:
+    """ColumnTransformer of 1.5 to 1.8: the columns that are left are a list with a warning."""
+    plain = [
+        (*one[:2], list(vars(one[2])["data"])) if isinstance(one[2], Former) else one
+        for one in (*has.get("transformers_", ()), has.get("_remainder", ("", "drop", [])))
+    ]
+    if "transformers_" in has:
+        has["transformers_"] = plain[:-1]
+    if "_remainder" in has:
+        has["_remainder"] = plain[-1]
+
+
 _MENDS: dict[str, Callable[[Any, dict[str, Any]], None]] = {
     "SGDClassifier SGDRegressor": _linear,
     "GradientBoostingClassifier GradientBoostingRegressor": _boosting,
     "HistGradientBoostingClassifier HistGradientBoostingRegressor": _histograms,
     "DummyClassifier DummyRegressor": _dummy,
     "SVC NuSVC SVR NuSVR OneClassSVM": _support,
+    "ColumnTransformer": _left_columns,
     "KNeighborsClassifier KNeighborsRegressor RadiusNeighborsRegressor "
     "RadiusNeighborsClassifier LocalOutlierFactor NearestNeighbors": _neighbours,
     "SimpleImputer": _imputer,

@@ -154,7 +154,7 @@ _PARTS = {
     ),
     "calibration": "_CalibratedClassifier _SigmoidCalibration _TemperatureScaling",
     "cluster._birch": "_CFNode _CFSubcluster",
-    "compose._column_transformer": "_RemainderColsList make_column_selector",
+    "compose._column_transformer": "make_column_selector",
     "cluster._bisect_k_means": "_BisectingTree",
     "ensemble._hist_gradient_boosting.binning": "_BinMapper",
     "ensemble._hist_gradient_boosting.predictor": "TreePredictor",
