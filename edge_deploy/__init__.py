@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from edge_deploy.running import Answer, run
     from edge_deploy.snippets import Snippet, bundle, snippet
     from edge_deploy.spec import Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
-    from edge_deploy.tune_command import Recommended, TuneOptions, TuneResult, tune
+    from edge_deploy.tune_command import Recommended, TuneResult, tune
     from edge_deploy.tuning.candidates import Candidate, Measured
+    from edge_deploy.tuning.search import TuneOptions
     from edge_deploy.verdicts import OutputVerdict, Verdict
     from edge_deploy.verification import Tolerances
     from edge_deploy.verify_command import Verification, VerifyOptions, verify
@@ -59,7 +60,7 @@ _HOMES = {
     "SourceError": "errors",
     "TensorSpec": "spec",
     "Tolerances": "verification",
-    "TuneOptions": "tune_command",
+    "TuneOptions": "tuning.search",
     "TuneResult": "tune_command",
     "UntrustedError": "errors",
     "UsageError": "errors",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,10 @@ from edge_deploy import artifact as artifacts
 from edge_deploy import conversion, report, sidecars, sources
 from edge_deploy import manifest as manifests
 from edge_deploy.artifact import Artifact
-from edge_deploy.checking import BrowserHandle, browser_if_any, check_file, for_browser
+from edge_deploy.checking import BrowserHandle, browser_if_any, check_file
 from edge_deploy.compression import pruning
 from edge_deploy.compression.calibration import Samples
-from edge_deploy.compression.layers import of_file
 from edge_deploy.compression.making import Making, blank, calibrate, summarize
-from edge_deploy.compression.quantization import FLOAT
-from edge_deploy.conversion import ConvertOptions
 from edge_deploy.errors import MissingDependency, UsageError
 from edge_deploy.quiet import quiet, set_environment
 from edge_deploy.reference import Reference, join, split
@@ -32,47 +29,24 @@ from edge_deploy.tuning.candidates import (
     OBJECTIVES,
     Candidate,
     Measured,
-    first_round,
     front,
     recommend,
-    second_round,
 )
 from edge_deploy.tuning.measuring import Group
-from edge_deploy.tuning.store import Store, open_store
+from edge_deploy.tuning.search import (
+    DEFAULT,
+    Progress,
+    Search,
+    TuneOptions,
+    can_be_pruned,
+    float_files,
+    measure_all,
+)
+from edge_deploy.tuning.store import open_store
 from edge_deploy.verdicts import Verdict
 from edge_deploy.verification import Tolerances
 
-Progress = Callable[[str], None]
-SPARSITIES = (0.5, 0.7, 0.8, 0.9)
-"""What is tried besides no pruning; beyond 0.9 little is left to gain and much to lose."""
-
-_ROUNDS = 3  # in which files are timed
 _SCHEMA = "edge-deploy/tuning/1"
-
-
-@dataclass(frozen=True)
-class TuneOptions:
-    """What ``tune`` was asked for.
-
-    Attributes:
-        max_drop: How far the task metric (accuracy, R²; without labels the agreement with the
-            original) may fall, as a share.
-        objective: ``size`` (brotli bytes, what is downloaded) or ``latency`` (LiteRT, ONNX
-            Runtime, or TF.js on wasm, on this machine).
-        executor: ``loky``, ``dask`` or ``ray``.
-        jobs: Candidates at a time on this machine; None for one a core.
-        resume: Go on with a search that did not end.
-        sparsities: Shares of weights to prune; a model that is no Keras file is not pruned.
-        convert: Everything else, as for ``convert``: targets, data, ``prune_data``, seed, output.
-    """
-
-    max_drop: float = 0.01
-    objective: str = "size"
-    executor: str = "loky"
-    jobs: int | None = None
-    resume: bool = False
-    sparsities: tuple[float, ...] = SPARSITIES
-    convert: ConvertOptions = field(default_factory=ConvertOptions)
 
 
 @dataclass(frozen=True)
@@ -143,18 +117,8 @@ def rows(found: TuneResult) -> list[tuple[str, ...]]:
     return result
 
 
-@dataclass(frozen=True, eq=False)
-class _Search:
-    """What the parts of one search share."""
-
-    options: TuneOptions
-    store: Store
-    handle: BrowserHandle
-    progress: Progress
-
-
 def tune(
-    model: Path | str, options: TuneOptions = TuneOptions(), progress: Progress = lambda _: None
+    model: Path | str, options: TuneOptions = DEFAULT, progress: Progress = lambda _: None
 ) -> TuneResult:
     """Search precisions, sparsities and layers kept in float for the best files of each target.
 
@@ -200,11 +164,11 @@ def tune(
             store = open_store(
                 final.with_name(f".tune-{asked.version}"), about, options.resume, asked.overwrite
             )
-        search = _Search(options, store, handle, progress)
+        search = Search(options, store, handle, progress)
         everything = join(reference, evaluation)
         seen = (everything, _as_reference(calibration, spec))
-        groups = _float_files(search, loaded, manifest, training, seen)
-        measured = _measure_all(search, groups)
+        groups = float_files(search, loaded, manifest, training, seen)
+        measured = measure_all(search, groups)
         manifest["reference"] = {"samples": reference.count, "origin": reference.origin}
         notes = (*notes, *warnings, *_notes(options, loaded, everything, measured))
         found = _publish(search, groups, measured, (reference, evaluation), manifest, side, notes)
@@ -285,152 +249,10 @@ def _as_reference(samples: Samples, spec: ModelSpec) -> Reference:
     )
 
 
-def _float_files(
-    search: _Search,
-    loaded: LoadedModel,
-    manifest: Mapping[str, Any],
-    training: pruning.Tuning | None,
-    seen: tuple[Reference, Reference],
-) -> list[Group]:
-    """The float32 file of every target at every sparsity: converted once, or found."""
-    asked = search.options.convert
-    groups = []
-    sparsities = search.options.sparsities if _can_be_pruned(loaded) else ()
-    for sparsity in (0.0, *sorted(set(sparsities))):
-        names = [f"{target}-{sparsity:g}" for target in asked.to]
-        found = {name: search.store.float_files(name) for name in names}
-        with ExitStack() as stack:
-            model, how = loaded, None
-            if sparsity and None in found.values():
-                search.progress(f"pruning {sparsity:.0%}")
-                with quiet(asked.verbose):
-                    done = stack.enter_context(
-                        pruning.pruned(loaded, sparsity, training, search.progress)
-                    )
-                model, how = done.model, done.to_json()
-            for target, name in zip(asked.to, names, strict=True):
-                files, known = found[name] or (None, how)
-                if files is None:
-                    what = f", {sparsity:.0%} pruned" if sparsity else ""
-                    search.progress(f"converting to {target}{what}")
-                    with quiet(asked.verbose):
-                        files = _convert(model, target, manifest)
-                    search.store.keep_float_files(name, files, how)
-                data = for_browser(seen[0]) if TARGETS[target].open_runner is None else seen[0]
-                groups.append(Group(target, sparsity, files, loaded.spec, data, seen[1], known))
-    return groups
-
-
-def _can_be_pruned(model: LoadedModel) -> bool:
-    return model.kind in ("keras2", "keras3")
-
-
-def _convert(model: LoadedModel, target: str, manifest: Mapping[str, Any]) -> dict[str, bytes]:
-    with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
-        path = Path(folder) / "files" / Path(TARGETS[target].path("model", "float32")).name
-        path.parent.mkdir()
-        made = TARGETS[target].convert(model, path, manifests.embedded(manifest))
-        others = [file for file in made.files if file != made.path]
-        return {file.name: file.read_bytes() for file in (made.path, *others)}
-
-
-def _measure_all(search: _Search, groups: Sequence[Group]) -> list[Measured]:
-    """Both rounds, and with ``latency`` the time of each file that may be used."""
-    options = search.options
-    place = {(g.target, g.sparsity): g for g in groups}
-    targets = [g.target for g in groups if not g.sparsity]
-    sparsities = sorted({g.sparsity for g in groups})
-    weighted = {g.target: _weighted(g) for g in groups if not g.sparsity}
-    with executors.pool(options.executor, options.jobs) as run:
-        first = _round(search, run, place, first_round(targets, sparsities))
-        more = second_round(first, weighted, options.max_drop)
-        measured = [*first, *_round(search, run, place, more)]
-    if options.objective == "latency":
-        measured = _timed(search, place, measured)
-    return measured
-
-
-def _weighted(group: Group) -> list[str]:
-    with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
-        source = measuring.write(group, Path(folder))
-        return [layer.name for layer in of_file(group.target, source.path) if layer.weighted]
-
-
-def _round(
-    search: _Search,
-    run: executors.Run,
-    place: Mapping[tuple[str, float], Group],
-    candidates: Sequence[Candidate],
-) -> list[Measured]:
-    """Measure candidates: those that are known are read, the others made; in their own order."""
-    found: dict[Candidate, Measured | None] = {}
-    keys = {c: place[c.target, c.sparsity].key(c) for c in candidates}
-    open_ones = []
-    for c, key in keys.items():
-        known = search.store.get(key)
-        if isinstance(known, bool):
-            open_ones.append(c)
-        else:
-            found[c] = known
-
-    def done(c: Candidate, result: Measured | None) -> None:
-        found[c] = result
-        search.store.put(keys[c], result)
-        search.progress(f"measured {len(found)} of {len(candidates)}: {c.target} {c.words}")
-
-    here = [c for c in open_ones if TARGETS[c.target].open_runner is None]
-    away = [c for c in open_ones if c not in here]
-    search.progress(f"measured {len(found)} of {len(candidates)}")
-    if away:
-        tasks = [(place[c.target, c.sparsity], c) for c in away]
-        for number, result in run(tasks):
-            done(away[number], result)
-    for c in here:
-        group = place[c.target, c.sparsity]
-        done(c, measuring.measure_in(group, c, _opener(search, group)))
-    return [one for c in candidates if (one := found[c]) is not None]
-
-
-def _opener(search: _Search, group: Group) -> Any:
-    """Opens a file of a group's target: TF.js on wasm, whose speed is a CPU's own."""
-    target = TARGETS[group.target]
-    if target.open_runner is not None:
-        return target.open_runner
-    browser = search.handle.browser
-    assert browser is not None  # _browser made sure
-    return lambda path: browser.open_tfjs(path, "wasm", group.spec)
-
-
-def _timed(
-    search: _Search, place: Mapping[tuple[str, float], Group], measured: Sequence[Measured]
-) -> list[Measured]:
-    """The same with the time of each file within the budget, the best of several rounds.
-
-    The files take turns, so that what else the machine does meanwhile meets all of them. TF.js
-    widens stored weights and knows no zeros: its files do the same work, so float32 is timed.
-    """
-    times: dict[Candidate, float] = {}
-    usable = [m.candidate for m in measured if m.within(search.options.max_drop)]
-    timed = list(dict.fromkeys(_same_work(c) for c in usable))
-    for number in range(_ROUNDS):
-        for c in timed:
-            search.progress(f"timing {c.target} {c.words}, round {number + 1} of {_ROUNDS}")
-            group = place[c.target, c.sparsity]
-            with quiet(search.options.convert.verbose):
-                found = measuring.time_alone(group, c, _opener(search, group))
-            times[c] = min(found, times.get(c, found))
-    return [m.with_time(times.get(_same_work(m.candidate))) if m.candidate in usable else m
-            for m in measured]  # fmt: skip
-
-
-def _same_work(candidate: Candidate) -> Candidate:
-    return Candidate("tfjs", FLOAT) if candidate.target == "tfjs" else candidate
-
-
 def _notes(
     options: TuneOptions, loaded: LoadedModel, data: Reference, measured: Sequence[Measured]
 ) -> Iterator[str]:
-    if options.sparsities and not _can_be_pruned(loaded):
+    if options.sparsities and not can_be_pruned(loaded):
         yield f"no pruning: only Keras files can be pruned, and this is a {loaded.kind} model"
     if measured and measured[0].metric == "agreement":
         yield (
@@ -446,7 +268,7 @@ def _notes(
 
 
 def _publish(
-    search: _Search,
+    search: Search,
     groups: Sequence[Group],
     measured: Sequence[Measured],
     data: tuple[Reference, Reference],

@@ -81,8 +81,9 @@ def tune(
     """
     from edge_deploy import report, tune_command
     from edge_deploy.conversion import ConvertOptions
+    from edge_deploy.tuning.search import TuneOptions
 
-    options = tune_command.TuneOptions(
+    options = TuneOptions(
         max_drop=max_drop,
         objective=objective,
         executor=executor,

@@ -58,7 +58,7 @@ def pieces(file: str) -> dict[str, str]:
     """The parts of a file in ``pieces/``, by the names in its ``//# name`` lines."""
     text = (_PIECES / file).read_text(encoding="utf-8")
     parts = re.split(r"^//# (.+)\n", text, flags=re.MULTILINE)[1:]
-    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+    return {name: body.strip("\n") for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def resizing(image: Mapping[str, Any]) -> list[str]:

@@ -33,107 +33,14 @@ _TYPES = {
     "int64": "Int64",
 }
 
-_HEAD = """// @headline@
-//
-// Podfile (there is no Swift package of it by Google):
-//   @install@
-// Add @model@ to the app's target as a resource.
-// @needs@
-// Made by edge-deploy @version@.
-@imports@
-@constants@"""
+_CODE = pieces("snippet.swift")
+_HEAD = _CODE["head"]
 
-_DECODE = """/// A picture file's pixels, turned as its EXIF says, on white; its colour profile is not applied.
-func decode(_ data: Data) throws -> Picture {
-    guard let source = CGImageSourceCreateWithData(data as CFData, nil),
-        let given = CGImageSourceCreateImageAtIndex(source, 0, nil)
-    else { throw SnippetError.unreadable }
-    let keys = CGImageSourceCopyPropertiesAtIndex(source, 0, nil) as? [CFString: Any]
-    let turn = keys?[kCGImagePropertyOrientation] as? Int ?? 1
-    let device = CGColorSpaceCreateDeviceRGB()
-    let plain = given.colorSpace?.model == .rgb ? given.copy(colorSpace: device) ?? given : given
-    let (height, width) = (plain.height, plain.width)
-    var cells = [UInt8](repeating: 255, count: height * width * 4)
-    let info = CGImageAlphaInfo.noneSkipLast.rawValue
-    cells.withUnsafeMutableBytes { memory in
-        let context = CGContext(
-            data: memory.baseAddress, width: width, height: height, bitsPerComponent: 8,
-            bytesPerRow: width * 4, space: device, bitmapInfo: info)
-        context?.draw(plain, in: CGRect(x: 0, y: 0, width: width, height: height))
-    }
-    // Where the upright picture's pixel (y, x) lies in the stored one.
-    let last = (y: height - 1, x: width - 1)
-    func place(_ y: Int, _ x: Int) -> (y: Int, x: Int) {
-        switch turn {
-        case 2: return (y, last.x - x)
-        case 3: return (last.y - y, last.x - x)
-        case 4: return (last.y - y, x)
-        case 5: return (x, y)
-        case 6: return (last.y - x, y)
-        case 7: return (last.y - x, last.x - y)
-        case 8: return (x, last.x - y)
-        default: return (y, x)
-        }
-    }
-    let (tall, wide) = turn > 4 ? (width, height) : (height, width)
-    var rgb = [UInt8]()
-    rgb.reserveCapacity(tall * wide * 3)
-    for y in 0..<tall {
-        for x in 0..<wide {
-            let from = place(y, x)
-            let at = (from.y * width + from.x) * 4
-            rgb += cells[at..<(at + 3)]
-        }
-    }
-    return Picture(height: tall, width: wide, rgb: rgb)
-}"""
+_DECODE = _CODE["decode"]
 
-_CLASS = """enum SnippetError: Error {
-    case unreadable
-    case missing(String)
-    case unknown(String)
-}
+_CLASS = _CODE["class"]
 
-/// The model; it may be asked many times, by one thread at a time.
-final class @type@ {
-    private let interpreter: Interpreter
-
-    /// - Parameter path: Where the model lies; by default in the app's bundle.
-    init(path: String? = nil) throws {
-        let bundled = Bundle(for: @type@.self).path(forResource: @stem@, ofType: "tflite")
-        guard let path = path ?? bundled else { throw SnippetError.missing(@model@) }
-        interpreter = try Interpreter(modelPath: path)
-        try interpreter.allocateTensors()
-    }
-
-    /// Tensors in and out: takes @takes@;
-    /// gives @gives@, flat, by name.
-    func run(@parameters@) throws -> [String: [Float]] {
-@feeds@
-        try interpreter.invoke()
-        return [
-@reads@
-        ]
-    }
-
-@predict@
-}
-
-private func bytes<T>(_ values: [T]) -> Data { values.withUnsafeBufferPointer { Data(buffer: $0) } }
-
-private func cells<T>(_ data: Data, _ type: T.Type) -> [T] {
-    data.withUnsafeBytes { Array($0.bindMemory(to: type)) }
-}"""
-
-_QUANTIZE = """/// Real numbers as the integers that stand for them: real = (integer - zero) * scale.
-private func quantize<T: FixedWidthInteger>(
-    _ values: [Float], _ scale: Float, _ zero: Int, _ type: T.Type
-) -> [T] {
-    values.map { value in
-        let place = Int((value / scale).rounded(.toNearestOrEven)) + zero
-        return T(min(Int(T.max), max(Int(T.min), place)))
-    }
-}"""
+_QUANTIZE = _CODE["quantize"]
 
 _HELPERS = {
     "number": """private func number(_ row: [String: Any], _ name: String, _ missing: Float? = nil) throws -> [Float] {
@@ -347,34 +254,10 @@ def _value(value: object) -> str:
     return text(value) if isinstance(value, str) else repr(value)
 
 
-_TEST = """// Golden answers of @name@; add this file and golden-* to a unit-test target.
-import XCTest
+_TEST = _CODE["test"] + "\n"
 
-@testable import YourApp
-
-final class @type@Tests: XCTestCase {
-@reader@    private func check(_ answers: [String: [Float]], _ name: String, _ expected: [Float]) {
-        let scale = max(1e-6, expected.map { abs($0) }.max() ?? 0)
-        for (n, value) in expected.enumerated() {
-            XCTAssertEqual(answers[name]![n], value, accuracy: 1e-4 * scale, "\\(name)[\\(n)]")
-        }
-    }
-
-@cases@
-}
-"""
-
-_READER = """    private func file(_ name: String) throws -> Data {
-        let url = Bundle(for: Self.self).url(forResource: name, withExtension: nil)
-        return try Data(contentsOf: XCTUnwrap(url, name))
-    }
-
-"""
-_FLOATS = """    private func open(_ name: String) throws -> [Float] {
-        try file(name).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
-    }
-
-"""
+_READER = _CODE["reader"] + "\n\n"
+_FLOATS = _CODE["floats"] + "\n\n"
 
 
 def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from edge_deploy.platforms.base import (
     headline,
     identifiers,
     needs,
+    pieces,
     tensor_words,
     text,
 )
@@ -27,40 +28,12 @@ from edge_deploy.spec import Feature
 _DECLARED = re.compile(r"^(?:export )?(?:async )?(?:function|const) (\w+)", re.MULTILINE)
 _ARRAYS = {"float32": "Float32Array", "int32": "Int32Array", "uint8": "Uint8Array"}
 
-_HEAD = """// @headline@
-//
-//   @install@
-//
-// Serve @model@ beside this file, and node_modules/@litertjs/core/wasm/ as ./wasm/.
-// @needs@
-// Made by edge-deploy @version@.
-import { getGlobalLiteRtPromise, loadAndCompile, loadLiteRt, Tensor } from '@litertjs/core';
-@constants@"""
+_CODE = pieces("snippet.mjs")
+_HEAD = _CODE["head"]
 
-_LOAD = """/** Load the model once; ask it with predict(model, ...). */
-export async function load(
-  url = new URL(@model@, import.meta.url),
-  wasm = new URL('./wasm/', import.meta.url),
-) {
-  await (getGlobalLiteRtPromise() ?? loadLiteRt(String(wasm))); // once a page
-  return loadAndCompile(String(url), { accelerator: 'wasm' });
-}"""
+_LOAD = _CODE["load"]
 
-_RUN = """/**
- * Tensors in and out: takes @takes@;
- * gives @gives@, each as a flat array by its name.
- */
-export async function run(model, @parameters@) {
-  const tensors = {
-@feeds@
-  };
-  const outputs = await model.run(tensors);
-  const values = {
-@reads@
-  };
-  for (const tensor of [...Object.values(tensors), ...Object.values(outputs)]) tensor.delete();
-  return values;
-}"""
+_RUN = _CODE["run"]
 
 _HELPERS = {
     "number": """function number(row, name, missing) {
@@ -357,31 +330,7 @@ def _literal(value: object) -> str:
     return text(value) if isinstance(value, str) else repr(value)
 
 
-_TEST = """// Golden answers of @name@, for `node --test`-like runners in a browser:
-//   import { test } from './@file@'; await test();
-import { load, run, @encoder@ } from './@module@';
-
-const CASES = [
-@cases@
-];
-
-/** Ask every case; throws where an answer is another. */
-export async function test(...where) {
-  const model = await load(...where);
-  for (const { source, outputs } of CASES) {
-    const answers = await run(model, @run@);
-    for (const [name, expected] of Object.entries(outputs)) {
-      const tolerance = 1e-4 * Math.max(1e-6, ...expected.map(Math.abs));
-      expected.forEach((value, n) => {
-        if (!(Math.abs(answers[name][n] - value) <= tolerance)) {
-          throw new Error(`${name}[${n}] of ${source} is ${answers[name][n]}, not ${value}`);
-        }
-      });
-    }
-  }
-  return CASES.length;
-}
-@helpers@"""
+_TEST = _CODE["test"]
 
 
 def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:

@@ -16,88 +16,24 @@ from edge_deploy.platforms.base import (
     identifiers,
     indent,
     needs,
+    pieces,
     tensor_words,
 )
 from edge_deploy.platforms.plan import Plan, Tensor, category
 from edge_deploy.spec import Feature
 
-_HEAD = '''"""@headline@
+_CODE = pieces("snippet.py.txt")
+_HEAD = _CODE["head"]
 
-    @install@
-    python @file@ @usage@
+_DECODE = _CODE["decode"]
 
-@model@ lies beside this file.
-@needs@
-Made by edge-deploy @version@.
-"""
+_PILLOW = _CODE["pillow"]
 
-import sys
-from pathlib import Path
+_NEAREST = _CODE["nearest"]
 
-import numpy as np
-from ai_edge_litert.interpreter import Interpreter@imports@
+_CLASS = _CODE["class"]
 
-MODEL = Path(__file__).with_name("@model@")@constants@'''
-
-_DECODE = '''def decode(path):
-    """A picture's pixels: uint8 (height, width, 3), turned as its EXIF says, on white."""
-    picture = Image.open(path)
-    if picture.format != "WEBP":  # browsers do not turn those
-        picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I"):  # 16 bits of grey
-        gray = (np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        return np.repeat(gray[:, :, None], 3, axis=2)
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return np.array(picture.convert("RGB"))'''
-
-_PILLOW = '''def resize(pixels):
-    """Pillow's @method@, one axis after the other as Pillow 13 does it."""
-    height, width = pixels.shape[:2]
-    left, top, right, bottom = @box@
-    picture, method = Image.fromarray(pixels), Image.Resampling.@METHOD@
-    for axis in (1, 0) if down_first((height, width), (HEIGHT, WIDTH)) else (0, 1):
-        width, height = picture.size
-        if axis == 0:
-            picture = picture.resize((WIDTH, height), method, box=(left, 0, right, height))
-        else:
-            picture = picture.resize((width, HEIGHT), method, box=(0, top, width, bottom))
-    return np.array(picture)'''
-
-_NEAREST = '''def resize(pixels):
-    """Pillow's nearest."""
-    picture = Image.fromarray(pixels)
-    box = @box@
-    return np.array(picture.resize((WIDTH, HEIGHT), Image.Resampling.NEAREST, box=box))'''
-
-_CLASS = '''class @type@:
-    """The model; it may be asked many times, by one thread at a time."""
-
-    def __init__(self, path=MODEL):
-        self._interpreter = Interpreter(model_path=str(path))
-        self._ask = self._interpreter.get_signature_runner()
-
-    def run(self, @parameters@):
-        """Tensors in and out.
-
-        Takes @takes@;
-        gives a dict with @gives@.
-        """
-        outputs = self._ask(
-@feeds@
-        )
-        return {
-@reads@
-        }
-
-@predict@'''
-
-_QUANTIZE = '''def quantize(values, scale, zero, dtype):
-    """Real numbers as the integers that stand for them: real = (integer - zero) * scale."""
-    limits = np.iinfo(dtype)
-    integers = np.rint(np.asarray(values, np.float32) / scale) + zero
-    return integers.clip(limits.min, limits.max).astype(dtype)'''
+_QUANTIZE = _CODE["quantize"]
 
 _DEQUANTIZE = """def dequantize(integers, scale, zero):
     return ((integers.astype(np.float32) - zero) * np.float32(scale)).astype(np.float32)"""
@@ -377,26 +313,7 @@ def _main(plan: Plan, names: Sequence[str]) -> str:
     return "\n".join(['if __name__ == "__main__":', *(f"    {line}" for line in lines)])
 
 
-_TEST = '''"""Golden answers of @name@: python -m pytest @file@"""
-
-from pathlib import Path
-
-import numpy as np
-import pytest
-from @module@ import @type@, @encoder@
-
-HERE = Path(__file__).parent
-CASES = @cases@
-
-
-@pytest.mark.parametrize(("source", "outputs"), CASES)
-def test_answers_are_those_of_the_original_file(source, outputs):
-    answers = @type@().run(@run@)
-    for name, expected in outputs.items():
-        got = answers[name].ravel()[: len(expected)]
-        tolerance = 1e-4 * max(1e-6, max(map(abs, expected)))
-        np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance)
-'''
+_TEST = _CODE["test"] + "\n"
 
 
 def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
