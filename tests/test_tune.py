@@ -253,7 +253,7 @@ def test_another_run_on_a_dask_cluster_of_two_workers_finds_the_same(
         done = tune(digits, options)
         worked = client.run(lambda dask_worker: dask_worker.state.executed_count)
         assert len(client.scheduler_info()["workers"]) == 2  # the cluster is not ours to end
-    assert min(worked.values()) > 0 and sum(worked.values()) >= 20
+    assert min(worked.values()) > 0  # joblib sends quick candidates several at a time
     assert comparable(done.artifact.folder) == comparable(found)
 
 
