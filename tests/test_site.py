@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -184,11 +185,18 @@ def test_lost_graphics_context_is_recovered(browser: Browser, site: tuple[Path, 
     [worker] = page.workers
     assert worker.evaluate(lose, site[1] + index["kernels"]["core"])
     page.click("[aria-label='Sample 2']")
-    page.wait_for_timeout(300)
+    shown_within(page, lambda value: value != expected)
     page.click("[aria-label='Sample 1']")
-    page.wait_for_timeout(1500)
-    assert page.inner_text("#output .value") == expected
+    shown_within(page, lambda value: value == expected)
     page.close()
+
+
+def shown_within(page: Any, right: Callable[[str], bool], seconds: float = 60) -> None:
+    """Wait until the answer on the page is a right one."""
+    deadline = time.monotonic() + seconds
+    while not right(page.inner_text("#output .value")):
+        assert time.monotonic() < deadline, page.inner_text("#output")
+        page.wait_for_timeout(100)
 
 
 def test_weights_that_are_a_web_page_are_told(browser: Browser, site: tuple[Path, str]) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _BATCH = 32
 _RATE = 1e-3  # Adam's own default, which falls to nothing along a cosine
 _CLIP = 1.0  # of the gradient's norm: the first steps after zeros have been set are wild
+_LABELS = 0.1  # of what is trained towards; the rest are the original's own answers
 _HELD = 0.2  # of the samples tell which epoch was best; none are held back of fewer than
 _FEW = 20
 _LOOKS = 50  # times that the masks are looked at while the sparsity rises
@@ -130,14 +131,15 @@ def fine_tune(
 
 
 def find_aims(model: LoadedModel, data: Reference) -> dict[str, Aim]:
-    """What each output is trained towards: half the labels, half the original's own answers.
+    """What each output is trained towards: the original's own answers, and a little the labels.
 
-    The labels keep the model good, the answers keep it the same model (Hinton et al., 2015,
-    "Distilling the knowledge in a neural network"). Labels belong to the first output that they
-    can belong to; the others, or all without labels, are trained towards the answers alone. The
-    loss is the cross-entropy where the model ends in a softmax or a sigmoid, or where class
-    indices are given for an output of several columns (then they are logits), else the squared
-    error by the answers' variance.
+    The answers keep it the same model, the labels keep it good. "The best results were generally
+    obtained by using a considerably lower weight" for the labels (Hinton et al., 2015,
+    "Distilling the knowledge in a neural network", section 2). Labels belong to the first output
+    that they can belong to; the others, or all without labels, are trained towards the answers
+    alone. The loss is the cross-entropy where the model ends in a softmax or a sigmoid, or where
+    class indices are given for an output of several columns (then they are logits), else the
+    squared error by the answers' variance.
 
     Args:
         model: The model, not yet pruned.
@@ -163,7 +165,7 @@ def find_aims(model: LoadedModel, data: Reference) -> dict[str, Aim]:
         given = None if labels is None else _given(labels, indices, answer, loss)
         scale = float(np.var(answer)) or 1.0
         if given is not None:
-            labels, answer = None, (answer + given) / 2
+            labels, answer = None, (1 - _LABELS) * answer + _LABELS * given
         aims[spec.name] = Aim(loss, answer, scale if loss == "value" else 1.0)
     if labels is not None:
         raise UsageError(
