@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
 import shutil
@@ -16,9 +17,16 @@ from edge_deploy import manifest as manifests
 from edge_deploy import report, sidecars, sources
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import browser_if_any
-from edge_deploy.compression import pruning
+from edge_deploy.compression import pruning, tflite_converter
 from edge_deploy.compression.keeping import check_keep, make_and_judge
-from edge_deploy.compression.making import Making, calibrate, check_io, check_labels, check_runtime
+from edge_deploy.compression.making import (
+    CONVERTER,
+    Making,
+    calibrate,
+    check_io,
+    check_labels,
+    check_runtime,
+)
 from edge_deploy.compression.quantization import FLOAT, Wish, parse
 from edge_deploy.errors import ConversionError, MissingDependency, UsageError
 from edge_deploy.folding import check_pixels, fold, foreign_notes
@@ -329,6 +337,7 @@ def _make_files(
     failed: dict[str, str] = {}
     notes: list[str] = []
     manifest = making.manifest
+    making = replace(making, converter=functools.partial(tflite_converter.quantize, model))
     with browser_if_any("tfjs" in wish.by_target, options.browser) as handle:
         for name, precisions in wish.by_target.items():
             target = TARGETS[name]
@@ -359,6 +368,11 @@ def _make_files(
                     failed[f"{name} {precision}"] = str(error)
                     continue
                 manifest["artifacts"].append(entry)
+                if entry["quantizer"] == CONVERTER:
+                    notes.append(
+                        f"{name} {precision} is TFLiteConverter's: ai-edge-quantizer's file fell "
+                        "outside its budget and did worse"
+                    )
                 verdicts.extend(rows)
             if FLOAT not in precisions or f"{name} {FLOAT}" in failed:  # the way to the others
                 for file in converted.files:

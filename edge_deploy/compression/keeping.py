@@ -12,7 +12,7 @@ from typing import Any
 from edge_deploy.checking import BrowserHandle
 from edge_deploy.compression import layer_errors
 from edge_deploy.compression.layers import AUTO, Layer, choose, of_file
-from edge_deploy.compression.making import Making, summarize
+from edge_deploy.compression.making import QUANTIZER, Making, summarize
 from edge_deploy.compression.quantization import FLOAT, Wish
 from edge_deploy.errors import ConversionError, UsageError
 from edge_deploy.reference import Reference
@@ -25,6 +25,8 @@ _TRAIN = (
     "prune less."
 )
 _TRIALS = 24  # files made at most in each round of the search for layers
+
+_CLEARLY = 0.9  # the share of the error that another file over budget must stay under
 
 _DROPS = 80  # sets that are tried to find out which layers it does without
 
@@ -81,6 +83,20 @@ def make_and_judge(
         entry = making.entry(target, precision, source, keep)
         return entry, making.judge(target, entry, data, *judged)
 
+    def second(entry: dict[str, Any], rows: list[Verdict]) -> tuple[dict[str, Any], list[Verdict]]:
+        if making.converter is None or (target.name, precision) != ("tflite", "int8"):
+            return entry, rows
+        progress(f"{target.name} {precision}: TFLiteConverter's")
+        path = making.path(target, precision)
+        before = path.read_bytes()
+        with contextlib.suppress(ConversionError):
+            other = making.converted(target, source)
+            found = making.judge(target, other, data, *judged)
+            if _better(found, rows):
+                return other, found
+        path.write_bytes(before)
+        return entry, rows
+
     names = making.keep_float if precision != FLOAT else ()
     layers = of_file(target.name, source.path) if names else ()
     named = tuple(name for name in names if name != AUTO)
@@ -92,6 +108,8 @@ def make_and_judge(
         raise ConversionError(
             f"{error} With {', '.join(named)} in float it may be that nothing is left to quantize."
         ) from error
+    if _failed(rows) and not named:
+        entry, rows = second(entry, rows)
     if making.pruned and making.pruned["epoch"] is None and not names:
         # No layer in float brings back what pruning took; training the others may.
         rows = [replace(row, advice=(_TRAIN,)) if row.status == "fail" else row for row in rows]
@@ -99,7 +117,9 @@ def make_and_judge(
         layers = layers or of_file(target.name, source.path)
         weighted = [layer for layer in layers if layer.weighted]
         errors: tuple[LayerError, ...] = ()
-        if target.name == "tflite" and all(row.outputs for row in rows):
+        # TFLiteConverter fuses otherwise: its tensors are not the float file's.
+        own = entry["quantizer"] == QUANTIZER
+        if own and all(row.outputs for row in rows):
             path = making.path(target, precision)
             with contextlib.suppress(RuntimeError, ValueError):  # LiteRT's, on a Flex file
                 errors = layer_errors.measure(source.path, path, layers, making.spec, data[0])
@@ -111,6 +131,8 @@ def make_and_judge(
             weighted.sort(key=lambda layer: order.get(layer.name, len(order)))
             found = fewest(weighted, _trial(make, progress, f"{target.name} {precision}"))
             entry, rows = make([layer for layer in layers if layer in (found or ())])
+            if not found:
+                entry, rows = second(entry, rows)
             advice = None if found else "no layers kept in float bring it within its budget"
         if advice and _failed(rows):
             rows = [replace(row, layers=errors, advice=(advice,)) for row in rows]
@@ -120,6 +142,20 @@ def make_and_judge(
 
 def _failed(rows: Sequence[Verdict]) -> bool:
     return any(row.status == "fail" for row in rows)
+
+
+def _better(rows: Sequence[Verdict], than: Sequence[Verdict]) -> bool:
+    """Within the budget, or clearly nearer to the original with no more that is wrong."""
+    if not _failed(rows):
+        return True
+    wrong, before = (sum(len(row.problems) for row in some) for some in (rows, than))
+    return wrong <= before and _cost(rows) < _CLEARLY * _cost(than)
+
+
+def _cost(rows: Sequence[Verdict]) -> float:
+    """The mean errors as shares of the outputs' sizes; infinite where nothing could be compared."""
+    cost = sum(o.mean_abs_error / o.scale for row in rows for o in row.outputs)
+    return cost if cost and math.isfinite(cost) else math.inf
 
 
 def _trial(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ from edge_deploy.targets.tflite_needs import too_new
 from edge_deploy.verdicts import Verdict, to_json
 from edge_deploy.verification import Tolerances
 
+QUANTIZER, CONVERTER = "ai-edge-quantizer", "TFLiteConverter"
+"""What makes a compressed TFLite file: the second is tried where the first one's int8 fails."""
+
 
 @dataclass(frozen=True)
 class Making:
@@ -37,6 +40,8 @@ class Making:
         min_runtime: The TensorFlow Lite that the TFLite files are to run in; any if empty.
         keep_float: Names of layers that stay float32, or ``auto``.
         pruned: The manifest's form of how the model was pruned; None where it was not.
+        converter: TFLiteConverter's int8 file from the float32 one, the samples and ``io``; None
+            where there is no model to trace.
     """
 
     stage: Path
@@ -47,6 +52,7 @@ class Making:
     keep_float: tuple[str, ...] = ()
     pruned: Mapping[str, Any] | None = None
     min_runtime: str = ""
+    converter: Callable[[bytes, Samples, str], bytes] | None = None
 
     def path(self, target: Target, precision: str) -> Path:
         """Where the file that a runtime opens goes."""
@@ -76,6 +82,19 @@ class Making:
             made = make(target.name, source.path, path, precision, *more)
         return self.describe(target, precision, made, [layer.name for layer in keep])
 
+    def converted(self, target: Target, source: Converted) -> dict[str, Any]:
+        """Replace the int8 file of TFLite by TFLiteConverter's, and give its manifest's form.
+
+        Raises:
+            ConversionError: It cannot do it, or ``min_runtime`` is too old for it.
+        """
+        path = self.path(target, "int8")
+        if self.converter is None or self.calibration is None:
+            raise ConversionError("TFLiteConverter needs the model and calibration data.")
+        path.write_bytes(self.converter(source.path.read_bytes(), self.calibration, self.io))
+        entry = self.describe(target, "int8", Converted(path, (path,)), ())
+        return {**entry, "quantizer": CONVERTER}
+
     def describe(
         self, target: Target, precision: str, made: Converted, kept: Sequence[str]
     ) -> dict[str, Any]:
@@ -96,6 +115,7 @@ class Making:
             "precision": precision,
             "pruned": dict(self.pruned) if self.pruned else None,
             "kept_float": list(kept),
+            "quantizer": QUANTIZER if target.name == "tflite" and precision != FLOAT else None,
             "files": artifacts.describe_files(self.stage, made.files),
             "inputs": [_tensor(spec, {}) for spec in info.inputs],
             "outputs": [_tensor(spec, steps) for spec in info.outputs],

@@ -122,7 +122,7 @@ def _quantize(
             f"^{re.escape(scope)};$", "*", algorithm_key="no_quantize"
         )
     result = quantizer.quantize(measured, enable_progress_report=False)
-    return _finish(data, bytes(result.quantized_model), precision, io)
+    return complete(data, bytes(result.quantized_model), precision, io)
 
 
 def _better_of(data: bytes, first: bytes, second: bytes, samples: Samples) -> bytes:
@@ -226,7 +226,7 @@ def _chunks(samples: Samples) -> Iterator[list[Any]]:
         yield chunk
 
 
-def _finish(before: bytes, data: bytes, precision: str, io: str = "float") -> bytes:
+def complete(before: bytes, data: bytes, precision: str, io: str = "float") -> bytes:
     """Make the quantizer's file whole: weights inside, ends named, versions and metadata true."""
     name = Path(f"{precision}.tflite")
     old, model = unpack(name, before), unpack(name, data)
