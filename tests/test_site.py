@@ -171,8 +171,10 @@ def test_memory_stays_flat_over_a_thousand_predictions(
 def test_lost_graphics_context_is_recovered(browser: Browser, site: tuple[Path, str]) -> None:
     page = browser.new_page()
     assert ready(page, f"{site[1]}?backend=webgl")["backend"] == "webgl"
-    page.click("[aria-label='Sample 1']")
     page.wait_for_selector("#output .value")
+    first = page.inner_text("#output .value")  # of the form as it opens
+    page.click("[aria-label='Sample 1']")
+    shown_within(page, lambda value: value != first)
     expected = page.inner_text("#output .value")
     index = json.loads((site[0] / "models/index.json").read_text())
     lose = """async (core) => {

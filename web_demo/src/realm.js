@@ -28,9 +28,12 @@ export async function openHere(target, url, backend, spec, { onProgress, files, 
     trouble,
     async predict(inputs) {
       if (model.lost?.()) throw new ContextLost();
-      const answer = await model.predict(inputs);
-      if (model.lost?.()) throw new ContextLost(); // it was lost while it computed
-      return answer;
+      try {
+        return await model.predict(inputs);
+      } finally {
+        // Lost while it computed: what came of it, an answer or an error, means nothing.
+        if (model.lost?.()) throw new ContextLost();
+      }
     },
     tensors: () => model.tensors(),
     dispose: () => model.dispose(),
