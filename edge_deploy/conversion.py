@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +12,7 @@ from typing import Any
 
 from edge_deploy import artifact as artifacts
 from edge_deploy import manifest as manifests
-from edge_deploy import report, sidecars, sources
+from edge_deploy import report, samples, sidecars, sources
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import browser_if_any
 from edge_deploy.compression import pruning, tflite_converter
@@ -41,7 +39,6 @@ from edge_deploy.verdicts import Verdict
 from edge_deploy.verification import DEFAULT, Tolerances
 from edge_deploy.words import unknown
 
-_SAMPLES = 12  # pictures or rows for the page
 _MOST_COUNTS = 1 << 26  # numbers that samples of text may hold: 256 MB
 
 Progress = Callable[[str], None]
@@ -215,7 +212,7 @@ def convert(
             artifacts.save_reference(stage / artifacts.REFERENCE, reference)
             if evaluation.count:
                 artifacts.save_reference(stage / artifacts.EVALUATION, evaluation)
-            save_samples(stage, reference)
+            samples.save(stage, reference)
             if side.labels:
                 (stage / "labels.txt").write_text("\n".join(side.labels) + "\n", encoding="utf-8")
             for file, text in report.documents(manifest, verdicts).items():
@@ -382,22 +379,3 @@ def _make_files(
     if failed and not verdicts:
         raise ConversionError("\n".join(failed.values()))
     return verdicts, failed, notes
-
-
-def save_samples(stage: Path, reference: Reference) -> None:
-    """Up to twelve samples as the user gave them, spread over the reference, for the page."""
-    folder = stage / "samples"
-    step = max(1, reference.count // _SAMPLES)
-    if reference.pictures:
-        folder.mkdir()
-        for n, picture in enumerate(reference.pictures[::step][:_SAMPLES]):
-            name = re.sub(r"[^\w.-]", "_", f"{n:02d}_{picture.parent.name}{picture.suffix.lower()}")
-            shutil.copyfile(picture, folder / name)
-    elif reference.rows:
-        folder.mkdir()
-        rows = [
-            {key: value for key, value in row.items() if key and key != "label"}
-            for row in reference.rows[::step][:_SAMPLES]
-        ]
-        text = json.dumps(rows, ensure_ascii=False, indent=1)
-        (folder / "samples.json").write_text(text, encoding="utf-8")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy import artifact as artifacts
-from edge_deploy import conversion, report, sidecars, sources
+from edge_deploy import conversion, report, samples, sidecars, sources
 from edge_deploy import manifest as manifests
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import BrowserHandle, browser_if_any, check_file
@@ -325,7 +325,7 @@ def _publish(
         artifacts.save_reference(stage / artifacts.REFERENCE, data[0])
         if data[1].count:
             artifacts.save_reference(stage / artifacts.EVALUATION, data[1])
-        conversion.save_samples(stage, data[0])
+        samples.save(stage, data[0])
         if side.labels:
             (stage / "labels.txt").write_text("\n".join(side.labels) + "\n", encoding="utf-8")
         (stage / artifacts.TUNING).write_text(artifacts.to_text(document), encoding="utf-8")
