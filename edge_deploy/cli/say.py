@@ -83,10 +83,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*header, box=box.SIMPLE)
+    kept = [n for n in range(len(header)) if any(row[n] for row in rows)]  # none that is empty
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for n in kept:
+        # The first two name the file and say whether it is right: never cut them short.
+        table.add_column(header[n], overflow="fold", no_wrap=n < 2)
     for row in rows:
         style = "red" if any("FAIL" in cell for cell in row[:2]) else None
-        table.add_row(*row, style=style)
+        table.add_row(*(row[n] for n in kept), style=style)
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=140)  # a log has no width: lose no columns
