@@ -111,9 +111,9 @@ def build_demo(
         files[offline.LIST] = offline.site_list({**planned, **files}, entries)
     elif whole:
         planned.pop(offline.WORKER, None)
-    planned |= hosting.files(host, models) if host else {}
     planned |= files
     planned = compressed.with_compressed(planned, source)
+    planned |= hosting.files(host, models) if host else {}
     planned[INDEX] = planned.pop(INDEX)
     with artifacts.writing(output):
         publish(output, planned)

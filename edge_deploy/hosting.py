@@ -31,80 +31,93 @@ jobs:
       name: github-pages
       url: ${{ steps.deployment.outputs.page_url }}
     steps:
-      - uses: actions/checkout@v4
-      - uses: actions/upload-pages-artifact@v3
+      - uses: actions/checkout@v6
+      - uses: actions/upload-pages-artifact@v5
         with:
           path: .
       - id: deployment
-        uses: actions/deploy-pages@v4
+        uses: actions/deploy-pages@v5
 """
 
+# The host compresses, and asks for everything else anew by itself; two rules that give one header
+# would be joined by a comma.
 _HEADERS = f"""\
 /*
   X-Content-Type-Options: nosniff
   Referrer-Policy: no-referrer
-  Cache-Control: no-cache
 /models/tfjs-*
   Cache-Control: {_FOREVER}
 """
 
-# brotli_static is a module that the plain image lacks; the map and try_files do without it.
-_NGINX = """\
-# A site of edge-deploy: the files beside each other, compressed beforehand.
-map $http_accept_encoding $edge_suffix {
+_TYPES = "\n".join(
+    f'    "~\\.{ending}(\\.br|\\.gz)?$" "{kind}";'
+    for ending, kind in (
+        ("html", "text/html; charset=utf-8"),
+        ("css", "text/css; charset=utf-8"),
+        ("m?js", "text/javascript; charset=utf-8"),
+        ("json", "application/json"),
+        ("txt", "text/plain; charset=utf-8"),
+        ("wasm", "application/wasm"),
+        ("svg", "image/svg+xml"),
+        ("png", "image/png"),
+        ("jpe?g", "image/jpeg"),
+        ("webp", "image/webp"),
+        ("gif", "image/gif"),
+        ("bmp", "image/bmp"),
+    )
+)
+# nginx has no brotli of its own, and a module that is not there would keep it from starting: so
+# plain directives choose among the files that lie compressed beside each other. default_type
+# takes no variable and an empty one sends no type, which is why the type is a header added.
+_NGINX = f"""\
+# A site of edge-deploy: every file lies compressed beside itself, as .br and .gz.
+map $http_accept_encoding $edge_suffix {{
     default "";
-    "~*\\bbr\\b" ".br";
-    "~*\\bgzip\\b" ".gz";
-}
-map $edge_suffix $edge_encoding {
+    "~*(^|,)\\s*br\\s*(;\\s*q=(?!0(\\.0*)?\\s*(,|$))|,|$)" ".br";
+    "~*(^|,)\\s*gzip\\s*(;\\s*q=(?!0(\\.0*)?\\s*(,|$))|,|$)" ".gz";
+}}
+map $edge_suffix $edge_encoding {{
     default "";
     ".br" "br";
     ".gz" "gzip";
-}
-map $uri $edge_cache {
+}}
+# Names that hold the hash of what is in them may be kept for good.
+map $uri $edge_cache {{
     default "no-cache";
-    "~^/models/tfjs-" "public, max-age=31536000, immutable";
-}
-# The type is that of the file asked for, not of the one sent.
-map $uri $edge_type {
+    "~/models/tfjs-[^/]*$" "{_FOREVER}";
+}}
+# The type of the file that was asked for, whatever is sent.
+map $uri $edge_type {{
     default "application/octet-stream";
-    "~/$" "text/html; charset=utf-8";
-    "~\\.html$" "text/html; charset=utf-8";
-    "~\\.css$" "text/css; charset=utf-8";
-    "~\\.m?js$" "text/javascript; charset=utf-8";
-    "~\\.json$" "application/json";
-    "~\\.txt$" "text/plain; charset=utf-8";
-    "~\\.wasm$" "application/wasm";
-    "~\\.svg$" "image/svg+xml";
-    "~\\.png$" "image/png";
-    "~\\.jpe?g$" "image/jpeg";
-    "~\\.webp$" "image/webp";
-    "~\\.gif$" "image/gif";
-    "~\\.bmp$" "image/bmp";
-}
-server {
+{_TYPES}
+}}
+server {{
     listen 8080;
-    listen [::]:8080;
     root /usr/share/nginx/html;
-    index index.html;
-    location / {
-        rewrite ^(.*)/$ $1/index.html last;
-        types { }
-        default_type $edge_type;
-        add_header Content-Encoding $edge_encoding always;
-        add_header Vary Accept-Encoding always;
-        add_header Cache-Control $edge_cache always;
-        add_header X-Content-Type-Options nosniff always;
+    types {{ }}
+    default_type "";
+    absolute_redirect off;
+    add_header Content-Type $edge_type;
+    add_header Cache-Control $edge_cache;
+    add_header Vary Accept-Encoding;
+    add_header X-Content-Type-Options nosniff;
+    rewrite ^(.*)/$ $1/index.html;
+    location / {{
+        add_header Content-Encoding $edge_encoding;
+        add_header Content-Type $edge_type;
+        add_header Cache-Control $edge_cache;
+        add_header Vary Accept-Encoding;
+        add_header X-Content-Type-Options nosniff;
         try_files $uri$edge_suffix @plain;
-    }
-    location @plain {
-        types { }
-        default_type $edge_type;
-        add_header Cache-Control $edge_cache always;
-        add_header X-Content-Type-Options nosniff always;
+    }}
+    location @plain {{
+        if (-d $request_filename) {{
+            add_header Cache-Control no-cache;
+            return 301 $uri/;
+        }}
         try_files $uri =404;
-    }
-}
+    }}
+}}
 """
 
 _DOCKERFILE = """\
@@ -112,6 +125,8 @@ _DOCKERFILE = """\
 FROM nginx:stable-alpine
 COPY nginx.conf /etc/nginx/conf.d/default.conf
 COPY . /usr/share/nginx/html
+RUN rm /usr/share/nginx/html/nginx.conf /usr/share/nginx/html/Dockerfile
+EXPOSE 8080
 """
 
 

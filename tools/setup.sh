@@ -95,10 +95,33 @@ browser() {
 # MediaPipe, which reads our files in a test, links these even where it draws nothing.
 libraries() {
   local have
+  web_server
   have=$(ldconfig -p 2>/dev/null || true)
   case "$have" in *libGLESv2.so.2*) case "$have" in *libEGL.so.1*) return ;; esac ;; esac
   apt_install libgles2 libegl1 || say "the MediaPipe test needs libGLESv2 and libEGL: apt install" \
     "libgles2 libegl1"
+}
+
+# The real nginx serves a site in a test. Unpacked, not installed: that would start it on port 80.
+web_server() {
+  local folder
+  folder=$(cd "$VENV" && pwd)/nginx
+  if command -v nginx >/dev/null || [ -x "$folder/usr/sbin/nginx" ]; then return; fi
+  say "unpacking nginx into $folder"
+  mkdir -p "$folder"
+  if unpack_nginx "$folder"; then return; fi
+  if [ "$(id -u)" -eq 0 ] && quietly apt-get update && unpack_nginx "$folder"; then return; fi
+  say "the nginx test needs nginx, which apt-get did not bring: install it"
+}
+
+unpack_nginx() {
+  local package
+  for package in nginx nginx-core; do
+    # Debian has the program in the first, older Ubuntus in the second.
+    (cd "$1" && apt-get download "$package" && dpkg -x "$package"_*.deb .) >/dev/null 2>&1 || true
+    [ ! -x "$1/usr/sbin/nginx" ] || return 0
+  done
+  return 1
 }
 
 case "${1:-}" in
