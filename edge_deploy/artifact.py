@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,7 @@ class Artifact:
                     for s in self.spec.outputs
                     if f"pruned:{s.name}" in arrays
                 },
+                rows=tuple(json.loads(str(arrays.get("rows", "[]")))),
             )
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise ArtifactError(
@@ -339,16 +340,19 @@ def to_text(document: Mapping[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
-def save_reference(path: Path, data: Reference) -> None:
+def save_reference(path: Path, data: Reference, rows: Sequence[Mapping[str, Any]] = ()) -> None:
     """Write samples and answers under ``in:<name>``, ``out:<name>`` and ``labels``.
 
-    The answers of the pruned model, where there is one, are ``pruned:<name>``.
+    The answers of the pruned model, where there is one, are ``pruned:<name>``; ``rows``, where
+    samples are checked from their texts on, are the samples as JSON.
     """
     arrays: Arrays = {f"in:{name}": array for name, array in data.inputs.items()}
     arrays |= {f"out:{name}": array for name, array in data.outputs.items()}
     arrays |= {f"pruned:{name}": array for name, array in data.pruned.items()}
     if data.labels is not None:
         arrays["labels"] = data.labels
+    if rows:
+        arrays["rows"] = np.array(json.dumps(rows))
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
 

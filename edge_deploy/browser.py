@@ -6,7 +6,7 @@ import base64
 import itertools
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from edge_deploy.browser_places import ENVIRONMENT, find_browser
 from edge_deploy.errors import ArtifactError, EdgeDeployError, MissingDependency, UsageError
 from edge_deploy.server import address, start
 from edge_deploy.shell import shell_folder
-from edge_deploy.spec import Array, Arrays, ModelSpec, Runner, TensorSpec
+from edge_deploy.spec import Array, Arrays, Feature, ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Playwright
@@ -89,7 +89,9 @@ class Browser:
         return page
 
     @contextmanager
-    def open_file(self, target: str, path: Path, backend: str, spec: ModelSpec) -> Iterator[Runner]:
+    def open_file(
+        self, target: str, path: Path, backend: str, spec: ModelSpec
+    ) -> Iterator[PageRunner]:
         """Open a converted file on a page of its own.
 
         Args:
@@ -108,7 +110,7 @@ class Browser:
         self._mounts[mount] = path.parent
         page = self.new_page(webgpu=backend == "webgpu")
         try:
-            runner = _PageRunner(page, f"{path} on {backend}", spec)
+            runner = PageRunner(page, f"{path} on {backend}", spec)
             runner.open(self.url, target, f"{mount}/{quote(path.name)}", backend)
             yield runner
         finally:
@@ -117,12 +119,12 @@ class Browser:
 
     def open_tfjs(
         self, model_json: Path, backend: str, spec: ModelSpec
-    ) -> AbstractContextManager[Runner]:
+    ) -> AbstractContextManager[PageRunner]:
         """open_file for a TF.js graph model."""
         return self.open_file("tfjs", model_json, backend, spec)
 
 
-class _PageRunner:
+class PageRunner:
     """A model on a page: one sample in, its outputs out."""
 
     def __init__(self, page: Page, what: str, spec: ModelSpec) -> None:
@@ -187,6 +189,22 @@ class _PageRunner:
             }
             for tensor in self._spec.inputs
         }
+
+    def encode(self, features: Sequence[Feature], rows: Sequence[Mapping[str, Any]]) -> Array:
+        """Rows as the page encodes them, which counts their texts: float32 (rows, width).
+
+        Raises:
+            ArtifactError: The page cannot, in its own words.
+        """
+        from edge_deploy.features import features_to_json
+
+        script = "(all) => edgeDeploy.encode(...all)"
+        encoded = np.zeros((len(rows), sum(f.width for f in features)), np.float32)
+        for row, pairs in zip(
+            encoded, self._ask(script, [features_to_json(features), list(rows)]), strict=True
+        ):
+            row[np.array(pairs[::2], np.int64)] = pairs[1::2]
+        return encoded
 
     def live_tensors(self) -> int:
         """How many tensors the page holds; it must not grow from sample to sample."""

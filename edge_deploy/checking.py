@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from edge_deploy.errors import ArtifactError, MissingDependency
+from edge_deploy.features import encode_rows, text_rows
 from edge_deploy.reference import MAX_BYTES, MAX_SAMPLES, Reference, join
-from edge_deploy.spec import Arrays, ModelSpec, Runner, TensorSpec
+from edge_deploy.spec import Array, Arrays, Feature, ModelSpec, Runner, TensorSpec
 from edge_deploy.targets import Target
 from edge_deploy.verdicts import Verdict
 from edge_deploy.verification import Tolerances, judge
@@ -56,6 +59,7 @@ def check_file(
     backends: Sequence[str],
     foreign: bool = False,
     evaluation: Reference | None = None,
+    features: Sequence[Feature] | None = None,
 ) -> list[Verdict]:
     """Verdicts on one file: one, or one a backend where a browser runs it.
 
@@ -70,7 +74,10 @@ def check_file(
         backends: TF.js backends.
         foreign: Somebody else converted it, so its tensors may have other names.
         evaluation: More samples, on which the cost of a compressed file is measured too.
+        features: The columns; those that are texts are counted again where the file runs.
     """
+    texts = text_rows(features or (), reference.rows)
+    packaged = reference
     if blank.compressed:
         reference = join(reference, evaluation)
         if target.open_runner is None:
@@ -78,6 +85,8 @@ def check_file(
     if target.open_runner is not None:
         try:
             with target.open_runner(path) as runner:
+                if texts and features:
+                    _same_counts(packaged, encode_rows(features, texts))
                 named = by_order(runner, target, path, spec) if foreign else runner
                 return [judge(blank, named, spec, reference, tolerances)]
         except ArtifactError as error:
@@ -90,10 +99,24 @@ def check_file(
             continue
         try:
             with handle.browser.open_file(target.name, path, backend, spec) as runner:
+                if texts and features:
+                    _same_counts(packaged, runner.encode(features, texts))
                 verdicts.append(judge(row, runner, spec, reference, tolerances))
         except ArtifactError as error:
             verdicts.append(replace(row, failures=(str(error),)))
     return verdicts
+
+
+def _same_counts(reference: Reference, counted: Array) -> None:
+    """Whether texts become the input here that they became when the model was converted."""
+    (given,) = reference.inputs.values()
+    other = ~((counted == given) | (np.isnan(counted) & np.isnan(given)))
+    if other.any():
+        sample, place = np.argwhere(other)[0]
+        raise ArtifactError(
+            f"texts are counted otherwise here: sample {sample} has {counted[sample, place]:g} in "
+            f"place {place} of the input, the reference {given[sample, place]:g}"
+        )
 
 
 def for_browser(data: Reference) -> Reference:

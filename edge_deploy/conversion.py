@@ -27,6 +27,7 @@ from edge_deploy.compression.making import (
 )
 from edge_deploy.compression.quantization import FLOAT, Wish, parse
 from edge_deploy.errors import ConversionError, MissingDependency, UsageError
+from edge_deploy.features import text_rows
 from edge_deploy.folding import check_pixels, fold, foreign_notes
 from edge_deploy.graph import freeze, index_limits
 from edge_deploy.quiet import quiet, set_environment
@@ -209,7 +210,8 @@ def convert(
                 progress,
             )
             progress("writing the manifest")
-            artifacts.save_reference(stage / artifacts.REFERENCE, reference)
+            texts = text_rows(side.features or (), reference.rows)
+            artifacts.save_reference(stage / artifacts.REFERENCE, reference, texts)
             if evaluation.count:
                 artifacts.save_reference(stage / artifacts.EVALUATION, evaluation)
             samples.save(stage, reference)
@@ -295,7 +297,7 @@ def prepare(
         elif side.preprocessing and "tflite" in options.to:
             notes += foreign_notes(side.preprocessing)
         data = data.take(range(min(data.count, keep)))
-        data = replace(data, outputs=loaded.predict(data.inputs))
+        data = replace(data, outputs=loaded.ask(data.inputs, data.rows))
     if spec.inputs[0].kind == "image" and side.preprocessing is None:
         notes.append(
             "no --preprocess: apps and the page cannot know how a picture becomes the input "

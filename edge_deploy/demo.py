@@ -20,9 +20,10 @@ from edge_deploy import artifact as artifacts
 from edge_deploy import compressed, embedding, hosting, kernels, offline, shell
 from edge_deploy.artifact import Artifact
 from edge_deploy.errors import ArtifactError, UsageError
+from edge_deploy.features import columns_of, text_rows
 from edge_deploy.publishing import RECORD, SCHEMA, Files, as_json, publish
 from edge_deploy.reference import sample
-from edge_deploy.spec import Array, TensorSpec
+from edge_deploy.spec import Array, Arrays, TensorSpec
 
 INDEX = "models/index.json"
 # What the page checks itself with: enough to see a fault, and light to download.
@@ -217,8 +218,10 @@ def _slug(key: str) -> str:
 def _reference(model: Artifact) -> tuple[dict[str, Any], bytes]:
     """Samples and the original's answers: where each lies in one run of bytes."""
     data = model.reference()
+    texts = text_rows(columns_of(model.manifest) or (), data.rows)
     size = sum(array.nbytes for array in data.inputs.values()) // max(data.count, 1)
-    count = min(data.count, _SAMPLES, max(1, _SAMPLE_BYTES // max(size, 1)))
+    fit = _SAMPLES if texts else max(1, _SAMPLE_BYTES // max(size, 1))
+    count = min(data.count, _SAMPLES, fit)
     chunks: list[bytes] = []
     at = 0
 
@@ -230,13 +233,18 @@ def _reference(model: Artifact) -> tuple[dict[str, Any], bytes]:
         start = at - len(chunks[-1])
         return {"shape": list(values.shape), "start": start, "end": at}
 
+    def tensors(arrays: Arrays, specs: Sequence[TensorSpec], n: int) -> dict[str, Any]:
+        return {spec.name: place(spec, sample(arrays[spec.name], spec, n)) for spec in specs}
+
+    # A page that counts texts starts its check from the texts, not from counts of ours.
     samples = [
         {
-            side: {spec.name: place(spec, sample(arrays[spec.name], spec, n)) for spec in specs}
-            for side, arrays, specs in (
-                ("inputs", data.inputs, model.spec.inputs),
-                ("outputs", data.outputs, model.spec.outputs),
-            )
+            **(
+                {"row": texts[n]}
+                if texts
+                else {"inputs": tensors(data.inputs, model.spec.inputs, n)}
+            ),
+            "outputs": tensors(data.outputs, model.spec.outputs, n),
         }
         for n in range(count)
     ]

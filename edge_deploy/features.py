@@ -200,6 +200,24 @@ def encode_rows(features: Sequence[Feature], rows: Sequence[Mapping[str, str | f
     return table
 
 
+def columns_of(manifest: Mapping[str, Any]) -> tuple[Feature, ...] | None:
+    """The columns that a manifest lists; None where the model takes no rows."""
+    return parse_features(manifest["features"])[0] if manifest["features"] else None
+
+
+def text_rows(
+    features: Sequence[Feature], rows: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Any], ...]:
+    """The rows that a check from the texts on needs: none where no column is a text.
+
+    Counting is part of such a model: an artifact keeps the texts of its reference, and every
+    place that counts them again must come to the same input.
+    """
+    if not any(feature.text for feature in features):
+        return ()
+    return tuple({f.name: row[f.name] for f in features if f.name in row} for row in rows)
+
+
 def _encoder(feature: Feature) -> Callable[[Any], Any]:
     """What turns a value of one feature into its numbers; a ValueError says what is wrong."""
     if feature.text is not None:

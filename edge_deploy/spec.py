@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -180,6 +180,8 @@ class LoadedModel:
             holds them; made-up samples are drawn from these.
         answers: Whose ``predict`` is: the ``original``'s, or the ``lowering``'s in float64, where
             the original's library can no longer answer.
+        predict_rows: Of a model of texts, the original's own answers to the texts themselves:
+            arrays, and the same samples as rows, in. None for all other models.
     """
 
     spec: ModelSpec
@@ -194,6 +196,13 @@ class LoadedModel:
     features: tuple[Feature, ...] | None = None
     typical: tuple[Array, Array] | None = None
     answers: str = "original"
+    predict_rows: Callable[[Arrays, Sequence[Mapping[str, Any]]], Arrays] | None = None
+
+    def ask(self, inputs: Arrays, rows: Sequence[Mapping[str, Any]] = ()) -> Arrays:
+        """The original's own answers, from the texts themselves where there are rows of them."""
+        if self.predict_rows is not None and rows:
+            return self.predict_rows(inputs, rows)
+        return self.predict(inputs)
 
 
 @dataclass(frozen=True)

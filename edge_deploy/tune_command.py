@@ -19,6 +19,7 @@ from edge_deploy.compression import pruning
 from edge_deploy.compression.calibration import Samples
 from edge_deploy.compression.making import Making, blank, calibrate, summarize
 from edge_deploy.errors import MissingDependency, UsageError
+from edge_deploy.features import text_rows
 from edge_deploy.quiet import quiet, set_environment
 from edge_deploy.reference import Reference, join, split
 from edge_deploy.sidecars import Sidecars
@@ -300,7 +301,7 @@ def _publish(
                     rows = check_file(
                         TARGETS[target], stage / entry["files"][0]["path"],
                         blank(TARGETS[target], entry), groups[0].spec, data[0], tolerances,
-                        search.handle, ("wasm",), evaluation=data[1],
+                        search.handle, ("wasm",), evaluation=data[1], features=side.features,
                     )  # fmt: skip
                 entry["verification"] = summarize(rows)
                 manifest["artifacts"].append(entry)
@@ -322,7 +323,8 @@ def _publish(
             "candidates": [one.to_json() for one in measured],
         }
         search.progress("writing the report")
-        artifacts.save_reference(stage / artifacts.REFERENCE, data[0])
+        texts = text_rows(side.features or (), data[0].rows)
+        artifacts.save_reference(stage / artifacts.REFERENCE, data[0], texts)
         if data[1].count:
             artifacts.save_reference(stage / artifacts.EVALUATION, data[1])
         samples.save(stage, data[0])

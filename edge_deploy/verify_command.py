@@ -14,7 +14,7 @@ from edge_deploy.checking import BrowserHandle, browser_if_any, check_file
 from edge_deploy.compression.making import blank, check_labels, summarize
 from edge_deploy.conversion import load_model
 from edge_deploy.errors import EdgeDeployError, UsageError
-from edge_deploy.features import parse_features
+from edge_deploy.features import columns_of
 from edge_deploy.folding import fold_model
 from edge_deploy.manifest import LATER, embedded
 from edge_deploy.quiet import quiet
@@ -168,8 +168,7 @@ def _questions(
         if artifacts.REFERENCE in changed:
             return found.spec, Reference({}), ()
         return found.spec, found.reference(), ()
-    features = found.manifest["features"]
-    columns = parse_features(features)[0] if features else None
+    columns = columns_of(found.manifest)
     model = load_model(options.against, options.load)
     own = {s.name for s in (*found.spec.inputs, *found.spec.outputs)}
     if own != {s.name for s in (*model.spec.inputs, *model.spec.outputs)}:
@@ -185,7 +184,7 @@ def _questions(
         data = read(options.reference, found.spec, columns, found.manifest["preprocessing"])
         data, _ = split(data, 0, options.seed)
     with quiet():
-        answered = replace(data, outputs=model.predict(data.inputs))
+        answered = replace(data, outputs=model.ask(data.inputs, data.rows))
     return found.spec, answered, model.notes
 
 
@@ -227,6 +226,7 @@ def _check_entry(
             handle,
             options.backends,
             evaluation=evaluation,
+            features=columns_of(found.manifest),
         )
     ]
     return [replace(row, failures=row.failures + labels) for row in rows]

@@ -16,6 +16,7 @@ from edge_deploy.compression.layers import Layer
 from edge_deploy.compression.lint import check
 from edge_deploy.compression.quantization import FLOAT, IO, Wish, make, output_steps
 from edge_deploy.errors import ConversionError, UsageError
+from edge_deploy.features import columns_of
 from edge_deploy.reference import Reference, join
 from edge_deploy.spec import Feature, ModelSpec
 from edge_deploy.targets import Converted, Target
@@ -157,6 +158,7 @@ class Making:
             handle,
             backends,
             evaluation=evaluation,
+            features=columns_of(self.manifest),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,22 +112,26 @@ class Frame:
         return np.array([mean for mean, _ in pairs]), np.array([spread for _, spread in pairs])
 
 
-def as_given(frame: Frame, x: Array, named: bool) -> Any:
+def as_given(frame: Frame, x: Array, named: bool, rows: Sequence[Mapping[str, Any]] = ()) -> Any:
     """A tensor as the original takes it: the frame with its words, for comparing.
 
     Args:
         frame: What the model tells of its columns.
         x: float32 (rows, width of the tensor).
         named: Whether it was fitted on a data frame, and not on an array.
+        rows: The same samples as a person gave them; their texts are taken as they are.
 
     Returns:
         A data frame, an array of objects, or, of a model of texts alone, a list; counts stand
-        for texts (see vectorizers.count_in).
+        for texts where there are no rows (see vectorizers.count_in).
     """
     values = {
         column.name: column.raw(x[:, column.places]) if column.used else np.full(len(x), np.nan)
         for column in frame.columns
     }
+    for column in frame.columns:
+        if column.text is not None and rows:
+            values[column.name] = np.array([as_text(row[column.name]) for row in rows], object)
     if len(frame.columns) == 1 and frame.columns[0].text is not None and not named:
         return list(values[frame.columns[0].name])
     if not named:

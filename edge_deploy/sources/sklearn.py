@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +62,15 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         ) from error
     features = tuple(column.feature for column in frame.used)
 
-    def given(x: Array) -> Any:
-        return as_given(frame, x, bool(named)) if frame.special else x.astype(np.float64)
+    def original(arrays: Arrays, rows: Sequence[Mapping[str, Any]] = ()) -> Arrays:
+        x = arrays[INPUT]
+        given = as_given(frame, x, bool(named), rows) if frame.special else x.astype(np.float64)
+        return _predict(path, model, chain[-1], outputs, given)
 
     predict, note = answers(
         frame.model,
         chain,
-        lambda arrays: _predict(path, model, chain[-1], outputs, given(arrays[INPUT])),
+        original,
         {INPUT: np.zeros((1, width), np.float32)},
         old=bool(notes),
     )
@@ -84,6 +86,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         answers="original" if note is None else "lowering",
         features=features if named or frame.special else None,
         typical=frame.typical if frame.special else typical(chain[0], width),
+        predict_rows=original if note is None and any(f.text for f in features) else None,
     )
 
 

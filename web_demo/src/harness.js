@@ -1,4 +1,5 @@
 // What `edge-deploy verify` talks to: the page's own model.js, with arrays as base64.
+import { encodeRow } from './features.js';
 import { open, typed } from './model.js';
 import { fromBase64, toBase64 } from './arrays.js';
 
@@ -45,6 +46,10 @@ globalThis.edgeDeploy = {
     }
     return times;
   },
+
+  /** Rows as the page encodes them: what is not 0, as place, number, place, number. */
+  encode: (features, rows) =>
+    rows.map((row) => [...encodeRow(features, row).entries()].filter(([, value]) => value !== 0).flat()),
 
   /** How many tensors are alive: it must not grow from one sample to the next. */
   tensors: () => model.tensors(),

@@ -1,5 +1,6 @@
 // The samples packaged with a model, and the original's answers.
 import { fromBytes } from './arrays.js';
+import { rowInput } from './asking.js';
 
 /** @returns {Promise<{samples: Array<{inputs: object, outputs: object}>}>} of {data, shape} by name */
 export async function readReference(folder, given) {
@@ -21,8 +22,9 @@ export async function readReference(folder, given) {
       }),
     );
   return {
-    samples: samples.map(({ inputs, outputs }) => ({
-      inputs: tensors(inputs, manifest.inputs),
+    samples: samples.map(({ row, inputs, outputs }) => ({
+      // Counting texts is part of the model, so the page must do that right, too.
+      inputs: row ? rowInput(manifest, manifest.features, row) : tensors(inputs, manifest.inputs),
       outputs: tensors(outputs, manifest.outputs),
     })),
   };
