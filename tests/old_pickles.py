@@ -125,6 +125,9 @@ class AsOf(pickle._Pickler):
             has["_loss"] = Once("sklearn.ensemble._gb_losses", "BinomialDeviance", K=1)
         if v < (0, 21) and kind.startswith("GradientBoosting"):
             has["init_"] = self.first(model)
+        if v < (0, 22) and kind == "SVC":
+            for name in ("probA", "probB", "n_support"):
+                has[f"{name}_"] = has.pop(f"_{name}")
         if v < (1, 0) and kind == "GaussianNB":
             has["sigma_"] = has.pop("var_")
         if v < (1, 6) and kind == "AdaBoostClassifier":

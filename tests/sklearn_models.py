@@ -161,6 +161,8 @@ FAMILIES: dict[str, Callable[[], Any]] = {
             ("SVC linear", lambda: svm.SVC(kernel="linear"), classes),
             ("SVC poly", lambda: svm.SVC(kernel="poly", coef0=1.0), classes),
             ("SVC sigmoid", lambda: svm.SVC(kernel="sigmoid", gamma=0.1), classes),
+            ("SVC probabilities", lambda: svm.SVC(probability=True, random_state=0), classes),
+            ("NuSVC probabilities", lambda: svm.NuSVC(nu=0.3, probability=True), classes),
             (
                 "SVC by pairs",
                 lambda: svm.SVC(decision_function_shape="ovo", probability=False),

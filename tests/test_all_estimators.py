@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-import joblib
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification, make_regression
@@ -16,13 +14,11 @@ from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import all_estimators
+from three_targets import read, same_in_three_targets
 
 from edge_deploy.browser import Browser, open_browser
 from edge_deploy.errors import ConversionError
 from edge_deploy.quiet import set_environment
-from edge_deploy.sources.sklearn import load
-from edge_deploy.spec import LoadedModel, LoadOptions
-from edge_deploy.targets import TARGETS
 
 set_environment()
 pytestmark = pytest.mark.slow
@@ -56,7 +52,6 @@ HOLDS: dict[str, dict[str, Any]] = {
     # Its default of 1 has no row near a new one.
     "RadiusNeighborsRegressor": {"radius": 8.0},
 }  # fmt: skip
-META = {"name": "model", "version": "1", "classes": {}, "preprocessing": None}
 COUNTS = ("CategoricalNB", "ComplementNB", "MultinomialNB")
 MANY_LABELS = ("ClassifierChain", "MultiOutputClassifier")
 MANY_VALUES = ("CCA", "MultiOutputRegressor", "PLSCanonical", "RegressorChain")
@@ -91,26 +86,10 @@ def fitted(name: str) -> Any:
         return model.fit(x, y)
 
 
-def read(model: Any) -> LoadedModel:
-    joblib.dump(model, "model.joblib")
-    return load(Path("model.joblib"), LoadOptions())
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with open_browser() as opened:
         yield opened
-
-
-def close(model: LoadedModel, got: Mapping[str, np.ndarray], want: Any, allowed: float) -> None:
-    for spec in model.spec.outputs:
-        if spec.kind == "class":
-            np.testing.assert_array_equal(got[spec.name], want[spec.name])
-        else:
-            scale = max(np.abs(want[spec.name]).max(), 1e-6)
-            np.testing.assert_allclose(
-                got[spec.name], want[spec.name], rtol=0, atol=allowed * scale
-            )
 
 
 @pytest.mark.parametrize("name", [name for name in ESTIMATORS if name not in REFUSED])
@@ -120,24 +99,7 @@ def test_estimator_gives_the_same_in_three_targets(name: str, browser: Browser) 
     x = np.random.default_rng(0).normal(0, 1, (50, width)).astype(np.float32)
     if name in COUNTS:
         x = np.abs(x).round()
-    want = model.predict({"features": x})
-    TARGETS["tflite"].convert(model, Path("model.tflite"), META)
-    with TARGETS["tflite"].open_runner(Path("model.tflite")) as runner:
-        rows = [runner.predict({"features": x[n : n + 1]}) for n in range(len(x))]
-    got = {
-        spec.name: np.concatenate([row[spec.name] for row in rows]) for spec in model.spec.outputs
-    }
-    close(model, got, want, 2e-5)
-    ops = TARGETS["tflite"].describe(Path("model.tflite")).ops
-    assert ops is not None and not [op for op in ops if op.startswith("Flex")]
-    TARGETS["onnx"].convert(model, Path("model.onnx"), META)
-    with TARGETS["onnx"].open_runner(Path("model.onnx")) as runner:
-        close(model, runner.predict({"features": x}), want, 2e-5)
-    Path("tfjs").mkdir()
-    TARGETS["tfjs"].convert(model, Path("tfjs/model.json"), META)
-    with browser.open_tfjs(Path("tfjs/model.json"), "wasm", model.spec) as page:
-        # Its exp and tanh are approximations.
-        close(model, page.predict({"features": x}), want, 1e-4)
+    same_in_three_targets(model, x, browser)
 
 
 @pytest.mark.parametrize("name", REFUSED)

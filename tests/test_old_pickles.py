@@ -38,12 +38,14 @@ MODELS: dict[str, Callable[[], Any]] = {
     "neighbours": lambda: neighbors.KNeighborsClassifier(3).fit(*classes(2)),
     "naive Bayes": lambda: make_pipeline(MinMaxScaler(), naive_bayes.GaussianNB()).fit(*classes(4)),
     "support": lambda: svm.SVC(C=3).fit(*classes(4)),
+    "support, probabilities": lambda: svm.SVC(probability=True, random_state=0).fit(*classes(4)),
     "network": lambda: neural_network.MLPClassifier((6,), max_iter=50).fit(*classes(2)),
 }  # fmt: skip
 X = np.random.default_rng(1).normal(0, 2, (200, 5)).astype(np.float32)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("row", MODELS)
 def test_old_file_answers_as_it_did(row: str, version: str) -> None:

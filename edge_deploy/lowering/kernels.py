@@ -9,8 +9,10 @@ import numpy as np
 
 from edge_deploy.errors import ConversionError
 from edge_deploy.lowering.bayes import shifted
-from edge_deploy.lowering.linear import winner
+from edge_deploy.lowering.coupling import coupled
+from edge_deploy.lowering.linear import dense, product, winner
 from edge_deploy.lowering.registry import (
+    DECISION,
     IDENTITY,
     Affine,
     Predict,
@@ -89,20 +91,14 @@ def kernel(
     return power
 
 
-def support(model: Any, before: Affine) -> Transform:
-    """The kernel of the input and an SVM's support vectors."""
-    gamma = getattr(model, "_gamma", 0.0)
-    vectors = _dense(model.support_vectors_)
-    return kernel(
-        model.kernel, vectors, float(gamma), float(model.coef0), float(model.degree), before
-    )
-
-
-def _dense(values: Any) -> Array:
-    if hasattr(values, "toarray"):
-        values.check_format(full_check=True)
-        values = values.toarray()
-    return np.asarray(values, np.float64)
+def support(model: Any, weights: Array, before: Affine) -> Transform:
+    """The decisions of an SVM: its kernel with the support vectors, ``@ weights + intercept_``."""
+    gamma, bias = float(getattr(model, "_gamma", 0.0)), np.ravel(model.intercept_)
+    vectors = dense(model.support_vectors_)
+    if model.kernel == "linear":  # weights of both signs nearly cancel: add up in float64
+        return product(weights.T @ vectors, bias, before)
+    similar = kernel(model.kernel, vectors, gamma, float(model.coef0), float(model.degree), before)
+    return weighted(similar, weights, bias)
 
 
 def weighted(similar: Transform, weights: Array, bias: Array) -> Transform:
@@ -116,8 +112,7 @@ def weighted(similar: Transform, weights: Array, bias: Array) -> Transform:
 @predictor("SVR", "NuSVR")
 def support_regressor(model: Any, before: Affine) -> Predict:
     """sklearn.svm._base.BaseLibSVM._dense_predict for regression."""
-    similar = support(model, before)
-    value = weighted(similar, _dense(model.dual_coef_).T, np.ravel(model.intercept_))
+    value = support(model, dense(model.dual_coef_).T, before)
     return lambda x: {"value": value(x)}
 
 
@@ -125,14 +120,22 @@ def support_regressor(model: Any, before: Affine) -> Predict:
 def support_classifier(model: Any, before: Affine) -> Predict:
     """sklearn.svm._base.BaseSVC: each pair of classes decides, and the most votes win.
 
-    The probabilities of probability=True are another model, fitted apart, that may contradict
-    ``predict``; what is given is decision_function.
+    The probabilities of probability=True are of sigmoids that were fitted apart: the likeliest
+    class need not be the one with the most votes, in scikit-learn as here.
     """
-    similar, dual = support(model, before), _dense(model.dual_coef_)
-    bias, count = np.ravel(model.intercept_), len(model.classes_)
+    dual, count = dense(model.dual_coef_), len(model.classes_)
+    shares = _shares(model, count)
     if count == 2:
-        single = weighted(similar, dual.T, bias)
-        return lambda x: _scored(single(x))
+        single = support(model, dual.T, before)
+
+        def alone(x: Any) -> dict[str, Any]:
+            import tensorflow as tf
+
+            d = single(x)
+            # scikit-learn turns libsvm's sign for two classes, and of 0 libsvm makes the second.
+            return _scored(tf.cast(d[:, 0] >= 0.0, tf.int32), d, shares and shares(-d))
+
+        return alone
     ends = np.cumsum([0, *np.asarray(model._n_support if hasattr(model, "_n_support")
                                      else model.n_support_)])  # fmt: skip
     pairs = list(combinations(range(count), 2))
@@ -140,20 +143,28 @@ def support_classifier(model: Any, before: Affine) -> Predict:
     for n, (one, other) in enumerate(pairs):
         weights[ends[one] : ends[one + 1], n] = dual[other - 1, ends[one] : ends[one + 1]]
         weights[ends[other] : ends[other + 1], n] = dual[one, ends[other] : ends[other + 1]]
-    decisions = weighted(similar, weights, bias)
+    decisions = support(model, weights, before)
     by_pair = model.decision_function_shape == "ovo"
 
     def predict(x: Any) -> dict[str, Any]:
         d = decisions(x)
         votes, scores = counted(-d, count, ties_to_first=False)
-        broken = bool(getattr(model, "break_ties", False))
-        return {"class": winner(scores if broken else votes), "scores": d if by_pair else scores}
+        found = winner(scores if getattr(model, "break_ties", False) else votes)
+        return _scored(found, d if by_pair else scores, shares and shares(d))
 
     return predict
 
 
-def _scored(d: Any) -> dict[str, Any]:
-    return {"class": winner(d), "scores": d}
+def _shares(model: Any, count: int) -> Transform | None:
+    """What makes probabilities of libsvm's decisions, if it was fitted."""
+    slopes, starts = (np.ravel(getattr(model, name, ())) for name in ("_probA", "_probB"))
+    return coupled(slopes, starts, count) if len(slopes) else None
+
+
+def _scored(found: Any, scores: Any, shares: Any) -> dict[str, Any]:
+    if shares is None:
+        return {"class": found, "scores": scores}
+    return {"class": found, "probabilities": shares, DECISION: scores}
 
 
 def counted(confidence: Any, count: int, ties_to_first: bool = True) -> tuple[Any, Any]:
@@ -179,7 +190,7 @@ def counted(confidence: Any, count: int, ties_to_first: bool = True) -> tuple[An
 @predictor("KernelRidge")
 def kernel_ridge(model: Any, before: Affine) -> Predict:
     """sklearn.kernel_ridge.KernelRidge.predict: kernel(x, X_fit_) @ dual_coef_."""
-    rows = _dense(model.X_fit_)
+    rows = dense(model.X_fit_)
     gamma = 1.0 / rows.shape[1] if model.gamma is None else float(model.gamma)
     similar = kernel(model.kernel, rows, gamma, float(model.coef0), float(model.degree), before)
     dual = np.asarray(model.dual_coef_).reshape(len(rows), -1)

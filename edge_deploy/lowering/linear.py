@@ -22,7 +22,7 @@ from edge_deploy.spec import Array
 
 def decision(model: Any, before: Affine) -> Transform:
     """sklearn.linear_model._base.LinearModel._decision_function: x @ coef_.T + intercept_."""
-    coef = np.atleast_2d(_dense(model.coef_))
+    coef = np.atleast_2d(dense(model.coef_))
     bias = np.broadcast_to(np.ravel(model.intercept_), len(coef)).astype(np.float64)
     return product(coef, bias, before)
 
@@ -49,8 +49,8 @@ def product(coef: Array, bias: Array, before: Affine) -> Transform:
     return lambda x: tf.matmul(x - near, weights) + constant
 
 
-def _dense(values: Any) -> Array:
-    """Coefficients as an array; those of ``sparsify()`` are checked, since files may be forged."""
+def dense(values: Any) -> Array:
+    """Numbers that may be sparse as an array; those are checked, since files may be forged."""
     if hasattr(values, "toarray"):
         values.check_format(full_check=True)
         values = values.toarray()

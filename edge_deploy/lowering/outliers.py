@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.lowering.kernels import distances, support, weighted
+from edge_deploy.lowering.kernels import distances, support
+from edge_deploy.lowering.linear import dense
 from edge_deploy.lowering.registry import Affine, Predict, predictor, real
 from edge_deploy.lowering.trees import added, tree_of
 from edge_deploy.spec import Array
@@ -26,9 +27,7 @@ def one_class(model: Any, before: Affine) -> Predict:
     """sklearn.svm.OneClassSVM.predict: the sign of decision_function, which are the scores."""
     import tensorflow as tf
 
-    dual = model.dual_coef_
-    dual = dual.toarray() if hasattr(dual, "toarray") else np.asarray(dual)
-    value = weighted(support(model, before), dual.T, np.ravel(model.intercept_))
+    value = support(model, dense(model.dual_coef_).T, before)
 
     def predict(x: Any) -> dict[str, Any]:
         d = value(x)
