@@ -16,6 +16,7 @@ from edge_deploy import report, samples, sidecars, sources
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import browser_if_any
 from edge_deploy.compression import pruning, tflite_converter
+from edge_deploy.compression.finetuning import Tuning
 from edge_deploy.compression.keeping import check_keep, make_and_judge
 from edge_deploy.compression.making import (
     CONVERTER,
@@ -306,13 +307,13 @@ def prepare(
     return loaded, side, spec, data, tuple(notes)
 
 
-def training(options: ConvertOptions, spec: ModelSpec, side: Sidecars) -> pruning.Tuning | None:
+def training(options: ConvertOptions, spec: ModelSpec, side: Sidecars) -> Tuning | None:
     """What a pruned model is trained on: ``--prune-data``."""
     if options.prune_data is None:
         return None
     data = read(options.prune_data, spec, side.features, side.preprocessing)
     classes = next((o.classes for o in spec.outputs if o.classes), None)
-    return pruning.Tuning(with_class_indices(data, classes), options.prune_epochs, options.seed)
+    return Tuning(with_class_indices(data, classes), options.prune_epochs, options.seed)
 
 
 def _check_dtypes(model: LoadedModel) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from edge_deploy import UsageError, load_model
 from edge_deploy.compression import pruning
-from edge_deploy.compression.pruning import Tuning, kernels, pruned
+from edge_deploy.compression.finetuning import Tuning
+from edge_deploy.compression.pruning import kernels, pruned
 from edge_deploy.metrics import winners
 from edge_deploy.reference import Reference
 

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from edge_deploy.compression.masks import Kernel, Masks, prune_once
 from edge_deploy.errors import UsageError
 from edge_deploy.graph import freeze, output_makers
 from edge_deploy.reference import Reference
 from edge_deploy.spec import Array, Arrays, LoadedModel, TensorSpec, as_dtype
-
-if TYPE_CHECKING:
-    from edge_deploy.compression.pruning import Kernel, Tuning
 
 _BATCH = 32
 _RATE = 1e-3  # Adam's own default, which falls to nothing along a cosine
@@ -32,6 +30,21 @@ _TINY = 1e-7  # as Keras clips probabilities before it takes their logarithm
 _BAR = 20
 
 _FROM = {"Softmax": "probabilities", "Sigmoid": "sigmoid"}
+
+
+@dataclass(frozen=True, eq=False)
+class Tuning:
+    """What to train a pruned model on.
+
+    Attributes:
+        data: Samples, with labels or without; without, the original's answers are the aim.
+        epochs: How often to go through them.
+        seed: Of the order of the samples.
+    """
+
+    data: Reference
+    epochs: int = 10
+    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +90,6 @@ def fine_tune(
     """
     import tensorflow as tf
     import tf_keras
-
-    from edge_deploy.compression.pruning import Masks, prune_once
 
     rng = np.random.default_rng(tuning.seed)
     aims = find_aims(model, tuning.data)

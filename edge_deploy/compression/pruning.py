@@ -1,58 +1,26 @@
 """Magnitude pruning of Keras models: the smallest weights of each kernel become zeros.
 
-The masks are those of TensorFlow Model Optimization's ``Pruning``, which works on plain variables
-and so on both generations of Keras; its layer wrappers know Keras 2 only.
+What becomes zero is masks.py's, training what is left finetuning.py's.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from edge_deploy.compression.finetuning import Tuning, fine_tune
+from edge_deploy.compression.masks import Kernel, prune_once
 from edge_deploy.errors import UsageError
-from edge_deploy.reference import Reference
 from edge_deploy.spec import LoadedModel
 from edge_deploy.verdicts import ZEROS
 
 _EDGE = 0.5  # the first and the last layer get this share of the sparsity asked for
 _THIN = 0.1  # if they hold at most this share of the weights each; a larger one is no edge
 _MOST = 0.99  # of a kernel: with nothing left, a layer says nothing
-
-
-@dataclass(frozen=True, eq=False)
-class Tuning:
-    """What to train a pruned model on.
-
-    Attributes:
-        data: Samples, with labels or without; without, the original's answers are the aim.
-        epochs: How often to go through them.
-        seed: Of the order of the samples.
-    """
-
-    data: Reference
-    epochs: int = 10
-    seed: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Kernel:
-    """A weight that can be pruned.
-
-    Attributes:
-        name: Of its layer and itself.
-        variable: The ``tf.Variable``.
-        sparsity: The share of zeros it gets.
-    """
-
-    name: str
-    variable: Any
-    sparsity: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,8 +135,6 @@ def pruned(
         if tuning is None:
             prune_once(found)
         else:
-            from edge_deploy.compression.finetuning import fine_tune
-
             epoch = fine_tune(model, found, weights, tuning, progress)
         # A function of its own: what was traced of the original must not stand for this one, and
         # only from here on are its weights the pruned ones.
@@ -230,72 +196,6 @@ def _shares(sizes: Sequence[int], edges: set[int], asked: float) -> list[float]:
         return [asked] * len(sizes)
     most = min(_MOST, (asked * sum(sizes) - asked * _EDGE * thin) / rest)
     return [asked * _EDGE if n in edges else max(most, asked) for n in range(len(sizes))]
-
-
-def prune_once(found: Sequence[Kernel]) -> None:
-    """Set the smallest weights of each kernel to zero, to the share each one says."""
-    masks = Masks(found)
-    masks.update(0)
-
-
-class Masks:
-    """The masks of all kernels, by TensorFlow Model Optimization.
-
-    Args:
-        found: The kernels.
-        ramp: The steps over which the sparsity rises to what was asked, and how many lie between
-            two looks at it; None asks for all at once.
-    """
-
-    def __init__(self, found: Sequence[Kernel], ramp: tuple[int, int] | None = None) -> None:
-        import tensorflow as tf
-
-        implementation, schedules = _tfmot()
-        self._step = tf.Variable(0, dtype=tf.int32, trainable=False)
-        self._prunings = []
-        for kernel in found:
-            schedule: Any
-            if ramp is None:
-                schedule = schedules.ConstantSparsity(kernel.sparsity, 0, -1, 1)
-            else:
-                # Half at once, as in TensorFlow's guide to pruning; the rest along a cubic curve
-                # (Zhu and Gupta, 2017, "To prune, or not to prune").
-                schedule = schedules.PolynomialDecay(
-                    kernel.sparsity / 2, kernel.sparsity, 0, ramp[0], frequency=ramp[1]
-                )
-            weight = kernel.variable
-            mask = tf.Variable(tf.ones_like(weight), trainable=False)
-            threshold = tf.Variable(tf.zeros((), weight.dtype), trainable=False)
-            self._prunings.append(
-                implementation.Pruning(
-                    lambda: self._step, [(weight, mask, threshold)], schedule, (1, 1), "AVG"
-                )
-            )
-
-    def update(self, step: int) -> None:
-        """Look at the masks where the schedule says so, and set what they hide to zero."""
-        self._step.assign(step)
-        for pruning in self._prunings:
-            pruning.conditional_mask_update()
-            pruning.weight_mask_op()
-
-
-def _tfmot() -> tuple[Any, Any]:
-    """Its lower layer; importing it would make later processes take Keras 2 for Keras."""
-    before = os.environ.get("TF_USE_LEGACY_KERAS")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from tensorflow_model_optimization.python.core.sparsity.keras import (
-                pruning_impl,
-                pruning_schedule,
-            )
-    finally:
-        if before is None:
-            os.environ.pop("TF_USE_LEGACY_KERAS", None)
-        else:
-            os.environ["TF_USE_LEGACY_KERAS"] = before
-    return pruning_impl, pruning_schedule
 
 
 def _variables(model: LoadedModel) -> list[Any]:

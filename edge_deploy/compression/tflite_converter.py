@@ -12,9 +12,8 @@ from edge_deploy.errors import ConversionError
 from edge_deploy.graph import first_line, freeze
 from edge_deploy.quiet import quiet
 from edge_deploy.spec import LoadedModel
-from edge_deploy.targets.tflite import _finish
-from edge_deploy.targets.tflite_file import unpack
-from edge_deploy.targets.tflite_metadata import read
+from edge_deploy.targets.tflite_file import ends, name_ends, unpack
+from edge_deploy.targets.tflite_metadata import finish, read
 
 
 def quantize(model: LoadedModel, before: bytes, samples: Samples, io: str = "float") -> bytes:
@@ -58,4 +57,6 @@ def quantize(model: LoadedModel, before: bytes, samples: Samples, io: str = "flo
         ) from error
     name = Path("float32.tflite")
     metadata = read(name, before, unpack(name, before)) or {}
-    return complete(before, _finish(data, *names, metadata), "int8", io)
+    file = unpack(name, data)
+    name_ends(file, *names)
+    return complete(before, finish(file, metadata, *ends(file)), "int8", io)

@@ -14,7 +14,7 @@ from edge_deploy.graph import first_line, freeze
 from edge_deploy.quiet import quiet
 from edge_deploy.spec import Array, Arrays, LoadedModel, Runner, as_dtype
 from edge_deploy.targets.base import Converted, FileInfo, Target
-from edge_deploy.targets.tflite_file import SIGNATURE, ends, operator_name, unpack
+from edge_deploy.targets.tflite_file import SIGNATURE, ends, name_ends, operator_name, unpack
 from edge_deploy.targets.tflite_metadata import finish, read
 from edge_deploy.targets.tflite_needs import needs
 
@@ -48,7 +48,9 @@ def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conv
             "TensorFlow's own (Flex). Apps must link the Flex delegate; browsers have none.",
         )
     names = [spec.name for spec in model.spec.inputs], [spec.name for spec in model.spec.outputs]
-    path.write_bytes(_finish(data, *names, metadata))
+    file = unpack(path, data)
+    name_ends(file, *names)
+    path.write_bytes(finish(file, metadata, *ends(file)))
     return Converted(path, (path,), notes)
 
 
@@ -67,36 +69,6 @@ def _convert_with_flex(function: Any, reason: Exception) -> bytes:
             f"TFLite cannot hold this model: {first_line(reason)}. With TensorFlow's own "
             f"operators neither: {first_line(error)}. Leave it out with --to tfjs,onnx."
         ) from error
-
-
-def _finish(
-    data: bytes, inputs: list[str], outputs: list[str], metadata: Mapping[str, Any]
-) -> bytes:
-    """Put the model's own names, a signature and the metadata into a converter's file."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromPackedBuf(data, 0)
-    graph = model.subgraphs[0]
-    signature = schema.SignatureDefT()
-    signature.signatureKey = SIGNATURE.encode()
-    signature.subgraphIndex = 0
-    signature.inputs = [_name(schema, graph, i, n) for i, n in _pair(graph.inputs, inputs)]
-    signature.outputs = [_name(schema, graph, i, n) for i, n in _pair(graph.outputs, outputs)]
-    model.signatureDefs = [signature]
-    return finish(model, metadata, *ends(model))
-
-
-def _pair(indices: Any, names: list[str]) -> list[tuple[int, str]]:
-    """Tensor indices with names: the converter keeps the order of the function's ends."""
-    return [(int(index), name) for index, name in zip(indices, names, strict=True)]
-
-
-def _name(schema: Any, graph: Any, index: int, name: str) -> Any:
-    graph.tensors[index].name = name.encode()
-    entry = schema.TensorMapT()
-    entry.name = name.encode()
-    entry.tensorIndex = index
-    return entry
 
 
 def describe(path: Path) -> FileInfo:

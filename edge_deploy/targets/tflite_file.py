@@ -6,7 +6,7 @@ import functools
 import io
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +159,35 @@ def drop_buffer(model: Any, name: str) -> None:
         if entry.name == name.encode():
             model.buffers[entry.buffer].data = None
     model.metadata = [e for e in model.metadata or () if e.name != name.encode()]
+
+
+def name_ends(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Put the model's own names and one signature into a converter's file.
+
+    Args:
+        model: ModelT.
+        inputs: In the order of the function that was converted, which the converter keeps.
+        outputs: Likewise.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+
+    def named(indices: Any, names: Sequence[str]) -> list[Any]:
+        entries = []
+        for index, name in zip(indices, names, strict=True):
+            entry = schema.TensorMapT()
+            entry.name = graph.tensors[index].name = name.encode()
+            entry.tensorIndex = int(index)
+            entries.append(entry)
+        return entries
+
+    signature = schema.SignatureDefT()
+    signature.signatureKey = SIGNATURE.encode()
+    signature.subgraphIndex = 0
+    signature.inputs = named(graph.inputs, inputs)
+    signature.outputs = named(graph.outputs, outputs)
+    model.signatureDefs = [signature]
 
 
 def ends(model: Any) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:

@@ -12,6 +12,7 @@ from typing import Any
 from edge_deploy import manifest as manifests
 from edge_deploy.checking import BrowserHandle, for_browser
 from edge_deploy.compression import pruning
+from edge_deploy.compression.finetuning import Tuning
 from edge_deploy.compression.layers import of_file
 from edge_deploy.compression.quantization import FLOAT
 from edge_deploy.conversion import ConvertOptions
@@ -73,7 +74,7 @@ def float_files(
     search: Search,
     loaded: LoadedModel,
     manifest: Mapping[str, Any],
-    training: pruning.Tuning | None,
+    training: Tuning | None,
     seen: tuple[Reference, Reference],
 ) -> list[Group]:
     """The float32 file of every target at every sparsity: converted once, or found."""
