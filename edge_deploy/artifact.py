@@ -19,6 +19,7 @@ import numpy as np
 
 from edge_deploy import interrupt
 from edge_deploy.errors import ArtifactError, EdgeDeployError, UsageError
+from edge_deploy.manifest_schema import fault
 from edge_deploy.reference import Reference
 from edge_deploy.spec import Arrays, ModelSpec, TensorSpec
 
@@ -160,6 +161,11 @@ def find(path: Path) -> Artifact:
         raise ArtifactError(
             f"{folder / MANIFEST}: is of {schema!r}; this edge-deploy reads {SCHEMA!r}. Convert "
             "the model again, or install the edge-deploy that wrote it."
+        )
+    if wrong := fault(manifest):
+        raise ArtifactError(
+            f"{folder / MANIFEST}: not as edge-deploy writes it: {wrong}. If it was edited, put "
+            "back what was there; else convert the model again with --overwrite."
         )
     return Artifact(folder, manifest)
 

@@ -17,6 +17,7 @@ import numpy as np
 from edge_deploy.errors import UsageError
 from edge_deploy.spec import ENCODINGS, Array, Feature
 from edge_deploy.text import counter, parse_text, text_to_json
+from edge_deploy.words import unknown
 
 KINDS = ("number", "category", "text")
 MISSING = ("error", "value", "nan")
@@ -75,7 +76,7 @@ def _feature(item: Any, number: int) -> Feature:
     where = f"feature {item['name']!r}"
     for key in item:
         if key not in _KEYS:
-            raise UsageError(f"{where}: {_unknown(str(key), _KEYS, 'key')}")
+            raise UsageError(f"{where}: {unknown(str(key), _KEYS, 'key')}")
     values = {key: item[key] for key in item if item[key] is not None}
     for key, known in (
         ("kind", KINDS),
@@ -84,7 +85,7 @@ def _feature(item: Any, number: int) -> Feature:
         ("unknown", UNKNOWN),
     ):
         if key in values and values[key] not in known:
-            raise UsageError(f"{where}: {_unknown(str(values[key]), known, key)}")
+            raise UsageError(f"{where}: {unknown(str(values[key]), known, key)}")
     for key in _NUMBERS:
         if key in values:
             values[key] = _plain_number(where, key, values[key])
@@ -139,12 +140,6 @@ def _check(where: str, feature: Feature) -> None:
         raise UsageError(f"{where}: min {feature.min:g} is above max {feature.max:g}.")
     if feature.default is not None:
         encode_rows([feature], [{feature.name: feature.default}])
-
-
-def _unknown(got: str, known: Sequence[str], what: str) -> str:
-    close = difflib.get_close_matches(got, known, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return f"no {what} is called {got!r}.{hint} There are: {', '.join(known)}."
 
 
 def features_to_json(features: Sequence[Feature]) -> list[dict[str, Any]]:

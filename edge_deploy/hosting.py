@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from edge_deploy.artifact import Artifact
 from edge_deploy.errors import UsageError
 from edge_deploy.publishing import Files
+from edge_deploy.words import unknown
 
 HOSTS = ("github-pages", "hf-space", "netlify", "nginx")
 
@@ -137,7 +138,7 @@ def check(host: str | None) -> None:
         UsageError: There is no such host.
     """
     if host is not None and host not in HOSTS:
-        raise UsageError(f"--host {host}: not known; there are {', '.join(HOSTS)}.")
+        raise UsageError(f"--host: {unknown(host, HOSTS, 'host')}")
 
 
 def files(host: str, models: Sequence[Artifact]) -> Files:

@@ -46,6 +46,7 @@ from edge_deploy.tuning.search import (
 from edge_deploy.tuning.store import open_store
 from edge_deploy.verdicts import Verdict
 from edge_deploy.verification import Tolerances
+from edge_deploy.words import unknown
 
 _SCHEMA = "edge-deploy/tuning/1"
 
@@ -185,7 +186,7 @@ def _check(options: TuneOptions) -> None:
         MissingDependency: The executor is not installed.
     """
     if options.objective not in OBJECTIVES:
-        raise UsageError(f"--objective {options.objective}: there are {', '.join(OBJECTIVES)}.")
+        raise UsageError(f"--objective: {unknown(options.objective, OBJECTIVES, 'objective')}")
     if not 0 <= options.max_drop < 1:
         raise UsageError(
             f"--max-drop {options.max_drop:g}: a share from 0 to below 1, such as 0.01."
@@ -194,7 +195,7 @@ def _check(options: TuneOptions) -> None:
         raise UsageError(f"--jobs {options.jobs}: at least 1.")
     for target in options.convert.to:
         if target not in TARGETS:
-            raise UsageError(f"--to {target}: no such target; there are {', '.join(TARGETS)}.")
+            raise UsageError(f"--to: {unknown(target, TARGETS, 'target')}")
     for sparsity in options.sparsities:
         if not 0 < sparsity < 1:
             raise UsageError(f"--sparsities {sparsity:g}: shares between 0 and 1, such as 0.8.")

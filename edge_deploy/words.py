@@ -9,6 +9,10 @@ from collections.abc import Iterable
 def unknown(got: str, known: Iterable[str], what: str) -> str:
     """``no target is called 'tflit'. Did you mean tflite? There are: ...``."""
     names = list(known)
-    close = difflib.get_close_matches(got, names, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return f"no {what} is called {got!r}.{hint} There are: {', '.join(names)}."
+    return f"no {what} is called {got!r}.{did_you_mean(got, names)} There are: {', '.join(names)}."
+
+
+def did_you_mean(got: str, known: Iterable[str]) -> str:
+    """`` Did you mean tflite?``, or nothing where no name is near."""
+    close = difflib.get_close_matches(got, list(known), 1, 0.5)
+    return f" Did you mean {close[0]}?" if close else ""

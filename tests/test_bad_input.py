@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 from bad_models import BAD, CANARY
+
+from edge_deploy import ConvertOptions, convert
 
 pytestmark = pytest.mark.slow
 
@@ -158,7 +161,7 @@ def test_convert_refuses_bad_options(run, linear: Path, arguments: list[str], sa
         (["run", "nowhere", "a=1"], 2, "no such artifact"),
         (["inspect", "nowhere"], 2, "no such file or folder"),
         (["serve", "nowhere"], 2, "no such folder"),
-        (["examples", "titanic"], 2, "no such example"),
+        (["examples", "titanic"], 2, "no example is called"),
         (["convert"], 2, "Missing argument"),
         (["conv"], 2, "No such command"),
     ],
@@ -196,6 +199,60 @@ def test_convert_leaves_alone_a_folder_that_is_no_artifact(run, linear: Path) ->
     result = run("convert", linear, "--overwrite", "--to", "onnx")
     assert (result.code, "left alone" in result.err) == (2, True), result
     assert (mine / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.fixture(scope="session")
+def artifact(linear: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The regression, converted."""
+    options = ConvertOptions(to=("tflite", "onnx"), output=tmp_path_factory.mktemp("artifact"))
+    found = convert(linear, options).artifact
+    assert found is not None
+    return found.folder
+
+
+def _set(*keys: str | int, to: Any) -> Callable[[Any], None]:
+    def edit(document: Any) -> None:
+        for key in keys[:-1]:
+            document = document[key]
+        document[keys[-1]] = to
+
+    return edit
+
+
+EDITED = {
+    "no inputs": (_set("inputs", to=[]), "inputs: is empty"),
+    "inputs gone": (lambda d: d.pop("inputs"), "inputs: is missing"),
+    "inputs no list": (_set("inputs", to="x"), 'inputs: is "x", not of type array'),
+    "input without a name": (lambda d: d["inputs"][0].pop("name"), "inputs[0].name: is missing"),
+    "a kind of tomorrow": (_set("outputs", 0, "kind", to="smell"), "outputs[0].kind: is 'smell'"),
+    "no files": (_set("artifacts", 1, "files", to=[]), "artifacts[1].files: is empty"),
+    "no reference": (lambda d: d.pop("reference"), "reference: is missing"),
+    "size in words": (_set("files", 0, "bytes", to="1 KB"), 'files[0].bytes: is "1 KB"'),
+}
+ON_AN_ARTIFACT = {
+    "verify": (),
+    "quantize": ("--to", "float16"),
+    "demo": (),
+    "run": ("x=1",),
+    "snippet": ("--platform", "python"),
+    "bundle": ("--platform", "python"),
+    "inspect": (),
+    "bench": (),
+}
+
+
+@pytest.mark.parametrize(("edit", "says"), EDITED.values(), ids=EDITED)
+def test_an_edited_manifest_is_refused_by_every_command(
+    run, artifact: Path, edit: Callable[[Any], None], says: str
+) -> None:
+    folder = Path(shutil.copytree(artifact, "edited"))
+    document = json.loads((folder / "manifest.json").read_text())
+    edit(document)
+    (folder / "manifest.json").write_text(json.dumps(document))
+    for command, arguments in ON_AN_ARTIFACT.items():
+        result = run(command, folder, *arguments)
+        assert (result.code, is_one_message(result.err)) == (3, True), (command, result)
+        assert says in result.err, (command, result.err)
 
 
 COMMAND = [sys.executable, "-m", "edge_deploy.cli", "convert"]

@@ -225,7 +225,7 @@ def test_own_pictures_are_trained_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "word"),
     [
-        ("iris", {}, "no such example; there are insurance, cat-vs-dog"),
+        ("iris", {}, "no example is called 'iris'. There are: insurance, cat-vs-dog"),
         ("insurance", {"data": Path()}, "takes none. It goes with cat-vs-dog"),
         ("insurance", {"dataset": "fashion-mnist"}, "no such data set .digits-mlp: digits, fash"),
         ("digits-mlp", {"dataset": "mnist"}, "no such data set"),

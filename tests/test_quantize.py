@@ -291,6 +291,7 @@ def test_integer_ends_take_and_give_integers(run, copy, colours: Path, io: str, 
     with np.load(folder / "reference.npz") as stored:
         data = dict(stored)
     (scale, point), limits = given["quantization"], np.iinfo(io)
+    assert entry["inputs"][0]["quantization"] == {"scale": scale, "zero_point": point}
     for value, answer in zip(data["in:picture"][:8], data["out:colour"][:8], strict=True):
         integers = np.clip(np.rint(value / scale) + point, limits.min, limits.max).astype(io)
         opened.set_tensor(given["index"], integers[None])
@@ -303,10 +304,11 @@ WISHES = [
     (["--to", "int9"], 2, "Did you mean int8? There are: tflite: float32, float16"),
     (["--to", "flaot16"], 2, "Did you mean float16?"),
     (["--to", "tfjs=int8"], 2, "There are: tfjs: float32, float16, uint16, uint8."),
-    (["--to", "coreml=int8"], 2, "coreml is no target of this run"),
+    (["--to", "coreml=int8"], 2, "no target of this run is called 'coreml'"),
+    (["--to", "tflit=int8"], 2, "Did you mean tflite?"),
     (["--to", "float32"], 2, "it is there already"),
     (["--to", ""], 2, "no precision is named"),
-    (["--to", "int8", "--io", "int4"], 2, "there are float, int8, uint8"),
+    (["--to", "int8", "--io", "int9"], 2, "Did you mean int8?"),
     (["--to", "float16", "--io", "uint8"], 2, "--io uint8 is for TFLite's int8"),
     (["--to", "float16", "--io", "int8"], 2, "--io int8 is for TFLite's int8"),
     (["--to", "int8", "--min-agreement", "97"], 2, "a share between 0 and 1"),

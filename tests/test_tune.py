@@ -352,15 +352,15 @@ def test_a_budget_of_nothing_is_kept_by_latency_too(run, digits: Path) -> None:
 
 
 REFUSED = [
-    (["--objective", "beauty"], 2, "there are size, latency"),
+    (["--objective", "laten"], 2, "Did you mean latency?"),
     (["--max-drop", "1.5"], 2, "a share from 0 to below 1"),
-    (["--executor", "slurm"], 2, "there are loky, dask, ray"),
+    (["--executor", "slurm"], 2, "There are: loky, dask, ray"),
     (["--executor", "ray"], 3, "pip install ray"),
     (["--sparsities", "80"], 2, "shares between 0 and 1"),
     (["--sparsities", "a lot"], 2, "or none for no pruning"),
     (["--sparsities", "none", "--prune-data", "x.npz"], 2, "--sparsities has none"),
     (["--jobs", "0"], 2, "--jobs 0: at least 1"),
-    (["--to", "coreml"], 2, "no such target"),
+    (["--to", "tfj"], 2, "Did you mean tfjs?"),
     (["--to", "tfjs", "--browser", "/none"], 2, "/none"),
     (["--reference", "none.npz"], 2, "no such file"),
 ]

@@ -77,7 +77,8 @@ def _usage(as_json: bool, error: Exception) -> int:
     """
     if not hasattr(error, "format_message"):
         traceback.print_exception(error)
-        typer.echo("edge-deploy: this is a bug of edge-deploy; please report it.", err=True)
+        told = "this is a bug of edge-deploy; please report it."
+        _fail(as_json, EdgeDeployError(f"{type(error).__name__}: {error}: {told}"))
         return EdgeDeployError.exit_code
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(error.format_message())

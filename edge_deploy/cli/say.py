@@ -11,6 +11,8 @@ from typing import Any
 
 import typer
 
+_MOST = 12  # values of a list that are printed
+
 
 def json_document(document: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
@@ -33,6 +35,7 @@ def described(document: Mapping[str, Any]) -> list[str]:
             for entry in value:
                 total = sum(file["bytes"] for file in entry["files"])
                 lines.append(f"file: {entry['files'][0]['path']} {total:,} bytes")
+                lines += _integers(entry)
                 lines += [f"  {line}" for line in needed(entry.get("needs"))]
         elif key == "needs":
             lines += needed(value)
@@ -45,8 +48,25 @@ def described(document: Mapping[str, Any]) -> list[str]:
 
 def _tensor(what: str, spec: Mapping[str, Any]) -> str:
     shape = " x ".join("any" if axis is None else str(axis) for axis in spec["shape"])
-    extra = "".join(f", {n}" for n in spec.get("classes") or ())
-    return f"{what}: {spec['name']} [{shape}] {spec['dtype']} {spec['kind']}{extra}"
+    classes = f": {_listed(spec['classes'])}" if spec.get("classes") else ""
+    return f"{what}: {spec['name']} [{shape}] {spec['dtype']} {spec['kind']}{classes}"
+
+
+def _integers(entry: Mapping[str, Any]) -> list[str]:
+    """How the integers of a file's ends stand for numbers."""
+    return [
+        f"  {what[:-1]} {spec['name']}: {spec['dtype']}, "
+        f"number = (integer - {found['zero_point']}) * {found['scale']:.9g}"
+        for what in ("inputs", "outputs")
+        for spec in entry.get(what) or ()
+        if "int" in spec["dtype"] and (found := spec.get("quantization"))
+    ]
+
+
+def _listed(values: Sequence[Any]) -> str:
+    """All of a few, the first of many: a vocabulary has thousands of words."""
+    more = f" and {len(values) - _MOST:,} more" if len(values) > _MOST + 1 else ""
+    return ", ".join(map(str, values[:_MOST] if more else values)) + more
 
 
 def _nested(key: str, value: Any) -> list[str]:
@@ -58,7 +78,7 @@ def _nested(key: str, value: Any) -> list[str]:
     if not isinstance(value, list | tuple):
         return [f"{key}: {value}"]
     if not any(isinstance(item, Mapping) for item in value):
-        return [f"{key}: {', '.join(map(str, value))}"]
+        return [f"{key}: {_listed(value)}"]
     rows = [", ".join(line for k, v in item.items() for line in _nested(k, v)) for item in value]
     return [f"{key}:", *(f"  {row}" for row in rows)]
 

@@ -35,11 +35,12 @@ def examples(
     Example: edge-deploy examples insurance digits-mlp
     """
     from edge_deploy.examples import EXAMPLES
+    from edge_deploy.words import unknown
 
     wanted = names or list(EXAMPLES)
     for name in wanted:
         if name not in EXAMPLES:
-            raise UsageError(f"{name}: no such example; there are {', '.join(EXAMPLES)}.")
+            raise UsageError(unknown(name, EXAMPLES, "example"))
     results = []
     for name in wanted:
         with say.progress(quiet or as_json) as progress:

@@ -14,7 +14,7 @@ from edge_deploy.compression import calibration as calibrations
 from edge_deploy.compression.calibration import Samples
 from edge_deploy.compression.layers import Layer
 from edge_deploy.compression.lint import check
-from edge_deploy.compression.quantization import FLOAT, IO, Wish, make, output_steps
+from edge_deploy.compression.quantization import FLOAT, IO, Wish, end_steps, make
 from edge_deploy.errors import ConversionError, UsageError
 from edge_deploy.features import columns_of
 from edge_deploy.reference import Reference, join
@@ -23,6 +23,7 @@ from edge_deploy.targets import Converted, Target
 from edge_deploy.targets.tflite_needs import too_new
 from edge_deploy.verdicts import Verdict, to_json
 from edge_deploy.verification import Tolerances
+from edge_deploy.words import unknown
 
 QUANTIZER, CONVERTER = "ai-edge-quantizer", "TFLiteConverter"
 """What makes a compressed TFLite file: the second is tried where the first one's int8 fails."""
@@ -110,7 +111,7 @@ class Making:
         info = target.describe(made.path)
         if self.min_runtime and info.needs:
             self._check_runtime(made.path, precision, info.needs)
-        steps = output_steps(target.name, made.path, precision)
+        taken, given = end_steps(target.name, made.path, precision)
         return {
             "target": target.name,
             "precision": precision,
@@ -118,8 +119,8 @@ class Making:
             "kept_float": list(kept),
             "quantizer": QUANTIZER if target.name == "tflite" and precision != FLOAT else None,
             "files": artifacts.describe_files(self.stage, made.files),
-            "inputs": [_tensor(spec, {}) for spec in info.inputs],
-            "outputs": [_tensor(spec, steps) for spec in info.outputs],
+            "inputs": [_tensor(spec, taken) for spec in info.inputs],
+            "outputs": [_tensor(spec, given) for spec in info.outputs],
             "ops": list(info.ops) if info.ops is not None else None,
             "min_runtime": info.min_runtime,
             "needs": dict(info.needs) if info.needs else None,
@@ -246,7 +247,7 @@ def check_io(io: str, wish: Wish) -> None:
         UsageError: No such kind of ends, or no file that could have them.
     """
     if io not in IO:
-        raise UsageError(f"--io {io}: there are {', '.join(IO)}.")
+        raise UsageError(f"--io: {unknown(io, IO, 'kind of inputs and outputs')}")
     if io != "float" and "int8" not in wish.by_target.get("tflite", ()):
         raise UsageError(f"--io {io} is for TFLite's int8: ask for it with tflite=int8.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from edge_deploy.compression.calibration import Samples
 from edge_deploy.compression.layers import Layer
 from edge_deploy.errors import UsageError
 from edge_deploy.targets.base import Converted
+from edge_deploy.words import did_you_mean, unknown
 
 FLOAT = "float32"
 
@@ -62,8 +62,7 @@ def parse(flag: str, texts: Sequence[str], targets: Sequence[str]) -> Wish:
     for text in texts:
         only, _, name = text.rpartition("=")
         if only and only not in targets:
-            known = ", ".join(targets)
-            raise UsageError(f"{flag} {text}: {only} is no target of this run; these are {known}.")
+            raise UsageError(f"{flag} {text}: {unknown(only, targets, 'target of this run')}")
         asked = [only] if only else list(targets)
         having = [target for target in asked if name in PRECISIONS[target]]
         if not having:
@@ -82,9 +81,7 @@ def parse(flag: str, texts: Sequence[str], targets: Sequence[str]) -> Wish:
 
 def _unknown(name: str, targets: Sequence[str]) -> str:
     known = list(dict.fromkeys(p for target in targets for p in PRECISIONS[target]))
-    close = difflib.get_close_matches(name, known, 1, 0.5)
-    meant = f" Did you mean {close[0]}?" if close else ""
-    return f"no target here has this precision.{meant} {_table(targets)}"
+    return f"no target here has this precision.{did_you_mean(name, known)} {_table(targets)}"
 
 
 def _table(targets: Sequence[str]) -> str:
@@ -129,10 +126,10 @@ def make(
     return Converted(path, tuple(files))
 
 
-def output_steps(target: str, path: Path, precision: str) -> Mapping[str, Mapping[str, float]]:
-    """Scale and zero point by output, of outputs that are integers or come from ones."""
+def end_steps(target: str, path: Path, precision: str) -> tuple[tflite.Steps, tflite.Steps]:
+    """Scale and zero point by name, of integer inputs and of outputs that come from integers."""
     if precision not in STATIC[target]:
-        return {}
+        return {}, {}
     if target == "tflite":
-        return tflite.output_steps(path.read_bytes())
-    return onnx.output_steps(path)
+        return tflite.end_steps(path.read_bytes())
+    return {}, onnx.output_steps(path)

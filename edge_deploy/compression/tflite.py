@@ -27,6 +27,9 @@ from edge_deploy.targets.tflite_needs import needs, scales, set_versions, too_ne
 STATIC = ("int8", "int16x8")
 """Precisions whose activations are integers, for which their ranges must be measured."""
 
+Steps = dict[str, dict[str, float]]
+"""By name: how an integer stands for a number, ``(integer - zero_point) * scale``."""
+
 _ASKED = 32  # samples that decide between two candidates
 _WIDEST = "widest"
 _CHUNK = 16  # samples that the calibrator holds at a time
@@ -269,14 +272,20 @@ def _keep_names(old: Any, model: Any) -> None:
             entry.tensorIndex = places[entry.name]
 
 
-def output_steps(data: bytes) -> dict[str, dict[str, float]]:
-    """How coarse the outputs are: scale and zero point of those that come from integers."""
+def end_steps(data: bytes) -> tuple[Steps, Steps]:
+    """Scale and zero point of the inputs that are integers, and of the outputs that come from some.
+
+    An app needs the first to feed them, a verdict the second to know how coarse answers are.
+    """
     model = unpack(Path("quantized.tflite"), data)
-    steps, (_, outputs) = _steps(model), ends(model)
-    return {spec.name: steps[spec.name] for spec in outputs if spec.name in steps}
+    steps, (inputs, outputs) = _steps(model), ends(model)
+    return (
+        {s.name: steps[s.name] for s in inputs if "int" in s.dtype and s.name in steps},
+        {s.name: steps[s.name] for s in outputs if s.name in steps},
+    )
 
 
-def _steps(model: Any) -> dict[str, dict[str, float]]:
+def _steps(model: Any) -> Steps:
     """Scale and zero point of the ends that are integers, or stand next to integers.
 
     An output that is float again was an integer before the last DEQUANTIZE, a float input is one

@@ -23,6 +23,7 @@ from edge_deploy.examples import (
     insurance,
 )
 from edge_deploy.examples.base import Example, ExampleFiles, Request
+from edge_deploy.words import unknown
 
 EXAMPLES: dict[str, Example] = {
     example.name: example
@@ -64,7 +65,7 @@ def build_example(
     from edge_deploy.examples import folders
 
     if name not in EXAMPLES:
-        raise UsageError(f"{name}: no such example; there are {', '.join(EXAMPLES)}.")
+        raise UsageError(unknown(name, EXAMPLES, "example"))
     example = EXAMPLES[name]
     _check_options(example, seed, data, dataset)
     folders.check_ours(folder)

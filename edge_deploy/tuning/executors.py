@@ -13,6 +13,7 @@ from edge_deploy.errors import EdgeDeployError, MissingDependency, UsageError
 from edge_deploy.graph import first_line
 from edge_deploy.tuning.candidates import Candidate, Measured
 from edge_deploy.tuning.measuring import Group, measure
+from edge_deploy.words import unknown
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
 """Names the scheduler of a cluster that is there; without it one is started on this machine."""
@@ -33,7 +34,7 @@ def check(name: str) -> None:
         MissingDependency: What it takes is not installed.
     """
     if name not in _NEEDS:
-        raise UsageError(f"--executor {name}: there are {', '.join(NAMES)}.")
+        raise UsageError(f"--executor: {unknown(name, NAMES, 'executor')}")
     for module in _NEEDS[name]:
         if importlib.util.find_spec(module) is None:
             what = "ray" if module == "ray" else '"edge-deploy[tune]"'

@@ -22,7 +22,7 @@ from edge_deploy.artifact import BROTLI_QUALITY
 from edge_deploy.compression import layer_errors
 from edge_deploy.compression.calibration import from_reference
 from edge_deploy.compression.layers import Layer, choose, of_file
-from edge_deploy.compression.quantization import FLOAT, make, output_steps
+from edge_deploy.compression.quantization import FLOAT, end_steps, make
 from edge_deploy.errors import ArtifactError, ConversionError
 from edge_deploy.reference import Reference
 from edge_deploy.spec import Array, ModelSpec, Runner
@@ -135,7 +135,7 @@ def measure_in(group: Group, candidate: Candidate, open_runner: Any) -> Measured
             made = build(group, candidate, source, path)
         except ConversionError:
             return None
-        steps = output_steps(candidate.target, made.path, candidate.precision)
+        _, steps = end_steps(candidate.target, made.path, candidate.precision)
         scales = {name: step["scale"] for name, step in steps.items()}
         found = _judge(group, candidate, made, open_runner(made.path), scales)
         if candidate.target != "tflite" or candidate.precision == FLOAT or candidate.kept:
