@@ -81,6 +81,12 @@ class Task:
         """The report's form."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Task:
+        """What ``to_json`` wrote."""
+        more = {name: (before, after) for name, (before, after) in entry["more"].items()}
+        return cls(**{**entry, "more": more})
+
 
 def task(
     spec: ModelSpec,

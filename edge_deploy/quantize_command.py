@@ -14,6 +14,7 @@ from edge_deploy.checking import browser_if_any
 from edge_deploy.compression.keeping import check_keep, make_and_judge
 from edge_deploy.compression.making import Making, calibrate, check_io, check_labels
 from edge_deploy.compression.quantization import FLOAT, Wish, parse
+from edge_deploy.earlier import with_earlier
 from edge_deploy.errors import ArtifactError, ConversionError, UsageError
 from edge_deploy.features import parse_features
 from edge_deploy.quiet import quiet
@@ -219,10 +220,12 @@ def _publish(
     new = {_key(e) for e in entries}
     kept = [e for e in found.manifest["artifacts"] if _key(e) not in new]
     manifest = {**found.manifest, "artifacts": [*kept, *entries]}
+    changed = found.changed_files()  # before the new files stand in the old ones' place
     added = [file for entry in entries for file in entry["files"]]
     for file in added:
         place = found.folder / file["path"]
         place.parent.mkdir(parents=True, exist_ok=True)
         (stage / file["path"]).replace(place)
-    artifacts.update(found, manifest, report.documents(manifest, verdicts, found.tuning()), added)
+    every = with_earlier(found, manifest, verdicts, changed)
+    artifacts.update(found, manifest, report.documents(manifest, every, found.tuning()), added)
     return artifacts.find(found.folder).manifest

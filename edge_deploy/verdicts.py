@@ -156,10 +156,64 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
                 "top1_agreement": output.top1_agreement,
                 "snr_db": _finite(output.snr_db),
                 "failures": list(output.failures),
+                "points": " ".join(f"{x:.4g},{error:.3g}" for x, error in output.points),
             }
             for output in verdict.outputs
         ],
     }
+
+
+def from_json(entry: Mapping[str, Any]) -> Verdict:
+    """A verdict from the report's form, as far as a report shows it.
+
+    Raises:
+        KeyError: Something is missing.
+        TypeError: Or is of another type.
+        ValueError: Likewise.
+    """
+    outputs = tuple(
+        OutputVerdict(
+            name=output["name"],
+            max_abs_error=_number(output["max_abs_error"]),
+            mean_abs_error=_number(output["mean_abs_error"]),
+            scale=output["scale"],
+            limit=_number(output["limit"]),
+            needed_rtol=_number(output["needed_rtol"]),
+            worst_sample=output["worst_sample"],
+            top1_agreement=output["top1_agreement"],
+            failures=tuple(output["failures"]),
+            points=tuple(_point(text) for text in output.get("points", "").split()),
+            snr_db=_number(output["snr_db"]),
+        )
+        for output in entry["outputs"]
+    )
+    of_outputs = {f"{output.name}: {failure}" for output in outputs for failure in output.failures}
+    return Verdict(
+        target=entry["target"],
+        precision=entry["precision"],
+        path=entry["path"],
+        runtime=entry["runtime"],
+        backend=entry["backend"],
+        samples=entry["samples"],
+        outputs=outputs,
+        failures=tuple(text for text in entry["problems"] if text not in of_outputs),
+        reason=entry["reason"],
+        median_ms=entry["median_ms"],
+        task=Task.from_json(entry["task"]) if entry["task"] else None,
+        layers=tuple(LayerError(**layer) for layer in entry["layers"]),
+        advice=tuple(entry["advice"]),
+        sparsity=entry["sparsity"],
+    )
+
+
+def _point(text: str) -> tuple[float, float]:
+    x, error = text.split(",")
+    return float(x), float(error)
+
+
+def _number(value: float | None) -> float:
+    """What JSON has no word for was infinite, or no number."""
+    return float("inf") if value is None else float(value)
 
 
 def _finite(value: float) -> float | None:

@@ -13,6 +13,7 @@ from edge_deploy.artifact import Artifact
 from edge_deploy.checking import BrowserHandle, browser_if_any, check_file
 from edge_deploy.compression.making import blank, check_labels, summarize
 from edge_deploy.conversion import load_model
+from edge_deploy.earlier import with_earlier
 from edge_deploy.errors import EdgeDeployError, UsageError
 from edge_deploy.features import columns_of
 from edge_deploy.folding import fold_model
@@ -125,7 +126,8 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
         {**e, "verification": judged.get(e["files"][0]["path"], e["verification"])}
         for e in found.manifest["artifacts"]
     ]
-    documents = report.documents(manifest, verdicts, found.tuning())
+    every = with_earlier(found, manifest, verdicts, changed)
+    documents = report.documents(manifest, every, found.tuning())
     if options.report is not None:
         folder: Path | None = _write_report(options.report, documents)
         return Verification(manifest, tuple(verdicts), folder, notes)

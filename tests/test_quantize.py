@@ -336,7 +336,12 @@ def test_quantize_replaces_a_precision_only_when_told(run, copy, colours: Path) 
     assert (refused.code, "tflite float16 already" in refused.err) == (2, True)
     assert manifest_of(folder) == before
     assert run("quantize", folder, "--to", "float16", "--overwrite").code == 0
-    assert len(manifest_of(folder)["artifacts"]) == 6
+    entries = manifest_of(folder)["artifacts"]
+    assert len(entries) == 6
+    # The report is about all of them, the float32 files of before too, each with its picture.
+    reported = json.loads((folder / "report.json").read_text())
+    assert [v["path"] for v in reported["verdicts"]] == [e["files"][0]["path"] for e in entries]
+    assert (folder / "report.html").read_text().count("<circle") > 6 * 50
     assert run("verify", folder, "--backend", "wasm").code == 0
 
 

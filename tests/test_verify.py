@@ -164,14 +164,17 @@ def test_verify_passes_and_reports_when_nothing_is_wrong(run, copy, small: Path)
 def test_verify_fails_when_state_is_carried_from_one_call_to_the_next(
     run, copy, recurrent: tuple[Path, bytes]
 ) -> None:
-    from edge_deploy.targets.tflite import _finish, describe
+    from edge_deploy.targets.tflite_file import ends, name_ends, unpack
+    from edge_deploy.targets.tflite_metadata import finish, read
 
     artifact, carrying = recurrent
     folder = copy(artifact)
     path = main_file(folder, "tflite")
-    info = describe(path)
-    names = [t.name for t in info.inputs], [t.name for t in info.outputs]
-    path.write_bytes(_finish(carrying, *names, info.metadata))
+    before = path.read_bytes()
+    names = [[t.name for t in end] for end in ends(unpack(path, before))]
+    model = unpack(path, carrying)
+    name_ends(model, *names)
+    path.write_bytes(finish(model, read(path, before, unpack(path, before)), *ends(model)))
     put_hashes_right(folder)
     assert run("verify", artifact, "--only", "tflite").code == 0
     result = run("verify", folder, "--only", "tflite", "--json")

@@ -1,0 +1,101 @@
+"""The report of an artifact: what it says is read back, and earlier verdicts stay."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_deploy import report
+from edge_deploy.artifact import Artifact
+from edge_deploy.earlier import with_earlier
+from edge_deploy.metrics import Task
+from edge_deploy.verdicts import LayerError, OutputVerdict, Verdict, from_json, to_json
+
+INFINITE = float("inf")
+
+
+def output(name: str = "y", **changes: object) -> OutputVerdict:
+    """An output with nothing wrong."""
+    good = OutputVerdict(
+        name, 0.25, 0.125, 2.0, 0.5, 0.1, 3, 0.75, (), ((0.5, 0.25), (-1e-9, 1e-12)), 40.0
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]
+
+
+PLAIN = Verdict("tflite", "float32", "tflite/a_float32.tflite", "litert", samples=4)
+VERDICTS = {
+    "pass": replace(PLAIN, outputs=(output(),), median_ms=0.5),
+    "not run": replace(PLAIN, runtime="tfjs", backend="wasm", reason="no browser"),
+    "fail": replace(
+        PLAIN,
+        outputs=(output(failures=("off by 3",)), output("z", limit=INFINITE, snr_db=INFINITE)),
+        failures=("is missing",),
+        advice=("--keep-float a",),
+        layers=(LayerError("a", 0.01, 0.5),),
+        sparsity=0.8,
+    ),
+    "task": replace(PLAIN, task=Task("y", "R²", 0.9, 0.8, {"MAE": (1.0, 2.0)})),
+}
+
+
+@pytest.mark.parametrize("verdict", VERDICTS.values(), ids=VERDICTS)
+def test_a_verdict_is_read_back_as_it_was_written(verdict: Verdict) -> None:
+    again = from_json(json.loads(json.dumps(to_json(verdict))))
+    assert (again, again.status, again.problems) == (verdict, verdict.status, verdict.problems)
+
+
+def entry(path: str, sha256: str = "a") -> dict[str, object]:
+    """A file of a manifest."""
+    return {"files": [{"path": path, "bytes": 1, "sha256": sha256}], "kept_float": []}
+
+
+def on(path: str, samples: int) -> Verdict:
+    """A verdict on a file, told from others by its samples."""
+    return replace(PLAIN, path=path, samples=samples)
+
+
+EARLIER = {
+    # name: (new manifest's files, new verdicts, changed files, what the report then holds)
+    "another file": (["x", "y"], [("y", 2)], {}, [("x", 1), ("y", 2)]),
+    "in the manifest's order": (["y", "x"], [("y", 2)], {}, [("y", 2), ("x", 1)]),
+    "asked again": (["x"], [("x", 2), ("x", 3)], {}, [("x", 2), ("x", 3)]),
+    "changed by hand": (["x", "y"], [("y", 2)], {"x": "sha256 differs"}, [("y", 2)]),
+    "made anew": (["x:b", "y"], [("y", 2)], {}, [("y", 2)]),
+    "gone": (["y"], [("y", 2)], {}, [("y", 2)]),
+    "the report was changed": (["x", "y"], [("y", 2)], {"report.json": "differs"}, [("y", 2)]),
+}
+
+
+@pytest.mark.parametrize(("files", "new", "changed", "kept"), EARLIER.values(), ids=EARLIER)
+def test_earlier_verdicts_stay_while_their_file_is_the_same(
+    files: list[str], new: list[tuple[str, int]], changed: dict[str, str], kept: object
+) -> None:
+    told = {"verdicts": [to_json(on("x", 1))]}
+    Path("report.json").write_text(json.dumps(told))
+    found = Artifact(Path(), {"artifacts": [entry("x")]})
+    manifest = {"artifacts": [entry(*name.split(":")) for name in files]}
+    every = with_earlier(found, manifest, [on(*one) for one in new], changed)
+    assert [(v.path, v.samples) for v in every] == kept
+
+
+def test_a_report_that_cannot_be_read_is_as_good_as_none() -> None:
+    found = Artifact(Path(), {"artifacts": [entry("x")]})
+    for text in ("{", "[]", '{"verdicts": [{}]}', '{"verdicts": [1]}'):
+        Path("report.json").write_text(text)
+        assert with_earlier(found, found.manifest, [], {}) == []
+
+
+def test_the_picture_of_an_earlier_verdict_is_the_same() -> None:
+    before = VERDICTS["fail"]
+    again = from_json(to_json(before))
+    manifest = {
+        "name": "a",
+        "version": "1",
+        "source": {"file": "a.h5", "framework": "keras", "parameters": 3},
+        "reference": {"samples": 4, "origin": "user"},
+        "artifacts": [entry(before.path)],
+    }
+    assert report.to_html(manifest, [again]) == report.to_html(manifest, [before])
