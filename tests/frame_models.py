@@ -105,6 +105,17 @@ def of_texts(vectorizer: Any, *steps: Any) -> Pipeline:
     )
 
 
+def histograms(columns: Any, names: list[str], **options: Any) -> Any:
+    """Boosting that takes categories itself."""
+    model = ensemble.HistGradientBoostingClassifier(
+        max_iter=20, min_samples_leaf=5, categorical_features=columns, random_state=0, **options
+    )
+    table = frame()[names]
+    if columns == "from_dtype":
+        table = table.astype({name: "category" for name in WORDS if name in names})
+    return model.fit(table, survived())
+
+
 def regressor(table: pd.DataFrame) -> compose.TransformedTargetRegressor:
     parts = compose.ColumnTransformer([("n", scaled(), NUMBERS), ("w", encoder(), WORDS)])
     return compose.TransformedTargetRegressor(
@@ -220,6 +231,14 @@ FRAMES: dict[str, Callable[[], Any]] = {
     ),
     "words in an array": lambda: make_pipeline(encoder(), LogisticRegression()).fit(
         frame()[["sex", "class"]].to_numpy(object), survived()
+    ),
+    "categories in boosting": lambda: histograms("from_dtype", [*WORDS, *NUMBERS]),
+    "categories by name": lambda: histograms(["town", "class"], ["age", "town", "class"]),
+    "categories by place": lambda: histograms([0, 2], ["town", "fare", "class"]),
+    "categories by mask": lambda: histograms([False, True, True], ["year", "sex", "member"]),
+    "codes for boosting": lambda: over(
+        "passthrough", ordinal(encoded_missing_value=9, unknown_value=10),
+        ensemble.HistGradientBoostingClassifier(max_iter=20, categorical_features=[3, 4, 5])
     ),
     "counted": lambda: of_texts(text.CountVectorizer()),
     "tf-idf": lambda: of_texts(text.TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)),

@@ -104,6 +104,12 @@ def test_answers_are_those_to_the_frame(row: str) -> None:
             "sex", "category", categories=(" female", " male"), encode="ordinal", missing="nan",
             unknown="ignore")),
         ("remainder kept", "class", Feature("class")),
+        ("categories in boosting", "fare", Feature("fare", missing="nan")),
+        ("categories in boosting", "class", Feature(
+            "class", "category", categories=("1", "2", "3"), missing="nan", unknown="ignore")),
+        ("categories in boosting", "town", Feature(
+            "town", "category", categories=("C", "NA-1", "Q", "S", "Z"), encode="ordinal",
+            missing="nan", unknown="ignore")),
         ("booleans", "member", Feature(
             "member", "category", categories=("False", "True"), encode="ordinal", missing="nan",
             unknown="ignore")),
@@ -195,7 +201,10 @@ def test_what_cannot_be_lowered_is_named(step: Any, words: str) -> None:
         lower_steps([step])
 
 
-@pytest.mark.parametrize("row", ["impute, scale, one-hot", "impute, scale, one-hot, forest"])
+@pytest.mark.parametrize(
+    "row",
+    ["impute, scale, one-hot", "impute, scale, one-hot, forest", "categories in boosting"],
+)
 def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path: Path) -> None:
     """From the pickle to the page's own CSV table, with words and gaps in the file."""
     from edge_deploy import ConvertOptions, build_demo, convert
@@ -208,7 +217,7 @@ def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path:
     joblib.dump(original := fitted(row), "model.joblib")
     table = pd.concat([frame(), frame()]).head(1000)
     table.to_csv("rows.csv", index=False)
-    own = original.predict_proba(table)
+    own = original.predict_proba(table[list(original.feature_names_in_)])
     artifact = convert("model.joblib", ConvertOptions(reference=Path("rows.csv"))).artifact
     assert artifact is not None
     features = parse_features(artifact.manifest["features"])[0]

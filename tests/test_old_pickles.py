@@ -57,6 +57,29 @@ def test_old_file_answers_as_it_did(row: str, version: str) -> None:
         np.testing.assert_allclose(read.predict_proba(X), model.predict_proba(X), atol=1e-12)
 
 
+@pytest.mark.parametrize("version", ["0.24.2", "1.2.2"])
+def test_categories_of_boosting_before_it_encoded_them(version: str) -> None:
+    """Before 1.4 they had to be codes, which were looked at as they came."""
+    x, y = classes(2)
+    x[:, 0] = np.random.default_rng(0).integers(0, 20, len(x))
+    x[::9, 0] = np.nan
+    y = np.where(np.isin(x[:, 0], [1, 5, 6, 17]), y[0], y)
+    model = ensemble.HistGradientBoostingClassifier(
+        max_iter=10, categorical_features=[0], min_samples_leaf=5
+    ).fit(x, y)
+    given = X.copy()
+    given[:, 0] = np.random.default_rng(1).integers(-1, 30, len(X))
+    given[::5, 0] = np.nan
+    wanted = model.predict_proba(given)
+    model._preprocessor = None
+    del model._is_categorical_remapped
+    path = write(Path("model.pkl"), model, version)
+    read, _ = load_pickle(path)
+    np.testing.assert_allclose(read.predict_proba(given), wanted, atol=1e-12)
+    got = load(path, LoadOptions()).function({"features": given})
+    np.testing.assert_allclose(got["probabilities"], wanted, atol=1e-6)
+
+
 def test_columns_that_were_left_are_read_as_1_5_wrote_them() -> None:
     x, y = classes(2)
     model = make_pipeline(

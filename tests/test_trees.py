@@ -41,6 +41,23 @@ def data(count: int) -> tuple[np.ndarray, np.ndarray]:
     return x * 50 + 1000, y
 
 
+def coded(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same with categories in the first two columns: 12 of them, and 40."""
+    x, y = data(count)
+    for column, codes in ((0, 12), (1, 40)):
+        edges = np.quantile(x[:, column], np.linspace(0, 1, codes + 1)[1:-1])
+        mixed = np.random.default_rng(column).permutation(codes)
+        x[:, column] = mixed[np.digitize(x[:, column], edges)]
+    x[::50, 0] = np.nan
+    return x, y
+
+
+def of_categories(count: int) -> HistGradientBoostingClassifier:
+    return HistGradientBoostingClassifier(max_iter=20, categorical_features=[0, 1]).fit(
+        *coded(count)
+    )
+
+
 BOUNDARIES: dict[str, Callable[[], Any]] = {
     "tree": lambda: DecisionTreeClassifier(random_state=0).fit(*data(4)),
     "forest": lambda: RandomForestClassifier(50, random_state=0).fit(*data(2)),
@@ -54,6 +71,8 @@ BOUNDARIES: dict[str, Callable[[], Any]] = {
     ),
     "histograms": lambda: HistGradientBoostingClassifier(max_iter=40).fit(*data(2)),
     "histograms, 4": lambda: HistGradientBoostingClassifier(max_iter=20).fit(*data(4)),
+    "categories": lambda: of_categories(2),
+    "categories, 4": lambda: of_categories(4),
     "scaled forest": lambda: make_pipeline(
         StandardScaler(), RandomForestClassifier(50, random_state=0)
     ).fit(*data(2)),
@@ -71,7 +90,10 @@ def thresholds(model: Any) -> list[np.ndarray]:
     last = model[-1] if hasattr(model, "steps") else model
     if hasattr(last, "_predictors"):
         nodes = [one.nodes for stage in last._predictors for one in stage]
-        found = [(n["feature_idx"], n["num_threshold"], n["is_leaf"] == 0) for n in nodes]
+        inner = [(n["is_leaf"] == 0) & (n["is_categorical"] == 0) for n in nodes]
+        found = [
+            (n["feature_idx"], n["num_threshold"], at) for n, at in zip(nodes, inner, strict=True)
+        ]
     else:
         members = np.ravel(getattr(last, "estimators_", [last]))
         trees = [one.tree_ for one in members]
@@ -94,6 +116,9 @@ def around(model: Any) -> np.ndarray:
             away = np.array([-np.inf, 0, np.inf], np.float32)[rng.integers(0, 3, ROWS)]
             near = np.where(away == 0, at, np.nextafter(at, away))
             x[:, column] = np.where(rng.random(ROWS) < 0.7, near, x[:, column])
+    for column in np.flatnonzero(getattr(model, "is_categorical_", None)):
+        x[:, column] = rng.integers(-1, 44, ROWS)  # some of which no model knows
+        x[rng.random(ROWS) < 0.1, column] = np.nan
     return x
 
 
@@ -202,9 +227,14 @@ def test_several_columns_of_classes_are_refused() -> None:
         lower(model)
 
 
-def test_categories_inside_boosting_are_refused() -> None:
-    x, y = data(2)
-    codes = np.column_stack([np.digitize(x[:, 0], [950, 1000, 1050]), x[:, 1]])
-    model = HistGradientBoostingClassifier(max_iter=5, categorical_features=[0]).fit(codes, y)
-    with pytest.raises(ConversionError, match="splits on categories"):
-        lower(model)
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: make_pipeline(StandardScaler(), of_categories(2)).fit(*coded(2)), "a scaler"),
+        (lambda: HistGradientBoostingClassifier(max_iter=3, categorical_features=[0]).fit(
+            np.array([["a", 1.0], ["b", 2.0]] * 20, dtype=object), [0, 1] * 20), "takes words"),
+    ],
+)  # fmt: skip
+def test_categories_that_are_no_codes_are_refused(make: Callable[[], Any], says: str) -> None:
+    with pytest.raises(ConversionError, match=says):
+        lower(make())

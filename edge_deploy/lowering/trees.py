@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.errors import ConversionError
+from edge_deploy.lowering.categories import HALF, Sets, encoded, picked, unscaled
 from edge_deploy.lowering.forest import Tree, foldable, total
 from edge_deploy.lowering.registry import (
     DECISION,
@@ -61,6 +62,20 @@ def added(
         return summed
     scaled = apply(before)
     return lambda x: summed(scaled(x))
+
+
+def with_sets(
+    model: Any, trees: Sequence[Tree], sets: Sets, before: Affine, single: bool, places: int
+) -> Transform:
+    """The same as added, of trees that ask for sets of categories, with 64-bit floats or 32."""
+    if not sets.asked:
+        return added(trees, sets.width, before, single, places)
+    unscaled(model, before, sets.columns)
+    trees, expand = sets.wider(trees)
+    width, more = sets.width, len(sets.asked)
+    wide = picked(before, np.append(np.arange(width), [-1] * more), width)
+    summed = added(trees, width + more, wide, single, places)
+    return lambda x: summed(expand(x))
 
 
 def shares(model: Any, fitted: Any) -> Array:
@@ -187,30 +202,59 @@ def histogram(model: Any, before: Affine) -> Predict:
 
     stages = model._predictors
     places = len(stages[0]) if stages else 1
-    trees = [_histogram_tree(type(model).__name__, one.nodes) for stage in stages for one in stage]
     width = int(model.n_features_in_)
-    summed = added(trees, width, before, single=False, places=places)
+    front, before, _ = encoded(model, width, before)
+    sets, known = Sets(width), _known_categories(model)
+    trees = [_histogram_tree(one, sets, known) for stage in stages for one in stage]
+    summed = with_sets(model, trees, sets, before, single=False, places=places)
     start = np.reshape(model._baseline_prediction, (1, -1)).astype(real())
+
+    def raw(x: Any) -> Any:
+        return summed(x if front is None else front(x)) + start
+
     if hasattr(model, "classes_"):
-        return lambda x: voted(summed(x) + start)
+        return lambda x: voted(raw(x))
     if model.loss in ("poisson", "gamma"):
-        return lambda x: {"value": tf.exp(summed(x) + start)}
-    return lambda x: {"value": summed(x) + start}
+        return lambda x: {"value": tf.exp(raw(x))}
+    return lambda x: {"value": raw(x)}
 
 
-def _histogram_tree(name: str, nodes: Array) -> Tree:
-    if "is_categorical" in (nodes.dtype.names or ()) and nodes["is_categorical"].any():
-        raise ConversionError(
-            f"{name} splits on categories (categorical_features), which cannot be converted yet. "
-            "Encode them as columns of their own (OneHotEncoder) before it."
-        )
+def _known_categories(model: Any) -> dict[int, Array]:
+    """The codes that each column of categories had when it was fitted."""
+    mapper = getattr(model, "_bin_mapper", None)
+    flags = getattr(mapper, "is_categorical_", None)
+    if mapper is None or flags is None:
+        return {}
+    values = mapper.bin_thresholds_
+    return {int(n): np.asarray(values[n]).astype(np.int64) for n in np.flatnonzero(flags)}
+
+
+def _histogram_tree(fitted: Any, sets: Sets, known: dict[int, Array]) -> Tree:
+    """sklearn.ensemble._hist_gradient_boosting.TreePredictor.
+
+    A category that is in the node's bitset goes left, another known one right, and one that is
+    not known where missing values go (_predictor.pyx).
+    """
+    nodes = fitted.nodes
+    names = nodes.dtype.names or ()
     leaf = nodes["is_leaf"].astype(bool)
-    inner = "num_threshold" if "num_threshold" in (nodes.dtype.names or ()) else "threshold"
+    column = nodes["feature_idx"].astype(np.int64)
+    threshold = nodes["num_threshold" if "num_threshold" in names else "threshold"].copy()
+    missing = nodes["missing_go_to_left"].astype(bool)
+    asks = nodes["is_categorical"].astype(bool) if "is_categorical" in names else leaf
+    for n in np.flatnonzero(asks & ~leaf):
+        bits = np.asarray(fitted.raw_left_cat_bitsets[nodes["bitset_idx"][n]], "<u4").view(np.uint8)
+        left = np.unpackbits(bits, bitorder="little").astype(bool)
+        unknown = np.ones(len(left), bool)
+        unknown[known[int(column[n])]] = False
+        left |= unknown & missing[n]
+        column[n] = sets.column(column[n], left, missing[n], missing[n])
+        threshold[n], missing[n] = HALF, True
     return Tree(
-        nodes["feature_idx"],
-        nodes[inner],
+        column,
+        threshold,
         np.where(leaf, -1, nodes["left"].astype(np.int64)),
         nodes["right"],
-        nodes["missing_go_to_left"].astype(bool),
+        missing,
         nodes["value"][:, np.newaxis],
     )

@@ -43,6 +43,9 @@ def stand_in(module: str, name: str) -> type[Former]:
 FOREIGN = ("xgboost", "lightgbm", "catboost")
 """Libraries whose classes are never built: a stand-in holds the model that they would load."""
 
+PARTIAL = ("functools", "partial")
+"""A call that is yet to be made; a stand-in holds its place, and it is never made."""
+
 _SEARCHING = ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree")
 _METRICS = ("sklearn.metrics._dist_metrics", "sklearn.neighbors._dist_metrics",
             "sklearn.neighbors.dist_metrics")  # fmt: skip
@@ -238,6 +241,16 @@ def _histograms(model: Any, has: dict[str, Any]) -> None:
             if "classes_" in has:
                 has["n_classes_"] = len(has["classes_"])
             has["_loss"] = model._get_loss(sample_weight=None)
+    for _, step, _ in getattr(has.get("_preprocessor"), "transformers_", ()):
+        if isinstance(getattr(step, "func", None), Former):
+            step.func = _as_numbers
+
+
+def _as_numbers(x: Any) -> Array:
+    """What HistGradientBoosting's ColumnTransformer does with numbers: a partial of check_array."""
+    from sklearn.utils import check_array
+
+    return np.asarray(check_array(x, dtype=[np.float64], ensure_all_finite=False))
 
 
 def _support(model: Any, has: dict[str, Any]) -> None:

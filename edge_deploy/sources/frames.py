@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.errors import ConversionError
+from edge_deploy.lowering.categories import Own, own_categories
 from edge_deploy.sources.fitted import attribute, typical
 from edge_deploy.sources.former import complete
 from edge_deploy.sources.frame_columns import Column, Frame, is_gap, plain
@@ -112,8 +113,24 @@ class _Walk:
                 ]
                 setattr(changed, key, inner if several else inner[0])
             return changed
-        self.compute(parts, gaps=name in _BEAR_GAPS)
-        return model
+        if (own := own_categories(model)) is None:
+            self.compute(parts, gaps=name in _BEAR_GAPS)
+            return model
+        return self.encode_inside(model, own, parts)
+
+    def encode_inside(self, model: Any, own: Own, parts: _Parts) -> Any:
+        """A model of trees that encodes its categories itself."""
+        chosen = [parts[n] if n < len(parts) else None for n in own.columns]
+        numbers = [n for n in range(len(parts)) if n not in own.columns]
+        encoder, _, _ = self.step(own.encoder, chosen, _same)
+        self.compute([parts[n] for n in numbers], gaps=True)
+        if (known := typical(model, len(parts))) is not None:  # trees count categories first
+            for at, n in enumerate(numbers, start=len(chosen)):
+                if (part := parts[n]) is not None and part.raw:
+                    part.column.typical = float(known[0][at]), float(known[1][at])
+        changed = copy.copy(model)
+        changed.own_categories_ = Own(own.columns, encoder)
+        return changed
 
     def compute(self, parts: _Parts, gaps: bool = False) -> None:
         """A step takes these columns as numbers."""

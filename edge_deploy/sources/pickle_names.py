@@ -238,6 +238,7 @@ _VALUES = {
     ),
     "sklearn.metrics._ranking": "average_precision_score roc_auc_score",
     "sklearn.metrics._regression": "mean_absolute_error mean_squared_error r2_score",
+    "sklearn.utils.validation": "check_array",
 }
 """Functions and classes that estimators keep as parameters: stored, and never called."""
 

@@ -49,7 +49,7 @@ def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conv
                 input_names=inputs,
                 output_names=outputs,
                 tensors_to_rename=names,
-                **({} if not ensembles else _with_trees(ensembles)),
+                **_handlers(ensembles),
             )
     except Exception as error:
         # tf2onnx raises ValueError, KeyError, AssertionError or TensorFlow's own errors.
@@ -85,17 +85,39 @@ def _freeze(model: LoadedModel) -> tuple[FrozenGraph, Mapping[str, Any]]:
     return marked, ensembles
 
 
-def _with_trees(ensembles: Mapping[str, Any]) -> dict[str, Any]:
-    """What tf2onnx needs to know to put ensembles of trees in place of their marks."""
+def _handlers(ensembles: Mapping[str, Any]) -> dict[str, Any]:
+    """What tf2onnx needs to know to put ensembles of trees in place of their marks.
+
+    And a choice stays one: tf2onnx makes ``where(c, x, y)`` into ``c * x + (1 - c) * y``, in which
+    a NaN or an infinity that was not chosen spoils what was.
+    """
     from onnx import helper
 
     from edge_deploy.lowering.operators import OP
     from edge_deploy.targets.onnx_trees import DOMAIN, VERSION, handler
 
+    handlers: dict[str, Any] = {"SelectV2": (_choose, [])}
+    if not ensembles:
+        return {"custom_op_handlers": handlers}
     return {
-        "custom_op_handlers": {OP: (handler(ensembles), [])},
+        "custom_op_handlers": {**handlers, OP: (handler(ensembles), [])},
         "extra_opset": [helper.make_opsetid(DOMAIN, VERSION)],
     }
+
+
+def _choose(ctx: Any, node: Any, name: str, args: Any) -> None:
+    """TensorFlow's SelectV2 is ONNX's Where: both broadcast as numpy does.
+
+    ONNX Runtime has no Where of truth values: there, tf2onnx's own way is right.
+    """
+    from onnx import TensorProto
+    from tf2onnx.onnx_opset.controlflow import Select
+
+    if ctx.get_dtype(node.output[0]) == TensorProto.BOOL:
+        Select.version_9(ctx, node)
+        return
+    node.type = "Where"
+    node.skip_conversion = True
 
 
 def _name_axes(value: Any, spec: TensorSpec) -> None:

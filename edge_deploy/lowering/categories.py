@@ -1,0 +1,194 @@
+"""Trees that split on categories.
+
+Each set of categories that a tree asks for becomes a column of its own, by one look into a table:
+0 where the row goes left and 1 where it goes right. To the forest it is a number like any other,
+compared with 0.5, and there is one kernel for all trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.errors import ConversionError
+from edge_deploy.lowering.forest import Tree
+from edge_deploy.lowering.registry import (
+    IDENTITY,
+    Affine,
+    Transform,
+    lower_steps,
+    real,
+)
+from edge_deploy.spec import Array
+
+HALF = 0.5
+"""The threshold of a node that asks for a set."""
+
+
+@dataclass(eq=False)
+class Sets:
+    """The sets of categories that trees ask for.
+
+    Attributes:
+        width: How many columns the trees' input has without them.
+        asked: The column of each set: by the column of the category, which codes go left, and
+            whether other codes and missing values do.
+    """
+
+    width: int
+    asked: dict[tuple[int, bytes, bool, bool], int] = field(default_factory=dict)
+
+    def column(self, of: int, left: Array, other: bool, missing: bool) -> int:
+        """The column of a set.
+
+        Args:
+            of: The column of the category, which holds codes from 0.
+            left: Whether each code goes left.
+            other: Whether any other code does.
+            missing: Whether a missing value does.
+        """
+        kept = int(np.max(np.flatnonzero(left != other), initial=-1)) + 1
+        key = (int(of), left[:kept].astype(bool).tobytes(), bool(other), bool(missing))
+        return self.asked.setdefault(key, self.width + len(self.asked))
+
+    @property
+    def columns(self) -> list[int]:
+        """The columns of categories."""
+        return sorted({key[0] for key in self.asked})
+
+    def wider(self, trees: Sequence[Tree]) -> tuple[list[Tree], Transform]:
+        """The trees over the columns and those of the sets, and what puts these behind."""
+        import tensorflow as tf
+
+        renamed = np.arange(self.width + len(self.asked))
+        tables: list[tuple[int, Array]] = []
+        for of in self.columns:
+            keys = [key for key in self.asked if key[0] == of]
+            start = self.width + sum(table.shape[1] for _, table in tables)
+            renamed[[self.asked[key] for key in keys]] = start + np.arange(len(keys))
+            tables.append((of, _table(keys)))
+
+        def expand(x: Any) -> Any:
+            found = [tf.gather(table, _row(x[:, of], len(table) - 2)) for of, table in tables]
+            return tf.concat([x, *found], axis=1)
+
+        return [replace(tree, column=renamed[np.asarray(tree.column)]) for tree in trees], expand
+
+
+def _table(keys: Sequence[tuple[int, bytes, bool, bool]]) -> Array:
+    """(codes, then any other, then missing; sets): 1 where a row goes right."""
+    codes = max(len(left) for _, left, _, _ in keys)
+    table = np.empty((codes + 2, len(keys)), real())
+    for n, (_, left, other, missing) in enumerate(keys):
+        table[:-1, n] = not other
+        table[: len(left), n] = ~np.frombuffer(left, bool)
+        table[-1, n] = not missing
+    return table
+
+
+def _row(codes: Any, count: int) -> Any:
+    """The row of a table for each code, cut to an integer as the libraries do."""
+    import tensorflow as tf
+
+    known = (codes >= 0.0) & (codes < float(count))
+    row = tf.where(known, codes, tf.fill(tf.shape(codes), real()(count)))
+    row = tf.where(tf.math.is_nan(codes), tf.fill(tf.shape(codes), real()(count + 1)), row)
+    return tf.cast(row, tf.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Own:
+    """What a model of trees does with its columns before the trees see them.
+
+    Attributes:
+        columns: Those that hold categories.
+        encoder: An OrdinalEncoder of them.
+    """
+
+    columns: list[int]
+    encoder: Any
+
+
+def own_categories(model: Any) -> Own | None:
+    """The categories that a fitted model keeps itself, if it does.
+
+    sklearn.ensemble.HistGradientBoosting* since 1.4 has a ColumnTransformer inside
+    (``_preprocessor``); of boosters of other libraries, boosters.facts gives ``own_categories_``.
+    """
+    if (own := vars(model).get("own_categories_")) is not None:
+        return own  # type: ignore[no-any-return]
+    if (inside := vars(model).get("_preprocessor")) is None:
+        return None
+    steps = {label: (step, columns) for label, step, columns in inside.transformers_}
+    encoder, chosen = steps["encoder"]
+    columns = [int(n) for n in np.flatnonzero(chosen)]
+    return Own(columns, encoder) if columns else None
+
+
+def encoded(model: Any, width: int, before: Affine) -> tuple[Transform | None, Affine, Array]:
+    """A model's columns with codes in place of categories, those of categories first.
+
+    Args:
+        model: A model of trees.
+        width: How many columns it takes.
+        before: Scaling that they have yet to go through.
+
+    Returns:
+        What puts the codes there, or None where they are there; the scaling of the columns in
+        their new order; and where each column is then.
+    """
+    import tensorflow as tf
+
+    own = own_categories(model)
+    if own is None:
+        return None, before, np.arange(width)
+    if any(isinstance(one, str) for values in own.encoder.categories_ for one in values):
+        raise ConversionError(
+            f"{type(model).__name__} takes words as categories, which cannot be converted in this "
+            "place: only where its columns are those of the data frame. Encode them before it."
+        )
+    rest = [n for n in range(width) if n not in own.columns]
+    order = np.array([*own.columns, *rest], np.int32)
+    unscaled(model, before, own.columns)
+    to_codes = lower_steps([own.encoder]).transform
+    columns = np.array(own.columns, np.int32)
+
+    def transform(x: Any) -> Any:
+        codes = to_codes(tf.gather(x, columns, axis=1))
+        return tf.concat([codes, tf.gather(x, np.array(rest, np.int32), axis=1)], axis=1)
+
+    place = np.empty(width, np.int64)
+    place[order] = np.arange(width)
+    return transform, picked(before, order, width), place
+
+
+def picked(before: Affine, order: Array, width: int) -> Affine:
+    """The scaling of some columns; -1 stands for a column that is not scaled."""
+    if before is IDENTITY:
+        return before
+
+    def one(part: Array | float, plain: float) -> Array:
+        whole = np.broadcast_to(np.asarray(part, np.float64), width)
+        return np.append(whole, plain)[order]
+
+    return Affine(one(before.centre, 0.0), one(before.gain, 1.0), one(before.offset, 0.0))
+
+
+def unscaled(model: Any, before: Affine, columns: Sequence[int]) -> None:
+    """Refuse a scaler before columns of categories.
+
+    Raises:
+        ConversionError: A category would no longer be its code.
+    """
+    for part, plain in ((before.centre, 0.0), (before.gain, 1.0), (before.offset, 0.0)):
+        values = np.asarray(part)
+        if (values != plain if values.ndim == 0 else values[list(columns)] != plain).any():
+            raise ConversionError(
+                f"{type(model).__name__} splits on categories that a scaler before it has "
+                "changed, which cannot be converted. Leave those columns out of the scaler: "
+                "ColumnTransformer([('scaled', StandardScaler(), numbers)], "
+                "remainder='passthrough')."
+            )
