@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from edge_deploy.bench_command import Bench, BenchOptions, BenchRow, bench
-    from edge_deploy.conversion import Conversion, ConvertOptions, convert, load_model
+    from edge_deploy.conversion import Conversion, convert
     from edge_deploy.demo import build_demo
     from edge_deploy.errors import (
         ArtifactError,
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
         UsageError,
     )
     from edge_deploy.inspection import inspect
+    from edge_deploy.preparing import ConvertOptions, load_model
     from edge_deploy.quantize_command import Quantization, QuantizeOptions, quantize
     from edge_deploy.running import Answer, run
     from edge_deploy.snippets import Snippet, bundle, snippet
     from edge_deploy.spec import Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
-    from edge_deploy.tune_command import Recommended, TuneResult, tune
+    from edge_deploy.tune_command import TuneResult, tune
     from edge_deploy.tuning.candidates import Candidate, Measured
+    from edge_deploy.tuning.publishing import Recommended
     from edge_deploy.tuning.search import TuneOptions
     from edge_deploy.verdicts import OutputVerdict, Verdict
     from edge_deploy.verification import Tolerances
@@ -44,7 +46,7 @@ _HOMES = {
     "Candidate": "tuning.candidates",
     "Conversion": "conversion",
     "ConversionError": "errors",
-    "ConvertOptions": "conversion",
+    "ConvertOptions": "preparing",
     "EdgeDeployError": "errors",
     "Feature": "spec",
     "LoadOptions": "spec",
@@ -55,7 +57,7 @@ _HOMES = {
     "OutputVerdict": "verdicts",
     "Quantization": "quantize_command",
     "QuantizeOptions": "quantize_command",
-    "Recommended": "tune_command",
+    "Recommended": "tuning.publishing",
     "Snippet": "snippets",
     "SourceError": "errors",
     "TensorSpec": "spec",
@@ -72,7 +74,7 @@ _HOMES = {
     "bundle": "snippets",
     "convert": "conversion",
     "inspect": "inspection",
-    "load_model": "conversion",
+    "load_model": "preparing",
     "quantize": "quantize_command",
     "run": "running",
     "snippet": "snippets",

@@ -38,7 +38,7 @@ def inspect(path: Path | str, options: LoadOptions | None = None) -> dict[str, A
             "needs": dict(info.needs) if info.needs else None,
             "metadata": info.metadata,
         }
-    from edge_deploy.conversion import load_model
+    from edge_deploy.preparing import load_model
 
     model = load_model(path, options)
     return {

@@ -12,7 +12,7 @@ from edge_deploy import report
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import browser_if_any
 from edge_deploy.compression.keeping import check_keep, make_and_judge
-from edge_deploy.compression.making import Making, calibrate, check_io, check_labels
+from edge_deploy.compression.making import Making, calibrate, check_io, check_labels, path_of
 from edge_deploy.compression.quantization import FLOAT, Wish, parse
 from edge_deploy.earlier import with_earlier
 from edge_deploy.errors import ArtifactError, ConversionError, UsageError
@@ -169,43 +169,39 @@ def _source(found: Artifact, target: str) -> Converted:
 
 
 def _float_entry(found: Artifact, target: str) -> Entry:
-    """The float32 entry of a target: the plain one, else the pruned one.
+    """The float32 entry of a target: the plain one, else the first that is pruned.
 
     Raises:
         UsageError: There is none.
     """
-    entries = found.manifest["artifacts"]
-    for pruned in (False, True):
-        if entry := _entry(entries, target, FLOAT, pruned):
-            return entry
-    raise UsageError(
-        f"{found.folder} has no float32 file of {target}, from which the others are made. "
-        "Convert the model again with --quantize float32,..."
-    )
+    entries = [
+        entry
+        for entry in found.manifest["artifacts"]
+        if (entry["target"], entry["precision"]) == (target, FLOAT)
+    ]
+    if not entries:
+        raise UsageError(
+            f"{found.folder} has no float32 file of {target}, from which the others are made. "
+            "Convert the model again with --quantize float32,..."
+        )
+    return min(entries, key=lambda entry: entry["pruned"] is not None)
 
 
-def _entry(entries: Sequence[Entry], target: str, precision: str, pruned: bool) -> Entry | None:
-    for entry in entries:
-        if _key(entry) == (target, precision, pruned):
-            return entry
-    return None
-
-
-def _key(entry: Entry) -> tuple[str, str, bool]:
-    return entry["target"], entry["precision"], entry["pruned"] is not None
+def _main(entry: Entry) -> str:
+    """What tells entries apart: ``tune`` keeps several of one precision."""
+    return str(entry["files"][0]["path"])
 
 
 def _check_free(found: Artifact, wish: Wish, overwrite: bool) -> None:
+    there = {_main(entry) for entry in found.manifest["artifacts"]}
     taken = [
         f"{target} {precision}"
         for target, names in wish.by_target.items()
         for precision in names
-        if _entry(
-            found.manifest["artifacts"],
-            target,
-            precision,
-            _float_entry(found, target)["pruned"] is not None,
+        if path_of(
+            TARGETS[target], found.name, precision, bool(_float_entry(found, target)["pruned"])
         )
+        in there
     ]
     if taken and not overwrite:
         raise UsageError(
@@ -217,8 +213,8 @@ def _publish(
     found: Artifact, stage: Path, entries: Sequence[Entry], verdicts: Sequence[Verdict]
 ) -> Mapping[str, Any]:
     """Move the new files in, then replace the manifest and the reports."""
-    new = {_key(e) for e in entries}
-    kept = [e for e in found.manifest["artifacts"] if _key(e) not in new]
+    new = {_main(e) for e in entries}
+    kept = [e for e in found.manifest["artifacts"] if _main(e) not in new]
     manifest = {**found.manifest, "artifacts": [*kept, *entries]}
     changed = found.changed_files()  # before the new files stand in the old ones' place
     added = [file for entry in entries for file in entry["files"]]

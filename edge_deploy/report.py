@@ -178,7 +178,7 @@ def to_html(
         from edge_deploy.tuning.picture import section
 
         body.append(section(tuning))
-        body.append("<h2>The files of the front</h2>")
+        body.append("<h2>The files</h2>")
     head = "".join(
         f"<th{' class=n' if n >= 4 else ''}>{escape(name)}</th>" for n, name in enumerate(HEADER)
     )

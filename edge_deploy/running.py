@@ -12,6 +12,7 @@ import numpy as np
 
 from edge_deploy import artifact as artifacts
 from edge_deploy.artifact import Artifact
+from edge_deploy.choosing import usual
 from edge_deploy.errors import ArtifactError, UsageError
 from edge_deploy.features import encode_rows, parse_features
 from edge_deploy.reference import PICTURES, Reference, read, sample
@@ -88,10 +89,9 @@ def _entry(found: Artifact, target: str | None, precision: str | None) -> Mappin
             "in the page: edge-deploy demo."
         )
     there = list(dict.fromkeys(entry["precision"] for entry in runnable))
-    wanted = precision or ("float32" if "float32" in there else there[0])
-    if wanted not in there:
-        raise UsageError(f"--precision: {unknown(wanted, there, 'file here')}")
-    return dict(next(entry for entry in runnable if entry["precision"] == wanted))
+    if precision not in (None, *there):
+        raise UsageError(f"--precision: {unknown(str(precision), there, 'file here')}")
+    return usual(found, [e for e in runnable if precision in (None, e["precision"])])
 
 
 def _read_all(found: Artifact, inputs: Sequence[str]) -> tuple[Reference, list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -11,29 +10,27 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy import artifact as artifacts
-from edge_deploy import conversion, report, samples, sidecars, sources
 from edge_deploy import manifest as manifests
+from edge_deploy import preparing, report, sidecars, sources
 from edge_deploy.artifact import Artifact
-from edge_deploy.checking import BrowserHandle, browser_if_any, check_file
+from edge_deploy.checking import BrowserHandle, browser_if_any
 from edge_deploy.compression import pruning
 from edge_deploy.compression.calibration import Samples
-from edge_deploy.compression.making import Making, blank, calibrate, summarize
+from edge_deploy.compression.making import calibrate
 from edge_deploy.errors import MissingDependency, UsageError
-from edge_deploy.features import text_rows
-from edge_deploy.quiet import quiet, set_environment
+from edge_deploy.quiet import set_environment
 from edge_deploy.reference import Reference, join, split
-from edge_deploy.sidecars import Sidecars
 from edge_deploy.spec import LoadedModel, ModelSpec
 from edge_deploy.targets import TARGETS
-from edge_deploy.tuning import executors, measuring
+from edge_deploy.tuning import executors
 from edge_deploy.tuning.candidates import (
     OBJECTIVES,
     Candidate,
     Measured,
     front,
-    recommend,
 )
 from edge_deploy.tuning.measuring import Group
+from edge_deploy.tuning.publishing import Recommended, publish
 from edge_deploy.tuning.search import (
     DEFAULT,
     Progress,
@@ -45,25 +42,7 @@ from edge_deploy.tuning.search import (
 )
 from edge_deploy.tuning.store import open_store
 from edge_deploy.verdicts import Verdict
-from edge_deploy.verification import Tolerances
 from edge_deploy.words import unknown
-
-_SCHEMA = "edge-deploy/tuning/1"
-
-
-@dataclass(frozen=True)
-class Recommended:
-    """The file to take of one target.
-
-    Attributes:
-        path: Inside the artifact.
-        measured: What it costs.
-        reason: Why this one, in words.
-    """
-
-    path: str
-    measured: Measured
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -145,11 +124,11 @@ def tune(
     given = (asked.reference, asked.calibration, asked.prune_data, asked.load.custom_objects)
     sidecars.precheck(asked.labels, asked.features, asked.preprocess, given)
     with sources.find(path) as source, ExitStack() as stack:
-        name = artifacts.check_name("--name", asked.name or conversion.default_name(path))
+        name = artifacts.check_name("--name", asked.name or preparing.default_name(path))
         final = artifacts.check_free(asked.output, name, asked.version, asked.overwrite)
         handle = stack.enter_context(_browser(options))
         progress(f"reading {path.name}")
-        loaded, side, spec, data, notes = conversion.prepare(source, asked)
+        loaded, side, spec, data, notes = preparing.prepare(source, asked)
         loaded = replace(loaded, spec=spec)
         reference, evaluation = split(data, asked.samples, asked.seed)
         progress("looking at the calibration data")
@@ -157,7 +136,7 @@ def tune(
             spec, (reference, evaluation), asked.calibration,
             (side.features, side.preprocessing), asked.strict,
         )  # fmt: skip
-        training = conversion.training(asked, spec, side)
+        training = preparing.training(asked, spec, side)
         manifest = manifests.begin(
             path, (name, asked.version, asked.command), loaded, side, reference
         )
@@ -173,9 +152,13 @@ def tune(
         measured = measure_all(search, groups)
         manifest["reference"] = {"samples": reference.count, "origin": reference.origin}
         notes = (*notes, *warnings, *_notes(options, loaded, everything, measured))
-        found = _publish(search, groups, measured, (reference, evaluation), manifest, side, notes)
+        published, recommended, verdicts = publish(
+            search, groups, measured, (reference, evaluation), manifest, side
+        )
         store.end()
-    return found
+    return TuneResult(
+        published, published.manifest, tuple(measured), recommended, verdicts, tuple(notes)
+    )
 
 
 def _check(options: TuneOptions) -> None:
@@ -267,99 +250,3 @@ def _notes(
             f"{data.count} samples: one answer is {1 / data.count:.1%}, so a drop of "
             f"{options.max_drop:g} allows none. Give more with --reference"
         )
-
-
-def _publish(
-    search: Search,
-    groups: Sequence[Group],
-    measured: Sequence[Measured],
-    data: tuple[Reference, Reference],
-    manifest: dict[str, Any],
-    side: Sidecars,
-    notes: Sequence[str],
-) -> TuneResult:
-    """Write the version: the files of each target's front, tuning.json, the report."""
-    options, asked = search.options, search.options.convert
-    objective, name = options.objective, manifest["name"]
-    recommended: dict[str, Recommended | None] = {}
-    verdicts: list[Verdict] = []
-    labelled = measured[0].metric != "agreement" if measured else False
-    tolerances = (
-        Tolerances({}, {}, max_drop=options.max_drop)
-        if labelled
-        else Tolerances({}, {}, min_agreement=1 - options.max_drop)
-    )
-    with artifacts.staged(asked.output, name, asked.version, asked.overwrite) as stage:
-        for target in asked.to:
-            mine = [m for m in measured if m.candidate.target == target]
-            best = front(mine, objective, options.max_drop)
-            whole = next((m for m in mine if m.candidate == Candidate(target, "float32")), None)
-            recommended[target] = None
-            for one in best:
-                search.progress(f"writing {target} {one.candidate.words}")
-                entry = _write(stage, manifest, groups, one)
-                with quiet(asked.verbose):
-                    rows = check_file(
-                        TARGETS[target], stage / entry["files"][0]["path"],
-                        blank(TARGETS[target], entry), groups[0].spec, data[0], tolerances,
-                        search.handle, ("wasm",), evaluation=data[1], features=side.features,
-                    )  # fmt: skip
-                entry["verification"] = summarize(rows)
-                manifest["artifacts"].append(entry)
-                verdicts.extend(rows)
-            if best:
-                chosen, reason = recommend(best, whole, objective)
-                path = TARGETS[target].path(name, chosen.candidate.label)
-                recommended[target] = Recommended(path, chosen, reason)
-        document = {
-            "schema": _SCHEMA,
-            "max_drop": options.max_drop,
-            "objective": objective,
-            "seed": asked.seed,
-            "recommended": {
-                target: r
-                and {"path": r.path, "label": r.measured.candidate.label, "reason": r.reason}
-                for target, r in recommended.items()
-            },
-            "candidates": [one.to_json() for one in measured],
-        }
-        search.progress("writing the report")
-        texts = text_rows(side.features or (), data[0].rows)
-        artifacts.save_reference(stage / artifacts.REFERENCE, data[0], texts)
-        if data[1].count:
-            artifacts.save_reference(stage / artifacts.EVALUATION, data[1])
-        samples.save(stage, data[0])
-        if side.labels:
-            (stage / "labels.txt").write_text("\n".join(side.labels) + "\n", encoding="utf-8")
-        (stage / artifacts.TUNING).write_text(artifacts.to_text(document), encoding="utf-8")
-        for file, text in report.documents(manifest, verdicts, document).items():
-            (stage / file).write_text(text, encoding="utf-8")
-        artifacts.write_manifest(stage, manifest)
-    published = artifacts.find(asked.output / name / asked.version)
-    return TuneResult(
-        published, published.manifest, tuple(measured), recommended, tuple(verdicts), tuple(notes)
-    )
-
-
-def _write(
-    stage: Path, manifest: dict[str, Any], groups: Sequence[Group], one: Measured
-) -> dict[str, Any]:
-    """A file of the front, made once more, and the manifest's form of it."""
-    c = one.candidate
-    group = next(g for g in groups if (g.target, g.sparsity) == (c.target, c.sparsity))
-    path = stage / TARGETS[c.target].path(manifest["name"], c.label)
-    with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
-        source = measuring.write(group, Path(folder))
-        made = measuring.build(group, c, source, path)
-        if made is source:
-            made = measuring.write(
-                replace(group, files=_renamed(group.files, path.name)), path.parent
-            )
-    making = Making(stage, manifest, group.spec, pruned=group.pruned)
-    return making.describe(TARGETS[c.target], c.precision, made, c.kept)
-
-
-def _renamed(files: Mapping[str, bytes], first: str) -> dict[str, bytes]:
-    """The file that a runtime opens under another name; its weights keep theirs."""
-    main, *others = files
-    return {first: files[main], **{name: files[name] for name in others}}

@@ -12,12 +12,12 @@ from edge_deploy import report
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import BrowserHandle, browser_if_any, check_file
 from edge_deploy.compression.making import blank, check_labels, summarize
-from edge_deploy.conversion import load_model
 from edge_deploy.earlier import with_earlier
 from edge_deploy.errors import EdgeDeployError, UsageError
 from edge_deploy.features import columns_of
 from edge_deploy.folding import fold_model
 from edge_deploy.manifest import LATER, embedded
+from edge_deploy.preparing import load_model
 from edge_deploy.quiet import quiet
 from edge_deploy.reference import Reference, read, split
 from edge_deploy.spec import LoadOptions, ModelSpec

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from picture_files import KINDS
 
+from edge_deploy import ConvertOptions, convert
 from edge_deploy.browser import open_browser
-from edge_deploy.conversion import ConvertOptions, convert
 from edge_deploy.demo import build_demo
 from edge_deploy.examples import EXAMPLES, build_example
 from edge_deploy.running import run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -228,10 +229,32 @@ def test_the_version_is_whole_and_passes_verify(run, found: Path) -> None:
         names = {m.candidate.label for m in front(mine, "size", 0.01)}
         entries = [e for e in manifest["artifacts"] if e["target"] == target]
         assert {Path(e["files"][0]["path"]).stem for e in entries} == {
-            f"digits_{name}" for name in names
+            f"digits_{name}" for name in {*names, "float32"}
         }
     assert run("verify", found, "--max-drop", "0.01").code == 0
     assert "The search" in (found / "report.html").read_text()  # the picture stays
+
+
+@slow
+def test_later_commands_find_what_they_need_in_a_tuned_version(
+    run, found: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(found, tmp_path / "later"))
+    best = json.loads((folder / "tuning.json").read_text())["recommended"]["tflite"]["path"]
+    before = {e["files"][0]["path"] for e in json.loads((folder / "manifest.json").read_text())[
+        "artifacts"]}  # fmt: skip
+    # More precisions are made of the float32 files; the pruned ones of before stay beside them.
+    assert run("quantize", folder, "--to", "float16").code == 0
+    after = {e["files"][0]["path"] for e in json.loads((folder / "manifest.json").read_text())[
+        "artifacts"]}  # fmt: skip
+    assert after - before == {f"{t}/digits_float16.{t}" for t in ("tflite", "onnx")} - before
+    assert before <= after and all((folder / path).is_file() for path in after)
+    timed = run("bench", folder, "--only", "tflite", "--seconds", "0.05", "--json")
+    rows = json.loads(timed.out)["rows"]
+    assert all((r["against_float"] is None) == (r["precision"] == "float32") for r in rows)
+    # Without --precision an app gets the file that was recommended.
+    bundled = run("bundle", folder, "--platform", "python", "-o", tmp_path / "app")
+    assert bundled.code == 0 and (tmp_path / "app" / Path(best).name).is_file()
 
 
 @slow

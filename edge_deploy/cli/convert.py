@@ -97,10 +97,10 @@ def convert(
 
     Example: edge-deploy convert keras_model.h5 --labels labels.txt --preprocess teachable-machine
     """
-    from edge_deploy import conversion, report
+    from edge_deploy import conversion, preparing, report
     from edge_deploy.verify_command import tolerances
 
-    options = conversion.ConvertOptions(
+    options = preparing.ConvertOptions(
         to=split(to),
         name=name,
         version=artifact_version,

@@ -65,7 +65,7 @@ def quickstart(
 
     Example: edge-deploy quickstart && edge-deploy serve quickstart/web_demo
     """
-    from edge_deploy import conversion, report, verify_command
+    from edge_deploy import conversion, preparing, report, verify_command
     from edge_deploy.demo import build_demo
     from edge_deploy.examples import EXAMPLES
 
@@ -74,7 +74,7 @@ def quickstart(
         with say.progress(quiet) as progress:
             progress(f"{name}: training")
             made = _build_example(name, output / "examples" / name)
-            options = conversion.ConvertOptions(
+            options = preparing.ConvertOptions(
                 name=name,
                 output=output / "artifacts",
                 overwrite=True,

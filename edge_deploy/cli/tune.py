@@ -80,7 +80,7 @@ def tune(
     Example: edge-deploy tune digits-mlp.keras --max-drop 0.01 --to tflite
     """
     from edge_deploy import report, tune_command
-    from edge_deploy.conversion import ConvertOptions
+    from edge_deploy.preparing import ConvertOptions
     from edge_deploy.tuning.search import TuneOptions
 
     options = TuneOptions(

@@ -58,8 +58,7 @@ class Making:
 
     def path(self, target: Target, precision: str) -> Path:
         """Where the file that a runtime opens goes."""
-        kind = f"{precision}_pruned" if self.pruned else precision
-        return self.stage / target.path(self.manifest["name"], kind)
+        return self.stage / path_of(target, self.manifest["name"], precision, bool(self.pruned))
 
     def entry(
         self, target: Target, precision: str, source: Converted, keep: Sequence[Layer] = ()
@@ -161,6 +160,11 @@ class Making:
             evaluation=evaluation,
             features=columns_of(self.manifest),
         )
+
+
+def path_of(target: Target, name: str, precision: str, pruned: bool) -> str:
+    """The file that a runtime opens, inside an artifact."""
+    return target.path(name, f"{precision}_pruned" if pruned else precision)
 
 
 def blank(target: Target, entry: Mapping[str, Any]) -> Verdict:

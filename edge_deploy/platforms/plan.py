@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.artifact import Artifact
+from edge_deploy.choosing import usual
 from edge_deploy.errors import ArtifactError, UsageError
 from edge_deploy.features import parse_features
 from edge_deploy.spec import Feature
@@ -126,7 +127,7 @@ def make(found: Artifact, precision: str | None) -> Plan:
 
     Args:
         found: The artifact.
-        precision: Which file; None takes float32, or the first that is there.
+        precision: Which file; None takes what ``tune`` recommends, else float32.
 
     Raises:
         UsageError: There is no such file, or its tensors are not numbers.
@@ -184,19 +185,20 @@ def choose(found: Artifact, precision: str | None) -> Mapping[str, Any]:
     Raises:
         UsageError: There is none.
     """
-    there = {e["precision"]: e for e in found.manifest["artifacts"] if e["target"] == "tflite"}
+    there = [e for e in found.manifest["artifacts"] if e["target"] == "tflite"]
     if not there:
         raise UsageError(
             f"{found.folder} has no .tflite file, which snippets run. Convert the model again "
             "with --to tflite."
         )
-    wanted = precision or ("float32" if "float32" in there else next(iter(there)))
-    if wanted not in there:
+    wanted = [e for e in there if precision in (None, e["precision"])]
+    if not wanted:
+        known = ", ".join(dict.fromkeys(e["precision"] for e in there))
         raise UsageError(
-            f"{found.folder} has no .tflite file of {wanted}; there are: {', '.join(there)}. "
-            f"edge-deploy quantize {found.folder} --to tflite={wanted} makes one where it can."
+            f"{found.folder} has no .tflite file of {precision}; there are: {known}. "
+            f"edge-deploy quantize {found.folder} --to tflite={precision} makes one where it can."
         )
-    return dict(there[wanted])
+    return usual(found, wanted)
 
 
 def rows(found: Artifact, features: Sequence[Feature]) -> list[dict[str, Any]]:

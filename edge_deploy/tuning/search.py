@@ -15,7 +15,7 @@ from edge_deploy.compression import pruning
 from edge_deploy.compression.finetuning import Tuning
 from edge_deploy.compression.layers import of_file
 from edge_deploy.compression.quantization import FLOAT
-from edge_deploy.conversion import ConvertOptions
+from edge_deploy.preparing import ConvertOptions
 from edge_deploy.quiet import quiet
 from edge_deploy.reference import Reference
 from edge_deploy.spec import LoadedModel

@@ -22,7 +22,7 @@ from models import teachable_machine_h5
 
 from edge_deploy.compression import calibration, tflite
 from edge_deploy.compression.pruning import pruned
-from edge_deploy.conversion import load_model
+from edge_deploy.preparing import load_model
 from edge_deploy.reference import Reference
 from edge_deploy.spec import LoadedModel
 from edge_deploy.targets import TARGETS
