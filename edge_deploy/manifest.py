@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import importlib.metadata
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,17 +34,27 @@ LATER = ("features", "inputs", "outputs")
 
 
 def embedded(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What every file carries of the manifest."""
+    """What every file carries of the manifest; of a vocabulary, only which one it is."""
     return {
         "name": manifest["name"],
         "version": manifest["version"],
         "source_sha256": manifest["source"]["sha256"],
         "classes": {o["name"]: o["classes"] for o in manifest["outputs"] if o["classes"]},
         "preprocessing": manifest["preprocessing"],
-        "features": manifest["features"],
+        "features": [_brief(f) for f in manifest["features"]] if manifest["features"] else None,
         "inputs": {i["name"]: {"kind": i["kind"]} for i in manifest["inputs"]},
         "outputs": {o["name"]: {k: o[k] for k in ("kind", "unit")} for o in manifest["outputs"]},
     }
+
+
+def _brief(feature: Mapping[str, Any]) -> dict[str, Any]:
+    """A column without its vocabulary, which may be larger than the model itself."""
+    text = feature.get("text")
+    if not text or not text["vocabulary"]:
+        return dict(feature)
+    words = text["vocabulary"]
+    digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()
+    return {**feature, "text": {**text, "vocabulary": {"size": len(words), "sha256": digest}}}
 
 
 def begin(

@@ -45,6 +45,9 @@ user@example.com http://example.com/a?b=c&d=%20 #hashtag @mention C++ C# .NET
 """.strip().split("\n")
 
 
+LONG = " ".join(f"Kata-{n} {line}" for n, line in enumerate(WRITTEN * 40))
+
+
 def documents() -> list[str]:
     """What people write, and what nobody does: 400 strings of all kinds of characters."""
     rng = np.random.default_rng(0)
@@ -58,7 +61,7 @@ def documents() -> list[str]:
         codes = [int(rng.integers(low, high)) for _ in range(rng.integers(1, 24))]
         places = rng.integers(0, 5, len(codes)).tolist()
         made.append("".join(chr(c) + " " * (p == 0) for c, p in zip(codes, places, strict=True)))
-    return [*WRITTEN, *(line.upper() for line in WRITTEN), "", " ", "the last line\n", *made]
+    return [*WRITTEN, *(line.upper() for line in WRITTEN), "", " ", "the last line\n", LONG, *made]
 
 
 DOCUMENTS = documents()
@@ -78,6 +81,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "hashtags": {"token_pattern": r"[#@](\w*)"},
     "nothing too": {"token_pattern": r"\d*"},
     "not inside": {"token_pattern": r"\B.\B|^\W|\D$"},
+    "words given": {"vocabulary": ["free", "é", "anak", "i̇stanbul", "fox", "一二三", "kata"]},
     "characters": {"analyzer": "char", "ngram_range": (1, 3)},
     "characters of words": {"analyzer": "char_wb", "ngram_range": (2, 5)},
     "characters of plain words": {

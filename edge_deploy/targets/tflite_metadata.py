@@ -222,10 +222,11 @@ def _input(metadata: Mapping[str, Any], spec: TensorSpec, only: bool) -> _Table:
     elif kind == "table" and (features := metadata.get("features")):
         columns = [column for feature in features for column in _columns_of(feature)]
         fields[1] = "; ".join(dict.fromkeys(text for _, text, _, _ in columns))
-        fields[2] = [name for name, _, _, _ in columns]
-        lows, highs = (np.asarray([c[n] for c in columns], np.float32) for n in (2, 3))
-        if np.isfinite(lows).any() or np.isfinite(highs).any():
-            fields[5] = _stats(lows, highs)
+        if not any(feature.get("text") for feature in features):  # which is not one number
+            fields[2] = [name for name, _, _, _ in columns]
+            lows, highs = (np.asarray([c[n] for c in columns], np.float32) for n in (2, 3))
+            if np.isfinite(lows).any() or np.isfinite(highs).any():
+                fields[5] = _stats(lows, highs)
     return _Table({**fields, 3: _Table(content)})
 
 
@@ -258,6 +259,9 @@ def normalization(image: Mapping[str, Any]) -> tuple[Any, Any]:
 def _columns_of(feature: Mapping[str, Any]) -> list[tuple[str, str, float, float]]:
     """Name, description and range of each number that a feature fills."""
     name, categories = feature["name"], feature.get("categories") or []
+    if text := feature.get("text"):
+        words = text["buckets"] or text["vocabulary"]["size"]
+        return [(name, f"{name}: how often each of {words} words is in it", -np.inf, np.inf)]
     if feature["encode"] == "one-hot":
         text = f"{name}: 1 in the column of its category, else 0"
         return [(f"{name}={category}", text, 0.0, 1.0) for category in categories]
