@@ -10,20 +10,21 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge_deploy import artifact as artifacts
-from edge_deploy import compressed, embedding, hosting, kernels, offline, shell
+from edge_deploy import compressed, embedding, hosting, kernels, metrics, offline, shell
 from edge_deploy.artifact import Artifact
 from edge_deploy.errors import ArtifactError, UsageError
 from edge_deploy.features import columns_of, text_rows
 from edge_deploy.publishing import RECORD, SCHEMA, Files, as_json, publish
 from edge_deploy.reference import sample
 from edge_deploy.spec import Array, Arrays, TensorSpec
+from edge_deploy.verification import usual_budget
 
 INDEX = "models/index.json"
 # What the page checks itself with: enough to see a fault, and light to download.
@@ -195,8 +196,24 @@ def _file(model: Artifact, entry: Mapping[str, Any]) -> dict[str, Any]:
         "bytes": sum(file["bytes"] for file in entry["files"]),
         "brotli_bytes": sum(file["brotli_bytes"] for file in entry["files"]),
         "strict": entry["precision"] == "float32" and not entry["pruned"],
+        "budget": _budget(entry),
         "parts": parts,
     }
+
+
+def _budget(entry: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the page lets a compressed file cost: as `verify` does, task metrics apart."""
+    budget = usual_budget(entry["precision"], bool(entry["pruned"]))
+    if budget is None:
+        return None
+    found = asdict(budget)
+    del found["drop"]
+    steps = {
+        o["name"]: o["quantization"]["scale"]
+        for o in entry.get("outputs") or ()
+        if o.get("quantization")
+    }
+    return {**found, "steps": steps}
 
 
 def _check_hashes(model: Artifact, used: set[str]) -> None:
@@ -216,7 +233,7 @@ def _slug(key: str) -> str:
 
 
 def _reference(model: Artifact) -> tuple[dict[str, Any], bytes]:
-    """Samples and the original's answers: where each lies in one run of bytes."""
+    """Samples and the original's answers, where each lies in the bytes; what is known of all."""
     data = model.reference()
     texts = text_rows(columns_of(model.manifest) or (), data.rows)
     size = sum(array.nbytes for array in data.inputs.values()) // max(data.count, 1)
@@ -246,6 +263,12 @@ def _reference(model: Artifact) -> tuple[dict[str, Any], bytes]:
             ),
             "outputs": tensors(data.outputs, model.spec.outputs, n),
         }
-        for n in range(count)
+        # From all over the reference, whose samples may be sorted by class.
+        for n in (k * data.count // count for k in range(count))
     ]
-    return {"origin": data.origin, "samples": samples}, b"".join(chunks)
+    whole = {}
+    for spec in model.spec.outputs:
+        values = data.outputs[spec.name].astype(np.float64)
+        power = float(np.square(values[np.isfinite(values)]).sum() / max(values.size, 1))
+        whole[spec.name] = {"scale": metrics.scale(values), "power": power}
+    return {"origin": data.origin, "samples": samples, "whole": whole}, b"".join(chunks)

@@ -137,16 +137,21 @@ def test_site_holds_the_page_and_the_models_and_nothing_else(table: Path, tmp_pa
 def test_reference_is_light_and_complete(table: Path, tmp_path: Path) -> None:
     site = build_demo([table], tmp_path / "site")
     folder = site.folder / "models" / "costs"
-    samples = json.loads((folder / "reference.json").read_text())["samples"]
+    document = json.loads((folder / "reference.json").read_text())
+    samples = document["samples"]
     data = (folder / "reference.bin").read_bytes()
     assert len(samples) == 8
     with np.load(table / "reference.npz") as original:
+        y = original["out:y"]
+        whole = {"scale": float(np.abs(y).max()), "power": float(np.square(y).mean())}
+        assert document["whole"]["y"] == pytest.approx(whole, rel=1e-6)
         for n, sample in enumerate(samples):
             for side, name in (("inputs", "x"), ("outputs", "y")):
                 place = sample[side][name]
                 values = np.frombuffer(data[place["start"] : place["end"]], "<f4")
                 key = f"{side.removesuffix('puts')}:{name}"
-                assert np.array_equal(values.reshape(place["shape"]), original[key][n : n + 1])
+                expected = original[key][n * 12 // 8 :][:1]
+                assert np.array_equal(values.reshape(place["shape"]), expected)
 
 
 def test_rerun_replaces_its_own_files_and_drops_the_stale(tmp_path: Path) -> None:
@@ -443,7 +448,11 @@ def test_wrong_weights_show_as_wrong(visit: Open, site: tuple[Path, str]) -> Non
     weights = site[0] / "models/costs/tfjs/float32/group1-shard1of1.bin"
     good = weights.read_bytes()
     values = np.frombuffer(good, "<f4").copy()
-    values[0] *= 1.03
+    values[-1] += 0.03  # the bias
+    packed = {path: path.read_bytes() for path in weights.parent.glob(f"{weights.name}.*")}
+    assert len(packed) == 2
+    for path in packed:
+        path.unlink()
     try:
         weights.write_bytes(values.tobytes())
         page = visit("?model=costs", state="error")
@@ -457,6 +466,8 @@ def test_wrong_weights_show_as_wrong(visit: Open, site: tuple[Path, str]) -> Non
         assert "HTTP 404" in page.inner_text("#status")
     finally:
         weights.write_bytes(good)
+        for path, data in packed.items():
+            path.write_bytes(data)
 
 
 def test_folder_with_other_things_gets_no_site(table: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import threading
@@ -48,6 +50,13 @@ def without_preprocessing(root: Path) -> Path:
     return edit(made, preprocessing=None)
 
 
+def with_gaps(root: Path) -> Path:
+    """A length may be missing, a pet be unknown; a pet must not be missing."""
+    made = make_artifact(root, "gaps")
+    length, pet = json.loads((made / "manifest.json").read_text())["features"]
+    return edit(made, features=[{**length, "missing": "value"}, {**pet, "unknown": "ignore"}])
+
+
 @dataclass
 class Site:
     """The site under test.
@@ -79,6 +88,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]
         make_artifact(root / "artifacts", "digits", picture=28, classes=LABELS),
         without_names(root / "artifacts"),
         without_preprocessing(root / "artifacts"),
+        with_gaps(root / "artifacts"),
     ]
     build_demo(made, root / "www")
     server = start(root / "www")
@@ -268,12 +278,91 @@ def test_csv_gives_a_table_to_download(site: Site, tmp_path: Path) -> None:
         page.click("#csv-download")
     assert started.value.suggested_filename == "towns-answers.csv"
     text = Path(started.value.path()).read_text(encoding="utf-8-sig").splitlines()
-    assert text[0] == "name,pet,length,y,error"
+    assert text[0] == "name;pet;length;predicted_y;no answer because"
     for n in (0, 1, 3):
         length, pet = rows[n]
-        value = float(text[n + 1].split(",")[3])
+        value = float(text[n + 1].rsplit(";", 4)[3])
         assert value == pytest.approx(costs(site, float(length), int(pet == "yes")), rel=1e-3)
     assert "perhaps is not one of its categories" in text[3]
+
+
+def download(page: Any, data: bytes, separator: str = ",") -> list[list[str]]:
+    """Drop a CSV file, and read what can be downloaded."""
+    drop(page, ".csv .drop", "t.csv", "text/csv", data, "drop")
+    page.wait_for_selector("#csv-download")
+    with page.expect_download() as started:
+        page.click("#csv-download")
+    text = Path(started.value.path()).read_bytes().decode("utf-8-sig")
+    assert text.endswith("\r\n")
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+
+
+# What each holds: length 2.5 without a pet, length 7 with one, length 1234.5 with one.
+TABLES: dict[str, tuple[bytes, str, str]] = {
+    "plain": (b"length,pet\n2.5,no\n7,yes\n1234.5,yes\n", ",", "."),
+    "no line end": (b"length,pet\n2.5,no\n7,yes\n1234.5,yes", ",", "."),
+    "CRLF and BOM": (b"\xef\xbb\xbflength,pet\r\n2.5,no\r\n7,yes\r\n1234.5,yes\r\n", ",", "."),
+    "old Mac": (b"length,pet\r2.5,no\r7,yes\r1234.5,yes\r", ",", "."),
+    "decimal commas": (b"length;pet\r\n2,5;no\r\n7;yes\r\n1234,5;yes\r\n", ";", ","),
+    "points for thousands": (b"length;pet\r\n2,5;no\r\n7,0;yes\r\n1.234,5;yes\r\n", ";", ","),
+    "semicolons, points": (b"length;pet\n2.5;no\n7;yes\n1234.5;yes\n", ";", "."),
+    "tabs": (b"length\tpet\n2,5\tno\n7\tyes\n1234,5\tyes\n", "\t", ","),
+    "commas in quotes": (b'length,pet\n"2,5",no\n"7",yes\n"1234,5",yes\n', ",", ","),
+    "Excel's own line": (b"sep=;\r\nlength;pet\r\n2,5;no\r\n7;yes\r\n1234,5;yes\r\n", ";", ","),
+    "quotes": (b'"length","pet"\n"2.5","no"\n" 7 "," yes"\n"1234.5","yes"\n', ",", "."),
+    "another order": (b"pet, length \nno,2.5\nyes,7\nyes,1234.5\n", ",", "."),
+    "more columns, empty lines": (
+        b'id,length,"said; ""so"", twice",pet\n1,2.5,"a, ""b""\nc",no\n\n2,7,,yes\n,,,\n'
+        b"3,1234.5,x,yes\n",
+        ",",
+        ".",
+    ),
+    "the code page of Excel": (
+        "length;pet;Straße\r\n2,5;no;Ö\r\n7;yes;é\r\n1234,5;yes;€\r\n".encode("cp1252"),
+        ";",
+        ",",
+    ),
+    "a column of the answer's name": (
+        b"length,y,pet,error\n2.5,1,no,0\n7,2,yes,0\n1234.5,3,yes,0\n",
+        ",",
+        ".",
+    ),
+    "an earlier download": (
+        b"length,pet,predicted_y\n2.5,no,1\n7,yes,2\n1234.5,yes,3\n",
+        ",",
+        ".",
+    ),
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_csv_comes_as_people_have_it(site: Site, table: str) -> None:
+    data, separator, mark = TABLES[table]
+    page = site.open("?model=costs&lang=en")
+    lines = download(page, data, separator)
+    assert len(set(lines[0])) == len(lines[0])
+    assert lines[0][-1] == "predicted_y"
+    given = [float(line[-1].replace(mark, ".")) for line in lines if line[-1] != "predicted_y"]
+    expected = [costs(site, 2.5, 0), costs(site, 7, 1), costs(site, 1234.5, 1)]
+    assert given == pytest.approx(expected, rel=1e-3, abs=1e-4)
+    if "column" in table:  # all of them are kept as they were
+        kept = list(csv.reader(io.StringIO(data.decode()), delimiter=separator))
+        assert [line[:-1] for line in lines] == [line for line in kept if any(line)]
+
+
+def test_gaps_and_unknown_words_are_what_the_features_say(site: Site) -> None:
+    page = site.open("?model=gaps&lang=en")
+    lines = download(page, b"length,pet\n,yes\nNA,yes\n4,\n4,dog\nlong,yes\n4,yes\n")
+    assert lines[0] == ["length", "pet", "predicted_y", "no answer because"]
+    answers = [float(line[2]) if line[2] else None for line in lines[1:]]
+    full = answers[5]
+    assert answers[:2] == [full, full]  # the length's default is 4
+    assert answers[2] is None
+    assert answers[4] is None
+    assert answers[3] not in (None, full)  # an unknown pet is neither of the two
+    assert [line[3] for line in lines[1:]] == [
+        "", "", "pet has no value", "", "length: long is not a number", "",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

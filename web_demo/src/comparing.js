@@ -16,9 +16,9 @@ export async function waysToRun(files) {
 
 /**
  * Run one of them.
- * @returns {Promise<{backend: string, first: number, median: number, distance: number}>}
+ * @returns {Promise<{backend: string, first: number, median: number, distance: number, pass: boolean}>}
  *   milliseconds of the first answer and of the median one; the largest error as a share of the
- *   output's scale
+ *   output's scale, and whether that is within what the file may cost
  */
 export async function measure({ file, backend }, { addressOf, filesOf, manifest, reference, signal }) {
   const options = { signal, files: filesOf(file) };
@@ -31,12 +31,12 @@ export async function measure({ file, backend }, { addressOf, filesOf, manifest,
       return performance.now() - started;
     };
     const first = await timed();
-    const { worst } = await selfCheck(model, reference.samples, manifest.outputs, false);
+    const { worst, pass } = await selfCheck(model, reference, manifest.outputs, file.budget);
     const times = [];
     const until = performance.now() + 3000;
     while (times.length < RUNS && (times.length < 3 || performance.now() < until)) times.push(await timed());
     times.sort((a, b) => a - b);
-    return { backend: model.backend, first, median: times[times.length >> 1], distance: worst };
+    return { backend: model.backend, first, median: times[times.length >> 1], distance: worst, pass };
   } finally {
     model.dispose();
   }

@@ -1,13 +1,16 @@
-// CSV as RFC 4180 has it, read and written; also with semicolons or tabs, as spreadsheets save it.
+// CSV as RFC 4180 has it, read and written; also with semicolons or tabs and with decimal commas, as
+// spreadsheets save it in much of the world.
 
 /**
  * Read a table.
  * @param {string} text with a header line
- * @returns {{header: string[], rows: string[][]}} rows without the empty lines
+ * @returns {{header: string[], rows: string[][], separator: string}} rows without the empty lines
  */
 export function readCsv(text) {
-  const plain = text.replace(/^\ufeff/, '');
-  const separator = likely(plain);
+  const whole = text.replace(/^\ufeff/, '');
+  const said = /^sep=(.)\r?\n/i.exec(whole); // Excel's own line
+  const plain = said ? whole.slice(said[0].length) : whole;
+  const separator = said ? said[1] : likely(plain);
   const lines = [];
   let line = [];
   let cell = '';
@@ -35,7 +38,7 @@ export function readCsv(text) {
   }
   if (cell !== '' || line.length) lines.push([...line, cell]);
   const full = lines.filter((cells) => cells.some((value) => value.trim() !== ''));
-  return { header: (full[0] ?? []).map((name) => name.trim()), rows: full.slice(1) };
+  return { header: (full[0] ?? []).map((name) => name.trim()), rows: full.slice(1), separator };
 }
 
 /** The separator that the header line has most of. */
@@ -45,11 +48,31 @@ function likely(text) {
   return counts.reduce((best, one) => (one[0] > best[0] ? one : best))[1];
 }
 
-/** A table as text. */
-export function writeCsv(header, rows) {
+const DECIMAL = /^[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+$/; // 1234,5 or 1.234,5
+const GROUPED = /^[+-]?\d{1,3}(\.\d{3}){2,}$/; // 1.234.567
+const THOUSANDS = /^[+-]?\d{1,3}(,\d{3})+$/; // 1,234 where commas separate cells: English
+
+/** Whether cells that are numbers have decimal commas. */
+export function hasDecimalCommas(cells, separator) {
+  return cells.some((cell) => {
+    const text = cell.trim();
+    return GROUPED.test(text) || (DECIMAL.test(text) && !(separator === ',' && THOUSANDS.test(text)));
+  });
+}
+
+/** A number with a decimal comma, and points between its thousands, as one with a decimal point. */
+export function withPoint(cell) {
+  const text = cell.trim();
+  const grouped = /^[+-]?\d{1,3}(\.\d{3})+(,\d+)?$/.test(text);
+  return (grouped ? text.replaceAll('.', '') : text).replace(',', '.');
+}
+
+/** A table as text; numbers get the decimal mark that is asked for. */
+export function writeCsv(header, rows, separator = ',', mark = '.') {
   const cell = (value) => {
-    const text = String(value);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    const text = typeof value === 'number' ? String(value).replace('.', mark) : String(value);
+    const bare = !text.includes(separator) && !/["\r\n]/.test(text);
+    return bare ? text : `"${text.replaceAll('"', '""')}"`;
   };
-  return [header, ...rows].map((line) => `${line.map(cell).join(',')}\r\n`).join('');
+  return [header, ...rows].map((line) => `${line.map(cell).join(separator)}\r\n`).join('');
 }

@@ -32,7 +32,7 @@ export async function openChecked(file, backend, place, tell) {
       await model.predict(reference.samples[0].inputs, { signal }); // compiles
       performance.mark('first-answer');
       const started = performance.now();
-      const check = await selfCheck(model, reference.samples, manifest.outputs, file.strict);
+      const check = await selfCheck(model, reference, manifest.outputs, file.budget);
       const each = (performance.now() - started) / reference.samples.length;
       if (check.pass) {
         failed?.model.dispose();

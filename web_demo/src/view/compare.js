@@ -62,9 +62,8 @@ function shown(ways) {
       el('td', { className: 'number' }, size(file.brotli_bytes)),
     ];
     if (result) {
-      const wrong = file.strict ? result.distance > 1e-4 : !Number.isFinite(result.distance);
-      const distance = el('td', { className: wrong ? 'number trouble' : 'number' });
-      distance.textContent = `${percent(result.distance)}${wrong ? ' ✗' : ''}`;
+      const distance = el('td', { className: result.pass ? 'number' : 'number trouble' });
+      distance.textContent = `${percent(result.distance)}${result.pass ? '' : ' ✗'}`;
       const times = [result.first, result.median].map((ms) => el('td', { className: 'number' }, time(ms)));
       cells.push(...times, distance);
     } else {

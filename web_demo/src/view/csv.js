@@ -1,5 +1,5 @@
 // A whole table at once: a CSV file in, the same with the answers out.
-import { readCsv, writeCsv } from '../csv.js';
+import { hasDecimalCommas, readCsv, withPoint, writeCsv } from '../csv.js';
 import { el } from '../dom.js';
 import { count } from '../format.js';
 import { t } from '../i18n.js';
@@ -27,7 +27,7 @@ export function csvControls(manifest, features, act) {
     const mine = run;
     results.replaceChildren();
     try {
-      const table = checked(await file.text(), features);
+      const table = checked(decoded(await file.arrayBuffer()), features);
       const done = await answers(table, () => mine === run);
       if (mine === run) show(file.name, table, done);
     } catch (error) {
@@ -36,7 +36,7 @@ export function csvControls(manifest, features, act) {
   }
 
   /** One answer a row, or why there is none. */
-  async function answers({ header, rows }, wanted) {
+  async function answers({ header, rows, numbers }, wanted) {
     const status = el('p', { role: 'status' });
     results.replaceChildren(status);
     const done = [];
@@ -45,7 +45,8 @@ export function csvControls(manifest, features, act) {
       if (n % 20 === 0) {
         status.textContent = t('csv.running', { done: count(n), total: count(rows.length) });
       }
-      const row = Object.fromEntries(header.map((name, at) => [name, cells[at] ?? '']));
+      const value = (cell, at) => (numbers?.has(at) ? withPoint(cell) : cell);
+      const row = Object.fromEntries(header.map((name, at) => [name, value(cells[at] ?? '', at)]));
       try {
         done.push({ outputs: await act.quiet(row) });
       } catch (error) {
@@ -55,26 +56,31 @@ export function csvControls(manifest, features, act) {
     return done;
   }
 
-  function show(name, { header, rows }, done) {
+  function show(name, { header, rows, separator, numbers }, done) {
     const bad = done.filter(({ error }) => error !== undefined).length;
     const columns = columnsOf(manifest.outputs, done.find(({ outputs }) => outputs)?.outputs);
     const titles = columns.map(({ title }) => title);
     const failed = bad ? [t('csv.error')] : [];
+    // Columns of an earlier download make way for the new ones.
+    const kept = [...header.keys()].filter((at) => ![...titles, ...failed].includes(header[at]));
+    const names = kept.map((at) => header[at]);
     const lines = rows.map((cells, n) => {
       const { outputs, error } = done[n];
-      const own = header.map((_, at) => cells[at] ?? '');
+      const own = kept.map((at) => cells[at] ?? '');
       const given = columns.map(({ of }) => (outputs ? of(outputs) : ''));
       return { own, given, error: bad ? [error ?? ''] : [] };
     });
     const text = writeCsv(
-      [...header, ...titles, ...failed],
+      [...names, ...titles, ...failed],
       lines.map(({ own, given, error }) => [...own, ...given, ...error]),
+      separator,
+      numbers ? ',' : '.',
     );
     if (download) URL.revokeObjectURL(download);
     download = URL.createObjectURL(new Blob(['\ufeff', text], { type: 'text/csv' }));
     const save = el('a', { href: download, className: 'button', id: 'csv-download' }, t('csv.download'));
     save.download = name.replace(/(\.csv)?$/i, '-answers.csv');
-    const heads = [t('csv.row'), ...titles, ...failed, ...header];
+    const heads = [t('csv.row'), ...titles, ...failed, ...names];
     const body = lines.slice(0, SHOWN).map(({ own, given, error }, n) =>
       el('tr', {}, ...[n + 1, ...given.map(brief), ...error, ...own].map((v) => el('td', {}, String(v)))),
     );
@@ -120,8 +126,14 @@ export function csvControls(manifest, features, act) {
   };
 }
 
+/** Text in UTF-8, or in the code page that Excel saves in. */
+function decoded(bytes) {
+  const text = new TextDecoder().decode(bytes);
+  return text.includes('\ufffd') ? new TextDecoder('windows-1252').decode(bytes) : text;
+}
+
 function checked(text, features) {
-  if (text.includes('\0') || text.includes('\ufffd')) throw new PageError('csv.kind');
+  if (text.includes('\0')) throw new PageError('csv.kind');
   const table = readCsv(text);
   if (!table.rows.length) throw new PageError('csv.empty');
   const lacking = features.filter(({ name }) => !table.header.includes(name));
@@ -129,7 +141,11 @@ function checked(text, features) {
     const names = (list) => list.map(({ name }) => name).join(', ');
     throw new PageError('csv.columns', { names: names(lacking), wanted: names(features) });
   }
-  return table;
+  // Where numbers have decimal commas: the places of their columns.
+  const plain = features.filter(({ encode, text }) => encode === 'none' && !text);
+  const at = plain.map(({ name }) => table.header.indexOf(name));
+  const cells = table.rows.flatMap((row) => at.map((place) => row[place] ?? ''));
+  return { ...table, numbers: hasDecimalCommas(cells, table.separator) ? new Set(at) : null };
 }
 
 /** The columns that an answer adds: the label and its probabilities, or the numbers. */
@@ -144,10 +160,10 @@ function columnsOf(specs, example) {
         return labels[shares.indexOf(Math.max(...shares))];
       };
       const shares = columns.labels.map((label, n) => ({
-        title: `${name}: ${label}`,
+        title: `predicted_${name}: ${label}`,
         of: (outputs) => labelled(spec, outputs[name].data).shares[n],
       }));
-      return specs.some((one) => one.kind === 'class') ? shares : [{ title: name, of: best }, ...shares];
+      return specs.some((one) => one.kind === 'class') ? shares : [{ title: `predicted_${name}`, of: best }, ...shares];
     }
     const each = (n) => (outputs) => {
       const value = outputs[name].data[n];
@@ -155,7 +171,7 @@ function columnsOf(specs, example) {
     };
     const { length } = example[name].data;
     return Array.from({ length }, (_, n) => ({
-      title: length > 1 ? `${name} ${n + 1}` : name,
+      title: `predicted_${name}${length > 1 ? ` ${n + 1}` : ''}`,
       of: each(n),
     }));
   });

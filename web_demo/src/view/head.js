@@ -126,7 +126,7 @@ export function check({ samples, worst, output, pass }, file, manifest, backend)
     output,
     precision: fileName(file),
   };
-  let kind = 'fail';
+  let kind = file.strict ? 'fail' : 'dear';
   if (pass) kind = file.strict ? 'pass' : 'loose';
   if (pass && file.strict) {
     values.difference = worst === 0 ? t('check.none') : t('check.share', { percent: below(worst) });

@@ -1,0 +1,166 @@
+"""The page's verdict on a file is the one that `verify` gives: the same arrays, both rules."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_deploy import metrics
+from edge_deploy.browser import Browser, open_browser
+from edge_deploy.server import address, start
+from edge_deploy.shell import shell_folder
+from edge_deploy.spec import Array, TensorSpec
+from edge_deploy.verification import DEFAULT, compare, usual_budget
+
+pytestmark = pytest.mark.slow
+
+ASK = """async ([spec, wanted, given, budget]) => {
+  const {selfCheck} = await import(new URL('src/check.js', document.baseURI));
+  const make = (rows) => rows.map((row) => ({
+    data: (spec.kind === 'class' ? Int32Array : Float32Array)
+      .from(row, (v) => (v === null ? NaN : v)), shape: [1, row.length]}));
+  const answers = make(given);
+  const samples = make(wanted).map((answer, n) => ({inputs: n, outputs: {[spec.name]: answer}}));
+  const model = {predict: async (n) => ({[spec.name]: answers[n]})};
+  const found = await selfCheck(model, {samples, whole: {[spec.name]: spec}}, [spec], budget);
+  return {...found, worst: String(found.worst), maxAbsError: String(found.maxAbsError)};
+}"""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Any]:
+    server = start(shell_folder())
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    browser: Browser
+    with open_browser() as browser:
+        opened = browser.new_page(service_workers="block")
+        opened.goto(f"{address(server)}harness.html")
+        yield opened
+        opened.close()
+    server.shutdown()
+    server.server_close()
+
+
+RNG = np.random.default_rng(5)
+LOGITS = RNG.normal(0, 2, (8, 4))
+SHARES = (np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)).astype(np.float32)
+VALUES = RNG.normal(20, 5, (8, 1)).astype(np.float32)
+CLASSES = np.arange(8, dtype=np.int32).reshape(8, 1) % 3
+
+
+def noisy(size: float) -> Array:
+    """All values off by about as much, in turn up and down."""
+    sign = np.where(np.arange(8) % 2, 1, -1)[:, None]
+    return (VALUES + sign * size * np.abs(VALUES).max()).astype(np.float32)
+
+
+def flipped(count: int) -> Array:
+    """The two largest shares of some samples change places."""
+    changed = SHARES.copy()
+    for n in range(count):
+        low, high = np.argsort(changed[n])[-2:]
+        changed[n, [low, high]] = changed[n, [high, low]]
+    return changed
+
+
+def leaning(size: float) -> Array:
+    """Shares that lean to the others evenly: the winners stay."""
+    return (SHARES * (1 - size) + size / 4).astype(np.float32)
+
+
+def other(count: int) -> Array:
+    changed = CLASSES.copy()
+    changed[:count] += 1
+    return changed
+
+
+def lost(values: Array) -> Array:
+    changed = values.astype(np.float32)
+    changed[3, 0] = np.nan
+    return changed
+
+
+CASES: dict[str, tuple[str, Array, Array]] = {
+    "values, the same": ("value", VALUES, VALUES),
+    "values, rounded": ("value", VALUES, noisy(9e-5)),
+    "values, off a little": ("value", VALUES, noisy(1.1e-4)),
+    "values, off by a hundredth": ("value", VALUES, noisy(0.01)),
+    "values, off by a tenth": ("value", VALUES, noisy(0.1)),
+    "values, off by a third": ("value", VALUES, noisy(0.33)),
+    "values, NaN": ("value", VALUES, lost(VALUES)),
+    "values, never another": ("value", VALUES, np.full_like(VALUES, VALUES[0, 0])),
+    "values, without their bias": ("value", VALUES, VALUES - 15),
+    "values, NaN in both": ("value", lost(VALUES), lost(VALUES)),
+    "shares, the same": ("probabilities", SHARES, SHARES),
+    "shares, rounded": ("probabilities", SHARES, np.round(SHARES * 256).astype(np.float32) / 256),
+    "shares, leaning": ("probabilities", SHARES, leaning(0.02)),
+    "shares, leaning far": ("probabilities", SHARES, leaning(0.3)),
+    "shares, two winners": ("probabilities", SHARES, flipped(2)),
+    "shares, all winners": ("probabilities", SHARES, flipped(8)),
+    "shares, columns turned": ("probabilities", SHARES, SHARES[:, ::-1].copy()),
+    "shares, that sum to 1.1": ("probabilities", SHARES, SHARES * np.float32(1.1)),
+    "shares, NaN": ("probabilities", SHARES, lost(SHARES)),
+    "shares, always equal": ("probabilities", SHARES, np.full_like(SHARES, 0.25)),
+    "classes, the same": ("class", CLASSES, CLASSES),
+    "classes, one other": ("class", CLASSES, other(1)),
+    "classes, two others": ("class", CLASSES, other(2)),
+    "classes, one for all": ("class", CLASSES, np.zeros_like(CLASSES)),
+}
+PRECISIONS = [
+    ("float32", False), ("float16", False), ("uint8", False), ("dynamic", False), ("int8", False),
+    ("int4", False), ("float32", True), ("int8", True),
+]  # fmt: skip
+
+
+def described(kind: str, wanted: Array) -> dict[str, Any]:
+    power = float(np.nanmean(np.square(wanted.astype(np.float64))))
+    return {"name": "y", "kind": kind, "scale": metrics.scale(wanted), "power": power}
+
+
+def rows(values: Array) -> list[list[float | None]]:
+    return [[None if v != v else float(v) for v in row] for row in values]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_page_s_verdict_is_python_s(page: Any, case: str) -> None:
+    kind, wanted, given = CASES[case]
+    dtype = "int32" if kind == "class" else "float32"
+    spec = TensorSpec("y", (None, wanted.shape[1]), dtype, kind)
+    theirs, ours = {}, {}
+    for precision, pruned in PRECISIONS:
+        budget = usual_budget(precision, pruned)
+        step = 1 / 256 if precision == "int8" and kind == "probabilities" else 0.0
+        answers = [row[None] for row in given]
+        tolerance = DEFAULT.of("y", precision, pruned)
+        verdict = compare(spec, wanted, answers, tolerance, budget, step)
+        told = None if budget is None else {**asdict(budget), "steps": {"y": step}}
+        asked = [described(kind, wanted), rows(wanted), rows(given), told]
+        found = page.evaluate(ASK, asked)
+        theirs[precision, pruned], ours[precision, pruned] = verdict.ok, found["pass"]
+        if kind != "class" and np.isfinite(verdict.max_abs_error):
+            error = float(found["maxAbsError"])
+            assert error == pytest.approx(verdict.max_abs_error, rel=1e-6, abs=1e-9)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("off", [1, 2])
+def test_of_few_samples_one_may_be_off_by_what_a_single_answer_may(page: Any, off: int) -> None:
+    """`verify` has the whole reference, in which one turned answer of a pruned model is little."""
+    given = SHARES.copy()
+    for n in np.argsort(-SHARES.max(1))[:off]:
+        row = given[n]
+        row[[row.argmin(), row.argmax()]] = row[[row.argmax(), row.argmin()]]
+    budget = usual_budget("float32", True)
+    assert budget is not None
+    told = {**asdict(budget), "steps": {}}
+    asked = [described("probabilities", SHARES), rows(SHARES), rows(given), told]
+    answers = [row[None] for row in given]
+    spec = TensorSpec("y", (None, 4), "float32", "probabilities")
+    tolerance = DEFAULT.of("y", "float32", True)
+    assert not compare(spec, SHARES, answers, tolerance, budget).ok
+    assert page.evaluate(ASK, asked)["pass"] is (off == 1)
