@@ -88,10 +88,15 @@ def make_artifact(
         y = np.exp(y) / np.exp(y).sum(1, keepdims=True)
     np.savez(root / "reference.npz", **{"in:x": x, "out:y": y})
     output = tensor("y", [None, count], "probabilities" if classes else "value")
-    entry = {
+    entry: dict[str, Any] = {
         "target": "tfjs",
         "precision": "float32",
         "pruned": None,
+        **dict.fromkeys(("ops", "min_runtime", "verification")),
+        **{
+            side: [{"name": name, "shape": [None, size], "dtype": "float32", "quantization": None}]
+            for side, name, size in (("inputs", "x", width), ("outputs", "y", count))
+        },
         "files": artifacts.describe_files(root, list(model.parent.iterdir())),
     }
     artifacts.write_manifest(
@@ -101,13 +106,21 @@ def make_artifact(
             "name": name,
             "version": version,
             "command": "edge-deploy convert secret/place.h5",
-            "source": {"file": "m.h5", "framework": "keras 3", "parameters": width * count},
+            "created": "2026-01-01T00:00:00Z",
+            "source": {
+                "file": "m.h5",
+                "sha256": "0" * 64,
+                "kind": "keras3",
+                "framework": "keras 3",
+                "parameters": width * count,
+            },
             "inputs": [tensor("x", [None, width], "image" if picture else "table")],
             "outputs": [{**output, "classes": classes, "unit": None if classes else "USD"}],
             "preprocessing": spec,
             "features": None if picture else features_to_json(parse_features(FEATURES)[0]),
             "reference": {"samples": len(x), "origin": "user"},
             "artifacts": [entry] if "tfjs" in targets else [],
+            "tools": {},
         },
     )
     return root

@@ -289,3 +289,47 @@ def test_unknown_host_and_two_embedded_models_are_refused(artifact: Path, tmp_pa
     other = make_artifact(tmp_path / "more", "other")
     with pytest.raises(UsageError, match="one model"):
         build_demo([artifact, other], tmp_path / "site", embed=True)
+
+
+@pytest.mark.parametrize("room", [1, 20_000], ids=["no room", "room for the model"])
+def test_full_storage_is_told_and_costs_nothing_else(
+    browser: Browser, site: tuple[Path, str], room: int
+) -> None:
+    _, url = site
+    page = browser.new_page()
+    devtools = page.context.new_cdp_session(page)
+    origin = url.removesuffix("/sub/")
+    devtools.send("Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": room})
+    for _ in range(2):  # the second visit as the first
+        assert ready(page, url)["check"] == "pass"
+        page.wait_for_selector("#output .value")
+        page.wait_for_selector("#note:has-text('storage is full')")
+        assert "does not work offline" in page.inner_text("#note")
+        # The worker failed whole: half a site is never served.
+        left = """async () => {
+          const [one] = await navigator.serviceWorker.getRegistrations();
+          const names = await caches.keys();
+          return [Boolean(one?.active), names.filter((name) => name.includes('site'))];
+        }"""
+        assert page.evaluate(left) == [False, []]
+        stored = page.evaluate("() => navigator.storage.estimate().then(({usage}) => usage)")
+        assert stored <= max(room, 10_000)
+    page.context.close()
+
+
+def test_storage_that_fills_up_leaves_the_old_site_at_work(
+    browser: Browser, site: tuple[Path, str], artifact: Path
+) -> None:
+    folder, url = site
+    page = browser.new_page()
+    ready(page, url)
+    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    devtools = page.context.new_cdp_session(page)
+    quota = {"origin": url.removesuffix("/sub/"), "quotaSize": 1}
+    devtools.send("Storage.overrideQuotaForOrigin", quota)
+    build_demo([artifact, make_artifact(folder.parents[1] / "new", "more")], folder, embed=False)
+    page.reload()
+    page.wait_for_selector("#note:has-text('storage is full')", timeout=60_000)
+    page.context.set_offline(True)
+    assert ready(page, url)["check"] == "pass"
+    page.context.close()

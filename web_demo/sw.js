@@ -15,7 +15,7 @@ function place(path) {
 }
 
 self.addEventListener('install', (event) => {
-  event.waitUntil(keepAll().then(() => self.skipWaiting()));
+  event.waitUntil(keepAll().then(() => self.skipWaiting(), giveUp));
 });
 
 self.addEventListener('activate', (event) => {
@@ -42,6 +42,16 @@ async function keepAll() {
     // A full disk must not cost the page, which works without.
     if (response.ok) await models.put(key, response).catch(() => {});
   }
+}
+
+/** What is kept in part is of no use: leave the room to others, and let the page say why. */
+async function giveUp(error) {
+  await caches.delete(CACHE);
+  if (error.name === 'QuotaExceededError') {
+    const pages = await self.clients.matchAll({ includeUncontrolled: true, type: 'window' });
+    for (const page of pages) page.postMessage('storage-full');
+  }
+  throw error;
 }
 
 async function dropOld() {

@@ -7,18 +7,19 @@ const CACHE = 'edge-deploy-files';
  *
  * What has a hash is kept in the browser under that hash: a new version of a file is fetched, and
  * the old one is dropped. Where nothing can be kept (no secure context, storage full) the files
- * are fetched each time, and `trouble` says so.
+ * are fetched each time, and `trouble` says so once all that arrived was tried.
  *
  * @param {Array<{url: string, bytes: number, sha256: string}>} files what the manifest says of them
  * @param {(state: {loaded: number, total: number, cached: boolean}) => void} [onProgress]
- * @returns {{get: (url: URL) => Promise<Uint8Array>, trouble: () => string|null}} `trouble` is
- *   null, or 'storage-full'
+ * @returns {{get: (url: URL) => Promise<Uint8Array>, trouble: () => Promise<string|null>}} null, or
+ *   'storage-full'
  */
 export function fetcher(files = [], onProgress = () => {}) {
   const known = new Map(files.map((file) => [new URL(file.url).href, file]));
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
   const state = { loaded: 0, total, cached: files.length > 0 };
   let trouble = null;
+  const keeping = [];
 
   function arrived(bytes, cached) {
     state.loaded += bytes;
@@ -41,14 +42,15 @@ export function fetcher(files = [], onProgress = () => {}) {
     }
     const data = await download(url, (bytes) => arrived(bytes, false));
     if (cache && data.length === file.bytes) {
-      keep(cache, key, url, data).catch((error) => {
+      const put = keep(cache, key, url, data).catch((error) => {
         if (error.name === 'QuotaExceededError') trouble = 'storage-full';
       });
+      keeping.push(put);
     }
     return data;
   }
 
-  return { get, trouble: () => trouble };
+  return { get, trouble: () => Promise.all(keeping).then(() => trouble) };
 }
 
 async function openCache() {

@@ -58,7 +58,8 @@ async function start() {
   } else {
     await load(entry ?? index.models[0], query.get('file'), query.get('backend') ?? 'auto');
   }
-  keepOffline(index); // last: what is kept must not delay what is waited for
+  // Last: what is kept must not delay what is waited for.
+  keepOffline(index, () => head.note(t('error.storage')));
 }
 
 /** Load a model; what was loaded or is still loading makes way. */
@@ -121,7 +122,6 @@ async function prepare(entry, file, backend, signal) {
     model.dispose();
     return;
   }
-  if (model.trouble === 'storage-full') head.note(t('error.storage'));
   head.check(check, file, manifest, model.backend);
   const features = manifest.features ?? unnamedFeatures(manifest);
   const shown = { entry, file, manifest, reference, folder, features, rows, addressOf, filesOf };
@@ -134,6 +134,9 @@ async function prepare(entry, file, backend, signal) {
     compared.leave();
   };
   head.ready(model.backend, each, check.pass);
+  const own = current;
+  const told = (trouble) => own === current && trouble === 'storage-full' && head.note(t('error.storage'));
+  model.trouble().then(told, () => {}); // what ended with the model says nothing
   made.begin?.();
   Object.assign(root.dataset, {
     backend: model.backend,

@@ -45,8 +45,8 @@ export function useKernels(paths = {}, backend = null) {
  * @param {Array<{url: string, bytes: number, sha256: string}>} [options.files] all files of the
  *   model: they are then kept in the browser by their content
  * @returns {Promise<{target, runtime, backend, predict, dispose, tensors, trouble}>}
- *   predict({name: {data, shape}}, {signal}?) answers the same for the outputs; `trouble` is null,
- *   or 'storage-full' where the files could not be kept
+ *   predict({name: {data, shape}}, {signal}?) answers the same for the outputs; trouble()
+ *   is null, or 'storage-full' where the files could not be kept
  */
 export async function open(target, url, backend, spec, options = {}) {
   const { signal, onProgress, files } = options;
@@ -80,9 +80,9 @@ export async function open(target, url, backend, spec, options = {}) {
     target,
     runtime: RUNTIMES[target].runtime,
     backend: thread.opened.backend,
-    trouble: thread.opened.trouble,
     predict,
     tensors: () => thread.call({ call: 'tensors' }),
+    trouble: () => thread.call({ call: 'trouble' }),
     dispose() {
       ended = true;
       thread.end();
@@ -168,9 +168,9 @@ function pageThread(onProgress) {
       if (ended) throw aborted();
       if (call === 'open') {
         model = await openHere(target, new URL(url), backend, spec, { ...options, onProgress });
-        return { backend: model.backend, trouble: model.trouble() };
+        return { backend: model.backend };
       }
-      return call === 'tensors' ? model.tensors() : model.predict(inputs);
+      return call === 'predict' ? model.predict(inputs) : model[call]();
     },
     end() {
       ended = true;

@@ -1,6 +1,6 @@
 // One model in a thread of its own: the page answers clicks while it compiles and computes.
 //
-// In: {id, call: 'open' | 'predict' | 'tensors', ...}. Out: {id, value} or {id, error},
+// In: {id, call: 'open' | 'predict' | 'tensors' | 'trouble', ...}. Out: {id, value} or {id, error},
 // and {progress} while files arrive.
 import { openHere } from './realm.js';
 
@@ -15,10 +15,11 @@ const CALLS = {
   async open({ target, url, backend, spec, options }) {
     const onProgress = (progress) => postMessage({ progress });
     model = await openHere(target, new URL(url), backend, spec, { ...options, onProgress });
-    return { backend: model.backend, trouble: model.trouble() };
+    return { backend: model.backend };
   },
   predict: ({ inputs }) => model.predict(inputs),
   tensors: () => model.tensors(),
+  trouble: () => model.trouble(),
 };
 
 addEventListener('message', async ({ data: { id, call, ...rest } }) => {

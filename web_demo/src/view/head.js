@@ -106,8 +106,9 @@ export function cancellable(label, act = null) {
 
 /** A remark that stays: another backend than the one that was wanted, storage that is full. */
 export function note(message) {
-  $('note').textContent = message;
-  $('note').hidden = !message;
+  const said = $('note').hidden ? '' : $('note').textContent;
+  if (!said.includes(message)) $('note').textContent = [said, message].filter(Boolean).join(' ');
+  $('note').hidden = false;
 }
 
 /** Ready, and how long an answer takes. */

@@ -150,7 +150,7 @@ export default {
   'error.html': '{file} is missing on the server, which sends a web page in its place. Upload the whole site again.',
   'error.bytes': 'the weights are damaged: they have {got} bytes, model.json says {wanted}. Upload the whole site again.',
   'error.backend': '{backend} does not start in this browser. Choose another one under “Runs on”.',
-  'error.storage': 'The browser’s storage is full: the model runs, but is downloaded again on the next visit. Free some space to keep it.',
+  'error.storage': 'The browser’s storage is full: the model runs, but the page is downloaded again on the next visit and does not work offline. Free some space to keep it.',
   'error.other': 'the runtime reports “{detail}”. Choose another backend or file.',
   'feature.missing': '{name} has no value',
   'feature.number': '{name}: {value} is not a number',

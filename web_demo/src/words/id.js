@@ -150,7 +150,7 @@ export default {
   'error.html': '{file} tidak ada di server, yang mengirim halaman web sebagai gantinya. Unggah lagi seluruh situs.',
   'error.bytes': 'bobotnya rusak: berisi {got} bita, seharusnya {wanted} menurut model.json. Unggah lagi seluruh situs.',
   'error.backend': '{backend} tidak dapat dipakai di peramban ini. Pilih yang lain di “Dijalankan dengan”.',
-  'error.storage': 'Penyimpanan peramban penuh: model berjalan, tetapi diunduh lagi pada kunjungan berikutnya. Kosongkan ruang agar tersimpan.',
+  'error.storage': 'Penyimpanan peramban penuh: model berjalan, tetapi halaman diunduh lagi pada kunjungan berikutnya dan tidak bekerja tanpa jaringan. Kosongkan ruang agar tersimpan.',
   'error.other': 'mesinnya melaporkan “{detail}”. Pilih mesin atau berkas lain.',
   'feature.missing': '{name} belum diisi',
   'feature.number': '{name}: {value} bukan angka',
