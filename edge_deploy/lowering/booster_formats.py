@@ -6,13 +6,15 @@ hand to its compiled code; here the numbers are read out of it, and nothing else
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from edge_deploy.errors import SourceError
+from edge_deploy.errors import ConversionError, SourceError
 
 _NUMBERS = {
     b"i": ">i1",
@@ -128,8 +130,54 @@ def lightgbm_model(text: Any) -> tuple[dict[str, str], list[dict[str, str]]]:
             "The LightGBM model in the file cannot be read. Load it with the LightGBM that saved "
             "it, and save it again from a newer one."
         )
-    head, *trees = text.partition("end of trees")[0].split("\nTree=")
-    return _lines(head), [_lines(tree) for tree in trees]
+    told, _, rest = text.partition("end of trees")
+    head, *trees = told.split("\nTree=")
+    found = _lines(head)
+    for line in rest.splitlines():
+        if line.startswith("[categorical_feature:"):
+            found["categorical_feature"] = line.partition(":")[2].strip(" ]")
+        elif line.startswith("pandas_categorical:"):
+            found["pandas_categorical"] = line.partition(":")[2]
+    return found, [_lines(tree) for tree in trees]
+
+
+def lightgbm_categories(head: Mapping[str, str]) -> dict[int, list[Any]]:
+    """The categories of the data frame that a LightGBM model was fitted on, by column.
+
+    Raises:
+        ConversionError: They are of columns that the text does not name.
+    """
+    try:
+        known = json.loads(head.get("pandas_categorical", "null")) or []
+    except ValueError as error:
+        raise SourceError("The LightGBM model in the file has damaged categories.") from error
+    columns = [int(one) for one in head.get("categorical_feature", "").split(",") if one.isdigit()]
+    if known and len(known) != len(columns):
+        raise ConversionError(
+            f"The LightGBM model was fitted on a frame with {len(known)} columns of categories, of "
+            f"which it splits {len(columns)} as such, and does not say which: ordered categories "
+            "cannot be converted. Give their codes as numbers (column.cat.codes) and fit again."
+        )
+    return dict(zip(columns, known, strict=False))
+
+
+def xgboost_categories(learner: Mapping[str, Any]) -> dict[int, list[Any]]:
+    """The categories of the data frame that an XGBoost model was fitted on, by column.
+
+    XGBoost writes them since 3.1; words are bytes of UTF-8 in a row, and offsets.
+    """
+    content = learner["gradient_booster"].get("model", {})
+    found: dict[int, list[Any]] = {}
+    for column, one in enumerate(content.get("cats", {}).get("enc", [])):
+        values, ends = one.get("values", []), one.get("offsets")
+        if ends is not None:
+            raw = bytes(np.asarray(values, np.int8).astype(np.uint8))
+            words = [raw[a:b].decode() for a, b in itertools.pairwise(np.asarray(ends).tolist())]
+            if words:
+                found[column] = words
+        elif len(values):
+            found[column] = np.asarray(values).tolist()
+    return found
 
 
 def _lines(text: str) -> dict[str, str]:

@@ -7,34 +7,71 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.errors import ConversionError
-from edge_deploy.lowering.booster_formats import lightgbm_model, xgboost_model
+from edge_deploy.lowering.booster_formats import (
+    lightgbm_categories,
+    lightgbm_model,
+    xgboost_categories,
+    xgboost_model,
+)
+from edge_deploy.lowering.categories import HALF, Sets, encoded, own_encoder
 from edge_deploy.lowering.forest import Tree
-from edge_deploy.lowering.registry import Affine, Predict, predictor, real
-from edge_deploy.lowering.trees import added, voted
+from edge_deploy.lowering.registry import Affine, Predict, Transform, predictor, real
+from edge_deploy.lowering.trees import voted, with_sets
 from edge_deploy.spec import Array
 
 
 def _refuse(model: Any, what: str) -> ConversionError:
     return ConversionError(
-        f"{type(model).__name__} {what} cannot be converted. Trees that split on numbers can, of "
-        "the usual objectives of classifiers and regressors."
+        f"{type(model).__name__} {what} cannot be converted. Trees that split on numbers and "
+        "categories can, of the usual objectives of classifiers and regressors."
     )
 
 
 def facts(model: Any) -> dict[str, Any]:
-    """What scikit-learn's estimators say of themselves: ``n_features_in_`` and ``classes_``."""
+    """What scikit-learn's estimators say of themselves: ``n_features_in_``, ``classes_`` ...
+
+    ... ``feature_names_in_`` of a frame, and the categories in it (``own_categories_``).
+    """
     has = vars(model)
     found: dict[str, Any] = {}
+    categories: dict[int, list[Any]] = {}
+    names: list[str] = []
     if type(model).__name__.startswith("XGB") and "_Booster" in has:
-        parameters = _learner(model)["learner_model_param"]
+        learner = _learner(model)
+        parameters = learner["learner_model_param"]
         found["n_features_in_"] = int(parameters["num_feature"])
         if type(model).__name__.endswith("Classifier"):
             found["classes_"] = np.arange(max(2, int(parameters["num_class"])))
+        names, categories = learner.get("feature_names") or [], xgboost_categories(learner)
     elif type(model).__name__.startswith("LGBM") and "_n_features" in has:
         found["n_features_in_"] = int(has["_n_features"])
         if has.get("_classes") is not None:
             found["classes_"] = np.asarray(has["_classes"])
+        head = _lightgbm(model)[0]
+        categories = lightgbm_categories(head)
+        names = head.get("feature_names", "").split(" ")
+        if not categories and names == [f"Column_{n}" for n in range(len(names))]:
+            names = []  # it was fitted on an array
+    if len(names) == found.get("n_features_in_"):
+        found["feature_names_in_"] = np.array(names, dtype=object)
+    if categories and "own_categories_" not in has:
+        unknown = "error" if type(model).__name__.startswith("XGB") else "use_encoded_value"
+        found["own_categories_"] = own_encoder(categories, unknown)
     return found
+
+
+def _lightgbm(model: Any) -> tuple[dict[str, str], list[dict[str, str]]]:
+    state = vars(model._Booster)
+    return lightgbm_model(state.get("_handle", state.get("handle")))
+
+
+def _summed(
+    model: Any, trees: list[Tree], sets: Sets, before: Affine, places: int, single: bool
+) -> Transform:
+    """The sum of the trees, over the columns as the library has them."""
+    front, before, place = encoded(model, sets.width, before)
+    summed = with_sets(model, trees, sets, before, single, places, place)
+    return summed if front is None else lambda x: summed(front(x))
 
 
 def _learner(model: Any) -> dict[str, Any]:
@@ -62,12 +99,17 @@ def xgboost(model: Any, before: Affine) -> Predict:
         ends = content.get("iteration_indptr")
         last = (int(best) + 1) * places if ends is None else int(ends[int(best) + 1])
         trees, groups = trees[:last], groups[:last]
+    sets = Sets(int(parameters["num_feature"]))
     by_class = [
-        [_xgboost_tree(model, one) for one, of in zip(trees, groups, strict=True) if of == place]
+        [
+            _xgboost_tree(model, one, sets)
+            for one, of in zip(trees, groups, strict=True)
+            if of == place
+        ]
         for place in range(places)
     ]
     taking_turns = [one for turn in zip(*by_class, strict=True) for one in turn]
-    summed = added(taking_turns, int(parameters["num_feature"]), before, places=places)
+    summed = _summed(model, taking_turns, sets, before, places, single=True)
     start = _base(parameters["base_score"], objective).astype(real())
     return _through(model, objective, lambda x: summed(x) + start, tf.sigmoid)
 
@@ -82,19 +124,33 @@ def _base(written: Any, objective: str) -> Array:
     return scores[np.newaxis]
 
 
-def _xgboost_tree(model: Any, tree: Any) -> Tree:
-    if np.any(tree.get("split_type", 0)) or int(tree["tree_param"]["size_leaf_vector"]) > 1:
-        raise _refuse(model, "with splits on categories, or with trees of several outputs,")
+def _xgboost_tree(model: Any, tree: Any, sets: Sets) -> Tree:
+    """Categories that are listed at a node go right, and all others left (src/common/categorical.h,
+    Decision).
+    """
+    if int(tree["tree_param"]["size_leaf_vector"]) > 1:
+        raise _refuse(model, "with trees of several outputs")
     left, right = (np.asarray(tree[name], np.int64) for name in ("left_children", "right_children"))
     inner = left >= 0
     split = np.asarray(tree["split_conditions"], np.float32)
-    below = np.nextafter(split, np.float32(-np.inf)).astype(np.float64)
+    limit = np.where(inner, np.nextafter(split, np.float32(-np.inf)).astype(np.float64), 0.0)
+    column = np.where(inner, np.asarray(tree["split_indices"], np.int64), 0)
+    missing = np.asarray(tree["default_left"]).astype(bool)
+    if np.any(tree.get("split_type", 0)):
+        listed = np.asarray(tree["categories"], np.int64)
+        parts = (tree[f"categories_{name}"] for name in ("nodes", "segments", "sizes"))
+        for n, start, size in zip(*parts, strict=True):
+            right_ones = listed[int(start) : int(start) + int(size)]
+            goes_left = np.ones(int(right_ones.max(initial=-1)) + 1, bool)
+            goes_left[right_ones] = False
+            column[n] = sets.column(column[n], goes_left, True, missing[n])
+            limit[n], missing[n] = HALF, True
     return Tree(
-        np.where(inner, np.asarray(tree["split_indices"], np.int64), 0),
-        np.where(inner, below, 0.0),
+        column,
+        limit,
         left,
         right,
-        np.asarray(tree["default_left"]).astype(bool),
+        missing,
         np.where(inner, 0.0, split.astype(np.float64))[:, np.newaxis],
     )
 
@@ -132,25 +188,27 @@ def lightgbm(model: Any, before: Affine) -> Predict:
     """
     import tensorflow as tf
 
-    state = vars(model._Booster)
-    head, trees = lightgbm_model(state.get("_handle", state.get("handle")))
+    head, trees = _lightgbm(model)
     objective, *options = head.get("objective", "none").split()
     if "sqrt" in options:
         raise _refuse(model, "with reg_sqrt")
     places = int(head["num_tree_per_iteration"])
     if (best := int(getattr(model, "_best_iteration", 0) or 0)) > 0:
         trees = trees[: best * places]
-    nodes = [_lightgbm_tree(model, one) for one in trees]
-    width = int(head["max_feature_idx"]) + 1
-    summed = added(nodes, width, before, single=False, places=places)
+    sets = Sets(int(head["max_feature_idx"]) + 1)
+    nodes = [_lightgbm_tree(model, one, sets) for one in trees]
+    summed = _summed(model, nodes, sets, before, places, single=False)
     share = len(nodes) // places if "average_output" in head else 1
     named = dict(option.partition(":")[::2] for option in options)
     factor = float(named.get("sigmoid", 1.0))
     return _through(model, objective, lambda x: summed(x) / float(share), tf.sigmoid, factor)
 
 
-def _lightgbm_tree(model: Any, tree: dict[str, str]) -> Tree:
-    """src/io/tree.h: leaves are ``~index``; bit 1 of decision_type sends missing values left."""
+def _lightgbm_tree(model: Any, tree: dict[str, str], sets: Sets) -> Tree:
+    """src/io/tree.h: leaves are ``~index``; bit 1 of decision_type sends missing values left.
+
+    Bit 0 marks a split on categories: those in its bitset go left, and all else right.
+    """
 
     def numbers(name: str, kind: Any = np.int64) -> Array:
         return np.array(tree.get(name, "").split(), dtype=kind)
@@ -159,8 +217,9 @@ def _lightgbm_tree(model: Any, tree: dict[str, str]) -> Tree:
     split = len(leaf) - 1
     kinds, threshold = numbers("decision_type"), numbers("threshold", np.float64)
     missing = kinds >> 2 & 3
-    if int(tree.get("num_cat", 0)) or int(tree.get("is_linear", 0)) or (missing == 1).any():
-        raise _refuse(model, "with splits on categories, linear trees or zero_as_missing")
+    asks = np.flatnonzero(kinds & 1)
+    if int(tree.get("is_linear", 0)) or (missing[~kinds & 1 == 1] == 1).any():
+        raise _refuse(model, "with linear trees or zero_as_missing")
 
     def child(name: str) -> Array:
         places = numbers(name)
@@ -170,9 +229,16 @@ def _lightgbm_tree(model: Any, tree: dict[str, str]) -> Tree:
 
     # Where a column had no missing values, a missing one counts as 0.
     left = np.where(missing == 2, kinds & 2, threshold >= 0).astype(bool)
-    ends = np.zeros(split + 1)
+    ends, column = np.zeros(split + 1), numbers("split_feature")
+    starts, words = numbers("cat_boundaries"), numbers("cat_threshold").astype("<u4")
+    for n in asks:
+        at = int(threshold[n])
+        bits = words[starts[at] : starts[at + 1]].view(np.uint8)
+        goes_left = np.unpackbits(bits, bitorder="little").astype(bool)
+        column[n] = sets.column(column[n], goes_left, False, False)
+        threshold[n], left[n] = HALF, True
     return Tree(
-        np.concatenate([numbers("split_feature"), ends.astype(np.int64)]),
+        np.concatenate([column, ends.astype(np.int64)]),
         np.concatenate([threshold, ends]),
         child("left_child"),
         child("right_child"),

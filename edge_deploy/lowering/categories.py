@@ -7,7 +7,7 @@ compared with 0.5, and there is one kernel for all trees.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -59,23 +59,32 @@ class Sets:
         """The columns of categories."""
         return sorted({key[0] for key in self.asked})
 
-    def wider(self, trees: Sequence[Tree]) -> tuple[list[Tree], Transform]:
-        """The trees over the columns and those of the sets, and what puts these behind."""
+    def wider(self, trees: Sequence[Tree], place: Array) -> tuple[list[Tree], Transform | None]:
+        """The trees over the columns and those of the sets, and what puts these behind.
+
+        Args:
+            trees: The trees.
+            place: Where each column is in the input.
+        """
         import tensorflow as tf
 
-        renamed = np.arange(self.width + len(self.asked))
+        renamed = np.concatenate([place, np.empty(len(self.asked), np.int64)])
         tables: list[tuple[int, Array]] = []
         for of in self.columns:
             keys = [key for key in self.asked if key[0] == of]
             start = self.width + sum(table.shape[1] for _, table in tables)
             renamed[[self.asked[key] for key in keys]] = start + np.arange(len(keys))
-            tables.append((of, _table(keys)))
+            tables.append((int(place[of]), _table(keys)))
 
         def expand(x: Any) -> Any:
-            found = [tf.gather(table, _row(x[:, of], len(table) - 2)) for of, table in tables]
+            found = [tf.gather(table, _row(x[:, at], len(table) - 2)) for at, table in tables]
             return tf.concat([x, *found], axis=1)
 
-        return [replace(tree, column=renamed[np.asarray(tree.column)]) for tree in trees], expand
+        inner = [np.where(np.asarray(tree.left) < 0, 0, tree.column) for tree in trees]
+        moved = [
+            replace(tree, column=renamed[column]) for tree, column in zip(trees, inner, strict=True)
+        ]
+        return moved, expand if tables else None
 
 
 def _table(keys: Sequence[tuple[int, bytes, bool, bool]]) -> Array:
@@ -126,6 +135,22 @@ def own_categories(model: Any) -> Own | None:
     encoder, chosen = steps["encoder"]
     columns = [int(n) for n in np.flatnonzero(chosen)]
     return Own(columns, encoder) if columns else None
+
+
+def own_encoder(categories: Mapping[int, Sequence[Any]], unknown: str) -> Own:
+    """Categories by column as an encoder that a model of another library stands for.
+
+    Args:
+        categories: In the order of their codes.
+        unknown: What is done with a category that is none of them (``handle_unknown``).
+    """
+    from sklearn.preprocessing import OrdinalEncoder
+
+    encoder = OrdinalEncoder(handle_unknown=unknown, encoded_missing_value=np.nan)
+    encoder.categories_ = [np.array([*v, np.nan], dtype=object) for v in categories.values()]
+    encoder._missing_indices = {n: len(v) for n, v in enumerate(categories.values())}
+    encoder._infrequent_enabled = False
+    return Own([int(column) for column in categories], encoder)
 
 
 def encoded(model: Any, width: int, before: Affine) -> tuple[Transform | None, Affine, Array]:
@@ -183,7 +208,8 @@ def unscaled(model: Any, before: Affine, columns: Sequence[int]) -> None:
     Raises:
         ConversionError: A category would no longer be its code.
     """
-    for part, plain in ((before.centre, 0.0), (before.gain, 1.0), (before.offset, 0.0)):
+    scaling = ((before.centre, 0.0), (before.gain, 1.0), (before.offset, 0.0))
+    for part, plain in scaling if columns else ():
         values = np.asarray(part)
         if (values != plain if values.ndim == 0 else values[list(columns)] != plain).any():
             raise ConversionError(

@@ -84,14 +84,18 @@ def imputer(model: Any) -> Transform:
     marks = np.array([np.nan if model.missing_values is None else model.missing_values])
     marks = np.broadcast_to(marks.astype(np.float64).ravel(), fill.shape)
     by_nan = np.isnan(marks)
-    codes = np.nan_to_num(marks).astype(real())
+    codes = np.where(by_nan, np.finfo(np.float32).min, marks).astype(real())
     marked = np.asarray(model.indicator_.features_ if model.add_indicator else [], np.int32)
 
     def missing(x: Any) -> Any:
         if by_nan.all():
             return tf.math.is_nan(x)
         same = tf.equal(x, codes)
-        return tf.where(by_nan, tf.math.is_nan(x), same) if by_nan.any() else same
+        if not by_nan.any():
+            return same
+        # No tf.where of truth values: TF.js' wasm backend reads past their end.
+        lost = tf.cast(tf.math.is_nan(x), real()) * by_nan.astype(real())
+        return tf.cast(same, real()) + lost > 0.5
 
     def transform(x: Any) -> Any:
         gone = missing(x)

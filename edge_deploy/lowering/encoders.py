@@ -21,14 +21,14 @@ def _equal(columns: Sequence[int], categories: Sequence[float]) -> Transform:
 
     at, codes = np.asarray(columns, np.int32), np.asarray(categories, np.float64)
     gaps = np.isnan(codes)
-    known = np.nan_to_num(codes).astype(real())
+    known = np.where(gaps, np.finfo(np.float32).min, codes).astype(real())
 
     def transform(x: Any) -> Any:
         looked = tf.gather(x, at, axis=1)
-        same = tf.equal(looked, known)
-        if gaps.any():
-            same = tf.where(gaps, tf.math.is_nan(looked), same)
-        return tf.cast(same, real())
+        same = tf.cast(tf.equal(looked, known), real())
+        if gaps.any():  # no tf.where of truth values: TF.js' wasm backend reads past their end
+            same += tf.cast(tf.math.is_nan(looked), real()) * gaps.astype(real())
+        return same
 
     return transform
 

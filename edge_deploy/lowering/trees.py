@@ -65,17 +65,32 @@ def added(
 
 
 def with_sets(
-    model: Any, trees: Sequence[Tree], sets: Sets, before: Affine, single: bool, places: int
+    model: Any,
+    trees: Sequence[Tree],
+    sets: Sets,
+    before: Affine,
+    single: bool,
+    places: int,
+    place: Array | None = None,
 ) -> Transform:
-    """The same as added, of trees that ask for sets of categories, with 64-bit floats or 32."""
-    if not sets.asked:
-        return added(trees, sets.width, before, single, places)
-    unscaled(model, before, sets.columns)
-    trees, expand = sets.wider(trees)
+    """The same as added, of trees that ask for sets of categories too.
+
+    Args:
+        model: The model they are of, for its name.
+        trees: The trees.
+        sets: What they ask for.
+        before: Scaling before them.
+        single: Whether the original rounds the scaled input to float32.
+        places: Where trees of one output take turns to add to several: to how many.
+        place: Where each column of the trees is in the input, if it is not at its own.
+    """
     width, more = sets.width, len(sets.asked)
-    wide = picked(before, np.append(np.arange(width), [-1] * more), width)
+    place = np.arange(width) if place is None else place
+    unscaled(model, before, [int(place[column]) for column in sets.columns])
+    trees, expand = sets.wider(trees, place)
+    wide = picked(before, np.append(np.arange(width), np.full(more, -1)), width)
     summed = added(trees, width + more, wide, single, places)
-    return lambda x: summed(expand(x))
+    return summed if expand is None else lambda x: summed(expand(x))
 
 
 def shares(model: Any, fitted: Any) -> Array:

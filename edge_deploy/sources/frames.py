@@ -31,7 +31,10 @@ _SCALERS = (
 _ENCODERS = ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
 _SEARCHES = ("GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV")
 _CONTAINERS = ("ColumnTransformer", "FeatureUnion", "Pipeline", *_SEARCHES)
-_BEAR_GAPS = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
+_BEAR_GAPS = (
+    "HistGradientBoostingClassifier", "HistGradientBoostingRegressor", "LGBMClassifier",
+    "LGBMRegressor", "XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRegressor",
+)  # fmt: skip
 _HELD = ("calibrated_classifiers_", "estimator_", "estimators_", "regressor_")
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.errors import MissingDependency, SourceError, UntrustedError
+from edge_deploy.errors import ConversionError, MissingDependency, SourceError, UntrustedError
 from edge_deploy.graph import first_line
 from edge_deploy.sources import former
 from edge_deploy.sources.pickle_names import LISTED, MODULES, VALUES, Global
@@ -126,6 +126,8 @@ def _guarded(path: Path, found: Contents, load: Callable[[], Any]) -> Any:
     except UntrustedError as error:
         found.tricks.append(str(error))
         raise UntrustedError(_refusal(path, found, [])) from error
+    except ConversionError:
+        raise  # of a booster, which is looked into as it is read
     except Exception as error:
         # Setting the state of objects of another version raises anything.
         raise SourceError(_not_loaded(path, found, error)) from error
