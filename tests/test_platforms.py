@@ -210,9 +210,9 @@ def test_python_encodes_rows_as_they_were() -> None:
 def test_text_columns_are_refused_in_words() -> None:
     features, _ = parse_features([{"name": "note", "kind": "text", "text": {"vocabulary": ["a"]}}])
     one = plan("t", (tensor("x", (1, 1)),), (PRICE,), features=features, example={"note": "a"})
-    for platform in PLATFORMS.values():
-        with pytest.raises(UsageError, match="column 'note' is a text"):
-            platform.code(one)
+    for name in PLATFORMS.keys() - {"js", "python"}:
+        with pytest.raises(UsageError, match=r"column 'note' is a text, .* --platform python"):
+            PLATFORMS[name].code(one)
 
 
 def test_javascript_takes_no_int8_and_says_so() -> None:

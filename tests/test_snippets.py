@@ -14,9 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 import test_platforms as platforms
+import test_text as texts
+import text_models
 from PIL import Image
 
 from edge_deploy import ConvertOptions, bundle, convert, run, snippet
@@ -24,6 +27,7 @@ from edge_deploy.examples import EXAMPLES, build_example
 from edge_deploy.features import encode_rows
 from edge_deploy.platforms import PLATFORMS
 
+TEXTS = {"spam": "tf-idf", "spam-by-letters": "char counts", "spam-at-night": "beside columns"}
 ROOT = Path(__file__).parent.parent
 NODE_MODULES = ROOT / "web_demo" / "node_modules"
 
@@ -36,13 +40,17 @@ def _run_cli(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(scope="session")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Every example model, converted to TFLite."""
+    """Every example model, and classifiers of texts, converted to TFLite."""
     folder = tmp_path_factory.mktemp("snippets")
     made = {}
     for name in EXAMPLES:
         model = build_example(name, folder / name).model
         options = ConvertOptions(to=("tflite",), name=name, output=folder / "artifacts")
         made[name] = convert(model, options).artifact.folder
+    for name, row in TEXTS.items():
+        joblib.dump(text_models.fitted(row), folder / f"{name}.joblib")
+        options = ConvertOptions(to=("tflite",), name=name, output=folder / "artifacts")
+        made[name] = convert(folder / f"{name}.joblib", options).artifact.folder
     return made
 
 
@@ -60,7 +68,7 @@ def test_python_bundles_pass_their_own_tests(examples: dict[str, Path]) -> None:
         text=True,
         env={**os.environ, "PYTHONPATH": str(blocked.resolve())},
     )
-    assert (done.returncode, "21 passed" in done.stdout) == (0, True), done.stdout + done.stderr
+    assert (done.returncode, "30 passed" in done.stdout) == (0, True), done.stdout + done.stderr
 
 
 @pytest.mark.slow
@@ -106,7 +114,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path]]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", [*EXAMPLES, *TEXTS])
 def test_javascript_bundle_passes_its_own_test_in_a_browser(
     page: Any, examples: dict[str, Path], name: str
 ) -> None:
@@ -282,3 +290,21 @@ def test_javascript_prepares_bit_for_bit(page: Any) -> None:
     encoded = np.asarray(rows, float).astype(np.float32)
     wanted = encode_rows(platforms.FEATURES, platforms.ROWS).ravel()
     np.testing.assert_array_equal(encoded, wanted)
+
+
+@pytest.mark.slow
+def test_javascript_counts_texts_as_python_does(page: Any) -> None:
+    opened, site = page
+    script = """async ([names, documents]) => Promise.all(names.map(async (name) => {
+      const {encode} = await import(`/${name}.js`);
+      return documents.map((text) => [...encode({text}).entries()].filter(([, n]) => n).flat());
+    }))"""
+    ways = ["words", "without accents", "without stop words", "characters of words", "hashed"]
+    names = [way.replace(" ", "-") for way in ways]
+    for way, name in zip(ways, names, strict=True):
+        (site / f"{name}.js").write_text(texts.code(way, "js"), encoding="utf-8")
+    counted = opened.evaluate(script, [names, texts.DOCUMENTS])
+    for way, theirs in zip(ways, counted, strict=True):
+        for document, mine, found in zip(texts.DOCUMENTS, texts.ours(way), theirs, strict=True):
+            pairs = [(place, float(mine[place])) for place in np.flatnonzero(mine)]
+            assert list(zip(found[::2], found[1::2], strict=True)) == pairs, (way, document)

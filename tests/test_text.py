@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from sklearn.utils import murmurhash3_32
 from edge_deploy.browser import open_browser
 from edge_deploy.errors import ConversionError
 from edge_deploy.features import encode_rows, features_to_json, parse_features
+from edge_deploy.platforms import PLATFORMS
+from edge_deploy.platforms.plan import Plan, Tensor
 from edge_deploy.sources.vectorizers import text_of
 from edge_deploy.spec import Feature
 from edge_deploy.text import murmurhash3
@@ -118,6 +121,27 @@ def test_counts_are_scikit_learns(way: str) -> None:
     theirs = vectorizer(way).transform(DOCUMENTS)
     assert theirs.shape[1] > 5
     np.testing.assert_array_equal(ours(way), theirs.toarray())
+
+
+def code(way: str, platform: str) -> str:
+    """The snippet of a model that takes the counts."""
+    features, _ = parse_features([feature(way)])
+    counts = Tensor("counts", 0, (1, features[0].width), "float32", None, 0, "table")
+    value = Tensor("value", 0, (1, 1), "float32", None, 0, "value")
+    given = (Path("t.tflite"), "float32", None, (counts,), (value,))
+    return PLATFORMS[platform].code(Plan("t", "1", *given, None, features, {"text": ""}))
+
+
+@pytest.mark.parametrize("way", [*WAYS, *HASHED])
+def test_python_snippet_counts_the_same(way: str) -> None:
+    module: dict[str, Any] = {"__name__": "snippet", "__file__": "snippet.py"}
+    exec(code(way, "python"), module)
+    assert set(module["encode"].__annotations__) == set()
+    for document, mine in zip(DOCUMENTS, ours(way), strict=True):
+        np.testing.assert_array_equal(module["count_text"](document), mine, err_msg=document)
+    np.testing.assert_array_equal(module["encode"]({"text": DOCUMENTS[0]})[0], ours(way)[0])
+    with pytest.raises(ValueError, match="text is missing"):
+        module["encode"]({})
 
 
 @pytest.mark.slow

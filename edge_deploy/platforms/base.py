@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.platforms.plan import Plan, Tensor
+from edge_deploy.spec import Feature
 
 _PIECES = Path(__file__).parent / "pieces"
 
@@ -124,8 +125,8 @@ def identifier(name: str) -> str:
     return joined if not joined[0].isdigit() else f"input_{joined}"
 
 
-def identifiers(tensors: Sequence[Tensor], reserved: Sequence[str] = ()) -> list[str]:
-    """Parameters for tensors, each another."""
+def identifiers(tensors: Sequence[Tensor | Feature], reserved: Sequence[str] = ()) -> list[str]:
+    """Names in code for tensors or columns, each another."""
     taken: list[str] = []
     for tensor in tensors:
         name = identifier(tensor.name)
@@ -133,6 +134,17 @@ def identifiers(tensors: Sequence[Tensor], reserved: Sequence[str] = ()) -> list
             name += "_"
         taken.append(name)
     return taken
+
+
+def listed(values: Sequence[str], width: int = 96) -> str:
+    """String literals with commas between, in lines of about a width."""
+    lines = [""]
+    for value in values:
+        literal = f"{text(value)}, "
+        if len(lines[-1]) + len(literal) > width and lines[-1]:
+            lines.append("")
+        lines[-1] += literal
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def column_words(feature: Any) -> str:
@@ -148,7 +160,7 @@ def column_words(feature: Any) -> str:
 def indent(code: str, depth: int) -> str:
     """Code some columns further in."""
     pad = " " * depth
-    return "\n".join(pad + line if line else line for line in code.splitlines())
+    return "\n".join(pad + line if line else line for line in code.split("\n"))
 
 
 def join(*parts: str) -> str:

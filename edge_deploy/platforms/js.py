@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,12 +21,13 @@ from edge_deploy.platforms.base import (
     tensor_words,
     text,
 )
+from edge_deploy.platforms.counting import counters, in_javascript
 from edge_deploy.platforms.plan import Plan, Tensor, category
 from edge_deploy.platforms.python import column
+from edge_deploy.platforms.taking import closure
 from edge_deploy.shell import shell_folder
 from edge_deploy.spec import Feature
 
-_DECLARED = re.compile(r"^(?:export )?(?:async )?(?:function|const) (\w+)", re.MULTILINE)
 _ARRAYS = {"float32": "Float32Array", "int32": "Int32Array", "uint8": "Uint8Array"}
 
 _CODE = pieces("snippet.mjs")
@@ -36,6 +38,13 @@ _LOAD = _CODE["load"]
 _RUN = _CODE["run"]
 
 _HELPERS = {
+    "counts": """function counts(row, name, count, width, missing) {
+  const value = row[name] ?? missing;
+  if (value === undefined) throw new Error(`${name} is missing`);
+  const values = new Float32Array(width);
+  count(String(value), values, 0);
+  return values;
+}""",
     "number": """function number(row, name, missing) {
   const value = row[name] ?? missing;
   if (value === undefined) throw new Error(`${name} is missing`);
@@ -247,45 +256,18 @@ def _one_filter(block: str, method: str) -> str:
     return "\n".join(kept)
 
 
-def closure(sources: Sequence[str], start: str) -> list[str]:
-    """The top-level declarations of modules that a piece of code needs, in their order.
-
-    The page's sources are formatted: a declaration begins in the first column and ends before
-    the next one, or the comment of the next one.
-    """
-    blocks: dict[str, str] = {}
-    for source in sources:
-        for part in re.split(r"\n\n(?=\S)", source):
-            plain = re.sub(r"^import .*\n", "", part, flags=re.MULTILINE)
-            if found := _DECLARED.search(plain):
-                for single in _statements(plain):
-                    name = re.search(r"(?:function|const) (\w+)", single)
-                    blocks.setdefault(name[1] if name else found[1], single)
-    wanted: list[str] = []
-    queue = [start]
-    while queue:
-        plain = re.sub(r"//[^\n]*|/\*.*?\*/", "", queue.pop(), flags=re.DOTALL)
-        words = set(re.findall(r"\w+", plain))
-        for known, block in blocks.items():
-            if known in words and known not in (*wanted, "preprocess", "resize"):
-                wanted.append(known)
-                queue.append(block)
-    return [blocks[name] for name in blocks if name in wanted]
-
-
-def _statements(block: str) -> list[str]:
-    """One-line constants that stand together, apart."""
-    lines = block.strip().splitlines()
-    if all(re.match(r"const \w+ = .*;$", line) for line in lines):
-        return lines
-    return [block.strip()]
-
-
 def _row(plan: Plan) -> list[str]:
     assert plan.features is not None
     used: set[str] = set()
     lines = []
+    names = counters(plan)
     for feature in plan.features:
+        if feature.text is not None:
+            used.add("counts")
+            given = f"row, {text(feature.name)}, {names[feature.name]}, {feature.width}"
+            given += f", {_literal(str(feature.default))}" if feature.missing == "value" else ""
+            lines.append(f"    ...counts({given}),")
+            continue
         helper, _ = column(feature)
         used |= {"number"} if helper == "number" else {helper, "index"}
         told = column_words(feature)
@@ -302,7 +284,8 @@ def _row(plan: Plan) -> list[str]:
     ]
     example = ", ".join(f"{text(k)}: {_literal(v)}" for k, v in (plan.example or {}).items())
     shown = f"// For example: predict(model, {{ {example} }})"
-    return ["\n".join([shown, *encode]), *(h for name, h in _HELPERS.items() if name in used)]
+    helpers = [helper for name, helper in _HELPERS.items() if name in used]
+    return ["\n".join([shown, *encode]), *helpers, *in_javascript(plan)]
 
 
 def _arguments(feature: Feature) -> str:
@@ -335,8 +318,6 @@ _TEST = _CODE["test"]
 
 def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
     """An ES module whose ``test()`` asks the golden samples."""
-    import json
-
     read = """
 async function read(name) {
   const answer = await fetch(new URL(name, import.meta.url));

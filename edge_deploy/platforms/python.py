@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 
 from edge_deploy import __version__, resizing
@@ -19,7 +18,9 @@ from edge_deploy.platforms.base import (
     pieces,
     tensor_words,
 )
+from edge_deploy.platforms.counting import counters, in_python
 from edge_deploy.platforms.plan import Plan, Tensor, category
+from edge_deploy.platforms.taking import source_of
 from edge_deploy.spec import Feature
 
 _CODE = pieces("snippet.py.txt")
@@ -39,6 +40,12 @@ _DEQUANTIZE = """def dequantize(integers, scale, zero):
     return ((integers.astype(np.float32) - zero) * np.float32(scale)).astype(np.float32)"""
 
 _HELPERS = {
+    "counts": """def counts(row, name, count, missing=None):
+    value = row.get(name)
+    value = missing if value is None else value
+    if value is None:
+        raise ValueError(f"{name} is missing")
+    return count(str(value))""",
     "number": """def number(row, name, missing=None):
     value = row.get(name)
     value = missing if value is None else value
@@ -87,6 +94,9 @@ def code(plan: Plan) -> str:
         model=plan.path.name,
         needs=needs(plan),
         version=__version__,
+        re="import re\n" if counters(plan) else "",
+        unicodedata="import unicodedata\n" if counters(plan) else "",
+        namespace="\nfrom types import SimpleNamespace" if counters(plan) else "",
         imports="\nfrom PIL import Image, ImageOps" if plan.image else "",
         constants=constants,
     ).replace(f"{plan.snake}.py \n", f"{plan.snake}.py\n")
@@ -178,29 +188,20 @@ def _picture(plan: Plan) -> list[str]:
         names = ["_centers"]
         names += ["_weights", "_tf_bilinear"] if method == "tf-bilinear" else ["_tf_nearest"]
         names = ["_smart_crop", *names] if centered else names
-        sources = [_source(getattr(resizing, name)) for name in names]
+        sources = [source_of(getattr(resizing, name)) for name in names]
         name = "_tf_bilinear" if method == "tf-bilinear" else "_tf_nearest"
         pixels = "_smart_crop(pixels, (HEIGHT, WIDTH))" if centered else "pixels"
         sources.append(f"def resize(pixels):\n    return {name}({pixels}, (HEIGHT, WIDTH))")
     elif method == "nearest":
         box = "_fit_box(pixels, (HEIGHT, WIDTH))" if centered else "None"
-        sources = [_source(resizing._fit_box)] if centered else []
+        sources = [source_of(resizing._fit_box)] if centered else []
         sources.append(fill(_NEAREST, box=box))
     else:
         box = "_fit_box(pixels, (HEIGHT, WIDTH))" if centered else "0, 0, width, height"
-        sources = [_source(resizing._fit_box)] if centered else []
-        sources.append(_source(resizing.down_first))
+        sources = [source_of(resizing._fit_box)] if centered else []
+        sources.append(source_of(resizing.down_first))
         sources.append(fill(_PILLOW, box=box, method=method, METHOD=method.upper()))
     return [_DECODE, *sources, _preprocess(plan)]
-
-
-def _source(function: object) -> str:
-    """A function of resizing.py as it stands there, without its annotations."""
-    text = inspect.getsource(function).rstrip()  # type: ignore[arg-type]
-    head, _, body = text.partition("\n")
-    head = head.replace(": tuple[int, int]", "").replace(": tuple[int, ...]", "")
-    head = head.replace(": Array", "").replace(": int", "").split(" ->")[0].rstrip(":") + ":"
-    return f"{head}\n{body.replace(': Array =', ' =')}"
 
 
 def _preprocess(plan: Plan) -> str:
@@ -244,9 +245,14 @@ def _row(plan: Plan) -> list[str]:
     assert plan.features is not None
     used: list[str] = []
     lines = []
+    names = counters(plan)
     for feature in plan.features:
-        helper, arguments = column(feature)
-        used += [h for h in (["index", helper] if helper != "number" else [helper])]
+        if feature.text is not None:
+            helper, arguments = "counts", f"row, {feature.name!r}, {names[feature.name]}"
+            arguments += f", missing={feature.default!r}" if feature.missing == "value" else ""
+        else:
+            helper, arguments = column(feature)
+        used += [helper] if helper in ("number", "counts") else ["index", helper]
         told = column_words(feature)
         lines.append(f"        *{helper}({arguments}),{f'  # {told}' if told else ''}")
     helpers = [_HELPERS[name] for name in _HELPERS if name in used]
@@ -258,7 +264,7 @@ def _row(plan: Plan) -> list[str]:
         "    ]",
         f"    return np.asarray(values, np.float32).reshape({plan.inputs[0].shape})",
     ]
-    return [*helpers, "\n".join(encode)]
+    return [*in_python(plan), *helpers, "\n".join(encode)]
 
 
 def column(feature: Feature) -> tuple[str, str]:
@@ -269,8 +275,8 @@ def column(feature: Feature) -> tuple[str, str]:
     """
     if feature.kind == "text":
         raise UsageError(
-            f"column {feature.name!r} is a text, which snippets do not count yet. Use the page "
-            "(edge-deploy demo) or edge-deploy run."
+            f"column {feature.name!r} is a text, which this platform's code does not count. "
+            "--platform python and --platform js do, and so does the page (edge-deploy demo)."
         )
     arguments = [f"row, {feature.name!r}"]
     number = feature.encode == "none"

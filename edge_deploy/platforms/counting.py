@@ -1,0 +1,69 @@
+"""Columns of texts in a snippet: the functions that count them, and what they count."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from edge_deploy import text as counting
+from edge_deploy.platforms.base import identifiers, indent, listed
+from edge_deploy.platforms.plan import Plan
+from edge_deploy.platforms.taking import closure, source_of
+from edge_deploy.shell import shell_folder
+from edge_deploy.spec import Feature, Text
+
+_FUNCTIONS = (
+    counting.counter, counting._analyzer, counting._plain, counting._grams,
+    counting._within_words, counting._bucket, counting.murmurhash3, counting._mixed,
+)  # fmt: skip
+
+
+def counters(plan: Plan) -> dict[str, str]:
+    """A name in code for the counter of each column that is a text, by the column's name."""
+    texts = _texts(plan)
+    return {f.name: f"count_{name}" for f, name in zip(texts, identifiers(texts), strict=True)}
+
+
+def in_python(plan: Plan) -> list[str]:
+    """The functions of edge_deploy/text.py as they stand there, and a counter for each text."""
+    if not (names := counters(plan)):
+        return []
+    runs = f'_RUNS_OF_SPACE = re.compile(r"{counting._RUNS_OF_SPACE.pattern}")'
+    return [runs, *map(source_of, _FUNCTIONS), *(_python(f, names[f.name]) for f in _texts(plan))]
+
+
+def in_javascript(plan: Plan) -> list[str]:
+    """The page's functions that count, and a counter for each text."""
+    if not (names := counters(plan)):
+        return []
+    source = (shell_folder() / "src/text.js").read_text(encoding="utf-8")
+    return [*closure([source], "counter("), *(_js(f, names[f.name]) for f in _texts(plan))]
+
+
+def _texts(plan: Plan) -> list[Feature]:
+    return [feature for feature in plan.features or () if feature.text is not None]
+
+
+def _python(feature: Feature, name: str) -> str:
+    lines = []
+    for key, value in {**asdict(_text(feature)), "width": feature.width}.items():
+        if key in ("stop_words", "vocabulary") and value:
+            lines += [f"        {key}=(", indent(listed(value), 12), "        ),"]
+        elif key != "portable_pattern":
+            lines.append(f"        {key}={value!r},")
+    return "\n".join([f"{name} = counter(", "    SimpleNamespace(", *lines, "    )", ")"])
+
+
+def _js(feature: Feature, name: str) -> str:
+    lines = []
+    for key, value in asdict(_text(feature)).items():
+        if key in ("stop_words", "vocabulary") and value:
+            lines += [f"  {key}: [", indent(listed(value), 4), "  ],"]
+        elif key != "token_pattern":
+            lines.append(f"  {key}: {json.dumps(value, ensure_ascii=False)},")
+    return "\n".join([f"const {name} = counter({{", *lines, "});"])
+
+
+def _text(feature: Feature) -> Text:
+    assert feature.text is not None
+    return feature.text
