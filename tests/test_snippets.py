@@ -205,6 +205,36 @@ def test_python_bundle_of_tensors_passes_its_own_test(small: Path, precision: st
     assert (done.returncode, "3 passed" in done.stdout) == (0, True), done.stdout
 
 
+@pytest.fixture(scope="session")
+def c_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """TensorFlow Lite 2.17.1's C library for Linux, from a wheel that ships it for its own use."""
+    folder = tmp_path_factory.mktemp("c_library")
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder)
+    subprocess.run([*pip, "pymicro-wakeword==2.5.0"], check=True, timeout=300, capture_output=True)
+    return folder / "pymicro_wakeword" / "lib" / "libtensorflowlite_c.so"
+
+
+CPP_APPS = [*((name, "float32") for name in EXAMPLES), ("two", "float32"), ("two", "int8")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "precision"), CPP_APPS)
+def test_cpp_bundle_is_linked_and_passes_its_own_test(
+    request: pytest.FixtureRequest, c_library: Path, name: str, precision: str
+) -> None:
+    """The golden samples, in the C library of TensorFlow Lite itself; see tests/cpp for headers."""
+    small = name == "two"
+    artifact = request.getfixturevalue("small" if small else "examples")
+    app = bundle(artifact if small else artifact[name], "cpp", "app", precision)
+    flags = ["-std=c++17", "-O1", "-ffp-contract=off", f"-I{ROOT / 'tests' / 'cpp'}"]
+    command = ["g++", *flags, "golden_test.cpp", "-o", "golden", c_library]
+    built = subprocess.run(command, cwd=app, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr[:3000]
+    library = {**os.environ, "LD_LIBRARY_PATH": str(c_library.parent)}
+    done = subprocess.run(["./golden"], cwd=app, capture_output=True, text=True, env=library)
+    assert (done.returncode, "3 samples, 0 failures" in done.stdout) == (0, True), done
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_bundle_is_a_folder_or_a_zip_of_the_same(small: Path, platform: str) -> None:
