@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
-import hashlib
 import json
-import os
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge_deploy import interrupt
-from edge_deploy.errors import ArtifactError, EdgeDeployError, UsageError
+from edge_deploy.disk import digest, replace_all, replace_text, sha256, to_text
+from edge_deploy.errors import ArtifactError, UsageError
 from edge_deploy.manifest_schema import fault
 from edge_deploy.reference import Reference
 from edge_deploy.spec import Arrays, ModelSpec, TensorSpec
@@ -28,7 +22,6 @@ MANIFEST = "manifest.json"
 REFERENCE = "reference.npz"
 EVALUATION = "evaluation.npz"
 TUNING = "tuning.json"
-_PARTIAL = ".partial-"
 # Quality 11 gains 1 % of the size over 5 and takes a hundred times as long; a site compresses
 # once for its visitors, an artifact only tells what to expect.
 BROTLI_QUALITY = 5
@@ -202,89 +195,6 @@ def check_free(output: Path, name: str, version: str, overwrite: bool) -> Path:
     return final
 
 
-@contextlib.contextmanager
-def staged(output: Path, name: str, version: str, overwrite: bool) -> Iterator[Path]:
-    """A folder to build a version in, published by one rename when the body ends well.
-
-    Whatever happens in the body, an error, a full disk, Ctrl-C, leaves the output as it was.
-
-    Raises:
-        UsageError: The version exists and ``overwrite`` is not set.
-        EdgeDeployError: The output cannot be written.
-    """
-    final = check_free(output, name, version, overwrite)
-    with writing(output):
-        output.mkdir(parents=True, exist_ok=True)
-        _sweep(output)
-        stage = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=output))
-        stage.chmod(0o755)
-    try:
-        with writing(output):
-            yield stage
-            interrupt.check()
-            final.parent.mkdir(exist_ok=True)
-            if final.exists():
-                old = stage.with_name(stage.name + "-old")
-                final.rename(old)
-                stage.rename(final)
-                shutil.rmtree(old, ignore_errors=True)
-            else:
-                stage.rename(final)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            final.parent.rmdir()  # only when empty
-
-
-@contextlib.contextmanager
-def scratch(beside: Path) -> Iterator[Path]:
-    """A folder for files that are moved from there by rename; it is gone afterwards.
-
-    Raises:
-        EdgeDeployError: It cannot be written.
-    """
-    with writing(beside):
-        _sweep(beside)
-        folder = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=beside))
-    try:
-        with writing(beside):
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def writing(where: Path, option: str = "--output") -> Iterator[None]:
-    """Say in words when a disk is full or a folder cannot be written, and which option helps."""
-    try:
-        yield
-    except OSError as error:
-        raise EdgeDeployError(
-            f"{error.filename or where}: cannot be written ({error.strerror or error}). Free some "
-            f"space or name another folder with {option}; nothing was left behind."
-        ) from error
-
-
-def _sweep(output: Path) -> None:
-    """Remove what a killed run left: folders of processes that are no more."""
-    for folder in output.glob(f"{_PARTIAL}*"):
-        pid = folder.name.removeprefix(_PARTIAL).split("-")[0]
-        if pid.isdigit() and not _alive(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    if sys.platform == "win32":
-        return True  # os.kill would end it there; a leftover does no harm
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write manifest.json with the list of all other files, by rename."""
     files = [
@@ -300,50 +210,37 @@ def update(
     manifest: Mapping[str, Any],
     reports: Mapping[str, str],
     added: Iterable[Mapping[str, Any]] = (),
+    stage: Path | None = None,
 ) -> None:
     """Replace the manifest and the reports of an artifact, and touch nothing else.
 
     The hashes of other files stay as they are listed: a changed file must not become right
-    because somebody looked at it.
+    because somebody looked at it. All is written beside what it replaces before anything is
+    replaced, so that a full disk changes nothing.
 
     Args:
         artifact: The artifact.
         manifest: The new manifest.
         reports: Text by file name.
-        added: Files that were put in place before: path, bytes and sha256.
+        added: Files that are put in place: path, bytes and sha256.
+        stage: The folder that those lie in, under the same paths.
     """
-    for name, text in reports.items():
-        replace_text(artifact.folder / name, text)
-    kept = [entry for entry in manifest["files"] if entry["path"] not in reports]
-    new = [
-        {"path": name, "bytes": len(text.encode()), "sha256": _digest(text.encode())}
-        for name, text in reports.items()
-    ]
     # Files of no entry any more belong to the version that was replaced.
     listed = {file["path"] for entry in manifest["artifacts"] for file in entry["files"]}
     gone = {file["path"] for entry in artifact.manifest["artifacts"] for file in entry["files"]}
-    named = {str(entry["path"]) for entry in added} | (gone - listed)
-    kept = [entry for entry in kept if entry["path"] not in named]
+    new = [
+        {"path": name, "bytes": len(text.encode()), "sha256": digest(text.encode())}
+        for name, text in reports.items()
+    ]
     new += [{key: entry[key] for key in ("path", "bytes", "sha256")} for entry in added]
+    named = {str(entry["path"]) for entry in new} | (gone - listed)
+    kept = [entry for entry in manifest["files"] if entry["path"] not in named]
     files = sorted([*kept, *new], key=lambda entry: str(entry["path"]))
-    replace_text(artifact.folder / MANIFEST, to_text({**manifest, "files": files}))
+    texts = {**reports, MANIFEST: to_text({**manifest, "files": files})}
+    moves = {stage / e["path"]: artifact.folder / e["path"] for e in added} if stage else {}
+    replace_all(moves, {artifact.folder / name: text for name, text in texts.items()})
     for path in gone - listed:
         (artifact.folder / path).unlink(missing_ok=True)
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old one or the new one, never a half."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def to_text(document: Mapping[str, Any]) -> str:
-    """JSON as people and diffs read it."""
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
 def save_reference(path: Path, data: Reference, rows: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -376,20 +273,7 @@ def describe_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
                 "bytes": len(data),
                 "gzip_bytes": len(gzip.compress(data, 6)),
                 "brotli_bytes": len(brotli.compress(data, quality=BROTLI_QUALITY)),
-                "sha256": _digest(data),
+                "sha256": digest(data),
             }
         )
     return entries
-
-
-def sha256(path: Path) -> str:
-    """The hex digest of a file; of a folder, over its files' names and digests."""
-    if path.is_dir():
-        parts = sorted(p for p in path.rglob("*") if p.is_file())
-        return _digest("\n".join(f"{p.relative_to(path)} {sha256(p)}" for p in parts).encode())
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy import artifact as artifacts
+from edge_deploy import disk
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import BrowserHandle, browser_if_any
 from edge_deploy.errors import ArtifactError, UsageError
@@ -298,9 +299,9 @@ def _write_page(path: Path, rows: Sequence[BenchRow]) -> None:
         f"{_bars(rows)}<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
         f"</table></div>{missing}</body></html>\n"
     )
-    with artifacts.writing(path, "--page"):
+    with disk.writing(path, "--page"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        artifacts.replace_text(path, html)
+        disk.replace_text(path, html)
 
 
 _STYLE = """

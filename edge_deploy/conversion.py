@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy import artifact as artifacts
+from edge_deploy import disk, sidecars, sources
 from edge_deploy import manifest as manifests
-from edge_deploy import sidecars, sources
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import browser_if_any
 from edge_deploy.compression import pruning, tflite_converter
@@ -137,8 +137,9 @@ def convert(
         )
         if options.dry_run:
             return Conversion(None, manifest, (), {}, (*notes, "dry run: nothing was written"))
+        final = artifacts.check_free(options.output, name, options.version, options.overwrite)
         with (
-            artifacts.staged(options.output, name, options.version, options.overwrite) as stage,
+            disk.staged(options.output, final) as stage,
             contextlib.ExitStack() as stack,
         ):
             how = None
@@ -172,7 +173,7 @@ def convert(
             )
             progress("writing the manifest")
             finish(stage, manifest, (reference, evaluation), side, verdicts)
-    published = artifacts.find(options.output / name / options.version)
+    published = artifacts.find(final)
     return Conversion(published, published.manifest, tuple(verdicts), failed, (*notes, *more))
 
 

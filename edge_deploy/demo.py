@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy import artifact as artifacts
-from edge_deploy import compressed, embedding, hosting, kernels, metrics, offline, shell
+from edge_deploy import compressed, disk, embedding, hosting, kernels, metrics, offline, shell
 from edge_deploy.artifact import Artifact
 from edge_deploy.errors import ArtifactError, UsageError
 from edge_deploy.features import columns_of, text_rows
@@ -117,7 +117,7 @@ def build_demo(
     planned = compressed.with_compressed(planned, source)
     planned |= hosting.files(host, models) if host else {}
     planned[INDEX] = planned.pop(INDEX)
-    with artifacts.writing(output):
+    with disk.writing(output):
         publish(output, planned)
     return DemoSite(output, tuple(keys), (*planned, RECORD))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy import artifact as artifacts
-from edge_deploy import report, samples
+from edge_deploy import disk, report, samples
 from edge_deploy.features import text_rows
 from edge_deploy.reference import Reference
 from edge_deploy.sidecars import Sidecars
@@ -41,7 +41,7 @@ def finish(
     if side.labels:
         (stage / "labels.txt").write_text("\n".join(side.labels) + "\n", encoding="utf-8")
     if tuning is not None:
-        (stage / artifacts.TUNING).write_text(artifacts.to_text(tuning), encoding="utf-8")
+        (stage / artifacts.TUNING).write_text(disk.to_text(tuning), encoding="utf-8")
     for file, text in report.documents(manifest, verdicts, tuning).items():
         (stage / file).write_text(text, encoding="utf-8")
     artifacts.write_manifest(stage, manifest)

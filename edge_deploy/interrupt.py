@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
-_stopped = False
+_stopped = _waits = False
 
 
 def listen() -> None:
@@ -20,9 +22,27 @@ def listen() -> None:
 def _stop(*_: Any) -> None:
     global _stopped
     _stopped = True
+    if _waits:
+        return
     # Raised in a destructor or a callback it would be printed there, and nothing else happens.
     sys.unraisablehook = lambda _: None
     raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Let a few renames be done before we stop: one without the other would be half a change.
+
+    Whoever was to be stopped before that is stopped here, with none of them done.
+    """
+    global _waits
+    check()
+    _waits = True
+    try:
+        yield
+    finally:
+        _waits = False
+    check()
 
 
 def happened() -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.artifact import SCHEMA, sha256
+from edge_deploy.artifact import SCHEMA
+from edge_deploy.disk import sha256
 from edge_deploy.reference import Reference
 from edge_deploy.sidecars import Sidecars
 from edge_deploy.spec import LoadedModel

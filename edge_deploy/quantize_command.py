@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy import artifact as artifacts
-from edge_deploy import report
+from edge_deploy import disk, report
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import browser_if_any
 from edge_deploy.compression.keeping import check_keep, make_and_judge
@@ -114,7 +114,7 @@ def quantize(
     entries: list[dict[str, Any]] = []
     verdicts: list[Verdict] = []
     failed: dict[str, str] = {}
-    with artifacts.scratch(found.folder.parent) as stage:
+    with disk.scratch(found.folder.parent) as stage:
         making = Making(
             stage, dict(found.manifest), found.spec, options.io, calibration, options.keep_float
         )
@@ -218,10 +218,7 @@ def _publish(
     manifest = {**found.manifest, "artifacts": [*kept, *entries]}
     changed = found.changed_files()  # before the new files stand in the old ones' place
     added = [file for entry in entries for file in entry["files"]]
-    for file in added:
-        place = found.folder / file["path"]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        (stage / file["path"]).replace(place)
     every = with_earlier(found, manifest, verdicts, changed)
-    artifacts.update(found, manifest, report.documents(manifest, every, found.tuning()), added)
+    documents = report.documents(manifest, every, found.tuning())
+    artifacts.update(found, manifest, documents, added, stage)
     return artifacts.find(found.folder).manifest

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from edge_deploy import artifact as artifacts
-from edge_deploy.artifact import Artifact, writing
+from edge_deploy.artifact import Artifact
+from edge_deploy.disk import scratch, writing
 from edge_deploy.errors import UsageError
 from edge_deploy.platforms import PLATFORMS, plan
 from edge_deploy.platforms.base import Golden, Platform, headline, needs
@@ -103,18 +103,12 @@ def bundle(
     if target.exists() or target.is_symlink():
         raise UsageError(f"{target} exists; it is left alone. Name another with --output.")
     code = chosen.code(drawn)
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
-    try:
-        with writing(target):
-            folder = stage / "bundle"
-            folder.mkdir()
-            _fill(folder, chosen, found, drawn, code)
-            made = _zip(folder, stage / "bundle.zip") if target.suffix == ".zip" else folder
-            made.rename(target)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+    with scratch(target.parent) as stage:
+        folder = stage / "bundle"
+        folder.mkdir()
+        _fill(folder, chosen, found, drawn, code)
+        made = _zip(folder, stage / "bundle.zip") if target.suffix == ".zip" else folder
+        made.rename(target)
     return target
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy import artifact as artifacts
+from edge_deploy import disk, preparing, report, sidecars, sources
 from edge_deploy import manifest as manifests
-from edge_deploy import preparing, report, sidecars, sources
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import BrowserHandle, browser_if_any
 from edge_deploy.compression import pruning
@@ -141,15 +141,15 @@ def tune(
             path, (name, asked.version, asked.command), loaded, side, reference
         )
         about = _about(manifest, options, (data, training.data if training else None))
-        with artifacts.writing(asked.output):
+        everything = join(reference, evaluation)
+        seen = (everything, _as_reference(calibration, spec))
+        with disk.writing(asked.output, left="--resume goes on with what was measured"):
             store = open_store(
                 final.with_name(f".tune-{asked.version}"), about, options.resume, asked.overwrite
             )
-        search = Search(options, store, handle, progress)
-        everything = join(reference, evaluation)
-        seen = (everything, _as_reference(calibration, spec))
-        groups = float_files(search, loaded, manifest, training, seen)
-        measured = measure_all(search, groups)
+            search = Search(options, store, handle, progress)
+            groups = float_files(search, loaded, manifest, training, seen)
+            measured = measure_all(search, groups)
         manifest["reference"] = {"samples": reference.count, "origin": reference.origin}
         notes = (*notes, *warnings, *_notes(options, loaded, everything, measured))
         published, recommended, verdicts = publish(

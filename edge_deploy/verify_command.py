@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy import artifact as artifacts
-from edge_deploy import report
+from edge_deploy import disk, report
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import BrowserHandle, browser_if_any, check_file
 from edge_deploy.compression.making import blank, check_labels, summarize
@@ -132,7 +132,7 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
         folder: Path | None = _write_report(options.report, documents)
         return Verification(manifest, tuple(verdicts), folder, notes)
     try:
-        with artifacts.writing(found.folder, "--report"):
+        with disk.writing(found.folder, "--report"):
             artifacts.update(found, manifest, documents)
     except EdgeDeployError as error:
         # The verdicts are what was asked for; a folder that may only be read must not lose them.
@@ -290,7 +290,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
         "version": "",
         "source": {
             "file": options.against.name,
-            "sha256": artifacts.sha256(options.against),
+            "sha256": disk.sha256(options.against),
             "kind": model.kind,
             "framework": model.framework,
             "parameters": model.parameters,
@@ -307,10 +307,9 @@ def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
 def _write_report(folder: Path | None, documents: Mapping[str, str]) -> Path | None:
     if folder is None:
         return None
-    with artifacts.writing(folder, "--report"):
+    with disk.writing(folder, "--report"):
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in documents.items():
-            artifacts.replace_text(folder / name, text)
+        disk.replace_all({}, {folder / name: text for name, text in documents.items()})
     return folder
 
 

@@ -204,7 +204,11 @@ def test_convert_leaves_alone_a_folder_that_is_no_artifact(run, linear: Path) ->
 @pytest.fixture(scope="session")
 def artifact(linear: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The regression, converted."""
-    options = ConvertOptions(to=("tflite", "onnx"), output=tmp_path_factory.mktemp("artifact"))
+    options = ConvertOptions(
+        to=("tflite", "onnx"),
+        quantize=("float32", "int8"),
+        output=tmp_path_factory.mktemp("artifact"),
+    )
     found = convert(linear, options).artifact
     assert found is not None
     return found.folder
@@ -255,39 +259,99 @@ def test_an_edited_manifest_is_refused_by_every_command(
         assert says in result.err, (command, result.err)
 
 
-COMMAND = [sys.executable, "-m", "edge_deploy.cli", "convert"]
+# What writes: name -> its arguments; {model} is the regression, {network} a Keras file and
+# {artifact} a copy of the converted regression.
+WRITERS = {
+    "convert": ("convert", "{model}", "--to", "onnx"),
+    "prune": ("convert", "{network}", "--to", "onnx", "--prune", "0.5"),
+    "quantize": ("quantize", "{artifact}", "--to", "float16"),
+    "quantize anew": ("quantize", "{artifact}", "--to", "int8", "--overwrite"),
+    "bundle": ("bundle", "{artifact}", "--platform", "python"),
+    "tune": ("tune", "{model}", "--to", "onnx", "--jobs", "1"),
+}
+PROGRAM = [sys.executable, "-m", "edge_deploy.cli"]
 
 
-def test_convert_says_so_when_the_disk_is_full(linear: Path) -> None:
+@pytest.fixture(scope="session")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small dense network."""
+    import keras
+
+    path = tmp_path_factory.mktemp("network") / "network.keras"
+    x = keras.Input((8,), name="x")
+    keras.Model(x, keras.layers.Dense(4, name="y")(keras.layers.Dense(64)(x))).save(path)
+    return path
+
+
+@pytest.fixture
+def writer(linear: Path, network: Path, artifact: Path) -> Callable[[str], list[str]]:
+    """A command of WRITERS, with what it works on in the current folder."""
+
+    def fill(name: str) -> list[str]:
+        shutil.copytree(artifact, "mine/linear/1")
+        there = {"{model}": str(linear), "{network}": str(network), "{artifact}": "mine/linear/1"}
+        return [there.get(argument, argument) for argument in WRITERS[name]]
+
+    return fill
+
+
+def everything() -> dict[str, bytes]:
+    """All files below the current folder, but those of a search that can be resumed."""
+    files = (p for p in Path().rglob("*") if p.is_file() and ".tune-tuned" not in p.parts)
+    return {p.as_posix(): p.read_bytes() for p in files}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_disk_is_told_and_changes_nothing(
+    writer: Callable[[str], list[str]], name: str
+) -> None:
     """A limit on the size of a file fails in the middle of writing, as a full disk does."""
     import resource
+
+    arguments = writer(name)
+    before = everything()
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (700, 700))
 
     done = subprocess.run(
-        [*COMMAND, linear, "--to", "onnx"], preexec_fn=limit, capture_output=True, text=True
+        [*PROGRAM, *arguments], preexec_fn=limit, capture_output=True, text=True, timeout=120
     )
     assert (done.returncode, is_one_message(done.stderr)) == (3, True), done
-    assert "cannot be written" in done.stderr and nothing_written()
+    assert "cannot be written" in done.stderr, done.stderr
+    assert everything() == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_convert_that_is_stopped_leaves_nothing_half_written(
-    run, linear: Path, number: signal.Signals
+STOPS = [  # `tune` has tests of its own
+    *(("convert", number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)),
+    *(("bundle", number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)),
+    *(("quantize", number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)),
+    ("quantize anew", signal.SIGKILL),
+    ("prune", signal.SIGTERM),
+]
+
+
+@pytest.mark.parametrize(("name", "number"), STOPS)
+def test_a_command_that_is_stopped_leaves_nothing_half_written(
+    run, writer: Callable[[str], list[str]], name: str, number: signal.Signals
 ) -> None:
-    process = subprocess.Popen([*COMMAND, linear], stderr=subprocess.PIPE, text=True)
-    while not list(Path("artifacts").glob(".partial-*")):  # it has begun to write
-        assert process.poll() is None
-        time.sleep(0.01)
+    arguments = writer(name)
+    before = everything()
+    process = subprocess.Popen([*PROGRAM, *arguments], stderr=subprocess.PIPE, text=True)
+    while not list(Path().rglob(".partial-*")):  # it has begun to write
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.002)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert not Path("artifacts/linear").exists()
+    left = {path for path in everything() if ".partial-" not in path}
+    assert {path: Path(path).read_bytes() for path in left} == before
     if number is not signal.SIGKILL:
         told = (process.returncode, "Interrupted" in err, "Traceback" in err)
         assert told == (3, True, False), err
-        assert nothing_written()
+        assert not list(Path().rglob(".partial-*"))
     # The next run clears away what a kill left behind.
-    assert run("convert", linear, "--to", "onnx").code == 0
-    assert [p.name for p in Path("artifacts").iterdir()] == ["linear"]
+    again = run(*arguments)
+    assert again.code in (0, 1), again
+    assert not list(Path().rglob(".partial-*"))
+    assert len(everything()) > len(before) or name == "quantize anew"

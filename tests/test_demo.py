@@ -287,8 +287,16 @@ def test_missing_vendor_is_told(
         build_demo([table], tmp_path / "site")
     (tmp_path / "clone" / "web_demo").mkdir()
     (tmp_path / "clone" / "web_demo" / "package.json").write_text("{}")
-    with pytest.raises(MissingDependency, match="npm ci && npm run build"):
-        build_demo([table], tmp_path / "site")
+    page = tmp_path / "clone" / "web_demo"
+    # No vendor/ at all, then one of before there were kernels to choose from.
+    for older in (False, True):
+        if older:
+            (page / "vendor").mkdir()
+            (page / "vendor" / "LICENSES.txt").write_text("Apache-2.0")
+            (page / "vendor" / "tfjs.mjs").write_text("export {};")
+        with pytest.raises(MissingDependency, match=r"vendor is (not built|of an older build)"):
+            build_demo([table], tmp_path / "site")
+        assert not (tmp_path / "site").exists()
 
 
 def test_building_imports_no_tensorflow(table: Path, tmp_path: Path) -> None:

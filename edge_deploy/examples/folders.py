@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.artifact import writing
+from edge_deploy.disk import writing
 from edge_deploy.errors import MissingDependency, UsageError
 from edge_deploy.examples.base import Example, Metric, Request
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy import artifact as artifacts
+from edge_deploy import disk
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import check_file
 from edge_deploy.compression.making import Making, blank, summarize
@@ -68,7 +69,8 @@ def publish(
         if labelled
         else Tolerances({}, {}, min_agreement=1 - options.max_drop)
     )
-    with artifacts.staged(asked.output, name, asked.version, asked.overwrite) as stage:
+    final = artifacts.check_free(asked.output, name, asked.version, asked.overwrite)
+    with disk.staged(asked.output, final) as stage:
         for target in asked.to:
             mine = [m for m in measured if m.candidate.target == target]
             best = front(mine, objective, options.max_drop)
@@ -104,7 +106,7 @@ def publish(
         }
         search.progress("writing the report")
         finish(stage, manifest, data, side, verdicts, document)
-    published = artifacts.find(asked.output / name / asked.version)
+    published = artifacts.find(final)
     return published, recommended, tuple(verdicts)
 
 
