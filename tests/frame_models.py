@@ -126,6 +126,10 @@ def regressor(table: pd.DataFrame) -> compose.TransformedTargetRegressor:
 FRAMES: dict[str, Callable[[], Any]] = {
     "impute, scale, one-hot": lambda: over(scaled(), encoder()),
     "impute, scale, one-hot, forest": lambda: over(scaled(), encoder(), forest()),
+    "impute by neighbours, splines, one-hot": lambda: over(
+        make_pipeline(impute.KNNImputer(), preprocessing.SplineTransformer(extrapolation="linear")),
+        encoder()
+    ),
     "one-hot without the first": lambda: over(
         scaled(), make_pipeline(impute.SimpleImputer(strategy="most_frequent"),
                                 encoder(drop="first", handle_unknown="error"))

@@ -18,9 +18,7 @@ from three_targets import read, same_in_three_targets
 
 from edge_deploy.browser import Browser, open_browser
 from edge_deploy.errors import ConversionError
-from edge_deploy.quiet import set_environment
 
-set_environment()
 pytestmark = pytest.mark.slow
 TYPES = ("classifier", "regressor")
 ESTIMATORS = {name: kind for one in TYPES for name, kind in all_estimators(type_filter=one)}

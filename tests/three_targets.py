@@ -10,10 +10,12 @@ import joblib
 import numpy as np
 
 from edge_deploy.browser import Browser
+from edge_deploy.quiet import set_environment
 from edge_deploy.sources.sklearn import load
 from edge_deploy.spec import Arrays, LoadedModel, LoadOptions
 from edge_deploy.targets import TARGETS
 
+set_environment()
 META = {"name": "model", "version": "1", "classes": {}, "preprocessing": None}
 
 

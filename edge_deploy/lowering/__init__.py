@@ -9,17 +9,21 @@ its functions by class name; a new one is a line here.
 from edge_deploy.lowering import bayes as _bayes  # noqa: F401
 from edge_deploy.lowering import boosters as _boosters  # noqa: F401
 from edge_deploy.lowering import boosting as _boosting  # noqa: F401
+from edge_deploy.lowering import clusters as _clusters  # noqa: F401
 from edge_deploy.lowering import columns as _columns  # noqa: F401
 from edge_deploy.lowering import compound as _compound  # noqa: F401
 from edge_deploy.lowering import encoders as _encoders  # noqa: F401
 from edge_deploy.lowering import frames as _frames  # noqa: F401
+from edge_deploy.lowering import imputers as _imputers  # noqa: F401
 from edge_deploy.lowering import kernels as _kernels  # noqa: F401
 from edge_deploy.lowering import linear as _linear  # noqa: F401
 from edge_deploy.lowering import neighbors as _neighbors  # noqa: F401
 from edge_deploy.lowering import networks as _networks  # noqa: F401
 from edge_deploy.lowering import outliers as _outliers  # noqa: F401
+from edge_deploy.lowering import projections as _projections  # noqa: F401
 from edge_deploy.lowering import scaling as _scaling  # noqa: F401
 from edge_deploy.lowering import shaping as _shaping  # noqa: F401
+from edge_deploy.lowering import splines as _splines  # noqa: F401
 from edge_deploy.lowering import trees as _trees  # noqa: F401
 from edge_deploy.lowering.registry import PREDICTORS, TRANSFORMERS, check, lower, steps
 

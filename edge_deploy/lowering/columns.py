@@ -1,4 +1,4 @@
-"""Transformers that make other columns: projections, products, choices, fillings."""
+"""Transformers that make other columns: products, choices, fillings."""
 
 from __future__ import annotations
 
@@ -7,25 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.lowering.bayes import over
-from edge_deploy.lowering.linear import product
-from edge_deploy.lowering.registry import IDENTITY, Affine, Transform, real, transformer
-
-
-@transformer("IncrementalPCA", "PCA")
-def principal(model: Any) -> Transform:
-    """sklearn.decomposition._base._BasePCA.transform: (x - mean_) @ components_.T."""
-    turned = np.asarray(model.components_, np.float64)
-    if model.whiten:
-        turned = turned / np.sqrt(np.asarray(model.explained_variance_))[:, np.newaxis]
-    centred = Affine(np.asarray(model.mean_, np.float64))
-    return product(turned, np.zeros(len(turned)), centred)
-
-
-@transformer("TruncatedSVD")
-def truncated(model: Any) -> Transform:
-    """sklearn.decomposition.TruncatedSVD.transform: x @ components_.T."""
-    turned = np.asarray(model.components_, np.float64)
-    return product(turned, np.zeros(len(turned)), IDENTITY)
+from edge_deploy.lowering.registry import IDENTITY, Transform, real, transformer
 
 
 @transformer("PolynomialFeatures")

@@ -209,7 +209,7 @@ def _float_of(order: Array) -> Array:
 
 def foldable(before: Affine) -> bool:
     """Whether scaling keeps the order of numbers in every column."""
-    return bool((np.asarray(before.gain) > 0).all())
+    return before.turn is None and bool((np.asarray(before.gain) > 0).all())
 
 
 def total(

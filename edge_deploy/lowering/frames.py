@@ -12,6 +12,7 @@ from edge_deploy.lowering.registry import (
     Affine,
     Staged,
     Transform,
+    apply,
     lower_steps,
     real,
     steps,
@@ -35,6 +36,8 @@ def side_by_side(model: Any) -> Staged:
     parts, scalings = [], []
     for label, step, places in model.branches_:
         staged = lower_steps([] if isinstance(step, str) else steps(step))
+        if staged.after.turn is not None:  # a matrix of this branch alone
+            staged = Staged(_then(staged.transform, apply(staged.after)), IDENTITY)
         columns = np.asarray(places, np.int32)
         width = int(staged.transform(tf.zeros([1, len(columns)], real())).shape[1])
         parts.append((columns, staged.transform))
@@ -46,6 +49,10 @@ def side_by_side(model: Any) -> Staged:
 
     plain = not after.centre.any() and not after.offset.any() and (after.gain == 1.0).all()  # type: ignore[union-attr]
     return Staged(transform, IDENTITY if plain else after)
+
+
+def _then(first: Transform, second: Transform) -> Transform:
+    return lambda x: second(first(x))
 
 
 def _spread(affine: Affine, width: int, weight: float) -> list[Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -55,27 +56,35 @@ def distances(rows: Array, before: Affine = IDENTITY) -> Transform:
     return squared
 
 
-def kernel(
-    name: Any, rows: Array, gamma: float, coef0: float, degree: float, before: Affine
-) -> Transform:
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel and its parameters, as scikit-learn's estimators hold them."""
+
+    name: Any
+    gamma: float
+    coef0: float
+    degree: float
+
+
+def kernel(of: Kernel, rows: Array, before: Affine) -> Transform:
     """sklearn.metrics.pairwise kernels of the input and some rows: (samples, rows)."""
     import tensorflow as tf
 
+    name, gamma, coef0, degree = of.name, of.gamma, of.coef0, of.degree
     if name == "rbf":
         apart = distances(rows, before)
         return lambda x: tf.exp(-gamma * apart(x))
-    if name not in ("linear", "poly", "polynomial", "sigmoid"):
+    if name not in ("poly", "polynomial", "sigmoid"):
         shown = name if isinstance(name, str) else getattr(name, "__name__", type(name).__name__)
         raise ConversionError(
-            f"The kernel {shown} cannot be converted. Those that can: linear, poly, rbf, sigmoid."
+            f"The kernel {shown} cannot be converted. Those that can: cosine, linear, poly, "
+            "rbf, sigmoid."
         )
     scaled, weights = apply(before), tf.constant(np.asarray(rows, real()).T)
 
     def dot(x: Any) -> Any:
         return tf.matmul(scaled(x), weights)
 
-    if name == "linear":
-        return dot
     if name == "sigmoid":
         return lambda x: tf.tanh(gamma * dot(x) + coef0)
     if degree != int(degree):
@@ -91,14 +100,36 @@ def kernel(
     return power
 
 
+def _size(x: Any) -> Any:
+    """The length of each row, or 1 for a row of zeros."""
+    import tensorflow as tf
+
+    size = tf.sqrt(tf.reduce_sum(x * x, axis=1, keepdims=True))
+    return tf.where(size > 0.0, size, tf.ones_like(size))
+
+
+def _of_length_1(rows: Array) -> Array:
+    size = np.sqrt((rows**2).sum(axis=1, keepdims=True))
+    return np.asarray(rows / np.where(size == 0.0, 1.0, size))
+
+
+def expansion(of: Kernel, rows: Array, weights: Array, bias: Array, before: Affine) -> Transform:
+    """``kernel(x, rows) @ weights + bias``."""
+    if of.name == "linear":  # weights of both signs nearly cancel: add up in float64
+        return product(weights.T @ rows, bias, before)
+    if of.name == "cosine":
+        start = np.asarray(bias, real())
+        scaled, turn = apply(before), product(weights.T @ _of_length_1(rows), bias * 0.0, IDENTITY)
+        return lambda x: turn(scaled(x)) / _size(scaled(x)) + start
+    return weighted(kernel(of, rows, before), weights, bias)
+
+
 def support(model: Any, weights: Array, before: Affine) -> Transform:
     """The decisions of an SVM: its kernel with the support vectors, ``@ weights + intercept_``."""
-    gamma, bias = float(getattr(model, "_gamma", 0.0)), np.ravel(model.intercept_)
-    vectors = dense(model.support_vectors_)
-    if model.kernel == "linear":  # weights of both signs nearly cancel: add up in float64
-        return product(weights.T @ vectors, bias, before)
-    similar = kernel(model.kernel, vectors, gamma, float(model.coef0), float(model.degree), before)
-    return weighted(similar, weights, bias)
+    gamma = float(getattr(model, "_gamma", 0.0))
+    of = Kernel(model.kernel, gamma, float(model.coef0), float(model.degree))
+    rows = dense(model.support_vectors_)
+    return expansion(of, rows, weights, np.ravel(model.intercept_), before)
 
 
 def weighted(similar: Transform, weights: Array, bias: Array) -> Transform:
@@ -192,7 +223,7 @@ def kernel_ridge(model: Any, before: Affine) -> Predict:
     """sklearn.kernel_ridge.KernelRidge.predict: kernel(x, X_fit_) @ dual_coef_."""
     rows = dense(model.X_fit_)
     gamma = 1.0 / rows.shape[1] if model.gamma is None else float(model.gamma)
-    similar = kernel(model.kernel, rows, gamma, float(model.coef0), float(model.degree), before)
-    dual = np.asarray(model.dual_coef_).reshape(len(rows), -1)
-    value = weighted(similar, dual, np.zeros(dual.shape[1]))
+    of = Kernel(model.kernel, gamma, float(model.coef0), float(model.degree))
+    dual = np.asarray(model.dual_coef_, np.float64).reshape(len(rows), -1)
+    value = expansion(of, rows, dual, np.zeros(dual.shape[1]), before)
     return lambda x: {"value": value(x)}

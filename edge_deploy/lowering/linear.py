@@ -34,6 +34,11 @@ def product(coef: Array, bias: Array, before: Affine) -> Transform:
     """
     import tensorflow as tf
 
+    if before.turn is not None:
+        folded = coef * before.gain
+        centre = np.broadcast_to(before.centre, coef.shape[1])
+        bias = bias + coef @ np.broadcast_to(before.offset, coef.shape[1]) - folded @ centre
+        return product(folded @ before.turn.T, bias, Affine())
     columns = coef.shape[1]
     gain = np.broadcast_to(before.gain, columns)
     offset = np.broadcast_to(before.offset, columns)

@@ -22,18 +22,18 @@ from edge_deploy.spec import Array
 _NEAREST = 1e-30  # stands for a squared distance of 0, whose neighbour alone then counts
 
 
-def _apart(model: Any, rows: Array, before: Affine) -> Transform:
-    """Distances in the model's metric, the Euclidean ones squared."""
+def metric_of(model: Any, rows: Array, before: Affine) -> tuple[Transform, bool]:
+    """Distances in the model's metric, and whether they are squared: the Euclidean ones are."""
     import tensorflow as tf
 
     metric = getattr(model, "effective_metric_", None) or model.metric
     power = (getattr(model, "effective_metric_params_", None) or {}).get("p", model.p)
     if metric == "euclidean" or (metric == "minkowski" and power == 2):
-        return distances(rows, before)
+        return distances(rows, before), True
     if metric in ("manhattan", "cityblock", "l1") or (metric == "minkowski" and power == 1):
         middle = rows.mean(axis=0)
         near, away = shifted(before, middle), (rows - middle).astype(real())
-        return lambda x: tf.reduce_sum(tf.abs(near(x)[:, tf.newaxis, :] - away), axis=2)
+        return lambda x: tf.reduce_sum(tf.abs(near(x)[:, tf.newaxis, :] - away), axis=2), False
     raise ConversionError(
         f"{type(model).__name__} with the metric {metric} cannot be converted. Those that can: "
         "euclidean, manhattan, minkowski with p 1 or 2."
@@ -45,13 +45,12 @@ def _nearest(model: Any, before: Affine, said: Array) -> Transform:
     import tensorflow as tf
 
     rows = np.asarray(model._fit_X, np.float64)
-    apart, table = _apart(model, rows, before), tf.constant(said, real())
+    (apart, squared), table = metric_of(model, rows, before), tf.constant(said, real())
     if model.weights not in ("uniform", "distance"):
         raise ConversionError(
             f"{type(model).__name__} with weights of a function of your own cannot be converted. "
             "Those that can: uniform, distance."
         )
-    squared = getattr(model, "effective_metric_", model.metric) not in ("manhattan", "cityblock")
 
     def mean(x: Any) -> Any:
         near, index = tf.math.top_k(-apart(x), k=int(model.n_neighbors))
@@ -104,11 +103,8 @@ def within_radius(model: Any, before: Affine) -> Predict:
             "RadiusNeighborsRegressor can be converted with weights='uniform' only."
         )
     y = np.asarray(model._y, np.float64)
-    apart, table = (
-        _apart(model, np.asarray(model._fit_X, np.float64), before),
-        y.reshape(len(y), -1),
-    )
-    squared = getattr(model, "effective_metric_", model.metric) not in ("manhattan", "cityblock")
+    apart, squared = metric_of(model, np.asarray(model._fit_X, np.float64), before)
+    table = y.reshape(len(y), -1)
     limit = float(model.radius) ** 2 if squared else float(model.radius)
 
     def predict(x: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Models that group rows, or tell which ones are unusual (class 0, scikit-learn's -1)."""
+"""Models that tell which rows are unusual: class 0, scikit-learn's -1; the others are class 1."""
 
 from __future__ import annotations
 
@@ -6,20 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.lowering.kernels import distances, support
-from edge_deploy.lowering.linear import dense
-from edge_deploy.lowering.registry import Affine, Predict, predictor, real
+from edge_deploy.errors import ConversionError
+from edge_deploy.lowering.kernels import support
+from edge_deploy.lowering.linear import dense, product
+from edge_deploy.lowering.neighbors import metric_of
+from edge_deploy.lowering.registry import Affine, Predict, chain, predictor, real
 from edge_deploy.lowering.trees import added, tree_of
 from edge_deploy.spec import Array
-
-
-@predictor("KMeans", "MiniBatchKMeans")
-def means(model: Any, before: Affine) -> Predict:
-    """sklearn.cluster.KMeans.predict: the nearest of cluster_centers_."""
-    import tensorflow as tf
-
-    apart = distances(np.asarray(model.cluster_centers_), before)
-    return lambda x: {"class": tf.argmax(-apart(x), axis=1, output_type=tf.int32)}
 
 
 @predictor("OneClassSVM")
@@ -34,6 +27,73 @@ def one_class(model: Any, before: Affine) -> Predict:
         return {"class": tf.cast(d[:, 0] > 0.0, tf.int32), "scores": d}
 
     return predict
+
+
+@predictor("SGDOneClassSVM")
+def linear_one_class(model: Any, before: Affine) -> Predict:
+    """sklearn.linear_model.SGDOneClassSVM.predict: x @ coef_ - offset_ from 0 on."""
+    coef = np.reshape(np.asarray(model.coef_, np.float64), (1, -1))
+    value = product(coef, -np.ravel(model.offset_), before)
+    return lambda x: _from_0(value(x))
+
+
+@predictor("EllipticEnvelope")
+def ellipse(model: Any, before: Affine) -> Predict:
+    """sklearn.covariance.EllipticEnvelope: the squared Mahalanobis distance within -offset_.
+
+    With a root of the precision matrix it is a sum of squares, which float32 adds up exactly
+    enough where it would not the products of x P x.
+    """
+    import tensorflow as tf
+
+    precision = np.asarray(model.precision_, np.float64)
+    sizes, turned = np.linalg.eigh((precision + precision.T) / 2)
+    root = turned * np.sqrt(np.maximum(sizes, 0.0))
+    centred = chain(before, Affine(np.asarray(model.location_, np.float64)))
+    place, offset = product(root.T, np.zeros(len(root)), centred), real()(model.offset_)
+
+    def predict(x: Any) -> dict[str, Any]:
+        z = place(x)
+        return _from_0(-tf.reduce_sum(z * z, axis=1, keepdims=True) - offset)
+
+    return predict
+
+
+@predictor("LocalOutlierFactor")
+def local_outlier(model: Any, before: Affine) -> Predict:
+    """sklearn.neighbors.LocalOutlierFactor.decision_function, of novelty=True.
+
+    How dense it is around the nearest rows, compared with around the row itself (Breunig,
+    Kriegel, Ng and Sander, LOF: identifying density-based local outliers, 2000).
+    """
+    import tensorflow as tf
+
+    if not model.novelty:
+        raise ConversionError(
+            "LocalOutlierFactor was fitted with novelty=False, and so tells outliers among the "
+            "rows it was fitted on only. To ask it about new rows, fit it with novelty=True."
+        )
+    rows = np.asarray(model._fit_X, np.float64)
+    apart, squared = metric_of(model, rows, before)
+    count = int(model.n_neighbors_)
+    reach = np.asarray(model._distances_fit_X_, np.float64)[:, count - 1].astype(real())
+    density, offset = np.asarray(model._lrd).astype(real()), real()(model.offset_)
+
+    def predict(x: Any) -> dict[str, Any]:
+        near, index = tf.math.top_k(-apart(x), k=count)
+        distance = tf.sqrt(tf.maximum(-near, 0.0)) if squared else -near
+        reached = tf.maximum(distance, tf.gather(tf.constant(reach), index))
+        sparse = tf.reduce_mean(reached, axis=1, keepdims=True) + real()(1e-10)
+        around = tf.reduce_mean(tf.gather(tf.constant(density), index), axis=1, keepdims=True)
+        return _from_0(-around * sparse - offset)
+
+    return predict
+
+
+def _from_0(d: Any) -> dict[str, Any]:
+    import tensorflow as tf
+
+    return {"class": tf.cast(d[:, 0] >= 0.0, tf.int32), "scores": d}
 
 
 @predictor("IsolationForest")
@@ -56,8 +116,7 @@ def isolation(model: Any, before: Affine) -> Predict:
     factor, offset = real()(-np.log(2.0) / whole if whole else 0.0), real()(model.offset_)
 
     def predict(x: Any) -> dict[str, Any]:
-        d = -tf.exp(summed(x) * factor) - offset
-        return {"class": tf.cast(d[:, 0] >= 0.0, tf.int32), "scores": d}
+        return _from_0(-tf.exp(summed(x) * factor) - offset)
 
     return predict
 

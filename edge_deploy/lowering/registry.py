@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.errors import ConversionError
+from edge_deploy.lowering.refusals import REASONS
 from edge_deploy.spec import Array
 
 Transform = Callable[[Any], Any]
@@ -56,11 +57,15 @@ class Affine:
 
     The centre is kept apart and not multiplied out: where a column is far from zero (a year,
     a postcode), subtracting first is exact in float32, and adding up large products is not.
+
+    Where there is a ``turn``, x is a product with that matrix first: (inputs, columns). A linear
+    model after it makes one matrix of both in float64, in which large numbers cancel.
     """
 
     centre: Array | float = 0.0
     gain: Array | float = 1.0
     offset: Array | float = 0.0
+    turn: Array | None = None
 
 
 IDENTITY = Affine()
@@ -73,7 +78,7 @@ def chain(first: Affine, second: Affine) -> Affine:
     second one subtracts joins the centre, where it costs no digits.
     """
     centre = first.centre + (second.centre - first.offset) / first.gain
-    return Affine(centre, first.gain * second.gain, second.offset)
+    return Affine(centre, first.gain * second.gain, second.offset, first.turn)
 
 
 def apply(affine: Affine) -> Transform:
@@ -87,6 +92,9 @@ def apply(affine: Affine) -> Transform:
     gain = tf.constant(affine.gain, real())
     # What rounding the centre to float32 lost goes into the offset.
     offset = tf.constant(affine.offset - (affine.centre - np.float64(near)) * affine.gain, real())
+    if affine.turn is not None:
+        turn = tf.constant(affine.turn, real())
+        return lambda x: (tf.matmul(x, turn) - centre) * gain + offset
     return lambda x: (x - centre) * gain + offset
 
 
@@ -206,10 +214,16 @@ def _find(registry: Mapping[str, Any], estimator: Any) -> Any:
     name, own = kind.__name__, kind.__module__.partition(".")[0] in LIBRARIES
     if own and name in registry:
         return registry[name]
-    known = ", ".join(sorted({*TRANSFORMERS, *PREDICTORS}))
-    where = " in this place" if own and (name in TRANSFORMERS or name in PREDICTORS) else ""
     named = name if own else f"{kind.__module__}.{name}"
+    if own and name in REASONS:
+        why = f"cannot be converted: {REASONS[name]}."
+    elif own and (name in TRANSFORMERS or name in PREDICTORS):
+        why = "cannot be converted in this place."
+    else:
+        why = "cannot be converted yet."
+    role = "Models" if registry is PREDICTORS else "Steps before a model"
+    known = ", ".join(sorted(name for name in registry if not name.startswith("_")))
     raise ConversionError(
-        f"The file was read, but {named} cannot be converted yet{where}. Supported so far: "
-        f"{known}, and pipelines of them."
+        f"The file was read, but {named} {why} {role} that can be converted: {known}; and "
+        "pipelines of them."
     )

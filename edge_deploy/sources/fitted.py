@@ -32,8 +32,11 @@ def classes(step: Any) -> Any:
     """What an estimator tells apart: its classes, its clusters, or outliers (-1) and the rest."""
     if (found := attribute(step, "classes_")) is not None:
         return found
-    if (centres := attribute(step, "cluster_centers_")) is not None:
-        return np.arange(len(centres))
+    if (labels := attribute(step, "subcluster_labels_")) is not None:
+        return np.unique(labels)
+    for name in ("cluster_centers_", "means_"):
+        if (centres := attribute(step, name)) is not None:
+            return np.arange(len(centres))
     return np.array([-1, 1]) if attribute(step, "offset_") is not None else None
 
 

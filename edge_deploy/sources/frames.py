@@ -35,6 +35,7 @@ _BEAR_GAPS = (
     "HistGradientBoostingClassifier", "HistGradientBoostingRegressor", "LGBMClassifier",
     "LGBMRegressor", "XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRegressor",
 )  # fmt: skip
+_TAKE_GAPS = ("IterativeImputer", "KNNImputer", "MissingIndicator")
 _HELD = ("calibrated_classifiers_", "estimator_", "estimators_", "regressor_")
 
 
@@ -177,7 +178,7 @@ class _Walk:
                     if known and part.raw:
                         part.column.typical = float(known[0][n]), float(known[1][n])
             return model, [p and _At(p.column, False, p.filled) for p in parts], _same
-        self.compute(parts, gaps=name == "MissingIndicator")
+        self.compute(parts, gaps=name in _TAKE_GAPS)
         return model, [], _same
 
     def branches(self, model: Any, parts: _Parts, places: Places) -> tuple[Any, _Parts, Places]:

@@ -68,6 +68,7 @@ _ESTIMATORS = {
     "gaussian_process._gpc": "GaussianProcessClassifier",
     "gaussian_process._gpr": "GaussianProcessRegressor",
     "impute._base": "MissingIndicator SimpleImputer",
+    "impute._iterative": "IterativeImputer",
     "impute._knn": "KNNImputer",
     "isotonic": "IsotonicRegression",
     "kernel_approximation": (
@@ -163,6 +164,7 @@ _PARTS = {
         "CompoundKernel ConstantKernel DotProduct ExpSineSquared Exponentiation Hyperparameter "
         "Matern Product RBF RationalQuadratic Sum WhiteKernel"
     ),
+    "impute._iterative": "_ImputerTriplet",
     "linear_model._sgd_fast": (
         "EpsilonInsensitive Hinge ModifiedHuber SquaredEpsilonInsensitive SquaredHinge"
     ),

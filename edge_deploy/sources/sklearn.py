@@ -141,6 +141,10 @@ def _check_chain(path: Path, chain: list[Any]) -> None:
     if chain and isinstance(chain[-1], Former):
         return  # its class can no longer tell what it did
     if not chain or not hasattr(type(chain[-1]), "predict"):
+        from edge_deploy.lowering.refusals import REASONS
+
+        if last in REASONS:
+            raise SourceError(f"{path}: {last} cannot be converted: {REASONS[last]}.")
         raise SourceError(
             f"{path}: the model ends in {last}, which predicts nothing. Dump the pipeline with its "
             "regressor or classifier at the end: make_pipeline(transformer, model)."

@@ -1,0 +1,100 @@
+"""Why some of scikit-learn's estimators are not converted, and what to take in their place."""
+
+from __future__ import annotations
+
+_SEVERAL = (
+    "it gives several labels at once, and a file has one class to give. Fit and convert one "
+    "classifier a label"
+)
+_STEPS = (
+    "its transform is a search of its own for every row, which is no fixed number of steps. PCA, "
+    "TruncatedSVD and FactorAnalysis are products with a matrix, and convert"
+)
+_NEIGHBOURS = (
+    "its transform follows a graph of the fitted rows. PCA, KernelPCA and Nystroem can take its "
+    "place in a pipeline"
+)
+_NO_TABLE = "it takes {} and not a table of numbers"
+_TARGET = (
+    "it is for targets and not for columns. For columns of categories there are OneHotEncoder and "
+    "OrdinalEncoder; a classifier keeps its own labels"
+)
+_GROUPS = (
+    "it groups the rows that it was fitted on, and has no answer for new ones. KMeans, "
+    "GaussianMixture, MeanShift and Birch have; or fit a classifier, such as "
+    "KNeighborsClassifier, on its labels_"
+)
+_GRAPH = (
+    "it makes a sparse graph of distances for a model that takes such. Put the data into "
+    "KNeighborsClassifier or KNeighborsRegressor directly"
+)
+_PICTURE = "it draws the rows that it was fitted on, and cannot place new ones. PCA can"
+_INSIDE = (
+    "it stands inside a pipeline, as a step before another model. It converts as the last step; "
+    "StackingClassifier with the outer model as final_estimator is the same"
+)
+
+REASONS = {
+    "AgglomerativeClustering": _GROUPS,
+    "ClassifierChain": _SEVERAL,
+    "ClassicalMDS": _PICTURE,
+    "DBSCAN": _GROUPS,
+    "DictVectorizer": f"{_NO_TABLE.format('dicts')}. Fit on a data frame with OneHotEncoder",
+    "DictionaryLearning": _STEPS,
+    "FeatureHasher": (
+        f"{_NO_TABLE.format('dicts or lists of words')}. HashingVectorizer counts the words of a "
+        "column of texts, and converts"
+    ),
+    "GaussianProcessClassifier": (
+        "its answers are differences of large numbers, which float32 does not hold. SVC with "
+        "probability=True and the same kernel (rbf) comes near it"
+    ),
+    "GaussianProcessRegressor": (
+        "its answers are differences of large numbers, which float32 does not hold. KernelRidge or "
+        "SVR with the same kernel (rbf) comes near it"
+    ),
+    "HDBSCAN": _GROUPS,
+    "Isomap": _NEIGHBOURS,
+    "IsotonicRegression": (
+        "it stands before another model, and no model takes the flat list that its transform "
+        "gives. It converts as the last step"
+    ),
+    "KNeighborsTransformer": _GRAPH,
+    "KernelCenterer": "it takes kernels and not a table of columns. KernelPCA centres its own",
+    "LabelBinarizer": _TARGET,
+    "LabelEncoder": _TARGET,
+    "LatentDirichletAllocation": _STEPS,
+    "LocallyLinearEmbedding": _NEIGHBOURS,
+    "MDS": _PICTURE,
+    "MiniBatchDictionaryLearning": _STEPS,
+    "MiniBatchNMF": _STEPS,
+    "MultiLabelBinarizer": _TARGET,
+    "MultiOutputClassifier": _SEVERAL,
+    "NMF": _STEPS,
+    "OPTICS": _GROUPS,
+    "PatchExtractor": f"{_NO_TABLE.format('pictures')}. Convert a Keras model for those",
+    "PolynomialCountSketch": (
+        "its transform is a product of Fourier transforms. PolynomialFeatures, and Nystroem with "
+        "kernel='poly', convert"
+    ),
+    "RadiusNeighborsClassifier": (
+        "it raises an error for a row without neighbours, which a file cannot. "
+        "KNeighborsClassifier always has an answer"
+    ),
+    "RadiusNeighborsTransformer": _GRAPH,
+    "RandomTreesEmbedding": (
+        "its columns are the leaves of its trees, thousands of them. RandomForestClassifier, "
+        "RandomForestRegressor and KBinsDiscretizer convert"
+    ),
+    "SparseCoder": _STEPS,
+    "SpectralBiclustering": _GROUPS,
+    "SpectralClustering": _GROUPS,
+    "SpectralCoclustering": _GROUPS,
+    "SpectralEmbedding": _PICTURE,
+    "StackingClassifier": _INSIDE,
+    "StackingRegressor": _INSIDE,
+    "TSNE": _PICTURE,
+    "VotingClassifier": _INSIDE,
+    "VotingRegressor": _INSIDE,
+}
+"""By class name; what comes after "cannot be converted: "."""
