@@ -246,11 +246,117 @@ def ordered() -> Any:
     return lightgbm.LGBMClassifier(n_estimators=2, verbose=-1).fit(table, wanted(2))
 
 
-def cat() -> Any:
+def cat(name: str, y: Any, kind: str = "SymmetricTree", **options: Any) -> Any:
+    """Fitted on gaps in two columns, which are as the smallest value or as the largest."""
     import catboost
 
+    more = {"iterations": 30, "depth": 4, "verbose": 0, "allow_writing_files": False}
+    if options.get("loss_function") != "MultiRMSE":
+        more["per_float_feature_quantization"] = ["1:nan_mode=Max"]
+    return getattr(catboost, name)(grow_policy=kind, **more, **options).fit(gaps(positive()[0]), y)
+
+
+def gaps(x: np.ndarray) -> np.ndarray:
+    x = x.astype(np.float32)
+    x[::7, 1], x[::5, 2] = np.nan, np.nan
+    return x
+
+
+CATBOOST: dict[str, Callable[[], Any]] = {
+    "2 classes": lambda: cat("CatBoostClassifier", quarters() > 1),
+    "words as classes": lambda: cat(
+        "CatBoostClassifier", np.where(quarters() > 1, "yes", "no"), "Lossguide"
+    ),
+    "4 classes": lambda: cat("CatBoostClassifier", quarters()),
+    "4 classes, by level": lambda: cat("CatBoostClassifier", quarters(), "Depthwise"),
+    "4 classes apart": lambda: cat(
+        "CatBoostClassifier", quarters(), loss_function="MultiClassOneVsAll"
+    ),
+    "values": lambda: cat("CatBoostRegressor", positive()[1]),
+    "values, by leaf": lambda: cat("CatBoostRegressor", positive()[1], "Lossguide"),
+    "counts": lambda: cat("CatBoostRegressor", positive()[1], loss_function="Poisson"),
+    "two values": lambda: cat(
+        "CatBoostRegressor", np.stack([positive()[1], positive()[0][:, 0]], 1),
+        loss_function="MultiRMSE"
+    ),
+    "scale and bias": lambda: scaled(cat("CatBoostRegressor", positive()[1])),
+}  # fmt: skip
+
+
+def quarters() -> np.ndarray:
+    y = positive()[1]
+    return np.digitize(y, np.quantile(y, [0.25, 0.5, 0.75]))
+
+
+def scaled(model: Any) -> Any:
+    model.set_scale_and_bias(2.5, [-3.0])
+    return model
+
+
+def around(model: Any, count: int) -> np.ndarray:
+    """Rows of borders, and of the float32 before and after."""
+    rng = np.random.default_rng(5)
+    x = gaps(rng.normal(0, 2, (count, len(model.get_borders()))))
+    for column, borders in model.get_borders().items():
+        # The largest float32 and its opposite stand for missing values.
+        if borders := [one for one in borders if abs(one) < 1e38]:
+            at = rng.choice(np.array(borders, np.float32), len(x))
+            aside = np.array([-np.inf, np.inf], np.float32)[rng.integers(0, 2, len(x))]
+            near = np.where(rng.random(len(x)) < 0.5, at, np.nextafter(at, aside))
+            x[:, column] = np.where(np.isnan(x[:, column]), np.nan, near)
+    return x
+
+
+@pytest.mark.parametrize("form", ["pickle", "cbm", "json"])
+@pytest.mark.parametrize("row", CATBOOST)
+def test_catboost_gives_what_it_gives(row: str, form: str) -> None:
+    import tensorflow as tf
+
+    model, path = CATBOOST[row](), Path(f"model.{form}")
+    if form == "pickle":
+        path.write_bytes(pickle.dumps(model))
+    else:
+        model.save_model(str(path), format=form)
+    loaded, x = load(path, LoadOptions()), around(model, 100_000 if form == "pickle" else 1000)
+    got = {name: np.asarray(t) for name, t in loaded.function({"features": tf.constant(x)}).items()}
+    last = loaded.spec.outputs[-1]
+    want = of_row(model, x)
+    assert np.abs(got[last.name] - want).max() < 2e-6 * max(1.0, np.abs(want).max())
+    assert np.abs(loaded.predict({"features": x})[last.name] - want).max() < 1e-12 * max(
+        1.0, np.abs(want).max()
+    )
+    if "class" in got:
+        assert last.classes == tuple(map(str, model.classes_))
+        first, second = np.sort(want, axis=1)[:, -2:].T[::-1]
+        apart = first - second > 1e-7  # closer ones are one float32
+        assert apart.mean() > 0.999
+        assert (model.classes_[got["class"]] == np.ravel(model.predict(x)))[apart].all()
+
+
+def test_catboost_files_in_their_runtimes_from_a_frame() -> None:
+    import catboost
+
+    from edge_deploy import ConvertOptions, convert
+
+    table = frame()[["age", "fare"]]
+    options = {"iterations": 20, "depth": 3, "verbose": 0, "allow_writing_files": False}
+    catboost.CatBoostClassifier(**options).fit(table, wanted(4)).save_model("model.cbm")
+    done = convert(Path("model.cbm"), ConvertOptions(samples=100))
+    assert [verdict.status for verdict in done.verdicts] == ["pass"] * 3
+    names = [feature["name"] for feature in done.manifest["features"]]
+    assert names == ["age", "fare"]
+
+
+def of_words() -> Any:
+    import catboost
+
+    table = frame()[["town", "age"]].assign(town=frame()["town"].astype(object).fillna("none"))
     options = {"iterations": 2, "verbose": 0, "allow_writing_files": False}
-    return catboost.CatBoostRegressor(**options).fit(*regression())
+    return catboost.CatBoostClassifier(**options, cat_features=["town"]).fit(table, wanted(2))
+
+
+def uncertain() -> Any:
+    return cat("CatBoostRegressor", positive()[1], loss_function="RMSEWithUncertainty")
 
 
 @pytest.mark.parametrize(
@@ -258,7 +364,8 @@ def cat() -> Any:
     [
         (linear, "gblinear"),
         (ordered, "ordered categories cannot be converted"),
-        (cat, "CatBoostRegressor cannot"),
+        (of_words, "takes categories \\(town\\), which"),
+        (uncertain, "the loss RMSEWithUncertainty"),
     ],
 )
 def test_what_cannot_be_converted_is_named(make: Callable[[], Any], says: str) -> None:
@@ -278,3 +385,9 @@ def test_damaged_model_is_an_error_in_words() -> None:
             xgboost_model(bad)
     with pytest.raises(SourceError, match="LightGBM model in the file cannot be read"):
         lightgbm_model("tree\nversion=v4\n")
+    CATBOOST["values, by leaf"]().save_model("model.cbm")
+    whole = Path("model.cbm").read_bytes()
+    for bad in (whole[:60], whole[:8] + b"\xff" * 100, whole[:300] + b"\xff" * (len(whole) - 300)):
+        Path("model.cbm").write_bytes(bad)
+        with pytest.raises(SourceError, match="CatBoost model in the file cannot be read"):
+            load(Path("model.cbm"), LoadOptions())

@@ -13,6 +13,7 @@ from edge_deploy.lowering.booster_formats import (
     xgboost_categories,
     xgboost_model,
 )
+from edge_deploy.lowering.catboost import catboost_facts
 from edge_deploy.lowering.categories import HALF, Sets, encoded, own_encoder
 from edge_deploy.lowering.forest import Tree
 from edge_deploy.lowering.registry import Affine, Predict, Transform, predictor, real
@@ -33,6 +34,8 @@ def facts(model: Any) -> dict[str, Any]:
     ... ``feature_names_in_`` of a frame, and the categories in it (``own_categories_``).
     """
     has = vars(model)
+    if type(model).__name__.startswith("CatBoost"):
+        return catboost_facts(model)
     found: dict[str, Any] = {}
     categories: dict[int, list[Any]] = {}
     names: list[str] = []

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edge_deploy.errors import SourceError, UsageError
 from edge_deploy.sources import keras, saved_model, sklearn
+from edge_deploy.sources.catboost import is_catboost
 from edge_deploy.sources.skops import is_skops
 from edge_deploy.spec import LoadedModel, LoadOptions
 
@@ -27,10 +28,10 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
 # Pickle protocol 2 and later, zlib, gzip, bzip2, xz, lzma alone, lz4: what joblib writes.
 _PICKLE = (b"\x80", b"\x78", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00", b"\x04\x22\x4d\x18")
-_MODEL_SUFFIXES = (".h5", ".hdf5", ".keras", ".pkl", ".pickle", ".joblib", ".skops")
+_MODEL_SUFFIXES = (".h5", ".hdf5", ".keras", ".pkl", ".pickle", ".joblib", ".skops", ".cbm")
 READABLE = (
     "a Keras file (.h5, .hdf5, .keras), a SavedModel folder, a scikit-learn pickle, joblib or "
-    "skops file, or a .zip with one of them"
+    "skops file, a CatBoost .cbm or JSON file, or a .zip with one of them"
 )
 
 
@@ -90,7 +91,7 @@ def sniff(path: Path) -> str:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
     if not head:
         raise SourceError(f"{path}: the file is empty. Save or download the model again.")
-    if is_skops(path):
+    if is_skops(path) or is_catboost(head):
         return "sklearn"
     if head.startswith((_HDF5, _ZIP)):
         return "keras"

@@ -32,6 +32,7 @@ _ENCODERS = ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
 _SEARCHES = ("GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV")
 _CONTAINERS = ("ColumnTransformer", "FeatureUnion", "Pipeline", *_SEARCHES)
 _BEAR_GAPS = (
+    "CatBoost", "CatBoostClassifier", "CatBoostRegressor",
     "HistGradientBoostingClassifier", "HistGradientBoostingRegressor", "LGBMClassifier",
     "LGBMRegressor", "XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRegressor",
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from edge_deploy.errors import SourceError
 from edge_deploy.graph import first_line
+from edge_deploy.sources.catboost import is_catboost, load_catboost
 from edge_deploy.sources.fitted import attribute, classes, numbers, typical
 from edge_deploy.sources.former import Former, complete
 from edge_deploy.sources.frame_columns import as_given
@@ -22,6 +23,7 @@ from edge_deploy.sources.vectorizers import VECTORIZERS
 from edge_deploy.spec import Array, Arrays, LoadedModel, LoadOptions, ModelSpec, TensorSpec
 
 INPUT = "features"
+_HEAD = 512
 
 _KINDS = {"value": "value", "class": "class", "probabilities": "probabilities"}
 
@@ -42,7 +44,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
 
     from edge_deploy.lowering import check, lower, steps
 
-    read = load_skops if is_skops(path) else load_pickle
+    read = _reader(path)
     model, notes = read(path, trust=options.trust_pickle)
     _check(path, model)
     try:
@@ -88,6 +90,17 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         typical=frame.typical if frame.special else typical(chain[0], width),
         predict_rows=original if note is None and any(f.text for f in features) else None,
     )
+
+
+def _reader(path: Path) -> Callable[..., tuple[Any, tuple[str, ...]]]:
+    if is_skops(path):
+        return load_skops
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
+    return load_catboost if is_catboost(head) else load_pickle
 
 
 def _names(model: Any, chain: list[Any]) -> tuple[str, ...] | None:
