@@ -32,6 +32,8 @@ def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conv
     from tf2onnx import convert as tf2onnx
     from tf2onnx import tf_loader
 
+    from edge_deploy.targets.onnx_trees import fill
+
     frozen, ensembles = _freeze(model)
     inputs, outputs = list(frozen.inputs.values()), list(frozen.outputs.values())
     names = {tensor: name for name, tensor in (*frozen.inputs.items(), *frozen.outputs.items())}
@@ -57,6 +59,7 @@ def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conv
             f"ONNX (opset {OPSET}) cannot hold this model: {first_line(error)}. Leave it out "
             "with --to tflite,tfjs."
         ) from error
+    fill(proto.graph, ensembles)
     for value, spec in zip(proto.graph.input, model.spec.inputs, strict=True):
         _name_axes(value, spec)
     for value, spec in zip(proto.graph.output, model.spec.outputs, strict=True):

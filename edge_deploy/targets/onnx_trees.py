@@ -15,11 +15,19 @@ DOMAIN = "ai.onnx.ml"
 VERSION = 1
 
 
+_MARK = "aggregate_function"  # tf2onnx drops attributes that the operator does not have
+
+
 def handler(ensembles: Mapping[str, Ensemble]) -> Callable[..., None]:
-    """What tf2onnx calls for a mark: it becomes a TreeEnsembleRegressor that sums."""
+    """What tf2onnx calls for a mark: it becomes a TreeEnsembleRegressor, which is empty yet.
+
+    Each of tf2onnx's two dozen passes copies the attributes of every node; ``fill`` puts in those
+    of the trees, ten for every tree node, when it is done.
+    """
 
     def replace(ctx: Any, node: Any, name: str, args: Any) -> None:
-        ensemble = ensembles[name.rpartition("/")[2]]
+        mark = name.rpartition("/")[2]
+        assert mark in ensembles
         given, outputs = list(node.input), list(node.output)
         shapes, dtypes = node.output_shapes, node.output_dtypes
         ctx.remove_node(node.name)
@@ -31,11 +39,24 @@ def handler(ensembles: Mapping[str, Ensemble]) -> Callable[..., None]:
             dtypes=dtypes,
             name=name,
             domain=DOMAIN,
-            attr=attributes(ensemble),
+            attr={_MARK: mark},
         )
         made.skip_conversion = True
 
     return replace
+
+
+def fill(graph: Any, ensembles: Mapping[str, Ensemble]) -> None:
+    """Put the trees into the operators of a finished graph that stand for them."""
+    from onnx import helper
+
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.domain == DOMAIN and attribute.name == _MARK:
+                found = attributes(ensembles[attribute.s.decode()])
+                del node.attribute[:]
+                node.attribute.extend(helper.make_attribute(k, v) for k, v in found.items())
+                break
 
 
 def attributes(ensemble: Ensemble) -> dict[str, Any]:
