@@ -17,7 +17,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from edge_deploy import __version__
-from edge_deploy.errors import EdgeDeployError
+from edge_deploy.errors import EdgeDeployError, MissingDependency
 from edge_deploy.shell import shell_folder
 
 PYTHONS = ((3, 11), (3, 12))
@@ -31,6 +31,9 @@ EXTRAS = {
     "browser": ("playwright", "to verify TF.js files"),
     "tune": ("dask", "to search the smallest files"),
 }
+
+# Packages whose modules are called otherwise.
+_PACKAGES = {"sklearn": "scikit-learn", "PIL": "pillow"}
 
 # Why a version is kept out, where the resolver's "needs" does not say it.
 REASONS = {
@@ -124,6 +127,23 @@ def _groups(declared: Iterable[str]) -> dict[str, list[Requirement]]:
                 group.append(requirement)
                 break
     return groups
+
+
+def lack(error: ModuleNotFoundError) -> MissingDependency | None:
+    """A failed import as the extra to install; None where none of ours has the module."""
+    module = (error.name or "").split(".")[0]
+    package = _PACKAGES.get(module, module.replace("_", "-"))
+    try:
+        groups = _groups(metadata.requires("edge-deploy") or [])
+    except metadata.PackageNotFoundError:
+        return None
+    for extra, requirements in groups.items():
+        if package in {requirement.name for requirement in requirements}:
+            what = f'"edge-deploy[{extra}]"' if extra else package
+            return MissingDependency(
+                f"{package} is needed here and is not installed: pip install {what}."
+            )
+    return None
 
 
 def _extra(extra: str, requirements: list[Requirement]) -> Check:

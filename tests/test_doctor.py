@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_deploy import browser, doctor
@@ -166,3 +168,51 @@ def test_doctor_imports_no_framework() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"tensorflow", "keras", "tf_keras", "sklearn", "onnxruntime", "playwright"}
+
+
+# module that is missing -> the command that needs it, and what the message names
+LACKING = {
+    "tensorflow": (("convert", "{model}"), "tensorflow", "edge-deploy[convert]"),
+    "sklearn": (("inspect", "{model}"), "sklearn", "edge-deploy[convert]"),
+    "tensorflowjs": (("convert", "{model}", "--to", "tfjs"), "tensorflowjs", "[convert]"),
+    "tf2onnx": (("convert", "{model}", "--to", "onnx"), "tf2onnx", "edge-deploy[convert]"),
+    "onnx": (("quantize", "{artifact}", "--to", "onnx=dynamic"), "onnx", "[quantize]"),
+    "ai_edge_quantizer": (
+        ("quantize", "{artifact}", "--to", "tflite=float16"), "ai_edge_quantizer", "[quantize]",
+    ),
+    "joblib": (("tune", "{model}", "--to", "onnx"), "joblib", "edge-deploy[tune]"),
+    "distributed": (("tune", "{model}", "--executor", "dask"), "distributed", "[tune]"),
+    "playwright": (("tune", "{model}", "--to", "tfjs"), "Playwright", "edge-deploy[browser]"),
+    "onnxruntime": (("verify", "{artifact}"), "onnxruntime", "pip install onnxruntime"),
+    "ai_edge_litert": (("bench", "{artifact}", "--only", "tflite"), "ai-edge-litert", "pip install ai-"),
+    "brotli": (("demo", "{artifact}", "-o", "site"), "brotli", "pip install brotli"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A regression and its artifact, as arguments name them."""
+    from sklearn.linear_model import LinearRegression
+
+    from edge_deploy import ConvertOptions, convert
+
+    folder = tmp_path_factory.mktemp("given")
+    x = np.random.default_rng(0).normal(size=(40, 1))
+    (folder / "line.pkl").write_bytes(pickle.dumps(LinearRegression().fit(x, 2 * x[:, 0])))
+    found = convert(folder / "line.pkl", ConvertOptions(output=folder / "made")).artifact
+    assert found is not None
+    return {"{model}": str(folder / "line.pkl"), "{artifact}": str(found.folder)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", LACKING)
+def test_a_command_names_the_package_that_it_lacks(given: dict[str, str], module: str) -> None:
+    arguments, package, mend = LACKING[module]
+    argv = ["edge-deploy", *(given.get(argument, argument) for argument in arguments)]
+    code = (
+        f"import sys\nsys.modules[{module!r}] = None\nsys.argv = {argv!r}\n"
+        "from edge_deploy import cli\ncli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, "Traceback" in done.stderr) == (3, False), done
+    assert package in done.stderr and mend in done.stderr, done.stderr

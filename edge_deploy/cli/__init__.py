@@ -57,6 +57,8 @@ def main() -> None:
         code = _TYPER_INTERRUPTED if interrupt.happened() else _fail(as_json, error)
     except (KeyboardInterrupt, typer.Abort):
         code = _TYPER_INTERRUPTED
+    except ModuleNotFoundError as error:
+        code = _missing(as_json, error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 0
@@ -86,6 +88,14 @@ def _usage(as_json: bool, error: Exception) -> int:
     context = getattr(error, "ctx", None)
     hint = f" See {context.command_path} --help." if context else ""
     return _fail(as_json, UsageError(f"{error.format_message()}{hint}"))
+
+
+def _missing(as_json: bool, error: ModuleNotFoundError) -> int:
+    """Words for a package of an extra that is not installed."""
+    from edge_deploy.doctor import lack
+
+    told = lack(error)
+    return _fail(as_json, told) if told else _usage(as_json, error)
 
 
 def _fail(as_json: bool, error: EdgeDeployError) -> int:
