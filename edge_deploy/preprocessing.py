@@ -57,6 +57,12 @@ _CHANGES: dict[str, dict[str, Any]] = {
 PRESETS = {name: {"image": {**_OPEN, **changes}} for name, changes in _CHANGES.items()}
 
 
+def takes_pixels(image: Mapping[str, Any]) -> bool:
+    """Whether pixels reach the model as they are, 0 to 255: folded, or scaled by the model."""
+    plain = (image["scale"], image["offset"]) == (1, 0)
+    return plain and set(image["mean"]) == {0} and set(image["std"]) == {1}
+
+
 def parse_preprocess(text: str) -> dict[str, Any]:
     """Read ``--preprocess``: a preset, ``key=value,...``, or a preset and then overrides.
 

@@ -184,7 +184,7 @@ LACKING = {
     "distributed": (("tune", "{model}", "--executor", "dask"), "distributed", "[tune]"),
     "playwright": (("tune", "{model}", "--to", "tfjs"), "Playwright", "edge-deploy[browser]"),
     "onnxruntime": (("verify", "{artifact}"), "onnxruntime", "pip install onnxruntime"),
-    "ai_edge_litert": (("bench", "{artifact}", "--only", "tflite"), "ai-edge-litert", "pip install ai-"),
+    "ai_edge_litert": (("bench", "{artifact}"), "ai-edge-litert", "pip install ai-edge-"),
     "brotli": (("demo", "{artifact}", "-o", "site"), "brotli", "pip install brotli"),
 }  # fmt: skip
 

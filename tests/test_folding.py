@@ -100,6 +100,41 @@ def test_a_folded_model_gives_the_same_answers(
     assert again.code == 0, again
 
 
+@slow
+@pytest.mark.parametrize("preset", ["torch", "teachable-machine"])
+def test_a_folded_int8_model_takes_the_bytes_of_a_picture_as_they_are(
+    pictures: Path, tmp_path: Path, preset: str
+) -> None:
+    """With --io uint8 a step of the input is 1 and its zero 0, whatever range the samples had."""
+    import keras
+    from ai_edge_litert.interpreter import Interpreter
+
+    keras.utils.set_random_seed(0)
+    x = keras.Input((*SIZE, 3), name="picture")
+    y = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="relu")(x))
+    keras.Model(x, keras.layers.Dense(3, activation="softmax", name="kind")(y)).save(
+        tmp_path / "m.keras"
+    )
+    options = ConvertOptions(
+        to=("tflite",), quantize=("float32", "int8"), io="uint8", output=tmp_path / "out",
+        preprocess=preset, reference=pictures, fold_preprocessing=True,
+    )  # fmt: skip
+    found = convert(tmp_path / "m.keras", options).artifact
+    assert found is not None
+    (entry,) = [e for e in found.manifest["artifacts"] if e["precision"] == "int8"]
+    (given,) = entry["inputs"]
+    assert (given["dtype"], given["quantization"]) == ("uint8", {"scale": 1.0, "zero_point": 0})
+    opened = Interpreter(str(found.main_file(entry)))
+    opened.allocate_tensors()
+    (place,), (end,) = opened.get_input_details(), opened.get_output_details()
+    reference = found.reference()
+    for pixels, answer in zip(reference.inputs["picture"], reference.outputs["kind"], strict=True):
+        opened.set_tensor(place["index"], pixels.astype(np.uint8)[None])
+        opened.invoke()
+        got = opened.get_tensor(end["index"])[0] / 256
+        assert np.abs(got - answer).max() < 0.05
+
+
 PIXELS = ModelSpec((TensorSpec("picture", (None, 2, 2, 3), "float32", "image"),), ())
 
 

@@ -18,6 +18,7 @@ from edge_deploy.compression.layers import Layer
 from edge_deploy.compression.tflite_ends import to_uint8
 from edge_deploy.errors import ConversionError, MissingDependency
 from edge_deploy.graph import first_line
+from edge_deploy.preprocessing import takes_pixels
 from edge_deploy.quiet import quiet
 from edge_deploy.targets.tflite import LiteRTRunner
 from edge_deploy.targets.tflite_file import SIGNATURE, ends, operator_name, pack, type_names, unpack
@@ -32,6 +33,9 @@ Steps = dict[str, dict[str, float]]
 
 _ASKED = 32  # samples that decide between two candidates
 _WIDEST = "widest"
+# What is known need not be measured; and with this range a step is 1, so that a byte of a picture
+# is the integer that stands for it.
+_PIXELS = {"min": 0.0, "max": 255.0}
 _CHUNK = 16  # samples that the calibrator holds at a time
 
 
@@ -214,12 +218,25 @@ def _measure(data: bytes, samples: Samples | None) -> tuple[Any, Any]:
     for chunk in _chunks(samples):
         measuring.calibrate({SIGNATURE: chunk}, recipe)
     found = measuring.get_model_qsvs()
+    for name in _pixel_inputs(data) & found.keys():
+        low, high = (np.full_like(found[name][end], value) for end, value in _PIXELS.items())
+        found[name] = {"min": low, "max": high}
     widest = {name: value.get(_WIDEST, value) for name, value in found.items()}
     usual = {
         name: {key: part for key, part in value.items() if key != _WIDEST}
         for name, value in found.items()
     }
     return widest, usual
+
+
+def _pixel_inputs(data: bytes) -> set[str]:
+    """Inputs whose range is known: those that take 0-255 pixels as they are."""
+    name = Path("float32.tflite")
+    metadata = read(name, data, unpack(name, data)) or {}
+    image = (metadata.get("preprocessing") or {}).get("image")
+    if image is None or not takes_pixels(image):
+        return set()
+    return {n for n, i in (metadata.get("inputs") or {}).items() if i["kind"] == "image"}
 
 
 def _chunks(samples: Samples) -> Iterator[list[Any]]:
