@@ -138,7 +138,7 @@ class PageRunner:
             self._complaints.append(message.text.partition("\n")[0])
 
     def open(self, site: str, target: str, model: str, backend: str) -> None:
-        """Load the model, and make sure that the backend is the one that was asked for."""
+        """Load the page and the model; the backend must be the one that was asked for."""
         from playwright.sync_api import Error
 
         try:
@@ -147,6 +147,10 @@ class PageRunner:
             self._page.wait_for_selector("html[data-state=ready]", state="attached")
         except Error as error:
             raise self._failure(error) from error
+        self.start(target, model, backend)
+
+    def start(self, target: str, model: str, backend: str) -> None:
+        """Load the model on a page that is ready."""
         spec = {
             "inputs": [tensor.to_json() for tensor in self._spec.inputs],
             "outputs": [tensor.to_json() for tensor in self._spec.outputs],

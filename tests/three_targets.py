@@ -8,6 +8,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+from reduced import open_reduced
 
 from edge_deploy.browser import Browser
 from edge_deploy.quiet import set_environment
@@ -55,9 +56,10 @@ def in_onnx(model: LoadedModel, x: np.ndarray) -> Arrays:
 
 
 def in_tfjs(model: LoadedModel, x: np.ndarray, browser: Browser) -> Arrays:
+    """On the kernels that a site ships for this model."""
     Path("tfjs").mkdir()
     TARGETS["tfjs"].convert(model, Path("tfjs/model.json"), META)
-    with browser.open_tfjs(Path("tfjs/model.json"), "wasm", model.spec) as page:
+    with open_reduced(browser, Path("tfjs/model.json"), "wasm", model.spec) as page:
         return dict(page.predict({"features": x}))
 
 

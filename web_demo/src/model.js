@@ -11,6 +11,7 @@ export const RUNTIMES = {
 };
 
 let siteKernels = null;
+let gpu = null; // {name} once asked
 let spare = null; // a thread that is starting and has no model yet
 
 /**
@@ -69,7 +70,7 @@ export async function open(target, url, backend, spec, options = {}) {
       } catch (error) {
         const lost = error.name === 'ContextLost';
         // The site holds fewer kernels than this model turned out to need: take them all.
-        const lacking = kernels && /[Kk]ernel .*not registered/.test(error.message);
+        const lacking = kernels && /[Kk]ernel .*not registered|is not a function/.test(error.message);
         if (attempt || ended || !(lost || lacking)) throw error;
         await again(lost ? { kernels } : {});
       }
@@ -181,9 +182,10 @@ function pageThread(onProgress) {
 
 /** The backend for a visitor who did not choose: WebGL where a GPU draws, else WebAssembly. */
 export function bestBackend() {
-  const gpu = gpuName();
+  gpu ??= { name: gpuName() }; // asking starts a graphics context, which the page waits for
+  const { name } = gpu;
   const software = /swiftshader|llvmpipe|softpipe|software|basic render/i;
-  return gpu && !software.test(gpu) ? 'webgl' : 'wasm';
+  return name && !software.test(name) ? 'webgl' : 'wasm';
 }
 
 function gpuName() {

@@ -5,8 +5,8 @@ import { bestBackend, open, RUNTIMES } from './model.js';
 /** The backends to try, in order: what was chosen, and then those that are safe. */
 export function attempts(target, backend) {
   const all = RUNTIMES[target].backends;
-  const best = bestBackend();
-  const first = backend === 'auto' ? (all.includes(best) ? best : all[0]) : backend;
+  const best = () => all.find((name) => name === bestBackend()) ?? all[0];
+  const first = backend === 'auto' ? best() : backend;
   return [...new Set([first, 'wasm', 'cpu'])].filter((name) => all.includes(name));
 }
 
