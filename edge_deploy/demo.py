@@ -176,6 +176,11 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
         "file": model.main_file(chosen).relative_to(model.folder).as_posix(),
         "target": "tfjs",
         "precision": chosen["precision"],
+        # What opening a file needs to know, so that it need not wait for the manifest.
+        "spec": {
+            side: [{key: spec[key] for key in ("name", "dtype")} for spec in manifest[side]]
+            for side in ("inputs", "outputs")
+        },
         "strict": chosen["precision"] == "float32" and not chosen["pruned"],
         "bytes": sum(file["bytes"] for file in chosen["files"]),
         "pictures": [path for path in samples if not path.endswith(".json")],

@@ -11,7 +11,7 @@ import hashlib
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,13 +61,15 @@ def link(shell: Path, ops: Iterable[str]) -> dict[str, bytes] | None:
     for backend in BACKENDS:
         there = [f"{backend}/{k}" for k in kernels if k in known["kernels"][backend]]
         starts[backend] = [f"{backend}/base", *there]
-    return _bundle((shell / PARTS).parent, starts)
+    return _bundle((shell / PARTS).parent, starts, set(known.get("definitions", ())))
 
 
-def _bundle(folder: Path, starts: dict[str, list[str]]) -> dict[str, bytes]:
+def _bundle(
+    folder: Path, starts: dict[str, list[str]], definitions: Collection[str]
+) -> dict[str, bytes]:
     parts: dict[str, _Part] = {}
     orders = {
-        name: _order(folder, [f"{start}.mjs" for start in own], parts)
+        name: _order(folder, [f"{start}.mjs" for start in own], parts, definitions)
         for name, own in starts.items()
     }
     counts = [part for order in orders.values() for part in order]
@@ -97,7 +99,9 @@ def file_name(part: str, code: bytes) -> str:
     return f"tfjs-{part}-{hashlib.sha256(code).hexdigest()[:10]}.mjs"
 
 
-def _order(folder: Path, starts: Sequence[str], parts: dict[str, _Part]) -> list[str]:
+def _order(
+    folder: Path, starts: Sequence[str], parts: dict[str, _Part], definitions: Collection[str]
+) -> list[str]:
     """Parts in the order in which a browser would run them: what is imported comes first."""
     done: dict[str, None] = {}
 
@@ -105,7 +109,7 @@ def _order(folder: Path, starts: Sequence[str], parts: dict[str, _Part]) -> list
         if path in done:
             return
         if path not in parts:
-            part = _read(folder, path)
+            part = _read(folder, path, definitions)
             for inner, _ in part.imports:
                 visit(inner)
             parts[path] = part
@@ -119,12 +123,14 @@ def _order(folder: Path, starts: Sequence[str], parts: dict[str, _Part]) -> list
     return list(done)
 
 
-def _read(folder: Path, path: str) -> _Part:
+def _read(folder: Path, path: str, definitions: Collection[str]) -> _Part:
     code = (folder / path).read_text(encoding="utf-8")
     imports, at = [], 0
     while found := _IMPORT.match(code, at):
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), found[2]))
-        imports.append((target, found[1] or ""))
+        # For the order of evaluation only: of a part that does nothing then, there is no need.
+        if found[1] or target not in definitions:
+            imports.append((target, found[1] or ""))
         at = found.end()
     end = _EXPORT.search(code)
     return _Part(tuple(imports), code[at : end.start() if end else None], end[1] if end else "")

@@ -600,7 +600,7 @@ def test_page_paints_and_answers_clicks_while_a_model_loads(site: Site, browser:
     page.wait_for_selector("#cancel:visible")
     assert page.inner_text("h1") == "Models in your browser"
     assert page.inner_text("#title") == "digits"
-    page.wait_for_selector("#status:has-text('Getting ready')")
+    page.wait_for_selector("#progress:visible")
     page.click("#cancel")
     page.wait_for_selector("html[data-state=stopped]", state="attached")
     assert page.inner_text("#status") == "Stopped."

@@ -121,11 +121,12 @@ async function bundlePage() {
     logLevel: 'warning',
   };
   const entry = (name) => ({ in: join(source, `${name}.js`), out: name });
-  const entries = ['main', 'embed', 'harness', 'model', 'i18n'];
-  const page = await build({ ...common, entryPoints: entries.map(entry), splitting: true });
-  // The worker is one file: it starts while a visitor waits, and each import is a round trip.
-  const worker = await build({ ...common, entryPoints: [entry('worker')] });
-  const inputs = { ...page.metafile.inputs, ...worker.metafile.inputs };
+  // What a visitor waits for is apart from the rest: each import is a round trip.
+  const inputs = {};
+  for (const entries of [['main'], ['worker'], ['embed', 'harness', 'model', 'i18n']]) {
+    const made = await build({ ...common, entryPoints: entries.map(entry), splitting: entries[0] !== 'worker' });
+    Object.assign(inputs, made.metafile.inputs);
+  }
   const hashes = {};
   for (const input of Object.keys(inputs)) {
     const code = await readFile(join(process.cwd(), input));

@@ -17,6 +17,11 @@ const BASES = {
 };
 const FAMILIES = /operations\/executors\/(\w+)_executor\.js$/;
 const BACKWARDS = /Backprop|Grad$/; // of training, which a page does not do
+// Loaded by TF.js whatever it runs: training, where it keeps and fetches models by itself (the page
+// hands them over), and 64-bit hashes, which one operator has.
+const UNUSED =
+  /tfjs-core\/dist\/(optimizers\/(register_optimizers|optimizer_constructors)|io\/(indexed_db|local_storage|http|browser_files|model_management)|hash_util)\.js$/;
+const HASHES = 'StringToHashBucketFast';
 
 /** @param {string} here web_demo/  @param {string} out the folder to fill */
 export async function buildKernels(here, out) {
@@ -56,7 +61,7 @@ export async function buildKernels(here, out) {
       families.${family} = executeOp;`;
   }
 
-  await build({
+  const { metafile } = await build({
     entryPoints: Object.keys(entries).map((name) => ({ in: `part:${name}`, out: name })),
     plugins: [takenApart(here, entries, read)],
     outdir: out,
@@ -70,10 +75,21 @@ export async function buildKernels(here, out) {
     target: 'es2020',
     legalComments: 'none',
     preserveSymlinks: true,
+    metafile: true,
     logLevel: 'error',
   });
   const parts = await partsOfOperators(read, operations, kernels, families);
+  parts.definitions = definitionsOnly(metafile);
   await writeFile(join(out, 'parts.json'), JSON.stringify(parts));
+}
+
+/** Chunks that do nothing when they run, so that only those who use a name of theirs need them. */
+function definitionsOnly({ outputs }) {
+  const pure = /tfjs-core\/dist\/ops\/|node_modules\/seedrandom\//;
+  return Object.entries(outputs)
+    .filter(([file]) => /chunk-/.test(file))
+    .filter(([, { inputs }]) => Object.keys(inputs).every((input) => pure.test(input)))
+    .map(([file]) => basename(file));
 }
 
 /** The operators of a graph run from registries that the parts fill. */
@@ -98,6 +114,16 @@ function takenApart(here, entries, read) {
         contents: `export { operations } from 'edge-deploy:registry';`,
         resolveDir,
       }));
+      plugins.onLoad({ filter: UNUSED }, async ({ path }) => {
+        const code = await read(path.split('@tensorflow/').pop());
+        const names = [...code.matchAll(/^export (?:const|class|(?:async )?function) (\w+)/gm)];
+        const listed = [...code.matchAll(/^export \{ ([^}]+) \};/gm)].flatMap(([, list]) => list.split(', '));
+        return {
+          contents: [...names.map(([, name]) => name), ...listed.map((item) => item.split(' as ').pop())]
+            .map((name) => `export function ${name}() {}`)
+            .join('\n'),
+        };
+      });
       plugins.onLoad({ filter: FAMILIES }, async ({ path }) => ({
         contents: replaced(
           await read(path.split('@tensorflow/').pop()),
@@ -226,6 +252,7 @@ async function partsOfOperators(read, operations, kernels, families) {
     const executor = await read(`tfjs-converter/dist/operations/executors/${family}_executor.js`);
     const bodies = executorCases(executor);
     for (const [, op] of list.matchAll(/'tfOpName': '(\w+)'/g)) {
+      if (op === HASHES) continue; // a site of such a model has the whole of TF.js
       const called = [...(bodies[op] ?? executor).matchAll(/\b(?:ops|tfOps)\.(\w+(?:\.\w+)?)/g)]
         .map(([, name]) => (operations[name] ? name : name.split('.')[0]))
         .filter((name) => operations[name]);

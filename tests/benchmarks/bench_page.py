@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 import statistics
 import subprocess
@@ -39,13 +40,14 @@ PLAIN = """<!doctype html>
   await tf.setBackend(backend);
   const model = await tf.loadGraphModel('model/model.json');
   const shape = SHAPE;
-  const ask = async () => {
-    const x = tf.zeros(shape);
+  const size = shape.reduce((a, b) => a * b, 1);
+  const ask = async (data = new Float32Array(size)) => {
+    const x = tf.tensor(data, shape);
     const y = model.execute(x);
-    const data = await y.data();
+    const answer = await y.data();
     x.dispose();
     y.dispose();
-    return data;
+    return answer;
   };
   await ask();
   globalThis.first = performance.now();
@@ -60,24 +62,25 @@ LATENCY = """async ([site, backend, shape, name]) => {
   const model = await open('tfjs', new URL('tfjs/float32/model.json', folder), backend, spec);
   const size = shape.reduce((a, b) => a * b, 1);
   const [input] = spec.inputs;
-  const x = {[input.name]: {data: new Float32Array(size), shape}};
   const times = [];
-  for (let n = 0; n < 13; n += 1) {
+  for (let n = 0; n < 33; n += 1) {
+    const x = {[input.name]: {data: new Float32Array(size).fill(0.5), shape}};
     const started = performance.now();
     await model.predict(x);
     if (n > 2) times.push(performance.now() - started);
   }
   model.dispose();
-  return times.sort((a, b) => a - b)[5];
+  return times.sort((a, b) => a - b)[15];
 }"""
-DIRECT = """async () => {
+DIRECT = """async (size) => {
   const times = [];
-  for (let n = 0; n < 13; n += 1) {
+  for (let n = 0; n < 33; n += 1) {
+    const data = new Float32Array(size).fill(0.5);
     const started = performance.now();
-    await ask();
+    await ask(data);
     if (n > 2) times.push(performance.now() - started);
   }
-  return times.sort((a, b) => a - b)[5];
+  return times.sort((a, b) => a - b)[15];
 }"""
 
 
@@ -114,23 +117,20 @@ def compare(artifact: Path, www: Path, runs: int) -> None:
     base = address(server)
     _Link().attach()
     print(f"{entry['key']}: {entry['bytes'] / 1e6:.2f} MB of float32 weights")
-    sizes = {"src": 0, "kernels": 0}
+    both: dict[str, int] = {}
     with open_browser() as browser:
-        for file in [*site.glob("src/**/*.js.br"), *site.glob("models/tfjs-*.mjs.br")]:
-            sizes["kernels" if "tfjs-" in file.name else "src"] += file.stat().st_size
         for backend in ("wasm", "webgl"):
             ours, second, theirs = [], [], []
-            transferred = 0
             for _ in range(runs):
-                cold, again, bytes_of_code = visit(browser, f"{base}ours/?backend={backend}", True)
+                cold, again, code = visit(browser, f"{base}ours/?backend={backend}", True)
                 ours.append(cold)
                 second.append(again)
-                transferred = bytes_of_code
                 theirs.append(visit(browser, f"{base}plain/?backend={backend}", False)[0])
+            both |= code
             a, b, c = map(statistics.median, (ours, theirs, second))
             print(
                 f"{backend}: first answer {a:.0f} ms, plain page {b:.0f} ms: {a / b:.2f} (0.8); "
-                f"second visit {c:.0f} ms: {c / a:.2f} (0.4); JavaScript {transferred / 1e3:.0f} KB"
+                f"second visit {c:.0f} ms: {c / a:.2f} (0.4); JavaScript {_kilobytes(code)} KB"
             )
             page = browser.new_page()
             page.goto(f"{base}plain/?backend={backend}")
@@ -139,18 +139,15 @@ def compare(artifact: Path, www: Path, runs: int) -> None:
             pairs = [
                 (
                     page.evaluate(LATENCY, [f"{base}ours/", backend, shape, entry["folder"]]),
-                    page.evaluate(DIRECT),
+                    page.evaluate(DIRECT, math.prod(shape)),
                 )
                 for _ in range(3)
             ]
             mine, direct = (statistics.median(column) for column in zip(*pairs, strict=True))
             page.close()
             print(f"{backend}: {mine:.1f} ms, direct {direct:.1f} ms: {mine / direct:.2f} (1.05)")
-    total = sum(sizes.values()) / 1e3
-    print(
-        f"JavaScript of webgl and wasm together, brotli: kernels {sizes['kernels'] / 1e3:.0f} KB, "
-        f"page {sizes['src'] / 1e3:.0f} KB (all of it), {total:.0f} KB (160)"
-    )
+    print(f"JavaScript of both visits together: {_kilobytes(both)} KB (160)")
+    print(f"wasm file: {wasm_file(site) / 1e3:.0f} KB")
     server.shutdown()
 
 
@@ -186,25 +183,33 @@ def plain(folder: Path, artifact: Path, shape: list[int]) -> None:
             target.write_bytes(file)
 
 
-def visit(browser: Any, url: str, twice: bool) -> tuple[float, float, int]:
-    """Milliseconds from navigation to the first answer, of a cold visit and of the next one."""
+def visit(browser: Any, url: str, twice: bool) -> tuple[float, float, dict[str, int]]:
+    """Milliseconds to the first answer of a cold visit and of the next; scripts and their bytes."""
     context = browser.new_page().context
     page = context.pages[0]
-    code = 0
+    code: dict[str, int] = {}
 
     def arrived(response: Any) -> None:
-        nonlocal code
-        if response.url.partition("?")[0].endswith(("js",)):
-            code += int(response.headers.get("content-length", 0))
+        path = response.url.partition("?")[0]
+        if path.endswith("js") and path not in code:
+            code[path] = int(response.headers.get("content-length", 0))
 
     page.on("response", arrived)
-    cold, counted = timed(page, url), code
+    cold, counted = timed(page, url), dict(code)
     again = 0.0
     if twice:
         page.evaluate("() => navigator.serviceWorker?.ready.then(() => true)")
         again = timed(page, url)
     context.close()
     return cold, again, counted
+
+
+def _kilobytes(code: dict[str, int]) -> str:
+    return f"{sum(code.values()) / 1e3:.0f}"
+
+
+def wasm_file(site: Path) -> int:
+    return (site / "vendor/tfjs-backend-wasm-simd.wasm.br").stat().st_size
 
 
 class _Link:

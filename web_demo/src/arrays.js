@@ -31,3 +31,9 @@ export function toBase64(values) {
   }
   return btoa(binary);
 }
+
+/** The memory of tensors by name, to hand over to another thread; of views only a copy can go. */
+export function memoryOf(tensors = {}) {
+  const whole = Object.values(tensors).filter(({ data }) => data.byteLength === data.buffer.byteLength);
+  return [...new Set(whole.map(({ data }) => data.buffer))];
+}

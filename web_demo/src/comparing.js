@@ -24,8 +24,9 @@ export async function measure({ file, backend }, { addressOf, filesOf, manifest,
   const options = { signal, files: filesOf(file) };
   const model = await open(file.target, addressOf(file), backend, manifest, options);
   try {
-    const [{ inputs }] = reference.samples;
+    const [sample] = reference.samples;
     const timed = async () => {
+      const { inputs } = sample;
       const started = performance.now();
       await model.predict(inputs, { signal });
       return performance.now() - started;

@@ -1,8 +1,9 @@
 // One model for a page of somebody else: what `edge-deploy demo --embed` exports predict() from.
 import { pictureInput, rowInput, tensorInput } from './asking.js';
+import { json } from './fetching.js';
 import { useKernels } from './model.js';
 import { decode } from './preprocess.js';
-import { readReference } from './reference.js';
+import { describe } from './reference.js';
 import { openChecked } from './starting.js';
 
 const at = (folder, path) => new URL(path.split('/').map(encodeURIComponent).join('/'), folder);
@@ -21,15 +22,15 @@ export async function loadModel(site, key, options = {}) {
   const entry = index.models.find((model) => model.key === key);
   if (!entry) throw new Error(`there is no model "${key}" at ${site.href}`);
   const folder = new URL(`models/${entry.folder}/`, site);
-  const manifest = await json(new URL('manifest.json', folder));
-  const reference = await readReference(folder, manifest);
+  const described = describe(folder);
   useKernels(index.kernels);
   const file = entry.files.find((one) => one.file === entry.file);
   const files = file.parts.map((part) => ({ ...part, url: at(folder, part.path).href }));
-  const place = { url: at(folder, file.file), files, manifest, reference, signal };
+  const place = { url: at(folder, file.file), files, spec: entry.spec, described, signal };
   const nothing = () => {};
   const tell = { starting: nothing, checking: nothing, fell: nothing, progress: onProgress };
   const { model, check } = await openChecked(file, backend, place, tell);
+  const { manifest } = await described;
   if (!check.pass) {
     model.dispose();
     throw new Error(`${key} computes wrongly on this device (off by ${check.worst} of its scale)`);
@@ -55,7 +56,7 @@ async function inputsOf(manifest, input) {
     throw new Error('this model takes no picture: its manifest has no preprocessing');
   }
   if (inputs.every(({ name }) => input?.[name]?.data && input[name].shape)) {
-    const tensors = inputs.map(({ name }) => [name, { ...input[name], values: input[name].data }]);
+    const tensors = inputs.map(({ name }) => [name, { ...input[name], values: input[name].data.slice() }]);
     return tensorInput(manifest, Object.fromEntries(tensors));
   }
   if (features && input) return rowInput(manifest, features, input);
@@ -82,10 +83,4 @@ function readable(specs, outputs) {
     }
   }
   return answer;
-}
-
-async function json(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url.href} is missing (HTTP ${response.status})`);
-  return response.json();
 }

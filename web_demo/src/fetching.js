@@ -28,7 +28,7 @@ export function fetcher(files = [], onProgress = () => {}) {
     onProgress({ ...state });
   }
 
-  async function get(url) {
+  async function fetched(url) {
     const file = known.get(url.href);
     const cache = file && (await openCache());
     const key = file && `${url.href}?sha256=${file.sha256}`;
@@ -48,6 +48,18 @@ export function fetcher(files = [], onProgress = () => {}) {
       keeping.push(put);
     }
     return data;
+  }
+
+  // All at once: a file that names others must not make them wait.
+  const early = new Map([...known.keys()].map((href) => [href, fetched(new URL(href))]));
+  early.forEach((promise) => promise.catch(() => {})); // told when it is asked for
+
+  /** A file is given once: the runtime may take its memory. */
+  function get(url) {
+    const { href } = new URL(url);
+    const promise = early.get(href) ?? fetched(new URL(url));
+    early.delete(href);
+    return promise;
   }
 
   return { get, trouble: () => Promise.all(keeping).then(() => trouble) };
@@ -101,6 +113,18 @@ async function download(url, arrived) {
     at += part.length;
   }
   return data;
+}
+
+/** A file of the site, or an error that names it. */
+export async function fetchOk(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${nameOf(url)} is missing (HTTP ${response.status})`);
+  return response;
+}
+
+/** A JSON file of the site. */
+export async function json(url) {
+  return (await fetchOk(url)).json();
 }
 
 /** The last part of an address, readable. */

@@ -1,12 +1,13 @@
 // The flow of the page: which model, on what, ready or not, ask, show.
 import { asDocument, pictureInput, rangesOf, rowInput, tensorInput } from './asking.js';
+import { json } from './fetching.js';
 import { time } from './format.js';
 import { chooseLanguage, keepLanguage, t } from './i18n.js';
-import { RUNTIMES, useKernels } from './model.js';
+import { RUNTIMES, startAhead, useKernels } from './model.js';
 import { keepOffline } from './offline.js';
 import { decode } from './preprocess.js';
-import { readReference } from './reference.js';
-import { attempts, openChecked } from './starting.js';
+import { describe } from './reference.js';
+import { openChecked } from './starting.js';
 import { PageError, words } from './troubles.js';
 import { answer, history, summary, waiting } from './view/answer.js';
 import { compareView } from './view/compare.js';
@@ -32,6 +33,7 @@ async function start() {
     query.set('lang', code);
     location.search = query;
   });
+  startAhead();
   let index;
   try {
     index = await json(new URL('index.json', site));
@@ -39,8 +41,7 @@ async function start() {
     fail(t('error.nothing'));
     return;
   }
-  const [likely] = attempts('tfjs', query.get('backend') ?? 'auto');
-  useKernels(index.kernels, query.get('file') ? null : likely);
+  useKernels(index.kernels);
   if (query.has('selftest')) {
     const { selftest } = await import('./selftest.js');
     await selftest(index, site, document.querySelector('main'));
@@ -97,17 +98,15 @@ async function load(entry, path, wantedBackend) {
 
 async function prepare(entry, file, backend, signal) {
   const folder = new URL(`${entry.folder}/`, site);
-  const described = json(new URL('manifest.json', folder));
-  const [manifest, rows, reference] = await Promise.all([
-    described,
-    entry.rows ? json(new URL(entry.rows, folder)) : [],
-    readReference(folder, described),
-  ]);
-  if (signal.aborted) return;
-  head.facts(entry, file, manifest);
+  const described = describe(folder);
+  const listed = entry.rows ? json(new URL(entry.rows, folder)) : [];
   const addressOf = (one) => at(folder, one.file);
   const filesOf = (one) => one.parts.map((part) => ({ ...part, url: at(folder, part.path).href }));
-  const place = { url: addressOf(file), files: filesOf(file), manifest, reference, signal };
+  const place = { url: addressOf(file), files: filesOf(file), spec: entry.spec, described, signal };
+  described.then(
+    ({ manifest }) => signal.aborted || head.facts(entry, file, manifest),
+    () => {}, // told by what waits for it
+  );
   const { model, check, each } = await openChecked(file, backend, place, {
     starting: (name) => head.status(t('state.backend', { backend: t(`backend.${name}`) })),
     progress: (state) => head.progress(state),
@@ -118,6 +117,7 @@ async function prepare(entry, file, backend, signal) {
     fell: (from, to) =>
       head.note(t('state.fallback', { from: t(`backend.${from}`), to: t(`backend.${to}`) })),
   });
+  const [{ manifest, reference }, rows] = await Promise.all([described, listed]);
   if (signal.aborted) {
     model.dispose();
     return;
@@ -265,13 +265,3 @@ function fail(message, again = null) {
 }
 
 const at = (folder, path) => new URL(path.split('/').map(encodeURIComponent).join('/'), folder);
-
-async function json(url) {
-  return (await fetchOk(url)).json();
-}
-
-async function fetchOk(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url.pathname.split('/').pop()} is missing (HTTP ${response.status})`);
-  return response;
-}

@@ -1,6 +1,7 @@
 // A model in this browser: load it, ask it. The one door to the three runtimes.
 //
 // The page and `edge-deploy verify` (through harness.js) both come through here.
+import { memoryOf } from './arrays.js';
 import { SITE } from './place.js';
 
 /** What runs each kind of file, and on what; the first backend is tried first. */
@@ -12,23 +13,20 @@ export const RUNTIMES = {
 
 let siteKernels = null;
 let gpu = null; // {name} once asked
-let spare = null; // a thread that is starting and has no model yet
+let spare = null; // a thread that starts before it is known what for
 
 /**
  * Say which modules hold the kernels of TF.js that the site's models need.
  * @param {object} [paths] of models/index.json: from the site's root, by part
- * @param {string} [backend] to start ahead of open(), while other files arrive
  */
-export function useKernels(paths = {}, backend = null) {
+export function useKernels(paths = {}) {
   const places = Object.entries(paths).map(([part, path]) => [part, new URL(path, SITE).href]);
   siteKernels = places.length ? Object.fromEntries(places) : null;
-  if (backend) {
-    spare?.end();
-    spare = workerThread();
-    if (spare) spare.backend = backend;
-    // A backend that does not start says so when a model is opened on it.
-    spare?.call({ call: 'warm', backend, kernels: siteKernels }).catch(() => {});
-  }
+}
+
+/** Start the thread of the first model while the page finds out which one that is. */
+export function startAhead() {
+  spare ??= workerThread();
 }
 
 /**
@@ -46,8 +44,9 @@ export function useKernels(paths = {}, backend = null) {
  * @param {Array<{url: string, bytes: number, sha256: string}>} [options.files] all files of the
  *   model: they are then kept in the browser by their content
  * @returns {Promise<{target, runtime, backend, predict, dispose, tensors, trouble}>}
- *   predict({name: {data, shape}}, {signal}?) answers the same for the outputs; trouble()
- *   is null, or 'storage-full' where the files could not be kept
+ *   predict({name: {data, shape}}, {signal}?) answers the same for the outputs, and takes the
+ *   inputs' memory, since a copy would cost more than the answer of a small model; trouble() is
+ *   null, or 'storage-full' where the files could not be kept
  */
 export async function open(target, url, backend, spec, options = {}) {
   const { signal, onProgress, files } = options;
@@ -62,7 +61,8 @@ export async function open(target, url, backend, spec, options = {}) {
     thread = await begin(ask, { files, ...changes }, () => {}, signal);
   }
 
-  async function predict(inputs, { signal: stop } = {}) {
+  async function predict(given, { signal: stop } = {}) {
+    let inputs = given;
     for (let attempt = 0; ; attempt += 1) {
       if (ended) throw aborted();
       try {
@@ -72,6 +72,7 @@ export async function open(target, url, backend, spec, options = {}) {
         // The site holds fewer kernels than this model turned out to need: take them all.
         const lacking = kernels && /[Kk]ernel .*not registered|is not a function/.test(error.message);
         if (attempt || ended || !(lost || lacking)) throw error;
+        inputs = error.inputs ?? inputs;
         await again(lost ? { kernels } : {});
       }
     }
@@ -91,13 +92,11 @@ export async function open(target, url, backend, spec, options = {}) {
   };
 }
 
-async function begin(ask, options, onProgress, signal) {
+async function begin(ask, options, onProgress = () => {}, signal = undefined) {
   signal?.throwIfAborted();
-  // A realm of TF.js has one backend; a spare on another one would only be in the way.
-  const taken = ask.target === 'tfjs' && spare?.backend === ask.backend ? spare : null;
-  if (taken) spare = null;
-  if (taken) taken.progress = onProgress;
-  const thread = taken ?? workerThread(onProgress) ?? pageThread(onProgress);
+  const thread = spare ?? workerThread() ?? pageThread();
+  spare = null;
+  thread.progress = onProgress;
   const stop = () => thread.end();
   signal?.addEventListener('abort', stop, { once: true });
   try {
@@ -112,7 +111,7 @@ async function begin(ask, options, onProgress, signal) {
 const aborted = () => new DOMException('stopped', 'AbortError');
 
 /** A model in a module worker; null where the browser has none. */
-function workerThread(onProgress = () => {}) {
+function workerThread() {
   let worker;
   try {
     worker = new Worker(new URL('src/worker.js', SITE), { type: 'module' });
@@ -120,37 +119,38 @@ function workerThread(onProgress = () => {}) {
     return null;
   }
   const waiting = new Map();
+  let broken = null;
   let next = 0;
   const fail = (error) => {
     waiting.forEach(({ reject }) => reject(error));
     waiting.clear();
   };
-  worker.onmessage = ({ data: { id, value, error, progress } }) => {
-    if (progress) return thread.progress?.(progress);
+  worker.onmessage = ({ data: { id, value, error, inputs, progress } }) => {
+    if (progress) return thread.progress(progress);
     const { resolve, reject } = waiting.get(id) ?? {};
     waiting.delete(id);
-    if (error) reject?.(Object.assign(new Error(error.message), { name: error.name }));
+    if (error) reject?.(Object.assign(new Error(error.message), { name: error.name, inputs }));
     else resolve?.(value);
     return undefined;
   };
   worker.onerror = (event) => {
     event.preventDefault();
-    fail(new Error(event.message || 'the page’s code for models cannot be loaded'));
+    broken = new Error(event.message || 'the page’s code for models cannot be loaded');
+    fail(broken);
   };
   const end = () => {
     worker.terminate();
     fail(aborted());
   };
   const thread = {
-    progress: onProgress,
     call(message, signal) {
       return new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(aborted());
+        if (broken || signal?.aborted) return reject(broken ?? aborted());
         next += 1;
         const id = next;
         signal?.addEventListener('abort', () => waiting.delete(id) && reject(aborted()), { once: true });
         waiting.set(id, { resolve, reject });
-        worker.postMessage({ id, ...message });
+        worker.postMessage({ id, ...message }, memoryOf(message.inputs));
         return undefined;
       });
     },
@@ -160,15 +160,15 @@ function workerThread(onProgress = () => {}) {
 }
 
 /** The same in the page's own thread. */
-function pageThread(onProgress) {
+function pageThread() {
   let model = null;
   let ended = false;
-  return {
+  const thread = {
     async call({ call, target, url, backend, spec, options, inputs }) {
       const { openHere } = await import('./realm.js');
       if (ended) throw aborted();
       if (call === 'open') {
-        model = await openHere(target, new URL(url), backend, spec, { ...options, onProgress });
+        model = await openHere(target, new URL(url), backend, spec, { ...options, onProgress: thread.progress });
         return { backend: model.backend };
       }
       return call === 'predict' ? model.predict(inputs) : model[call]();
@@ -178,6 +178,7 @@ function pageThread(onProgress) {
       model?.dispose();
     },
   };
+  return thread;
 }
 
 /** The backend for a visitor who did not choose: WebGL where a GPU draws, else WebAssembly. */

@@ -1,36 +1,34 @@
-// The samples packaged with a model, and the original's answers.
+// What a site says of a model, and the samples packaged with it with the original's answers.
 import { fromBytes } from './arrays.js';
 import { rowInput } from './asking.js';
+import { fetchOk, json } from './fetching.js';
 
 /**
- * @returns {Promise<{samples: Array<{inputs: object, outputs: object}>, whole: object}>} samples of
- *   {data, shape} by name; {scale, power} of each output over the whole reference: its largest
- *   absolute value and its mean square
+ * @param {URL} folder of the model
+ * @returns {Promise<{manifest: object, reference: {samples: Array<{inputs: object, outputs: object}>,
+ *   whole: object}}>} samples of {data, shape} by name, where each look at `inputs` makes new ones,
+ *   for a model takes those that it is given; {scale, power} of each output over the whole
+ *   reference: its largest absolute value and its mean square
  */
-export async function readReference(folder, given) {
-  const get = async (name) => {
-    const response = await fetch(new URL(name, folder));
-    if (!response.ok) throw new Error(`${name} is missing (HTTP ${response.status})`);
-    return response;
-  };
-  const [{ samples, whole }, buffer, manifest] = await Promise.all([
-    get('reference.json').then((response) => response.json()),
-    get('reference.bin').then((response) => response.arrayBuffer()),
-    given, // may still be on its way
+export async function describe(folder) {
+  const [manifest, { samples, whole }, buffer] = await Promise.all([
+    json(new URL('manifest.json', folder)),
+    json(new URL('reference.json', folder)),
+    fetchOk(new URL('reference.bin', folder)).then((response) => response.arrayBuffer()),
   ]);
-  const tensors = (places, specs) =>
+  const tensors = (place, specs) =>
     Object.fromEntries(
       specs.map(({ name, dtype }) => {
-        const { shape, start, end } = places[name];
+        const { shape, start, end } = place[name];
         return [name, { shape, data: fromBytes(buffer.slice(start, end), dtype) }];
       }),
     );
-  return {
-    whole,
-    samples: samples.map(({ row, inputs, outputs }) => ({
+  const read = samples.map(({ row, inputs, outputs }) => ({
+    get inputs() {
       // Counting texts is part of the model, so the page must do that right, too.
-      inputs: row ? rowInput(manifest, manifest.features, row) : tensors(inputs, manifest.inputs),
-      outputs: tensors(outputs, manifest.outputs),
-    })),
-  };
+      return row ? rowInput(manifest, manifest.features, row) : tensors(inputs, manifest.inputs);
+    },
+    outputs: tensors(outputs, manifest.outputs),
+  }));
+  return { manifest, reference: { samples: read, whole } };
 }

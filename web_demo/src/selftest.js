@@ -1,7 +1,7 @@
 // ?selftest=1: every model, file and backend of the site on this device, as JSON for machines.
 import { selfCheck } from './check.js';
 import { RUNTIMES, open } from './model.js';
-import { readReference } from './reference.js';
+import { describe } from './reference.js';
 
 /** A file of the model's folder, whatever its name. */
 const at = (folder, path) => new URL(path.split('/').map(encodeURIComponent).join('/'), folder);
@@ -17,8 +17,7 @@ export async function selftest(index, site, root) {
   const results = [];
   for (const entry of index.models) {
     const folder = new URL(`${entry.folder}/`, site);
-    const manifest = await (await fetch(new URL('manifest.json', folder))).json();
-    const reference = await readReference(folder, manifest);
+    const { manifest, reference } = await describe(folder);
     for (const file of entry.files) {
       for (const backend of RUNTIMES[file.target].backends) {
         const row = { model: entry.key, file: file.file, runtime: RUNTIMES[file.target].runtime, backend };

@@ -3,7 +3,7 @@ import { selfCheck } from './check.js';
 import { bestBackend, open, RUNTIMES } from './model.js';
 
 /** The backends to try, in order: what was chosen, and then those that are safe. */
-export function attempts(target, backend) {
+function attempts(target, backend) {
   const all = RUNTIMES[target].backends;
   const best = () => all.find((name) => name === bestBackend()) ?? all[0];
   const first = backend === 'auto' ? best() : backend;
@@ -13,12 +13,14 @@ export function attempts(target, backend) {
 /**
  * @param {object} file of the site's index
  * @param {string} backend one of the runtime's, or auto
- * @param {object} place {url, files, manifest, reference, signal}
+ * @param {object} place {url, files, spec, described, signal}; `described` is a promise of
+ *   {manifest, reference}, which may still be on their way while the file is
  * @param {object} tell {starting(backend), progress(state), checking(), fell(from, to)}
  * @returns {Promise<{model, check, each: number}>} each: milliseconds of an answer
  */
 export async function openChecked(file, backend, place, tell) {
-  const { url, files, manifest, reference, signal } = place;
+  const { url, files, spec, described, signal } = place;
+  described.catch(() => {}); // told when it is waited for
   const order = attempts(file.target, backend);
   let firstError = null;
   let failed = null; // the first that runs and is wrong, shown when none is right
@@ -27,7 +29,8 @@ export async function openChecked(file, backend, place, tell) {
     let model;
     try {
       const options = { files, signal, onProgress: tell.progress };
-      model = await open(file.target, url, name, manifest, options);
+      model = await open(file.target, url, name, spec, options);
+      const { manifest, reference } = await described;
       tell.checking();
       await model.predict(reference.samples[0].inputs, { signal }); // compiles
       performance.mark('first-answer');

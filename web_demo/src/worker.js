@@ -2,16 +2,12 @@
 //
 // In: {id, call: 'open' | 'predict' | 'tensors' | 'trouble', ...}. Out: {id, value} or {id, error},
 // and {progress} while files arrive.
+import { memoryOf } from './arrays.js';
 import { openHere } from './realm.js';
 
 let model = null;
 
 const CALLS = {
-  /** Start TF.js before the model is known. */
-  async warm({ backend, kernels }) {
-    const { start } = await import('./runtimes/tfjs.js');
-    await start(backend, kernels);
-  },
   async open({ target, url, backend, spec, options }) {
     const onProgress = (progress) => postMessage({ progress });
     model = await openHere(target, new URL(url), backend, spec, { ...options, onProgress });
@@ -25,9 +21,10 @@ const CALLS = {
 addEventListener('message', async ({ data: { id, call, ...rest } }) => {
   try {
     const value = await CALLS[call](rest);
-    const buffers = call === 'predict' ? Object.values(value).map(({ data }) => data.buffer) : [];
-    postMessage({ id, value }, [...new Set(buffers)]);
+    postMessage({ id, value }, call === 'predict' ? memoryOf(value) : []);
   } catch (error) {
-    postMessage({ id, error: { name: error.name, message: error.message ?? String(error) } });
+    // The inputs go back, for another attempt.
+    const told = { name: error.name, message: error.message ?? String(error) };
+    postMessage({ id, error: told, inputs: rest.inputs }, memoryOf(rest.inputs));
   }
 });

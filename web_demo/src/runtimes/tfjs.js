@@ -81,7 +81,7 @@ function watch(tf, backend) {
 }
 
 /** Start a backend, once where it is asked for twice: two starts at a time undo each other. */
-export function start(backend, kernels) {
+function start(backend, kernels) {
   const key = `${backend} ${kernels?.[backend]}`;
   if (latest?.key !== key) {
     const started = begin(backend, kernels);
