@@ -192,6 +192,9 @@ def test_categories_of_a_frame_are_what_the_library_makes_of_them(row: str) -> N
     assert by_name["town"].categories == ("S", "C", "Q")
     assert by_name["kind"].categories == tuple(map(str, MANY))
     assert {feature.missing for feature in loaded.features} == {"nan"}
+    assert loaded.typical is not None and abs(loaded.typical[0][0] - 40) < 15  # years of age
+    assert loaded.parameters > 100
+    assert loaded.framework == ("xgboost" if row.startswith("XGB") else "lightgbm")
     x = encode_rows(loaded.features, table.astype(object).to_dict("records"))
     want = of_row(model, table)
     own = loaded.predict({"features": x})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,8 @@ def _refuse(model: Any, what: str) -> ConversionError:
 def facts(model: Any) -> dict[str, Any]:
     """What scikit-learn's estimators say of themselves: ``n_features_in_``, ``classes_`` ...
 
-    ... ``feature_names_in_`` of a frame, and the categories in it (``own_categories_``).
+    ... ``feature_names_in_`` of a frame, the categories in it (``own_categories_``), and the
+    column (negative at leaves and sets) and the threshold of each node (``splits_``).
     """
     has = vars(model)
     if type(model).__name__.startswith("CatBoost"):
@@ -46,11 +48,24 @@ def facts(model: Any) -> dict[str, Any]:
         if type(model).__name__.endswith("Classifier"):
             found["classes_"] = np.arange(max(2, int(parameters["num_class"])))
         names, categories = learner.get("feature_names") or [], xgboost_categories(learner)
+        found["splits_"] = [
+            (
+                np.where(
+                    (np.asarray(one["left_children"]) < 0)
+                    | (np.asarray(one.get("split_type", 0)) > 0),
+                    -1,
+                    np.asarray(one["split_indices"]),
+                ),
+                np.asarray(one["split_conditions"], np.float64),
+            )
+            for one in learner["gradient_booster"].get("model", {}).get("trees", [])
+        ]
     elif type(model).__name__.startswith("LGBM") and "_n_features" in has:
         found["n_features_in_"] = int(has["_n_features"])
         if has.get("_classes") is not None:
             found["classes_"] = np.asarray(has["_classes"])
-        head = _lightgbm(model)[0]
+        head, trees = _lightgbm(model)
+        found["splits_"] = [_lightgbm_splits(one) for one in trees]
         categories = lightgbm_categories(head)
         names = head.get("feature_names", "").split(" ")
         if not categories and names == [f"Column_{n}" for n in range(len(names))]:
@@ -205,6 +220,18 @@ def lightgbm(model: Any, before: Affine) -> Predict:
     named = dict(option.partition(":")[::2] for option in options)
     factor = float(named.get("sigmoid", 1.0))
     return _through(model, objective, lambda x: summed(x) / float(share), tf.sigmoid, factor)
+
+
+def _lightgbm_splits(tree: Mapping[str, str]) -> tuple[Array, Array]:
+    columns, kinds = (
+        np.array(tree.get(name, "").split(), np.int64)
+        for name in ("split_feature", "decision_type")
+    )
+    # Behind the nodes come as many leaves, and one.
+    column = np.concatenate([np.where(kinds & 1, -1, columns), np.full(len(columns) + 1, -1)])
+    threshold = np.zeros(len(column))
+    threshold[: len(columns)] = np.array(tree.get("threshold", "").split(), np.float64)
+    return column, threshold
 
 
 def _lightgbm_tree(model: Any, tree: dict[str, str], sets: Sets) -> Tree:

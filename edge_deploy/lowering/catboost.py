@@ -27,6 +27,7 @@ def catboost_facts(model: Any) -> dict[str, Any]:
         return {}
     found = _read(model)
     facts: dict[str, Any] = {"n_features_in_": len(found.names), "model_": found}
+    facts["splits_"] = [(np.where(t.left < 0, -1, t.column), t.threshold) for t in found.trees]
     if any(name and name != str(n) for n, name in enumerate(found.names)):
         facts["feature_names_in_"] = np.array(found.names, dtype=object)
     if found.loss.partition(":")[0] in (*_OF_TWO, *_OF_SEVERAL):

@@ -129,8 +129,10 @@ class _Walk:
         numbers = [n for n in range(len(parts)) if n not in own.columns]
         encoder, _, _ = self.step(own.encoder, chosen, _same)
         self.compute([parts[n] for n in numbers], gaps=True)
-        if (known := typical(model, len(parts))) is not None:  # trees count categories first
+        if (known := typical(model, len(parts))) is not None:
             for at, n in enumerate(numbers, start=len(chosen)):
+                # scikit-learn's trees count the columns of categories first.
+                at = n if "splits_" in vars(model) else at
                 if (part := parts[n]) is not None and part.raw:
                     part.column.typical = float(known[0][at]), float(known[1][at])
         changed = copy.copy(model)

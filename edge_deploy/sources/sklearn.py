@@ -13,7 +13,7 @@ from edge_deploy.errors import SourceError
 from edge_deploy.graph import first_line
 from edge_deploy.sources.catboost import is_catboost, load_catboost
 from edge_deploy.sources.fitted import attribute, classes, numbers, typical
-from edge_deploy.sources.former import Former, complete
+from edge_deploy.sources.former import FOREIGN, Former, complete
 from edge_deploy.sources.frame_columns import as_given
 from edge_deploy.sources.frames import read_frame
 from edge_deploy.sources.original import answers
@@ -40,8 +40,6 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         SourceError: It is damaged, holds something else, or is not fitted.
         ConversionError: An estimator is not supported yet.
     """
-    import sklearn
-
     from edge_deploy.lowering import check, lower, steps
 
     read = _reader(path)
@@ -79,7 +77,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     return LoadedModel(
         spec=ModelSpec((TensorSpec(INPUT, (None, width), "float32", "table"),), outputs),
         kind="sklearn",
-        framework=f"scikit-learn {sklearn.__version__}",
+        framework=_framework(chain[-1]),
         parameters=sum(map(numbers, chain)),
         predict=predict,
         function=lambda tensors: lowered(tensors[INPUT]),
@@ -90,6 +88,14 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         typical=frame.typical if frame.special else typical(chain[0], width),
         predict_rows=original if note is None and any(f.text for f in features) else None,
     )
+
+
+def _framework(last: Any) -> str:
+    """What the predictor is of; another library that is not asked does not tell its version."""
+    import sklearn
+
+    library = type(last).__module__.partition(".")[0]
+    return library if library in FOREIGN else f"scikit-learn {sklearn.__version__}"
 
 
 def _reader(path: Path) -> Callable[..., tuple[Any, tuple[str, ...]]]:
