@@ -77,7 +77,10 @@ class Sets:
             tables.append((int(place[of]), _table(keys)))
 
         def expand(x: Any) -> Any:
-            found = [tf.gather(table, _row(x[:, at], len(table) - 2)) for at, table in tables]
+            found = [
+                _unpacked(tf.gather(_packed(table), _row(x[:, at], len(table) - 2)), table.shape[1])
+                for at, table in tables
+            ]
             return tf.concat([x, *found], axis=1)
 
         inner = [np.where(np.asarray(tree.left) < 0, 0, tree.column) for tree in trees]
@@ -96,6 +99,27 @@ def _table(keys: Sequence[tuple[int, bytes, bool, bool]]) -> Array:
         table[: len(left), n] = ~np.frombuffer(left, bool)
         table[-1, n] = not missing
     return table
+
+
+_BITS = 16  # of a table's number, which float32 holds exactly
+
+
+def _packed(table: Array) -> Array:
+    """A table of 0 and 1 with sixteen columns in each number, the first in the lowest bit."""
+    words = -(-table.shape[1] // _BITS)
+    bits = np.zeros((len(table), words * _BITS))
+    bits[:, : table.shape[1]] = table
+    powers = 2.0 ** np.arange(_BITS)
+    return np.asarray((bits.reshape(len(table), words, _BITS) @ powers).astype(real()))
+
+
+def _unpacked(words: Any, columns: int) -> Any:
+    """(samples, columns): the bits of numbers."""
+    import tensorflow as tf
+
+    shifted = words[:, :, tf.newaxis] * (0.5 ** np.arange(_BITS)).astype(real())
+    bits = tf.floor(shifted) - 2.0 * tf.floor(shifted * 0.5)
+    return tf.reshape(bits, [-1, words.shape[1] * _BITS])[:, :columns]
 
 
 def _row(codes: Any, count: int) -> Any:
