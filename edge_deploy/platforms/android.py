@@ -8,7 +8,6 @@ from edge_deploy import __version__
 from edge_deploy.platforms.base import (
     Golden,
     Platform,
-    column_words,
     fill,
     headline,
     identifiers,
@@ -18,9 +17,8 @@ from edge_deploy.platforms.base import (
     tensor_words,
 )
 from edge_deploy.platforms.base import text as quoted
-from edge_deploy.platforms.cpp import literal, places, scaled
+from edge_deploy.platforms.common import columns, literal, places, scaled, told
 from edge_deploy.platforms.plan import Plan, Tensor
-from edge_deploy.platforms.python import column
 from edge_deploy.spec import Feature
 
 # Its Interpreter runs operators up to TensorFlow 2.19's versions; minSdk 21.
@@ -163,14 +161,12 @@ def _predict(plan: Plan, names: Sequence[str]) -> str:
     }[plan.takes]
     ask = f"        val values = run({made}).getValue({text(output.name)})"
     pairs = "List<Pair<String, Float>>"
-    told, kind, lines = {
+    kind, lines = {
         "labels": (
-            "Each label's share, the largest first.",
             pairs,
             ["        return LABELS.zip(values.toList()).sortedByDescending { it.second }"],
         ),
         "probability": (
-            "Each label's share, the larger first.",
             pairs,
             [
                 "        val shares = listOf(1f - values[0], values[0])",
@@ -178,19 +174,23 @@ def _predict(plan: Plan, names: Sequence[str]) -> str:
             ],
         ),
         "class": (
-            "The label." if output.classes else "The number of the class.",
             "String" if output.classes else "Int",
             [f"        return {'LABELS[values[0].toInt()]' if output.classes else 'values[0].toInt()'}"],
         ),
         "value": (
-            f"The value{f' in {output.unit}' if output.unit else ''}.",
             "Float",
             ["        return values[0]"],
         ),
-        "tensor": (f"{tensor_words(output)}.", "FloatArray", ["        return values"]),
+        "tensor": ("FloatArray", ["        return values"]),
     }[output.role]  # fmt: skip
     return "\n".join(
-        [f"    /** {told} */", f"    fun predict({parameter}): {kind} {{", ask, *lines, "    }"]
+        [
+            f"    /** {told(plan)}. */",
+            f"    fun predict({parameter}): {kind} {{",
+            ask,
+            *lines,
+            "    }",
+        ]
     )
 
 
@@ -240,13 +240,7 @@ def _picture(plan: Plan) -> list[str]:
 
 def _row(plan: Plan) -> list[str]:
     assert plan.features is not None
-    used: set[str] = set()
-    lines = []
-    for feature in plan.features:
-        helper, _ = column(feature)
-        used |= {"number"} if helper == "number" else {helper, "index"}
-        told = column_words(feature)
-        lines.append(f"    *{_column(feature, helper)},{f' // {told}' if told else ''}")
+    lines, used = columns(plan.features, lambda f, name: f"    *{_column(f, name)},", " //")
     example = ", ".join(f"{text(k)} to {_value(v)}" for k, v in (plan.example or {}).items())
     encode = [
         "/**",

@@ -8,8 +8,6 @@ from edge_deploy import __version__
 from edge_deploy.platforms.base import (
     Golden,
     Platform,
-    column_words,
-    f32,
     fill,
     headline,
     identifiers,
@@ -19,8 +17,8 @@ from edge_deploy.platforms.base import (
     tensor_words,
     text,
 )
-from edge_deploy.platforms.plan import Plan, Tensor, category
-from edge_deploy.platforms.python import column
+from edge_deploy.platforms.common import columns, literal, places, scaled, told
+from edge_deploy.platforms.plan import Plan, Tensor
 from edge_deploy.spec import Feature
 
 _TYPES = {
@@ -153,19 +151,16 @@ def _predict(plan: Plan, names: Sequence[str]) -> str:
         "                         [](const auto& a, const auto& b) { return a.second > b.second; });",
         "        return shares;",
     ]
-    told, kind, lines = {
+    kind, lines = {
         "labels": (
-            "Each label's share, the largest first.",
             pairs,
             [line.replace("@share@", "values[n]") for line in sort],
         ),
         "probability": (
-            "Each label's share, the larger first.",
             pairs,
             [line.replace("@share@", "n ? values[0] : 1.0f - values[0]") for line in sort],
         ),
         "class": (
-            "The label." if output.classes else "The number of the class.",
             "std::string" if output.classes else "int",
             [
                 "        return kLabels.at(size_t(values[0]));"
@@ -174,16 +169,14 @@ def _predict(plan: Plan, names: Sequence[str]) -> str:
             ],
         ),
         "value": (
-            f"The value{f' in {output.unit}' if output.unit else ''}.",
             "float",
             ["        return values[0];"],
         ),
-        "tensor": (
-            f"{tensor_words(output)}.", "std::vector<float>", ["        return values;"]
+        "tensor": ("std::vector<float>", ["        return values;"]
         ),
     }[output.role]  # fmt: skip
     return "\n".join(
-        [f"    /** {told} */", f"    {kind} predict({parameter}) {{", ask, *lines, "    }"]
+        [f"    /** {told(plan)}. */", f"    {kind} predict({parameter}) {{", ask, *lines, "    }"]
     )
 
 
@@ -223,38 +216,10 @@ def _picture(plan: Plan) -> list[str]:
     return [*code, "\n".join(lines)]
 
 
-def scaled(image: Mapping[str, object], x: str, c: int, suffix: str = "f") -> str:
-    """``((x * scale + offset) - mean) / std`` without the steps that change nothing."""
-    value = x
-    mean, std = image["mean"], image["std"]
-    assert isinstance(mean, list) and isinstance(std, list)
-    for sign, number, nothing in (
-        ("*", image["scale"], 1),
-        ("+", image["offset"], 0),
-        ("-", mean[c], 0),
-        ("/", std[c], 1),
-    ):
-        if number != nothing:
-            assert isinstance(number, float)
-            value = f"({value} {sign} {literal(number, suffix)})"
-    return value if value == x else value[1:-1]
-
-
-def literal(number: float, suffix: str = "f") -> str:
-    """A float32 literal, in brackets where it is negative."""
-    shown = f"{f32(number)}{suffix}"
-    return f"({shown})" if number < 0 else shown
-
-
 def _row(plan: Plan) -> list[str]:
     assert plan.features is not None
-    used = {"row"}
-    lines = []
-    for feature in plan.features:
-        helper, _ = column(feature)
-        used |= {"number"} if helper == "number" else {helper, "index"}
-        told = column_words(feature)
-        lines.append(f"    {_column(feature, helper)}{f'  // {told}' if told else ''}")
+    lines, used = columns(plan.features, lambda f, name: f"    {_column(f, name)}", "  //")
+    used.add("row")
     encode = [
         "/** A row as the model takes it. */",
         "inline std::vector<float> encode(const Row& row) {",
@@ -280,19 +245,6 @@ def _column(feature: Feature, helper: str) -> str:
     if helper == "ordinal":
         return f"ordinal(out, {place});"
     return f"one_hot(out, {place}, {len(names)});"
-
-
-def places(feature: Feature) -> tuple[int, int]:
-    """The places that a missing and an unknown category get; -2 where they are errors."""
-    names = feature.categories or ()
-    missing = unknown = -2
-    if feature.missing == "value":
-        missing = names.index(category(feature.default))
-    elif feature.missing == "nan":
-        missing = len(names)
-    if feature.unknown != "error":
-        unknown = len(names) - 1 if feature.unknown == "infrequent" else -1
-    return missing, unknown
 
 
 _TEST = _CODE["test"] + "\n"

@@ -8,7 +8,6 @@ from edge_deploy import __version__
 from edge_deploy.platforms.base import (
     Golden,
     Platform,
-    column_words,
     f32,
     fill,
     headline,
@@ -19,9 +18,8 @@ from edge_deploy.platforms.base import (
     tensor_words,
 )
 from edge_deploy.platforms.base import text as quoted
-from edge_deploy.platforms.cpp import places
+from edge_deploy.platforms.common import columns, places, steps, told
 from edge_deploy.platforms.plan import Plan, Tensor
-from edge_deploy.platforms.python import column
 from edge_deploy.spec import Feature
 
 # tflite_flutter brings TensorFlow Lite 2.11 to Android (tensorflow/flutter-tflite issue 260);
@@ -180,28 +178,26 @@ def _predict(plan: Plan, names: Sequence[str]) -> str:
         "    ];",
         "    return entries..sort((a, b) => b.value.compareTo(a.value));",
     ]
-    told, kind, lines = {
-        "labels": (
-            "Each label's share, the largest first.", pairs,
+    kind, lines = {
+        "labels": (pairs,
             ["    final shares = values;", *ranked],
         ),
-        "probability": (
-            "Each label's share, the larger first.", pairs,
+        "probability": (pairs,
             ["    final shares = [1 - values[0], values[0]];", *ranked],
         ),
         "class": (
-            "The label." if output.classes else "The number of the class.",
             "String" if output.classes else "int",
             [f"    return {'labels[values[0].toInt()]' if output.classes else 'values[0].toInt()'};"],
         ),
         "value": (
-            f"The value{f' in {output.unit}' if output.unit else ''}.",
             "double",
             ["    return values[0];"],
         ),
-        "tensor": (f"{tensor_words(output)}.", "List<double>", ["    return values;"]),
+        "tensor": ("List<double>", ["    return values;"]),
     }[output.role]  # fmt: skip
-    return "\n".join([f"  /// {told}", f"  {kind} predict({parameter}) {{", ask, *lines, "  }"])
+    return "\n".join(
+        [f"  /// {told(plan)}.", f"  {kind} predict({parameter}) {{", ask, *lines, "  }"]
+    )
 
 
 def _picture(plan: Plan) -> list[str]:
@@ -244,31 +240,16 @@ def _picture(plan: Plan) -> list[str]:
 
 
 def _scaled(image: Mapping[str, object], x: str, c: int) -> str:
-    """As cpp.scaled, each step rounded to float32; the last one by the list it goes into."""
+    """As common.scaled, each step rounded to float32; the last one by the list it goes into."""
     value = x
-    mean, std = image["mean"], image["std"]
-    assert isinstance(mean, list) and isinstance(std, list)
-    for sign, operand, nothing in (
-        ("*", image["scale"], 1),
-        ("+", image["offset"], 0),
-        ("-", mean[c], 0),
-        ("/", std[c], 1),
-    ):
-        if operand != nothing:
-            assert isinstance(operand, float)
-            value = f"_f32({value} {sign} {number(operand)})"
+    for sign, operand in steps(image, c):
+        value = f"_f32({value} {sign} {number(operand)})"
     return value
 
 
 def _row(plan: Plan) -> list[str]:
     assert plan.features is not None
-    used: set[str] = set()
-    lines = []
-    for feature in plan.features:
-        helper, _ = column(feature)
-        used |= {"number"} if helper == "number" else {helper, "index"}
-        told = column_words(feature)
-        lines.append(f"      ...{_column(feature, helper)},{f' // {told}' if told else ''}")
+    lines, used = columns(plan.features, lambda f, name: f"      ...{_column(f, name)},", " //")
     example = ", ".join(f"{text(k)}: {_value(v)}" for k, v in (plan.example or {}).items())
     encode = [
         "/// A row as the model takes it, such as",

@@ -8,7 +8,6 @@ from edge_deploy import __version__
 from edge_deploy.platforms.base import (
     Golden,
     Platform,
-    column_words,
     fill,
     headline,
     identifiers,
@@ -18,9 +17,8 @@ from edge_deploy.platforms.base import (
     tensor_words,
     text,
 )
-from edge_deploy.platforms.cpp import literal, places, scaled
+from edge_deploy.platforms.common import columns, literal, places, scaled, told
 from edge_deploy.platforms.plan import Plan, Tensor
-from edge_deploy.platforms.python import column
 from edge_deploy.spec import Feature
 
 _NEWEST = (2, 17)  # the last version that was released for iOS
@@ -142,14 +140,12 @@ def _predict(plan: Plan, names: Sequence[str]) -> str:
     ask = f"        let values = try run({made})[{text(output.name)}]!"
     pairs = "[(label: String, share: Float)]"
     zipped = "zip(labels, @).map { (label: $0, share: $1) }.sorted { $0.share > $1.share }"
-    told, kind, lines = {
+    kind, lines = {
         "labels": (
-            "Each label's share, the largest first.",
             pairs,
             [f"        return {zipped.replace('@', 'values')}"],
         ),
         "probability": (
-            "Each label's share, the larger first.",
             pairs,
             [
                 "        let shares = [1 - values[0], values[0]]",
@@ -157,18 +153,16 @@ def _predict(plan: Plan, names: Sequence[str]) -> str:
             ],
         ),
         "class": (
-            "The label." if output.classes else "The number of the class.",
             "String" if output.classes else "Int",
             [f"        return {'labels[Int(values[0])]' if output.classes else 'Int(values[0])'}"],
         ),
         "value": (
-            f"The value{f' in {output.unit}' if output.unit else ''}.",
             "Float",
             ["        return values[0]"],
         ),
-        "tensor": (f"{tensor_words(output)}.", "[Float]", ["        return values"]),
+        "tensor": ("[Float]", ["        return values"]),
     }[output.role]
-    head = [f"    /// {told}", f"    func predict({parameter}) throws -> {kind} {{"]
+    head = [f"    /// {told(plan)}.", f"    func predict({parameter}) throws -> {kind} {{"]
     return "\n".join([*head, ask, *lines, "    }"])
 
 
@@ -213,17 +207,13 @@ def _picture(plan: Plan) -> list[str]:
 
 def _row(plan: Plan) -> list[str]:
     assert plan.features is not None
-    used: set[str] = set()
-    lines = []
-    for n, feature in enumerate(plan.features):
-        helper, _ = column(feature)
-        used |= {"number"} if helper == "number" else {helper, "index"}
-        told = column_words(feature)
-        sign = "+=" if n else "="
-        start = "values" if n else "var values"
-        lines.append(
-            f"    {start} {sign} {_column(feature, helper)}{f'  // {told}' if told else ''}"
-        )
+    first = plan.features[0]
+
+    def added(feature: Feature, name: str) -> str:
+        start = "var values =" if feature is first else "values +="
+        return f"    {start} {_column(feature, name)}"
+
+    lines, used = columns(plan.features, added, "  //")
     example = ", ".join(f"{text(k)}: {_value(v)}" for k, v in (plan.example or {}).items())
     encode = [
         "/// A row as the model takes it, such as",

@@ -21,9 +21,9 @@ from edge_deploy.platforms.base import (
     tensor_words,
     text,
 )
+from edge_deploy.platforms.common import helper, steps
 from edge_deploy.platforms.counting import counters, in_javascript
 from edge_deploy.platforms.plan import Plan, Tensor, category
-from edge_deploy.platforms.python import column
 from edge_deploy.platforms.taking import closure
 from edge_deploy.shell import shell_folder
 from edge_deploy.spec import Feature
@@ -233,15 +233,8 @@ def _picture(plan: Plan) -> list[str]:
 def _scaled(image: Mapping[str, Any], x: str, c: int) -> str:
     """``f32(f32(x * scale) + offset)`` and so on, without the steps that change nothing."""
     value = x
-    steps = (
-        ("*", image["scale"], 1),
-        ("+", image["offset"], 0),
-        ("-", image["mean"][c], 0),
-        ("/", image["std"][c], 1),
-    )
-    for sign, number, nothing in steps:
-        if number != nothing:
-            value = f"f32({value} {sign} f32({number!r}))"
+    for sign, number in steps(image, c):
+        value = f"f32({value} {sign} f32({number!r}))"
     return value
 
 
@@ -268,11 +261,11 @@ def _row(plan: Plan) -> list[str]:
             given += f", {_literal(str(feature.default))}" if feature.missing == "value" else ""
             lines.append(f"    ...counts({given}),")
             continue
-        helper, _ = column(feature)
-        used |= {"number"} if helper == "number" else {helper, "index"}
+        called = helper(feature)
+        used |= {"number"} if called == "number" else {called, "index"}
         told = column_words(feature)
         arguments = _arguments(feature)
-        name = "oneHot" if helper == "one_hot" else helper
+        name = "oneHot" if called == "one_hot" else called
         lines.append(f"    ...{name}({arguments}),{f' // {told}' if told else ''}")
     encode = [
         "/** A row, an object by the columns' names, as the model takes it. */",
@@ -284,7 +277,7 @@ def _row(plan: Plan) -> list[str]:
     ]
     example = ", ".join(f"{text(k)}: {_literal(v)}" for k, v in (plan.example or {}).items())
     shown = f"// For example: predict(model, {{ {example} }})"
-    helpers = [helper for name, helper in _HELPERS.items() if name in used]
+    helpers = [code for name, code in _HELPERS.items() if name in used]
     return ["\n".join([shown, *encode]), *helpers, *in_javascript(plan)]
 
 

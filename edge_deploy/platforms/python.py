@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from edge_deploy import __version__, resizing
-from edge_deploy.errors import UsageError
 from edge_deploy.platforms.base import (
     Golden,
     Platform,
@@ -18,6 +17,7 @@ from edge_deploy.platforms.base import (
     pieces,
     tensor_words,
 )
+from edge_deploy.platforms.common import helper, told
 from edge_deploy.platforms.counting import counters, in_python
 from edge_deploy.platforms.plan import Plan, Tensor, category
 from edge_deploy.platforms.taking import source_of
@@ -146,36 +146,27 @@ def _predict(plan: Plan, names: Sequence[str]) -> str:
         signature, value = "row", f"self.run(encode(row))[{output.name!r}]"
     else:
         signature = ", ".join(names)
-    told, lines = {
-        "labels": (
-            "Each label's share, the largest first.",
-            [
-                f"shares = {value}.ravel().tolist()",
-                "return dict(sorted(zip(LABELS, shares), key=lambda pair: -pair[1]))",
-            ],
-        ),
-        "probability": (
-            "Each label's share, the larger first.",
-            [
-                f"share = {value}.item()",
-                "shares = zip(LABELS, (1.0 - share, share))",
-                "return dict(sorted(shares, key=lambda pair: -pair[1]))",
-            ],
-        ),
-        "class": (
-            "The label." if output.classes else "The number of the class.",
-            [f"return LABELS[int({value}.item())]"]
-            if output.classes
-            else [f"return int({value}.item())"],
-        ),
-        "value": (
-            f"The value{f' in {output.unit}' if output.unit else ''}.",
-            [f"return {value}.item()"],
-        ),
-        "tensor": (f"{tensor_words(output)}.", [f"return {value}"]),
+    label = f"int({value}.item())"
+    lines = {
+        "labels": [
+            f"shares = {value}.ravel().tolist()",
+            "return dict(sorted(zip(LABELS, shares), key=lambda pair: -pair[1]))",
+        ],
+        "probability": [
+            f"share = {value}.item()",
+            "shares = zip(LABELS, (1.0 - share, share))",
+            "return dict(sorted(shares, key=lambda pair: -pair[1]))",
+        ],
+        "class": [f"return LABELS[{label}]" if output.classes else f"return {label}"],
+        "value": [f"return {value}.item()"],
+        "tensor": [f"return {value}"],
     }[output.role]
     return "\n".join(
-        [f"def predict(self, {signature}):", f'    """{told}"""', *(f"    {x}" for x in lines)]
+        [
+            f"def predict(self, {signature}):",
+            f'    """{told(plan)}."""',
+            *(f"    {x}" for x in lines),
+        ]
     )
 
 
@@ -248,13 +239,13 @@ def _row(plan: Plan) -> list[str]:
     names = counters(plan)
     for feature in plan.features:
         if feature.text is not None:
-            helper, arguments = "counts", f"row, {feature.name!r}, {names[feature.name]}"
+            called, arguments = "counts", f"row, {feature.name!r}, {names[feature.name]}"
             arguments += f", missing={feature.default!r}" if feature.missing == "value" else ""
         else:
-            helper, arguments = column(feature)
-        used += [helper] if helper in ("number", "counts") else ["index", helper]
+            called, arguments = helper(feature), _arguments(feature)
+        used += [called] if called in ("number", "counts") else ["index", called]
         told = column_words(feature)
-        lines.append(f"        *{helper}({arguments}),{f'  # {told}' if told else ''}")
+        lines.append(f"        *{called}({arguments}),{f'  # {told}' if told else ''}")
     helpers = [_HELPERS[name] for name in _HELPERS if name in used]
     encode = [
         "def encode(row):",
@@ -267,17 +258,7 @@ def _row(plan: Plan) -> list[str]:
     return [*in_python(plan), *helpers, "\n".join(encode)]
 
 
-def column(feature: Feature) -> tuple[str, str]:
-    """The helper that encodes a column, and its arguments as Python writes them.
-
-    Raises:
-        UsageError: It is a text.
-    """
-    if feature.kind == "text":
-        raise UsageError(
-            f"column {feature.name!r} is a text, which this platform's code does not count. "
-            "--platform python and --platform js do, and so does the page (edge-deploy demo)."
-        )
+def _arguments(feature: Feature) -> str:
     arguments = [f"row, {feature.name!r}"]
     number = feature.encode == "none"
     if not number:
@@ -290,8 +271,7 @@ def column(feature: Feature) -> tuple[str, str]:
     if not number and feature.unknown != "error":
         last = len(feature.categories or ()) - 1
         arguments.append(f"unknown={last if feature.unknown == 'infrequent' else -1}")
-    helper = {"none": "number", "ordinal": "ordinal", "one-hot": "one_hot"}[feature.encode]
-    return helper, ", ".join(arguments)
+    return ", ".join(arguments)
 
 
 def _missing(feature: Feature) -> float | str:
