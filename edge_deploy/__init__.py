@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from edge_deploy.bench_command import Bench, BenchOptions, BenchRow, bench
+    from edge_deploy.bench_command import Bench, BenchOptions, bench
+    from edge_deploy.bench_page import BenchRow
     from edge_deploy.conversion import Conversion, convert
     from edge_deploy.demo import build_demo
     from edge_deploy.errors import (
@@ -42,7 +43,7 @@ _HOMES = {
     "ArtifactError": "errors",
     "Bench": "bench_command",
     "BenchOptions": "bench_command",
-    "BenchRow": "bench_command",
+    "BenchRow": "bench_page",
     "Candidate": "tuning.candidates",
     "Conversion": "conversion",
     "ConversionError": "errors",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -311,36 +311,3 @@ def _write_report(folder: Path | None, documents: Mapping[str, str]) -> Path | N
         folder.mkdir(parents=True, exist_ok=True)
         disk.replace_all({}, {folder / name: text for name, text in documents.items()})
     return folder
-
-
-def tolerances(
-    atol: Sequence[str],
-    rtol: Sequence[str],
-    max_drop: float | None = None,
-    min_agreement: float | None = None,
-) -> Tolerances:
-    """Read ``--atol`` and ``--rtol`` values of the form ``VALUE`` or ``OUTPUT:VALUE``.
-
-    Raises:
-        UsageError: One is not a number of at least 0.
-    """
-    for flag, value in (("--max-drop", max_drop), ("--min-agreement", min_agreement)):
-        if value is not None and not 0 <= value <= 1:
-            raise UsageError(f"{flag} {value}: a share between 0 and 1, such as 0.01.")
-    return Tolerances(
-        _by_output("--atol", atol), _by_output("--rtol", rtol), max_drop, min_agreement
-    )
-
-
-def _by_output(flag: str, texts: Sequence[str]) -> dict[str, float]:
-    result = {}
-    for text in texts:
-        output, _, value = text.rpartition(":")
-        try:
-            number = float(value)
-        except ValueError:
-            number = -1.0
-        if not 0 <= number < float("inf"):
-            raise UsageError(f"{flag} {text}: not a number of 0 or more (1e-3, or output:1e-3).")
-        result[output] = number
-    return result

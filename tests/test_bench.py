@@ -12,7 +12,8 @@ import pytest
 from models import randomize, save
 
 from edge_deploy import ConvertOptions, UsageError, bench, convert
-from edge_deploy.bench_command import BenchOptions, BenchRow, _against_float
+from edge_deploy.bench_command import BenchOptions, _against_float
+from edge_deploy.bench_page import BenchRow
 
 slow = pytest.mark.slow
 

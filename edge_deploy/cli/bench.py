@@ -35,7 +35,7 @@ def bench(
 
     Example: edge-deploy bench artifacts/digits-mlp/1 --only tflite
     """
-    from edge_deploy import bench_command
+    from edge_deploy import bench_command, bench_page
 
     options = bench_command.BenchOptions(
         only=split(only),
@@ -50,7 +50,7 @@ def bench(
     if as_json:
         say.json_document({"rows": [asdict(row) for row in done.rows], "page": str(done.page)})
     elif not quiet:
-        say.table(bench_command.HEADER, bench_command.table(done.rows))
+        say.table(bench_page.HEADER, bench_page.table(done.rows))
         typer.echo(f"picture: {done.page}")
     for row in done.rows:
         if row.reason:

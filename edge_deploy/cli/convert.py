@@ -28,6 +28,7 @@ from edge_deploy.cli.options import (
     Verbose,
     load_options,
     split,
+    tolerances,
 )
 
 
@@ -98,7 +99,6 @@ def convert(
     Example: edge-deploy convert keras_model.h5 --labels labels.txt --preprocess teachable-machine
     """
     from edge_deploy import conversion, preparing, report
-    from edge_deploy.verify_command import tolerances
 
     options = preparing.ConvertOptions(
         to=split(to),

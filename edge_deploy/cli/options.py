@@ -12,6 +12,7 @@ from edge_deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from edge_deploy.spec import LoadOptions
+    from edge_deploy.verification import Tolerances
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only what went wrong.")]
@@ -74,3 +75,38 @@ def _shape(text: str) -> tuple[str, tuple[int | None, ...]]:
 
 def split(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def tolerances(
+    atol: Sequence[str],
+    rtol: Sequence[str],
+    max_drop: float | None = None,
+    min_agreement: float | None = None,
+) -> Tolerances:
+    """Read ``--atol`` and ``--rtol`` values of the form ``VALUE`` or ``OUTPUT:VALUE``.
+
+    Raises:
+        UsageError: One is not a number of at least 0.
+    """
+    from edge_deploy.verification import Tolerances
+
+    for flag, value in (("--max-drop", max_drop), ("--min-agreement", min_agreement)):
+        if value is not None and not 0 <= value <= 1:
+            raise UsageError(f"{flag} {value}: a share between 0 and 1, such as 0.01.")
+    return Tolerances(
+        _by_output("--atol", atol), _by_output("--rtol", rtol), max_drop, min_agreement
+    )
+
+
+def _by_output(flag: str, texts: Sequence[str]) -> dict[str, float]:
+    result = {}
+    for text in texts:
+        output, _, value = text.rpartition(":")
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number < float("inf"):
+            raise UsageError(f"{flag} {text}: not a number of 0 or more (1e-3, or output:1e-3).")
+        result[output] = number
+    return result

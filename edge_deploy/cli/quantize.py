@@ -21,6 +21,7 @@ from edge_deploy.cli.options import (
     Strict,
     Verbose,
     split,
+    tolerances,
 )
 
 
@@ -50,7 +51,6 @@ def quantize(
     Example: edge-deploy quantize artifacts/digits-mlp/1 --to float16,int8
     """
     from edge_deploy import quantize_command, report
-    from edge_deploy.verify_command import tolerances
 
     options = quantize_command.QuantizeOptions(
         to=split(to),

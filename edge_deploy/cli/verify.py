@@ -21,6 +21,7 @@ from edge_deploy.cli.options import (
     TrustPickle,
     load_options,
     split,
+    tolerances,
 )
 
 
@@ -71,7 +72,7 @@ def verify(
         backends=split(backend),
         against=against,
         reference=reference,
-        tolerances=verify_command.tolerances(atol or [], rtol or [], max_drop, min_agreement),
+        tolerances=tolerances(atol or [], rtol or [], max_drop, min_agreement),
         report=report_folder,
         browser=browser,
         load=load_options(signature, custom_objects, trust_pickle, input_shape),
