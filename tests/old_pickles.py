@@ -128,6 +128,12 @@ class AsOf(pickle._Pickler):
         if v < (0, 22) and kind == "SVC":
             for name in ("probA", "probB", "n_support"):
                 has[f"{name}_"] = has.pop(f"_{name}")
+        if v < (1, 0) and kind == "KernelPCA":
+            has["lambdas_"], has["alphas_"] = has.pop("eigenvalues_"), has.pop("eigenvectors_")
+        if v < (1, 2) and kind == "KernelPCA":
+            has.pop("gamma_")
+        if v < (0, 24) and kind == "KNNImputer":
+            has.pop("_valid_mask")
         if v < (1, 0) and kind == "GaussianNB":
             has["sigma_"] = has.pop("var_")
         if v < (1, 6) and kind == "AdaBoostClassifier":

@@ -12,9 +12,12 @@ import pytest
 from old_pickles import VERSIONS, Once, write
 from sklearn import ensemble, linear_model, naive_bayes, neighbors, neural_network, svm, tree
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import KernelPCA
+from sklearn.impute import KNNImputer
+from sklearn.kernel_approximation import RBFSampler
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
-from sklearn_models import classes, regression
+from sklearn_models import classes, regression, with_gaps
 
 from edge_deploy.errors import ConversionError
 from edge_deploy.sources.pickles import load_pickle
@@ -39,6 +42,15 @@ MODELS: dict[str, Callable[[], Any]] = {
     "naive Bayes": lambda: make_pipeline(MinMaxScaler(), naive_bayes.GaussianNB()).fit(*classes(4)),
     "support": lambda: svm.SVC(C=3).fit(*classes(4)),
     "support, probabilities": lambda: svm.SVC(probability=True, random_state=0).fit(*classes(4)),
+    "kernels": lambda: make_pipeline(
+        KernelPCA(4, kernel="rbf"), linear_model.LogisticRegression()
+    ).fit(*classes(2)),
+    "waves": lambda: make_pipeline(
+        RBFSampler(random_state=0), linear_model.LogisticRegression()
+    ).fit(*classes(2)),
+    "gaps filled": lambda: make_pipeline(KNNImputer(), linear_model.LogisticRegression()).fit(
+        *with_gaps(classes(2))
+    ),
     "network": lambda: neural_network.MLPClassifier((6,), max_iter=50).fit(*classes(2)),
 }  # fmt: skip
 X = np.random.default_rng(1).normal(0, 2, (200, 5)).astype(np.float32)

@@ -46,7 +46,10 @@ def ellipse(model: Any, before: Affine) -> Predict:
     """
     import tensorflow as tf
 
-    precision = np.asarray(model.precision_, np.float64)
+    precision = model.precision_
+    if precision is None:  # store_precision=False
+        precision = np.linalg.pinv(np.asarray(model.covariance_, np.float64), hermitian=True)
+    precision = np.asarray(precision, np.float64)
     sizes, turned = np.linalg.eigh((precision + precision.T) / 2)
     root = turned * np.sqrt(np.maximum(sizes, 0.0))
     centred = chain(before, Affine(np.asarray(model.location_, np.float64)))

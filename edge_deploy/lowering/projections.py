@@ -117,16 +117,14 @@ def kernel_principal(model: Any) -> Transform | Staged:
     in it, and so go into the weights and the bias.
     """
     rows = dense(model.X_fit_)
-    sizes = getattr(model, "eigenvalues_", getattr(model, "lambdas_", None))  # 1.0 renamed them
-    vectors = getattr(model, "eigenvectors_", getattr(model, "alphas_", None))
-    sizes, vectors = np.asarray(sizes, np.float64), np.asarray(vectors, np.float64)
+    sizes = np.asarray(model.eigenvalues_, np.float64)
+    vectors = np.asarray(model.eigenvectors_, np.float64)
     some = sizes != 0
     weights = np.where(some, vectors, 0.0) / np.sqrt(np.where(some, sizes, 1.0))
     centerer = model._centerer
     means, whole = np.asarray(centerer.K_fit_rows_, np.float64), float(centerer.K_fit_all_)
     bias = whole * weights.sum(axis=0) - means @ weights
-    gamma = getattr(model, "gamma_", model.gamma)
-    of = _kernel(model, gamma, default_coef0=1.0)
+    of = _kernel(model, getattr(model, "gamma_", model.gamma))
     return _mapped(of, rows, weights - weights.mean(axis=0), bias)
 
 
@@ -135,7 +133,7 @@ def landmarks(model: Any) -> Transform | Staged:
     """sklearn.kernel_approximation.Nystroem.transform: a kernel, @ normalization_.T."""
     rows = dense(model.components_)
     weights = np.asarray(model.normalization_, np.float64).T
-    of = _kernel(model, model.gamma, default_coef0=1.0)
+    of = _kernel(model, model.gamma)
     return _mapped(of, rows, weights, np.zeros(weights.shape[1]))
 
 
@@ -150,7 +148,7 @@ def _mapped(of: Kernel, rows: Array, weights: Array, bias: Array) -> Transform |
     return Staged(kernel(of, rows, IDENTITY), Affine(offset=bias, turn=weights))
 
 
-def _kernel(model: Any, gamma: Any, default_coef0: float) -> Kernel:
+def _kernel(model: Any, gamma: Any) -> Kernel:
     """The kernel of a transformer: sklearn.metrics.pairwise's defaults where it says nothing."""
     if getattr(model, "kernel_params", None):
         raise ConversionError(
@@ -161,7 +159,7 @@ def _kernel(model: Any, gamma: Any, default_coef0: float) -> Kernel:
     return Kernel(
         model.kernel,
         1.0 / columns if gamma is None else float(gamma),
-        default_coef0 if model.coef0 is None else float(model.coef0),
+        1.0 if model.coef0 is None else float(model.coef0),
         3.0 if model.degree is None else float(model.degree),
     )
 

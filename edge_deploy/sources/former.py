@@ -127,6 +127,7 @@ _LINEAR_LOSSES = {
 _WIDTHS = (
     *("scale_", "center_", "mean_", "data_min_", "statistics_", "cluster_centers_"),
     *("centroids_", "theta_", "feature_log_prob_", "_fit_X", "X_fit_", "components_", "coef_"),
+    *("means_", "location_", "subcluster_centers_"),
 )
 
 
@@ -174,6 +175,8 @@ def _columns(has: dict[str, Any]) -> None:
         has["n_features_in_"] = int(has["shape_fit_"][1])
     elif "categories_" in has:
         has["n_features_in_"] = len(has["categories_"])
+    elif "random_weights_" in has:  # RBFSampler
+        has["n_features_in_"] = len(has["random_weights_"])
     else:
         shapes = [np.shape(has[name]) for name in _WIDTHS if has.get(name) is not None]
         if shapes and shapes[0]:
@@ -315,6 +318,24 @@ def _least_squares(model: Any, has: dict[str, Any]) -> None:
         has["intercept_"] = has["_y_mean"]
 
 
+def _kernel_components(model: Any, has: dict[str, Any]) -> None:
+    """KernelPCA of before 1.0 (names) and 1.2 (gamma_)."""
+    for old, new in (("lambdas_", "eigenvalues_"), ("alphas_", "eigenvectors_")):
+        if old in has:
+            has.setdefault(new, has[old])
+    if "n_features_in_" in has:
+        has.setdefault("gamma_", has["gamma"] or 1.0 / has["n_features_in_"])
+
+
+def _by_neighbours(model: Any, has: dict[str, Any]) -> None:
+    """KNNImputer of before 0.24."""
+    mark, rows = has["missing_values"], np.asarray(has["_fit_X"], np.float64)
+    gone = np.isnan(rows) if mark is None or mark != mark else rows == mark
+    has.setdefault("_mask_fit_X", gone)
+    has.setdefault("_valid_mask", ~gone.all(axis=0))
+    has.setdefault("indicator_", None)
+
+
 def _stacked(model: Any, has: dict[str, Any]) -> None:
     if isinstance(has.get("_label_encoder"), list) and len(has["_label_encoder"]) == 1:
         has["_label_encoder"] = has["_label_encoder"][0]
@@ -341,6 +362,8 @@ _MENDS: dict[str, Callable[[Any, dict[str, Any]], None]] = {
     "ColumnTransformer": _left_columns,
     "KNeighborsClassifier KNeighborsRegressor RadiusNeighborsRegressor "
     "RadiusNeighborsClassifier LocalOutlierFactor NearestNeighbors": _neighbours,
+    "KNNImputer": _by_neighbours,
+    "KernelPCA": _kernel_components,
     "SimpleImputer": _imputer,
     "OneHotEncoder": _one_hot,
     "OrdinalEncoder": _ordinal,
