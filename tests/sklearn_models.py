@@ -251,6 +251,20 @@ COMPOUND: dict[str, Callable[[], Any]] = {
     "calibrated forest": lambda: CalibratedClassifierCV(
         ensemble.RandomForestClassifier(10), cv=2
     ).fit(*classes(2)),
+    **{
+        f"calibrated by {method}, {name}, {count}": (
+            lambda method=method, make=make, count=count: CalibratedClassifierCV(
+                make(), method=method, cv=2, ensemble=make is not svm.SVC
+            ).fit(*classes(count))
+        )
+        for method in ("isotonic", "sigmoid", "temperature")
+        for name, make in (
+            ("one SVC", svm.SVC),
+            ("trees", lambda: tree.DecisionTreeClassifier(max_depth=3)),
+            ("line", LogisticRegression),
+        )
+        for count in (2, 4)
+    },
     "one against the rest": lambda: OneVsRestClassifier(svm.SVC()).fit(*classes(4)),
     "one against the rest, trees": lambda: OneVsRestClassifier(
         tree.DecisionTreeClassifier(max_depth=3)

@@ -9,6 +9,7 @@ its functions by class name; a new one is a line here.
 from edge_deploy.lowering import bayes as _bayes  # noqa: F401
 from edge_deploy.lowering import boosters as _boosters  # noqa: F401
 from edge_deploy.lowering import boosting as _boosting  # noqa: F401
+from edge_deploy.lowering import calibration as _calibration  # noqa: F401
 from edge_deploy.lowering import catboost as _catboost  # noqa: F401
 from edge_deploy.lowering import clusters as _clusters  # noqa: F401
 from edge_deploy.lowering import columns as _columns  # noqa: F401

@@ -61,7 +61,7 @@ def response(model: Any, before: Affine) -> Transform:
     return respond
 
 
-def _mean(parts: list[Any], weights: Any) -> Any:
+def mean_of(parts: list[Any], weights: Any) -> Any:
     shares = np.ones(len(parts)) if weights is None else np.asarray(weights, np.float64)
     shares = (shares / shares.sum()).astype(real())
     return sum(share * part for share, part in zip(shares, parts, strict=True))
@@ -85,7 +85,7 @@ def voting(model: Any, before: Affine) -> Predict:
         members = [probabilities(one, before) for one in model.estimators_]
 
         def softly(x: Any) -> dict[str, Any]:
-            shares = _mean([member(x) for member in members], weights)
+            shares = mean_of([member(x) for member in members], weights)
             return {"class": winner(shares), "probabilities": shares}
 
         return softly
@@ -96,7 +96,7 @@ def voting(model: Any, before: Affine) -> Predict:
         # Not one_hot: in batches, TF.js' wasm gets it wrong.
         said = [tf.equal(member(x)["class"][:, tf.newaxis], labels) for member in lowered]
         votes = [tf.cast(one, real()) for one in said]
-        return {"class": winner(_mean(votes, weights))}
+        return {"class": winner(mean_of(votes, weights))}
 
     return hardly
 
@@ -105,7 +105,7 @@ def voting(model: Any, before: Affine) -> Predict:
 def voting_regressor(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble.VotingRegressor.predict: the weighted mean."""
     members, weights = [lower(one, before) for one in model.estimators_], _weights(model)
-    return lambda x: {"value": _mean([member(x)["value"] for member in members], weights)}
+    return lambda x: {"value": mean_of([member(x)["value"] for member in members], weights)}
 
 
 @predictor("StackingClassifier", "StackingRegressor")
@@ -264,34 +264,6 @@ def chained(model: Any, before: Affine) -> Predict:
             said.append(member(seen)["value"])
             seen = tf.concat([seen, said[-1]], axis=1)
         return {"value": tf.concat([said[place] for place in back], axis=1)}
-
-    return predict
-
-
-@predictor("CalibratedClassifierCV")
-def calibrated(model: Any, before: Affine) -> Predict:
-    """sklearn.calibration._CalibratedClassifier.predict_proba, by sigmoid, and their mean."""
-    import tensorflow as tf
-
-    members = []
-    for one in model.calibrated_classifiers_:
-        if one.method != "sigmoid":
-            raise ConversionError(
-                f"CalibratedClassifierCV with method={one.method!r} cannot be converted yet; "
-                "'sigmoid' can."
-            )
-        slopes = np.array([[-part.a_ for part in one.calibrators]], real())
-        starts = np.array([[-part.b_ for part in one.calibrators]], real())
-        members.append((response(one.estimator, before), slopes, starts))
-
-    def predict(x: Any) -> dict[str, Any]:
-        parts = []
-        for respond, slope, start in members:
-            p = tf.sigmoid(respond(x) * slope + start)
-            p = tf.concat([1.0 - p, p], axis=1) if p.shape[1] == 1 else p
-            parts.append(p / tf.reduce_sum(p, axis=1, keepdims=True))
-        shares = _mean(parts, None)
-        return {"class": winner(shares), "probabilities": shares}
 
     return predict
 

@@ -33,31 +33,28 @@ def coupled(slopes: Array, starts: Array, count: int) -> Transform:
     """
     import tensorflow as tf
 
-    pairs = list(combinations(range(count), 2))
-    # From pairs to a matrix of all with all, whose diagonal stays 0.
-    place = np.zeros((2, len(pairs), count * count), real())
-    for n, (one, other) in enumerate(pairs):
-        place[0, n, one * count + other] = place[1, n, other * count + one] = 1.0
+    # From a probability a pair to one of each class against each, and 0 of a class and itself:
+    # of both sides of all pairs and a 0 at the end, which goes where.
+    known = count * (count - 1) // 2
+    mine_at = np.full((count, count), 2 * known, np.int32)
+    for n, (one, other) in enumerate(combinations(range(count), 2)):
+        mine_at[one, other], mine_at[other, one] = n, known + n
+    others_at = mine_at.T.ravel()
+    diagonal = np.eye(count, dtype=real())
     slope, start = slopes.astype(real()), starts.astype(real())
     limit = real()(0.005 / count)
 
     def transform(decisions: Any) -> Any:
         z = -(decisions * slope + start)
-        clipped = [
-            tf.clip_by_value(tf.sigmoid(one), real()(_CLIPPED), real()(1.0 - _CLIPPED))
-            for one in (z, -z)
-        ]
-        first, second = clipped
-        mine = tf.reshape(
-            tf.matmul(first, place[0]) + tf.matmul(second, place[1]), [-1, count, count]
+        sides = tf.clip_by_value(
+            tf.sigmoid(tf.concat([z, -z], axis=1)), real()(_CLIPPED), real()(1.0 - _CLIPPED)
         )
-        others = tf.reshape(
-            tf.matmul(second, place[0]) + tf.matmul(first, place[1]), [-1, count, count]
-        )
+        sides = tf.pad(sides, [[0, 0], [0, 1]])
+        mine = tf.reshape(tf.gather(sides, mine_at.ravel(), axis=1), [-1, count, count])
+        others = tf.reshape(tf.gather(sides, others_at, axis=1), [-1, count, count])
         # The quadratic to make small is p Q p, half the sum of (others * p_t - mine * p_j) ** 2.
         squares = tf.reduce_sum(others * others, axis=2)
         steps = 1.0 / squares
-        diagonal = np.eye(count, dtype=real())
         rows = tf.concat(
             [tf.zeros_like(mine) + diagonal, diagonal * squares[:, :, tf.newaxis] - others * mine],
             axis=2,

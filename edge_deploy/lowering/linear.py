@@ -9,6 +9,7 @@ import numpy as np
 from edge_deploy.errors import ConversionError
 from edge_deploy.lowering.registry import (
     DECISION,
+    IDENTITY,
     Affine,
     Predict,
     Transform,
@@ -253,15 +254,19 @@ def isotonic(model: Any, before: Affine) -> Predict:
     values = np.asarray(model.y_thresholds_, np.float64)
     widths = np.diff(ends)
     slopes = (np.diff(values) / np.where(widths > 0, widths, 1.0)).astype(real())
-    near = apply(chain(before, Affine(ends[:1])))
-    starts, limits = (ends[:-1] - ends[0]).astype(real()), widths.astype(real())
+    if before is not IDENTITY:  # columns far from zero are counted from the first end
+        before, ends = chain(before, Affine(ends[:1])), ends - ends[0]
+    near, limits = apply(before), widths.astype(real())
+    starts = ends[:-1].astype(real())
+    # What rounding the ends to float32 lost: some are so close that it would tell.
+    rest = (ends[:-1] - starts).astype(real())
 
     def predict(x: Any) -> dict[str, Any]:
         z = near(x[:, :1])
-        parts = tf.clip_by_value(z - starts, real()(0), limits) * slopes
+        parts = tf.clip_by_value((z - starts) - rest, real()(0), limits) * slopes
         value = tf.reduce_sum(parts, axis=1, keepdims=True) + real()(values[0])
         if model.out_of_bounds == "nan":
-            inside = tf.logical_and(z >= real()(0), z <= real()(ends[-1] - ends[0]))
+            inside = tf.logical_and(z >= real()(ends[0]), z <= real()(ends[-1]))
             value = value + tf.zeros_like(value) / tf.cast(inside, real())  # 0 / 0 outside
         return {"value": value}
 

@@ -46,12 +46,12 @@ REASONS = {
         "column of texts, and converts"
     ),
     "GaussianProcessClassifier": (
-        "its answers are differences of large numbers, which float32 does not hold. SVC with "
-        "probability=True and the same kernel (rbf) comes near it"
+        "its answers are differences of large numbers, which float32 does not hold. "
+        "CalibratedClassifierCV(SVC()), of the same kernel (rbf), is near it"
     ),
     "GaussianProcessRegressor": (
-        "its answers are differences of large numbers, which float32 does not hold. KernelRidge or "
-        "SVR with the same kernel (rbf) comes near it"
+        "its answers are differences of large numbers, which float32 does not hold. KernelRidge "
+        "and SVR, of the same kernel (rbf), are near it"
     ),
     "HDBSCAN": _GROUPS,
     "Isomap": _NEIGHBOURS,
