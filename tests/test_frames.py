@@ -248,5 +248,5 @@ def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path:
         answers = pd.read_csv(download.value.path())
     server.shutdown()
     server.server_close()
-    columns = ["probabilities: no", "probabilities: yes"]
+    columns = ["predicted_probabilities: no", "predicted_probabilities: yes"]
     np.testing.assert_allclose(answers[columns].to_numpy(), own, rtol=0, atol=1e-6)
