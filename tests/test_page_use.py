@@ -190,6 +190,7 @@ def test_bad_picture_clears_the_old_answer(site: Site, tmp_path: Path) -> None:
     page.wait_for_selector("#status.trouble")
     assert "not a picture" in page.inner_text("#status")
     assert page.locator("#output .bars").count() == 0
+    assert "not a picture" in page.inner_text("#output")  # the status may be out of sight
     assert not page.is_visible("#preview")
 
 
@@ -553,6 +554,28 @@ def test_phone_shows_the_answer_before_the_samples(site: Site, model: str, width
     assert page.evaluate("document.documentElement.scrollWidth") == width
     places = {name: page.locator(f"#{name}").bounding_box()["y"] for name in ("output", "samples")}
     assert places["output"] < places["samples"]
+
+
+def test_phone_keeps_the_answer_in_sight(site: Site) -> None:
+    phone = {"width": 390, "height": 800}
+    page = site.open("?model=digits&lang=id", viewport=phone)
+    page.click(".thumbs button")
+    page.wait_for_selector("#output .bars")
+    page.evaluate("document.querySelector('#input').scrollIntoView()")
+    canvas, output = (page.locator(one).bounding_box() for one in (".drawing", "#output .bars"))
+    assert canvas["y"] >= 0
+    assert canvas["y"] + canvas["height"] <= output["y"] <= 800 - 100
+    page = site.open("?model=costs&lang=id", viewport={"width": 390, "height": 500})
+    page.wait_for_selector("#output .value")
+    page.locator(".csv").scroll_into_view_if_needed()
+    value = page.locator("#output .value").bounding_box()
+    assert 0 <= value["y"] <= 500 - value["height"]
+
+
+def test_phone_shows_the_chosen_model_of_many(site: Site) -> None:
+    page = site.open("?model=gaps&lang=en", viewport={"width": 320, "height": 640})
+    box = page.locator("nav [aria-current=true]").bounding_box()
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= 320
 
 
 def test_everything_is_reached_by_the_keyboard(site: Site) -> None:

@@ -38,7 +38,7 @@ async function start() {
   try {
     index = await json(new URL('index.json', site));
   } catch {
-    fail(t('error.nothing'));
+    nothing(t('error.nothing'));
     return;
   }
   useKernels(index.kernels);
@@ -55,7 +55,7 @@ async function start() {
   };
   head.gallery(index.models, choose);
   if (wanted && !entry) {
-    fail(t('error.unknown', { name: wanted }));
+    nothing(t('error.unknown', { name: wanted }));
   } else {
     await load(entry ?? index.models[0], query.get('file'), query.get('backend') ?? 'auto');
   }
@@ -233,7 +233,7 @@ async function answerOne({ inputs, original = null, warning = null, what = '', l
 /** Words in place of an answer: an old one must not look like the new. */
 function trouble(error) {
   head.status(words(error), true);
-  waiting();
+  waiting(words(error));
 }
 
 /** The table inputs of a link. */
@@ -257,6 +257,11 @@ function remember(entry, file, backend) {
 
 function replaceAddress() {
   window.history.replaceState(null, '', `?${query}`);
+}
+
+function nothing(message) {
+  root.dataset.state = 'error';
+  head.nothing(message);
 }
 
 function fail(message, again = null) {

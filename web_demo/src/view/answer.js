@@ -8,10 +8,14 @@ const TOP = 5;
 // What a visitor has opened stays open from one answer to the next.
 const open = { all: false, raw: false };
 
-/** The box for answers before there is one. */
-export function waiting() {
-  const empty = el('p', { className: 'quiet' }, t('answer.empty'));
-  $('output').replaceChildren(el('h3', {}, t('page.answer')), empty);
+/**
+ * The box for answers before there is one.
+ * @param {string} [why] there is none: the page's status says it aloud, which may be out of sight
+ */
+export function waiting(why) {
+  const text = el('p', { className: why ? 'badge fail' : 'quiet' }, why ?? t('answer.empty'));
+  $('output').setAttribute('aria-live', 'off');
+  $('output').replaceChildren(el('h3', {}, t('page.answer')), text);
   $('output').hidden = false;
 }
 

@@ -27,8 +27,12 @@ export function gallery(models, choose) {
 /** What the page says of a model before it is there. */
 export function loading(entry, file, backends, chosen, act) {
   for (const button of $('gallery').children) {
-    button.setAttribute('aria-current', String(button.dataset.key === entry.key));
+    const chosen = button.dataset.key === entry.key;
+    button.setAttribute('aria-current', String(chosen));
+    // On a phone the row of models is wider than the page.
+    if (chosen) $('gallery').scrollLeft = button.offsetLeft - $('gallery').offsetLeft - 40;
   }
+  $('title').parentElement.hidden = false;
   $('title').textContent = entry.key;
   document.title = entry.key;
   $('facts').textContent = '';
@@ -146,6 +150,12 @@ export function clear() {
     $(id).replaceChildren();
     $(id).hidden = true;
   }
+}
+
+/** No model, and nothing to choose for it. */
+export function nothing(message) {
+  $('title').parentElement.hidden = true;
+  failed(message);
 }
 
 /** Trouble in place of a model. */
