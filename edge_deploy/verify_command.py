@@ -26,6 +26,7 @@ from edge_deploy.verdicts import Verdict
 from edge_deploy.verification import DEFAULT, Tolerances
 from edge_deploy.words import unknown
 
+_SHOWN = 300  # characters of what a file carries, in an error
 BACKENDS = ("webgl", "wasm", "webgpu", "cpu")
 
 
@@ -243,7 +244,7 @@ def _label_failures(found: Artifact, target: Target, path: Path) -> tuple[str, .
         failures.append("carries none of the metadata that edge-deploy embeds")
     else:
         failures = [
-            f"{key} in the file: {carried.get(key)!r}, in the manifest: {value!r}"
+            f"{key} in the file: {_short(carried.get(key))}, in the manifest: {_short(value)}"
             for key, value in expected.items()
             if carried.get(key, value if key in LATER else None) != value
         ]
@@ -253,6 +254,12 @@ def _label_failures(found: Artifact, target: Target, path: Path) -> tuple[str, .
         if lines not in [list(o["classes"] or ()) for o in found.manifest["outputs"]]:
             failures.append("labels.txt does not hold the manifest's classes")
     return tuple(failures)
+
+
+def _short(value: Any) -> str:
+    """Its beginning: what a file carries may be long."""
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
 
 
 def _verify_bare(path: Path, options: VerifyOptions) -> Verification:

@@ -119,6 +119,19 @@ def test_a_text_model_verifies_in_every_runtime(
     ]
 
 
+def test_the_original_answers_new_texts_again(
+    converted: dict[str, Conversion], tmp_path: Path
+) -> None:
+    found = folder(converted["tf-idf"])
+    options = VerifyOptions(
+        against=found.parents[2] / "tf-idf.joblib",
+        reference=write_csv(tmp_path / "new.csv", rows("tf-idf", [t for t in ASKED if t])),
+        backends=("wasm",),
+    )
+    done = verify(found, options)
+    assert [(v.status, v.samples) for v in done.verdicts] == [("pass", 8)] * 3
+
+
 def answer_to(page: Any, row: dict[str, str]) -> np.ndarray:
     """What the page answers to a row, once the answer is there: its last output."""
     script = """(row) => {
@@ -172,8 +185,8 @@ def test_a_link_and_a_csv_carry_texts(site: Any, name: str, tmp_path: Path) -> N
     kept = [n for n, row in enumerate(asked) if any(row.values())]
     assert [row[field] for row in answered] == [asked[n][field] for n in kept]
     for row, n in zip(answered, kept, strict=True):
-        assert row["class"] == ("spam" if expected[n, 1] > 0.5 else "ham")
-        shares = [float(row[f"probabilities: {label}"]) for label in ("ham", "spam")]
+        assert row["predicted_class"] == ("spam" if expected[n, 1] > 0.5 else "ham")
+        shares = [float(row[f"predicted_probabilities: {label}"]) for label in ("ham", "spam")]
         close_to(np.array(shares), expected[n])
 
 
