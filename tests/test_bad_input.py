@@ -177,11 +177,27 @@ def test_commands_refuse_what_is_not_there(run, arguments: list[str], code: int,
     assert says in result.err, result.err
 
 
-def test_an_error_is_one_json_document_too(run) -> None:
-    result = run("convert", "no.h5", "--json")
-    document = json.loads(result.out)
-    assert document["error"]["exit_code"] == result.code == 2
-    assert "no.h5" in document["error"]["message"]
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["convert", "no.h5"], "no.h5"),
+        (["convert"], "Missing argument"),
+        (["convert", "no.h5", "--to", "tfj"], "Did you mean tfjs?"),
+        (["verify", "nowhere", "--only", "tflit"], "Did you mean tflite?"),
+        (["quantize", "nowhere", "--to", "int8"], "no such artifact"),
+        (["run", "nowhere", "x=1"], "no such artifact"),
+        (["inspect", "nowhere"], "no such file or folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_an_error_is_one_json_document_and_stands_in_words_on_stderr_once(
+    run, arguments: list[str], says: str
+) -> None:
+    result = run(*arguments, "--json")
+    error = json.loads(result.out)["error"]
+    assert (error["type"], error["exit_code"], result.code) == ("UsageError", 2, 2)
+    assert says in error["message"]
+    assert result.err == f"edge-deploy: {error['message']}\n"
 
 
 def test_convert_refuses_an_output_that_cannot_be_written(run, linear: Path) -> None:

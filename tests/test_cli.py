@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -102,3 +103,52 @@ def test_the_python_api_is_flat_and_pinned() -> None:
     assert all(getattr(edge_deploy, name) for name in PUBLIC.split())
     with pytest.raises(AttributeError, match="no attribute 'quantise'"):
         _ = edge_deploy.quantise
+
+
+DESCRIBED = [
+    # what a document holds -> the lines that `inspect` prints of it
+    ({"kind": "keras3", "notes": [], "metadata": None}, ["kind: keras3"]),
+    (
+        {"source": {"file": "a.h5", "sizes": [1, 2]}, "rows": [{"name": "x", "max": None}]},
+        ["source:", "  file: a.h5", "  sizes: 1, 2", "rows:", "  name: x"],
+    ),
+    # A vocabulary of thousands of words fills no screen; one word more than twelve is printed.
+    ({"words": list(range(13))}, [f"words: {', '.join(map(str, range(13)))}"]),
+    ({"words": list(range(5012))}, [f"words: {', '.join(map(str, range(12)))} and 5,000 more"]),
+    (
+        {"outputs": [{"name": "y", "shape": [None, 2], "dtype": "float32", "kind": "probabilities",
+                      "classes": ["cat", "dog"]}]},
+        ["output: y [any x 2] float32 probabilities: cat, dog"],
+    ),
+    (
+        {"artifacts": [{"files": [{"path": "a_int8.tflite", "bytes": 1234}], "outputs": [],
+                        "inputs": [{"name": "x", "dtype": "uint8",
+                                    "quantization": {"scale": 0.5, "zero_point": 3}}]}]},
+        ["file: a_int8.tflite 1,234 bytes", "  input x: uint8, number = (integer - 3) * 0.5"],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("document", "lines"), DESCRIBED, ids=lambda v: str(v)[:24])
+def test_inspect_prints_what_is_nested_in_lines(document: dict, lines: list[str]) -> None:
+    from edge_deploy.cli.say import described
+
+    assert described(document) == lines
+
+
+def test_a_bug_of_ours_is_told_as_one_in_json_too(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from edge_deploy import cli, inspection
+
+    def stumble(*_: object) -> None:
+        raise RuntimeError("stumbled")
+
+    monkeypatch.setattr(inspection, "inspect", stumble)
+    monkeypatch.setattr(sys, "argv", ["edge-deploy", "inspect", ".", "--json"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    out, err = capfd.readouterr()
+    assert stopped.value.code == 3
+    assert "please report it" in json.loads(out)["error"]["message"]
+    assert "Traceback" in err and err.count("please report it") == 1
