@@ -15,17 +15,27 @@ from edge_deploy.cli.options import (
     BrowserPath,
     Calibration,
     CustomObjects,
+    Features,
     InputShape,
     Io,
     Json,
     KeepFloat,
+    Labels,
     MaxDrop,
     MinAgreement,
+    Name,
+    Output,
+    Preprocess,
+    PruneEpochs,
     Quiet,
+    Samples,
+    Seed,
     Signature,
     Strict,
+    Targets,
     TrustPickle,
     Verbose,
+    Version,
     load_options,
     split,
     tolerances,
@@ -35,11 +45,11 @@ from edge_deploy.cli.options import (
 @app.command()
 def convert(
     model: Annotated[Path, typer.Argument(help="Keras file, SavedModel folder, pickle or .zip.")],
-    to: Annotated[str, typer.Option(help="Targets, separated by commas.")] = "tflite,tfjs,onnx",
+    to: Targets = "tflite,tfjs,onnx",
     reference: Annotated[
         Path | None, typer.Option(help="Samples: .npz, .npy, .csv or a folder of pictures.")
     ] = None,
-    samples: Annotated[int, typer.Option(help="Samples to keep for evaluation.")] = 1000,
+    samples: Samples = 1000,
     quantize: Annotated[
         str, typer.Option(help="Precisions, such as float32,int8 or tflite=int8.")
     ] = "float32",
@@ -60,25 +70,23 @@ def convert(
         Path | None,
         typer.Option(help="Samples with labels to train the rest on: .npz, .csv or class folders."),
     ] = None,
-    prune_epochs: Annotated[int, typer.Option(help="How often to go through them.")] = 10,
-    labels: Annotated[str | None, typer.Option(help="labels.txt, or a,b,c.")] = None,
-    preprocess: Annotated[
-        str | None, typer.Option(help="Preset, or key=value,... (see the README).")
-    ] = None,
+    prune_epochs: PruneEpochs = 10,
+    labels: Labels = None,
+    preprocess: Preprocess = None,
     fold_preprocessing: Annotated[
         bool, typer.Option("--fold-preprocessing", help="The files take 0-255 pixels, RGB.")
     ] = False,
     min_runtime: Annotated[
         str, typer.Option(help="Oldest TensorFlow Lite that must run the files, such as 2.11.")
     ] = "",
-    features: Annotated[Path | None, typer.Option(help="features.json of a table model.")] = None,
+    features: Features = None,
     signature: Signature = None,
     input_shape: InputShape = None,
     custom_objects: CustomObjects = None,
     trust_pickle: TrustPickle = False,
-    name: Annotated[str | None, typer.Option(help="Name; default: the file's.")] = None,
-    artifact_version: Annotated[str, typer.Option(help="Version of the artifact.")] = "1",
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder.")] = Path("artifacts"),
+    name: Name = None,
+    artifact_version: Version = "1",
+    output: Output = Path("artifacts"),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a version that exists.")
     ] = False,
@@ -88,7 +96,7 @@ def convert(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read and check everything, write nothing.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of all that is chosen or made up.")] = 0,
+    seed: Seed = 0,
     browser: BrowserPath = None,
     as_json: Json = False,
     quiet: Quiet = False,

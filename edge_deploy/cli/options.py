@@ -20,6 +20,20 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the librari
 BrowserPath = Annotated[
     Path | None, typer.Option("--browser", help="Chromium, Chrome or Edge to use.")
 ]
+Targets = Annotated[str, typer.Option("--to", help="Targets, separated by commas.")]
+Samples = Annotated[int, typer.Option("--samples", help="Samples to keep for evaluation.")]
+Labels = Annotated[str | None, typer.Option("--labels", help="labels.txt, or a,b,c.")]
+Preprocess = Annotated[
+    str | None, typer.Option("--preprocess", help="Preset, or key=value,... (see the README).")
+]
+Features = Annotated[
+    Path | None, typer.Option("--features", help="features.json of a table model.")
+]
+PruneEpochs = Annotated[int, typer.Option("--prune-epochs", help="How often to go through them.")]
+Name = Annotated[str | None, typer.Option("--name", help="Name; default: the file's.")]
+Version = Annotated[str, typer.Option("--artifact-version", help="Version of the artifact.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Folder.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of all that is chosen or made up.")]
 Signature = Annotated[str | None, typer.Option(help="Signature of a SavedModel.")]
 CustomObjects = Annotated[
     Path | None, typer.Option(help="Python file with the model's own layers and functions.")

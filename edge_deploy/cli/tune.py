@@ -15,12 +15,22 @@ from edge_deploy.cli.options import (
     BrowserPath,
     Calibration,
     CustomObjects,
+    Features,
     InputShape,
     Json,
+    Labels,
+    Name,
+    Output,
+    Preprocess,
+    PruneEpochs,
     Quiet,
+    Samples,
+    Seed,
     Signature,
+    Targets,
     TrustPickle,
     Verbose,
+    Version,
     load_options,
     split,
 )
@@ -36,7 +46,7 @@ def tune(
     objective: Annotated[
         str, typer.Option(help="size (of the download) or latency (on this machine).")
     ] = "size",
-    to: Annotated[str, typer.Option(help="Targets, separated by commas.")] = "tflite,tfjs,onnx",
+    to: Targets = "tflite,tfjs,onnx",
     executor: Annotated[
         str, typer.Option(help="loky (this machine), dask or ray (a cluster).")
     ] = "loky",
@@ -50,26 +60,26 @@ def tune(
     prune_data: Annotated[
         Path | None, typer.Option(help="Samples with labels to train pruned models on.")
     ] = None,
-    prune_epochs: Annotated[int, typer.Option(help="How often to go through them.")] = 10,
+    prune_epochs: PruneEpochs = 10,
     reference: Annotated[
         Path | None, typer.Option(help="Samples, best with labels: .npz, .npy, .csv or a folder.")
     ] = None,
-    samples: Annotated[int, typer.Option(help="Samples to keep for evaluation.")] = 1000,
+    samples: Samples = 1000,
     calibration: Calibration = None,
-    labels: Annotated[str | None, typer.Option(help="labels.txt, or a,b,c.")] = None,
-    preprocess: Annotated[str | None, typer.Option(help="Preset, or key=value,...")] = None,
-    features: Annotated[Path | None, typer.Option(help="features.json of a table model.")] = None,
+    labels: Labels = None,
+    preprocess: Preprocess = None,
+    features: Features = None,
     signature: Signature = None,
     input_shape: InputShape = None,
     custom_objects: CustomObjects = None,
     trust_pickle: TrustPickle = False,
-    name: Annotated[str | None, typer.Option(help="Name; default: the file's.")] = None,
-    artifact_version: Annotated[str, typer.Option(help="Version of the artifact.")] = "tuned",
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder.")] = Path("artifacts"),
+    name: Name = None,
+    artifact_version: Version = "tuned",
+    output: Output = Path("artifacts"),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a version, or an unfinished search.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of all that is chosen or made up.")] = 0,
+    seed: Seed = 0,
     browser: BrowserPath = None,
     as_json: Json = False,
     quiet: Quiet = False,
