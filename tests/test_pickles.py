@@ -20,6 +20,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -440,6 +441,24 @@ def test_unknown_type_in_a_skops_file_is_refused_and_named() -> None:
     model, notes = load_skops(Path("model.skops"), trust=True)
     assert type(model) is Own
     assert "test_pickles.Own" in notes[0]
+
+
+def test_partial_function_in_a_file_is_that_of_histograms_or_none() -> None:
+    """HistGradientBoosting has one inside; it is never called with what a file says."""
+    skops = importlib.import_module("skops.io")
+    x = np.column_stack([np.arange(60) % 5, np.linspace(0, 1, 60)])
+    model = HistGradientBoostingRegressor(max_iter=3, categorical_features=[0]).fit(x, x[:, 0])
+    skops.dump(model, "model.skops")
+    Path("model.pkl").write_bytes(pickle.dumps(model))
+    for read, _ in (load_skops(Path("model.skops")), load_pickle(Path("model.pkl"))):
+        assert (read.predict(x) == model.predict(x)).all()
+    other = FunctionTransformer(functools.partial(np.memmap, mode="w+")).fit(x)
+    skops.dump(other, "other.skops")
+    with pytest.raises(UntrustedError, match=r"functools\.partial"):
+        load_skops(Path("other.skops"))
+    Path("other.pkl").write_bytes(pickle.dumps(other))
+    read, _ = load_pickle(Path("other.pkl"))
+    assert not callable(read.func)
 
 
 def test_damaged_skops_file_is_an_error_in_words() -> None:

@@ -6,6 +6,7 @@ what a pickle may (pickle_names).
 
 from __future__ import annotations
 
+import json
 import warnings
 import zipfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from edge_deploy.graph import first_line
 from edge_deploy.sources.pickle_names import BUILDERS, VALUES
 
 _SHOWN = 8
+_CHECKS_NUMBERS = ("sklearn.utils.validation", "check_array")  # in HistGradientBoosting
 
 
 def is_skops(path: Path) -> bool:
@@ -24,6 +26,21 @@ def is_skops(path: Path) -> bool:
         return False
     with zipfile.ZipFile(path) as archive:
         return "schema.json" in archive.namelist()
+
+
+def _partials(path: Path) -> set[tuple[str, str]]:
+    """What is called, once they are, by the partial functions that a file holds."""
+    with zipfile.ZipFile(path) as archive:
+        nodes = [json.loads(archive.read("schema.json"))]
+    found = set()
+    for node in nodes:  # which grows as it is gone through
+        if isinstance(node, dict) and node.get("__loader__") == "PartialNode":
+            of = node["content"]["func"]
+            told = of["__loader__"] == "FunctionNode"
+            found.add((str(of["__module__"]), str(of["__class__"])) if told else ("", ""))
+        if isinstance(node, (dict, list)):
+            nodes += node.values() if isinstance(node, dict) else node
+    return found
 
 
 def load_skops(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...]]:
@@ -50,6 +67,8 @@ def load_skops(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...]
     try:
         found = skops.get_untrusted_types(file=path)
         known = {".".join(name) for name in BUILDERS | VALUES}
+        if _partials(path) <= {_CHECKS_NUMBERS}:
+            known.add("functools.partial")
         unknown = [name for name in found if name not in known]
         if unknown and not trust:
             more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
