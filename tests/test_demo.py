@@ -429,7 +429,9 @@ def test_pictures_are_answered_as_python_does(visit: Open, site: tuple[Path, str
 
 def test_drawing_asks_the_model(visit: Open) -> None:
     page = visit(f"?model={DIGITS}")
+    page.evaluate("document.querySelector('.drawing').scrollIntoView({block: 'nearest'})")
     box = page.locator(".drawing").bounding_box()
+    assert box["y"] + box["height"] <= page.locator("#output").bounding_box()["y"]
     page.mouse.move(box["x"] + 60, box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + 150, box["y"] + 200, steps=4)
