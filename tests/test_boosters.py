@@ -266,23 +266,29 @@ def gaps(x: np.ndarray) -> np.ndarray:
 
 
 CATBOOST: dict[str, Callable[[], Any]] = {
-    "2 classes": lambda: cat("CatBoostClassifier", quarters() > 1),
-    "words as classes": lambda: cat(
+    "CatBoostClassifier, 2 classes": lambda: cat("CatBoostClassifier", quarters() > 1),
+    "CatBoostClassifier, words as classes": lambda: cat(
         "CatBoostClassifier", np.where(quarters() > 1, "yes", "no"), "Lossguide"
     ),
-    "4 classes": lambda: cat("CatBoostClassifier", quarters()),
-    "4 classes, by level": lambda: cat("CatBoostClassifier", quarters(), "Depthwise"),
-    "4 classes apart": lambda: cat(
+    "CatBoostClassifier, 4 classes": lambda: cat("CatBoostClassifier", quarters()),
+    "CatBoostClassifier, 4 classes, by level": lambda: cat(
+        "CatBoostClassifier", quarters(), "Depthwise"
+    ),
+    "CatBoostClassifier, 4 classes apart": lambda: cat(
         "CatBoostClassifier", quarters(), loss_function="MultiClassOneVsAll"
     ),
-    "values": lambda: cat("CatBoostRegressor", positive()[1]),
-    "values, by leaf": lambda: cat("CatBoostRegressor", positive()[1], "Lossguide"),
-    "counts": lambda: cat("CatBoostRegressor", positive()[1], loss_function="Poisson"),
-    "two values": lambda: cat(
+    "CatBoostRegressor, values": lambda: cat("CatBoostRegressor", positive()[1]),
+    "CatBoostRegressor, values, by leaf": lambda: cat(
+        "CatBoostRegressor", positive()[1], "Lossguide"
+    ),
+    "CatBoostRegressor, counts": lambda: cat(
+        "CatBoostRegressor", positive()[1], loss_function="Poisson"
+    ),
+    "CatBoostRegressor, two values": lambda: cat(
         "CatBoostRegressor", np.stack([positive()[1], positive()[0][:, 0]], 1),
         loss_function="MultiRMSE"
     ),
-    "scale and bias": lambda: scaled(cat("CatBoostRegressor", positive()[1])),
+    "CatBoostRegressor, scale and bias": lambda: scaled(cat("CatBoostRegressor", positive()[1])),
 }  # fmt: skip
 
 
@@ -388,7 +394,7 @@ def test_damaged_model_is_an_error_in_words() -> None:
             xgboost_model(bad)
     with pytest.raises(SourceError, match="LightGBM model in the file cannot be read"):
         lightgbm_model("tree\nversion=v4\n")
-    CATBOOST["values, by leaf"]().save_model("model.cbm")
+    CATBOOST["CatBoostRegressor, values, by leaf"]().save_model("model.cbm")
     whole = Path("model.cbm").read_bytes()
     for bad in (whole[:60], whole[:8] + b"\xff" * 100, whole[:300] + b"\xff" * (len(whole) - 300)):
         Path("model.cbm").write_bytes(bad)

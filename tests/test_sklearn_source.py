@@ -43,6 +43,7 @@ from test_all_estimators import REFUSED as REFUSED_BY_NAME
 from test_all_transformers import PREDICTING
 from test_all_transformers import REFUSED as REFUSED_STEPS
 from test_all_transformers import TRANSFORMERS as STEPS
+from test_boosters import CATBOOST
 from test_boosters import MODELS as BOOSTERS
 
 from edge_deploy.errors import ConversionError, SourceError
@@ -256,7 +257,8 @@ def test_every_registered_estimator_is_a_row() -> None:
     names |= {*ESTIMATORS} - {*REFUSED_BY_NAME}
     names |= {*PREDICTING} | {*STEPS} - {*REFUSED_STEPS}
     names |= {"_ConstantPredictor"}  # OutputCodeClassifier holds some of these
-    names |= {row.partition(",")[0].partition(" ")[0] for row in BOOSTERS}
+    names |= {row.partition(",")[0].partition(" ")[0] for row in (*BOOSTERS, *CATBOOST)}
+    names |= {"CatBoost"}  # what the .cbm files of those rows hold
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some are deprecated, and still in people's files
         names |= {type(step).__name__ for row in FRAMES for step in parts(FRAMES[row]())}
