@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
-from typing import Any
+from importlib.machinery import ExtensionFileLoader
+from threading import Timer
+from types import FrameType
 
 _stopped = _waits = False
 
@@ -19,14 +22,26 @@ def listen() -> None:
         signal.signal(number, _stop)
 
 
-def _stop(*_: Any) -> None:
+def _stop(number: int, frame: FrameType | None) -> None:
     global _stopped
     _stopped = True
     if _waits:
         return
+    if _loads_an_extension(frame):
+        Timer(0.05, os.kill, (os.getpid(), number)).start()
+        return
     # Raised in a destructor or a callback it would be printed there, and nothing else happens.
     sys.unraisablehook = lambda _: None
     raise KeyboardInterrupt
+
+
+def _loads_an_extension(frame: FrameType | None) -> bool:
+    """Whether a compiled module is at its start, where some (onnx) crash when Python raises."""
+    while frame is not None:
+        if isinstance(frame.f_locals.get("self"), ExtensionFileLoader):
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextlib.contextmanager
