@@ -239,6 +239,7 @@ async function partsOfOperators(read, operations, kernels, families) {
     for (const [, list] of code.matchAll(/import \{ ([^}]+) \} from '(?:\.\.\/)+kernel_names'/g)) {
       for (const name of list.split(', ')) if (!BACKWARDS.test(name)) found.add(name);
     }
+    for (const [, name] of code.matchAll(/runKernel\('(\w+)'/g)) found.add(name);
     for (const [, path] of code.matchAll(/from '(\.\.?\/[\w./]+)'/g)) {
       const next = join(dirname(file), path);
       if (next.startsWith('..') || /backprop|_grad|_util/.test(next)) continue;
