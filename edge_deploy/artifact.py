@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +128,11 @@ def find(path: Path) -> Artifact:
     """
     folder = path.parent if path.name == MANIFEST else path
     if not (folder / MANIFEST).is_file():
+        if folder.is_file():
+            raise UsageError(
+                f"{path} is a file and not an artifact. If it is a model, convert it first: "
+                f"edge-deploy convert {shlex.quote(str(path))}"
+            )
         if not folder.is_dir():
             raise UsageError(
                 f"{path}: no such artifact. `edge-deploy convert MODEL` makes one in "

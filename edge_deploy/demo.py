@@ -7,6 +7,7 @@ drops its own files, and touches nothing of anybody else's.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -40,11 +41,13 @@ class DemoSite:
         folder: Its root, which holds index.html.
         models: What the page calls them: the name, or name@version where a name is there twice.
         files: Every file that was written, by path from the root.
+        gone: Models that the site showed before and that were not named this time.
     """
 
     folder: Path
     models: tuple[str, ...]
     files: tuple[str, ...]
+    gone: tuple[str, ...] = ()
 
 
 def build_demo(
@@ -117,9 +120,18 @@ def build_demo(
     planned = compressed.with_compressed(planned, source)
     planned |= hosting.files(host, models) if host else {}
     planned[INDEX] = planned.pop(INDEX)
+    gone = tuple(key for key in _shown(output) if key not in keys)
     with disk.writing(output):
         publish(output, planned)
-    return DemoSite(output, tuple(keys), (*planned, RECORD))
+    return DemoSite(output, tuple(keys), (*planned, RECORD), gone)
+
+
+def _shown(site: Path) -> list[str]:
+    """The models of a site as it is; none where there is no site yet."""
+    try:
+        return [str(e["key"]) for e in json.loads((site / INDEX).read_text())["models"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _operators(model: Artifact) -> set[str]:

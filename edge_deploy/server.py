@@ -48,6 +48,10 @@ def serve(
     Raises:
         UsageError: There is no such folder, or the port cannot be had.
     """
+    if (Path(folder) / "manifest.json").is_file():
+        raise UsageError(
+            f"{folder} is an artifact and not a site: `edge-deploy demo {folder}` builds one of it."
+        )
     with start(folder, port, host, isolated=isolated) as server:
         if ready is not None:
             ready(address(server))

@@ -162,6 +162,8 @@ def test_convert_refuses_bad_options(run, linear: Path, arguments: list[str], sa
         (["run", "nowhere", "a=1"], 2, "no such artifact"),
         (["inspect", "nowhere"], 2, "no such file or folder"),
         (["serve", "nowhere"], 2, "no such folder"),
+        (["serve", "broken"], 2, "edge-deploy demo broken"),
+        (["demo", "model.pkl"], 2, "edge-deploy convert model.pkl"),
         (["examples", "titanic"], 2, "no example is called"),
         (["convert"], 2, "Missing argument"),
         (["conv"], 2, "No such command"),
@@ -170,6 +172,7 @@ def test_convert_refuses_bad_options(run, linear: Path, arguments: list[str], sa
 )
 def test_commands_refuse_what_is_not_there(run, arguments: list[str], code: int, says: str) -> None:
     Path("empty").mkdir()
+    Path("model.pkl").write_bytes(b"")
     for name, text in (("broken", "{"), ("future", '{"schema": "edge-deploy/manifest/9"}')):
         Path(name).mkdir()
         Path(name, "manifest.json").write_text(text)

@@ -43,9 +43,15 @@ def demo(
 
     site = build_demo(artifact, output, host=host, embed=embed, work_offline=not no_offline)
     if as_json:
-        say.json_document({"folder": str(site.folder), "models": list(site.models)})
+        document = {"folder": str(site.folder), "models": list(site.models)}
+        say.json_document({**document, "gone": list(site.gone)})
     elif not quiet:
         typer.echo(f"{site.folder} shows {', '.join(site.models)}")
+        if site.gone:
+            typer.echo(
+                f"No longer there: {', '.join(site.gone)}. A site shows the artifacts that are "
+                "named together."
+            )
         if embed:
             typer.echo(f"For a page of your own: {site.folder / 'embed.html'} shows how")
         typer.echo(f"Look at it: edge-deploy serve {shlex.quote(str(site.folder))}")

@@ -239,7 +239,9 @@ def _not_loaded(path: Path, found: Contents, error: Exception) -> str:
     saved = f"saved by scikit-learn {found.versions[0]}, " if found.versions else ""
     reason = first_line(error)
     if isinstance(error, ModuleNotFoundError):
-        return f"{path}: {saved}needs the module {error.name}, which is not installed here."
+        own = str(error.name).split(".")[0] in ("sklearn", "scipy", "joblib")
+        extra = ' Install the converters: pip install "edge-deploy[convert]".' if own else ""
+        return f"{path}: {saved}needs the module {error.name}, which is not installed here.{extra}"
     return (
         f"{path}: {saved}cannot be read here ({type(error).__name__}: {reason}). Load it with the "
         "versions of scikit-learn and numpy that saved it, and save it again with newer ones."
