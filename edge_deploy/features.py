@@ -27,6 +27,7 @@ _NUMBERS = ("min", "max", "step")
 _SHOWN = 20
 _LARGEST = float(np.finfo(np.float32).max)
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_TRUTH = {"false": 0.0, "true": 1.0}
 # What JavaScript's trim() removes; Python's strip() knows a few others.
 _BLANK = (
     "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -125,7 +126,7 @@ def _check(where: str, feature: Feature) -> None:
         )
     if feature.kind == "category" and feature.encode == "none":
         for name in feature.categories or ():
-            if _to_float(name) is None:
+            if _plain(name) is None:
                 raise UsageError(
                     f"{where}: the category {name!r} is not a number; say how it becomes one: "
                     '"encode": "one-hot" or "ordinal".'
@@ -138,6 +139,9 @@ def _check(where: str, feature: Feature) -> None:
         raise UsageError(f'{where}: "unknown" goes with categories; say "kind": "category".')
     if feature.min is not None and feature.max is not None and feature.min > feature.max:
         raise UsageError(f"{where}: min {feature.min:g} is above max {feature.max:g}.")
+    default = feature.default
+    if feature.kind == "number" and isinstance(default, str) and _plain(default) is None:
+        raise UsageError(f"{where}: the default {default!r} is not a number.")
     if feature.default is not None:
         encode_rows([feature], [{feature.name: feature.default}])
 
@@ -320,11 +324,17 @@ def as_text(value: Any) -> str:
 
 
 def _to_float(value: Any) -> float | None:
-    """A number, or a text that is one in every language: not 1_000, 0x1F or inf."""
+    """A number, or a text that is one: True and False, as pandas writes them, are 1 and 0."""
     if isinstance(value, str):
-        text = value.strip(_BLANK)
-        return float(text) if _NUMBER.fullmatch(text) else None
+        truth = _TRUTH.get(value.strip(_BLANK).lower())
+        return _plain(value) if truth is None else truth
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _plain(text: str) -> float | None:
+    """A text that is a number in every language: not 1_000, 0x1F or inf."""
+    text = text.strip(_BLANK)
+    return float(text) if _NUMBER.fullmatch(text) else None

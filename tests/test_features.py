@@ -46,6 +46,9 @@ def test_target_is_read() -> None:
     [
         (AGE, 40, [40]),
         (AGE, " 1e1 ", [10]),
+        *((AGE, true, [1]) for true in (True, np.True_, "True", "true", "TRUE", " True ")),
+        *((AGE, false, [0]) for false in (False, np.False_, "False", "false", "FALSE\n")),
+        (RIVER, "True", [1]),
         (AGE, 99, [99]),  # limits are for the form, not for the model
         (SEX, "m", [0, 1]),
         (SEX, " f ", [1, 0]),
@@ -88,6 +91,7 @@ def test_value_is_encoded(feature: Any, value: Any, expected: list[float]) -> No
         (AGE, {"age": ""}, "has no value"),
         (AGE, {"age": float("nan")}, "has no value"),
         (AGE, {"age": "forty"}, "'forty' is not a number"),
+        (AGE, {"age": "yes"}, "'yes' is not a number"),
         (AGE, {"age": "1_000"}, "not a number"),
         (AGE, {"age": "inf"}, "not a number"),
         (AGE, {"age": "0x10"}, "not a number"),
@@ -125,6 +129,8 @@ def test_row_is_named_by_its_number() -> None:
         ([{**AGE, "min": "18"}], "must be a number"),
         ([{**AGE, "min": 70}], "min 70 is above max 65"),
         ([{**AGE, "default": "forty"}], "not a number"),
+        ([{**AGE, "default": "True"}], "not a number"),  # apps write it as a number
+        ([{**RIVER, "categories": [False, True]}], "is not a number; say how"),
         ([{**AGE, "categories": ["a"]}], "say"),
         ([{"name": "x", "missing": "value"}], "needs a default"),
         ([{**SEX, "categories": None}], "needs its categories"),
@@ -172,7 +178,7 @@ GIVEN: list[Any] = [
     "0", "1", " 1 ", "1.0", "1e0", "+1", ".5", "5.", "-0", "1e400", "0x10", "1_000", "１", "1,5",
     "3.4028235677973366e38", "inf", "Infinity", "0.30000001192092896", "16777217", "1 2",
     "f", "m", " m", "M\n", "S", "XXL", " Clerk", "Clerk", "clerk", "Boss\u3000", "a b", "a b ",
-    " a b", "True", "true", "buy now, buy", "BUY", "b\u00fcy",
+    " a b", "True", "true", " FALSE\n", "fal\u017fe", "tru", "buy now, buy", "BUY", "b\u00fcy",
 ]  # fmt: skip
 
 

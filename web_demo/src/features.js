@@ -130,5 +130,7 @@ function written(value) {
 
 function toNumber(value) {
   if (typeof value !== 'string') return Number(value);
+  const truth = ['false', 'true'].indexOf(value.trim().toLowerCase());
+  if (truth >= 0) return truth; // as pandas writes a column of bool to CSV
   return NUMBER.test(value.trim()) ? Number(value) : null;
 }
