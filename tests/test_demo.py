@@ -167,6 +167,20 @@ def test_reference_is_light_and_complete(table: Path, tmp_path: Path) -> None:
                 assert np.array_equal(values.reshape(place["shape"]), expected)
 
 
+def test_ranges_are_of_all_that_the_artifact_holds(table: Path, tmp_path: Path) -> None:
+    with np.load(table / "reference.npz") as data:
+        x, y = data["in:x"], data["out:y"]
+    more = x[:5].copy()
+    more[:, 0] = [0.1, 99.5, np.nan, 2, 3]
+    np.savez(table / "evaluation.npz", **{"in:x": more, "out:y": y[:5]})
+    site = build_demo([table], tmp_path / "site")
+    document = json.loads((site.folder / "models" / "costs" / "reference.json").read_text())
+    least = min(float(x[:, 0].min()), float(np.float32(0.1)))
+    (low, high), pet = document["columns"]["ranges"]
+    assert document["columns"]["samples"] == 17
+    assert (np.float32(low), high, pet) == (np.float32(least), 99.5, None)
+
+
 def test_rerun_replaces_its_own_files_and_drops_the_stale(tmp_path: Path) -> None:
     first = make_artifact(tmp_path / "artifacts", "one")
     second = make_artifact(tmp_path / "artifacts", "two")

@@ -246,11 +246,36 @@ def test_value_outside_the_range_is_answered_with_a_warning(site: Site) -> None:
     page = site.open("?model=costs&lang=en")
     page.fill("input[name=length]", "90")
     page.wait_for_selector("#output .warn")
-    assert "length: outside the known range" in page.inner_text("#output .warn")
+    warning = page.inner_text("#output .warn")
+    assert warning == "length: outside the range that the features give."
     assert "Outside 1 to 9" in page.inner_text(".field .range")
     assert page.get_attribute("input[name=length]", "aria-invalid") == "true"
     page.fill("input[name=length]", "9")
     page.wait_for_selector("#output .warn", state="detached")
+
+
+@pytest.mark.parametrize(
+    ("code", "warning"),
+    [
+        ("en", "column 1: outside the range of the 12 reference samples."),
+        ("id", "kolom 1: di luar rentang 12 contoh acuan."),
+    ],
+)
+def test_ranges_that_no_feature_gives_are_of_all_samples(
+    site: Site, code: str, warning: str
+) -> None:
+    page = site.open(f"?model=unnamed&lang={code}")
+    page.wait_for_selector("#output .value")
+    with np.load(next(site.folder.parent.glob("artifacts/2/1/reference.npz"))) as data:
+        column = data["in:x"][:, 0]
+    field, slider = page.locator(".field input[type=number]"), page.locator("input[type=range]")
+    for value, warned in ((column.min(), 0), (column.max(), 0), (column.max() + 1, 1)):
+        field.first.fill(str(value))
+        page.wait_for_timeout(150)
+        assert page.locator("#output .warn").count() == warned, value
+    assert page.inner_text("#output .warn") == warning
+    ends = [float(slider.first.get_attribute(end) or "nan") for end in ("min", "max")]
+    assert ends == pytest.approx([column.min(), column.max()], rel=1e-6)
 
 
 def test_link_restores_model_backend_and_inputs(site: Site) -> None:

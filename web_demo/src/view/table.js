@@ -1,7 +1,7 @@
 // The form of a table model: fields with units and ranges, and sliders that ask as they move.
 import { el } from '../dom.js';
 import { widthOf } from '../features.js';
-import { number } from '../format.js';
+import { count, number } from '../format.js';
 import { t } from '../i18n.js';
 import { csvControls } from './csv.js';
 
@@ -22,22 +22,25 @@ export function unnamedFeatures({ inputs, preprocessing }) {
   }));
 }
 
-/** What the form shows where the features do not say it: defaults and ranges of the samples. */
+/**
+ * What the form shows where the features do not say it: the first sample's numbers, and between
+ * what numbers all of the artifact's samples lie.
+ */
 function withSamples(features, reference) {
   const [name] = Object.keys(reference.samples[0].inputs);
   let at = 0;
-  return features.map((feature) => {
+  return features.map((feature, n) => {
     const place = at;
     at += widthOf(feature);
     const known = feature.min != null && feature.max != null;
     const own = { ...feature, low: feature.min, high: feature.max, seen: false };
     if (feature.kind !== 'number' || feature.categories) return own;
+    const range = reference.columns?.ranges[n];
+    if (known || !range) return own;
     const all = reference.samples.map(({ inputs }) => inputs[name].data[place]);
-    const values = all.filter(Number.isFinite).map(short);
-    if (!values.length) return own;
-    own.default ??= known ? undefined : values[0];
-    if (!known) Object.assign(own, { low: Math.min(...values), high: Math.max(...values), seen: true });
-    return own;
+    own.default ??= short(all.find(Number.isFinite) ?? range[0]);
+    const [low, high] = [feature.min ?? range[0], feature.max ?? range[1]];
+    return Object.assign(own, { low, high, seen: true });
   });
 }
 
@@ -52,15 +55,21 @@ function short(value) {
 
 /** The controls of a table model. */
 export function tableControls({ manifest, reference, features, rows, row: wanted }, act) {
-  const fields = withSamples(features, reference).map((feature) => field(feature));
+  const samples = said(manifest, reference);
+  const fields = withSamples(features, reference).map((feature) => field(feature, samples));
   // The browser's own check would refuse a sample that lies between two steps; encodeRow checks.
   const form = el('form', { className: 'form', noValidate: true });
   form.append(...fields.map(({ element }) => element));
   form.append(el('button', { type: 'submit', className: 'main' }, t('table.predict')));
   const read = () => Object.fromEntries(fields.map(({ name, input }) => [name, input.value]));
   const send = (live, what = t('table.row')) => {
-    const outside = fields.filter((one) => one.mark()).map(({ name }) => name);
-    const warning = outside.length ? t('table.warning', { names: outside.join(', ') }) : null;
+    const outside = fields.filter((one) => one.mark());
+    const warnings = [
+      ['table.warning', outside.filter(({ seen }) => !seen)],
+      ['table.unseen', outside.filter(({ seen }) => seen)],
+    ].filter(([, those]) => those.length);
+    const names = (those) => those.map(({ name }) => name).join(', ');
+    const warning = warnings.map(([key, those]) => t(key, { names: names(those), samples })).join(' ');
     act.row(read(), { live, warning, what });
   };
   const fill = (values) => {
@@ -91,7 +100,13 @@ export function tableControls({ manifest, reference, features, rows, row: wanted
   };
 }
 
-function field(feature) {
+/** Whose ranges those are that no feature says. */
+function said({ reference: { origin } }, { columns }) {
+  const key = origin === 'synthetic' ? 'check.synthetic' : 'check.samples';
+  return t(key, { count: count(columns?.samples ?? 0) });
+}
+
+function field(feature, samples) {
   const { name, kind, unit } = feature;
   const title = el('span', { className: 'name' }, name);
   if (unit) title.append(el('span', { className: 'quiet' }, ` ${unit}`));
@@ -114,10 +129,10 @@ function field(feature) {
     input.value = String(feature.default ?? feature.categories[0]);
     return plain(input, el('div', { className: 'field' }, label(input)));
   }
-  return numberField(feature, label);
+  return numberField(feature, label, samples);
 }
 
-function numberField(feature, label) {
+function numberField(feature, label, samples) {
   const { name, min, max, step, low, high, seen } = feature;
   const bounded = low != null && high != null && high > low;
   const middle = bounded ? (low + high) / 2 : low ?? 0;
@@ -136,10 +151,13 @@ function numberField(feature, label) {
     input.addEventListener('input', () => (slider.value = input.value));
     parts.push(slider);
   }
-  const between = bounded ? { min: number(low), max: number(high) } : null;
+  const between = bounded ? { min: number(low), max: number(high), samples } : null;
+  // A sample's range is of float32, to which what is typed is rounded, too.
+  const exact = seen ? Math.fround : Number;
   const mark = () => {
-    const value = Number(input.value);
-    const out = bounded && input.value.trim() !== '' && (value < low || value > high);
+    const value = exact(input.value);
+    const out =
+      bounded && input.value.trim() !== '' && (value < exact(low) || value > exact(high));
     remark.classList.toggle('trouble', out);
     if (out) input.setAttribute('aria-invalid', 'true');
     else input.removeAttribute('aria-invalid');
@@ -154,7 +172,7 @@ function numberField(feature, label) {
     input.value = String(value);
     if (slider) slider.value = String(value);
   };
-  return { name, input, element: el('div', { className: 'field' }, ...parts), set, mark };
+  return { name, input, element: el('div', { className: 'field' }, ...parts), set, mark, seen };
 }
 
 /** About a hundred steps, each a 1, 2 or 5 with zeros. */

@@ -78,10 +78,11 @@ export default {
 
   'table.predict': 'Predict',
   'table.range': '{min} to {max}',
-  'table.seen': 'samples: {min} to {max}',
+  'table.seen': '{min} to {max} in the {samples}',
   'table.slider': '{name}, what if',
   'table.outside': 'Outside {min} to {max}.',
-  'table.warning': '{names}: outside the known range. The model answers all the same, but was not made for it.',
+  'table.warning': '{names}: outside the range that the features give.',
+  'table.unseen': '{names}: outside the range of the {samples}.',
   'table.unnamed': 'The model has no named features; the form starts at its first packaged sample. Convert it with --features to give them names, units and ranges.',
   'table.column': 'column {n}',
   'table.none': '(no value)',

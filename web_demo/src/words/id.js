@@ -78,10 +78,11 @@ export default {
 
   'table.predict': 'Hitung',
   'table.range': '{min} sampai {max}',
-  'table.seen': 'contoh: {min} sampai {max}',
+  'table.seen': '{min} sampai {max} pada {samples}',
   'table.slider': '{name}, bagaimana jika',
   'table.outside': 'Di luar {min} sampai {max}.',
-  'table.warning': '{names}: di luar rentang yang dikenal. Model tetap menjawab, tetapi tidak dibuat untuk nilai itu.',
+  'table.warning': '{names}: di luar rentang yang disebut fiturnya.',
+  'table.unseen': '{names}: di luar rentang {samples}.',
   'table.unnamed': 'Model ini tidak punya nama fitur; formulir dimulai dari contoh bawaan pertama. Konversi dengan --features untuk memberi nama, satuan, dan rentang.',
   'table.column': 'kolom {n}',
   'table.none': '(kosong)',
