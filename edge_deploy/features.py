@@ -323,6 +323,14 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
+def as_typed(feature: Feature, value: Any) -> Any:
+    """A value as a person types it into a form: True is 1 where a number is asked for."""
+    if feature.encode == "none" and feature.kind == "number" and isinstance(value, str):
+        truth = _TRUTH.get(value.strip(_BLANK).lower())
+        return value if truth is None else f"{truth:g}"
+    return value
+
+
 def _to_float(value: Any) -> float | None:
     """A number, or a text that is one: True and False, as pandas writes them, are 1 and 0."""
     if isinstance(value, str):

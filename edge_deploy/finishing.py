@@ -37,7 +37,7 @@ def finish(
     artifacts.save_reference(stage / artifacts.REFERENCE, reference, texts)
     if evaluation.count:
         artifacts.save_reference(stage / artifacts.EVALUATION, evaluation)
-    samples.save(stage, reference)
+    samples.save(stage, reference, side.features or ())
     if side.labels:
         (stage / "labels.txt").write_text("\n".join(side.labels) + "\n", encoding="utf-8")
     if tuning is not None:

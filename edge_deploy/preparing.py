@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edge_deploy import sidecars, sources
+from edge_deploy import samples, sidecars, sources
 from edge_deploy.compression.finetuning import Tuning
 from edge_deploy.compression.quantization import FLOAT
 from edge_deploy.errors import ConversionError, MissingDependency
@@ -115,6 +115,7 @@ def prepare(
             data = read(side.reference, spec, side.features, side.preprocessing, limit=keep)
             classes = next((o.classes for o in spec.outputs if o.classes), None)
             data = with_class_indices(data, classes)
+            notes += samples.note(data, side.reference)
         else:
             limits = index_limits(freeze(loaded.function, loaded.spec.inputs))
             data = synthesize(

@@ -248,7 +248,9 @@ def _read_csv(
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
     labels = _labels([row["label"] for row in rows]) if rows[0].get("label") else None
-    return Reference({target.name: encoded}, labels=labels, rows=tuple(rows))
+    # Nothing of the other columns goes on from here: an artifact is published.
+    kept = tuple({name: row[name] for name in wanted if name in row} for row in rows)
+    return Reference({target.name: encoded}, labels=labels, rows=kept)
 
 
 def _labels(values: Sequence[str]) -> Array:

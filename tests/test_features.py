@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edge_deploy import samples
 from edge_deploy.errors import UsageError
 from edge_deploy.features import encode_rows, features_to_json, parse_features
-from edge_deploy.spec import Feature
+from edge_deploy.reference import read
+from edge_deploy.spec import Feature, ModelSpec, TensorSpec
 
 AGE = {"name": "age", "min": 18, "max": 65, "step": 1, "default": 40, "unit": "years"}
 SEX = {"name": "sex", "kind": "category", "categories": ["f", "m"], "encode": "one-hot"}
@@ -82,6 +85,21 @@ def test_value_is_encoded(feature: Any, value: Any, expected: list[float]) -> No
     encoded = encode_rows(features, [{feature["name"]: value, "other": "ignored"}])
     assert encoded.dtype == np.float32
     np.testing.assert_array_equal(encoded, [expected])
+
+
+def test_packaged_rows_hold_the_models_columns_and_nothing_else(tmp_path: Path) -> None:
+    features, _ = parse_features([AGE, RIVER, {"name": "member"}])
+    spec = ModelSpec((TensorSpec("features", (None, 3), "float32"),), ())
+    Path("rows.csv").write_text(
+        "ticket id,name,age,river,member,label,\nT1,Mr X,40,1,False,0,\nT2,Ms Y,20,0,TRUE,1,,more\n"
+    )
+    data = read(Path("rows.csv"), spec, features)
+    assert data.rows[0] == {"age": "40", "river": "1", "member": "False"}
+    samples.save(tmp_path, data, features)
+    assert json.loads((tmp_path / "samples/samples.json").read_text()) == [
+        {"age": "40", "river": "1", "member": "0"},  # a form's number field takes no words
+        {"age": "20", "river": "0", "member": "1"},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import threading
 import warnings
 from pathlib import Path
@@ -220,6 +221,8 @@ def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path:
     artifact = convert("model.joblib", ConvertOptions(reference=Path("rows.csv"))).artifact
     assert artifact is not None
     features = parse_features(artifact.manifest["features"])[0]
+    packaged = json.loads((artifact.folder / "samples/samples.json").read_text())
+    assert [set(row) for row in packaged] == [{f.name for f in features}] * 12  # and no ticket
     x = read_data(Path("rows.csv"), artifact.spec, features).inputs["features"]
     build_demo([artifact.folder], tmp_path / "site")
     server = start(tmp_path / "site")
