@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -89,7 +90,13 @@ def _page(model: Artifact) -> str:
         value = "document.querySelector('#input').files[0]"
     else:
         control, value = '<button id="input">Predict</button>', "{ /* your values */ }"
+    title = html.escape(model.name)
     return f"""\
+<!doctype html>
+<meta charset="utf-8" />
+<title>{title}</title>
+<link rel="icon" href="icon.svg" />
+<!-- From here on: what a page of yours needs. -->
 {control}
 <pre id="answer"></pre>
 <script type="module">

@@ -122,6 +122,19 @@ def site(browser: Browser, built: tuple[Path, str]) -> Iterator[Site]:
     assert noise == []
 
 
+@pytest.fixture
+def modules(browser: Browser) -> Iterator[Any]:
+    """A page whose modules are not bundled, to ask one of them."""
+    server = start(shell_folder())
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    page = browser.new_page(service_workers="block", locale="en-US")
+    page.goto(f"{address(server)}harness.html")
+    yield page
+    page.close()
+    server.shutdown()
+    server.server_close()
+
+
 def raw(page: Any) -> dict[str, Any]:
     """The answer for machines."""
     page.evaluate("() => { document.querySelector('#output .raw').open = true; }")
@@ -276,6 +289,67 @@ def test_ranges_that_no_feature_gives_are_of_all_samples(
     assert page.inner_text("#output .warn") == warning
     ends = [float(slider.first.get_attribute(end) or "nan") for end in ("min", "max")]
     assert ends == pytest.approx([column.min(), column.max()], rel=1e-6)
+
+
+def test_history_has_each_row_once_by_its_values(site: Site) -> None:
+    page = site.open("?model=costs&lang=en")
+    page.wait_for_selector("#output .value")
+    assert "takes a row of 2 columns: length, pet" in page.inner_text("#facts")
+    page.fill("input[name=length]", "6.5")
+    page.select_option("select[name=pet]", "yes")
+    page.wait_for_timeout(150)
+    assert page.locator("#history li").count() == 0  # filling in is no question
+    for _ in range(2):
+        page.click("text=Predict")
+        page.wait_for_timeout(150)
+    page.click("[aria-label='Sample 1']")
+    page.wait_for_selector("#history li:nth-child(2)")
+    page.click("text=Predict")  # the sample's own row
+    page.wait_for_timeout(150)
+    assert page.locator("#history .what").all_inner_texts() == ["Sample 1", "6.5, yes"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ([1, [0.25, 0.75]], "b (75.0 %)"),
+        ([0, [0.25, 0.75]], "a · b (75.0 %)"),  # of another threshold, or of votes
+        ([1], "b"),
+    ],
+    ids=str,
+)
+def test_history_says_a_class_once(modules: Any, answers: list[Any], words: str) -> None:
+    script = """async (answers) => {
+      const {summaries} = await import(new URL('src/view/answer.js', document.baseURI));
+      const kinds = ['class', 'probabilities'];
+      const specs = answers.map((_, n) => ({name: kinds[n], kind: kinds[n], classes: ['a', 'b']}));
+      const outputs = answers.map((answer, n) => [kinds[n], {data: [answer].flat()}]);
+      return summaries(specs, Object.fromEntries(outputs));
+    }"""
+    assert modules.evaluate(script, answers) == words
+
+
+@pytest.mark.parametrize(
+    ("names", "code", "words"),
+    [
+        ("abcd", "en", "takes a row of 4 columns: a, b, c, d"),
+        ("abcdef", "id", "menerima satu baris dengan 6 kolom: a, b, c, d, …"),
+        ("a", "en", "takes a row of one column: a"),
+        ("", "en", "takes a text"),
+    ],
+)
+def test_facts_tell_what_a_row_has(modules: Any, names: str, code: str, words: str) -> None:
+    script = """async ([code, features]) => {
+      const {chooseLanguage} = await import(new URL('src/i18n.js', document.baseURI));
+      const {facts} = await import(new URL('src/view/head.js', document.baseURI));
+      document.body.innerHTML = '<p id="facts"></p>';
+      chooseLanguage(code);
+      const source = {framework: 'keras', parameters: 3};
+      facts({version: '1'}, {bytes: 10, precision: 'float32'}, {features, inputs: [], source});
+    }"""
+    features = [{"name": name, "kind": "number"} for name in names]
+    modules.evaluate(script, [code, features or [{"name": "review", "kind": "text"}]])
+    assert modules.inner_text("#facts").endswith(words)
 
 
 def test_link_restores_model_backend_and_inputs(site: Site) -> None:

@@ -249,6 +249,20 @@ def test_embedded_module_answers_in_a_page_of_somebody_else(
     assert answer["value"] == pytest.approx(float(([5, 0, 1, 1] @ solution)[0]), rel=1e-4)
 
 
+def test_embedded_page_loads_without_a_fault(browser: Browser, site: tuple[Path, str]) -> None:
+    failed: list[str] = []
+    page = browser.new_page()
+    page.on("response", lambda r: failed.append(r.url) if not r.ok else None)
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.goto(site[1] + "embed.html")
+    page.wait_for_load_state("networkidle")
+    assert page.title() == "costs"
+    assert page.get_attribute("link[rel=icon]", "href") == "icon.svg"
+    assert (site[0] / "icon.svg").is_file()
+    page.close()
+    assert failed == []
+
+
 def test_every_file_lies_compressed_beside_itself(site: tuple[Path, str]) -> None:
     folder, _ = site
     plain = [

@@ -9,7 +9,7 @@ import { decode } from './preprocess.js';
 import { describe } from './reference.js';
 import { openChecked } from './starting.js';
 import { PageError, words } from './troubles.js';
-import { answer, history, summary, waiting } from './view/answer.js';
+import { answer, history, summaries, waiting, withAnswer } from './view/answer.js';
 import { compareView } from './view/compare.js';
 import * as head from './view/head.js';
 import { showInputs } from './view/inputs.js';
@@ -207,7 +207,9 @@ function ask(question) {
   return mine.done;
 }
 
-async function answerOne({ inputs, original = null, warning = null, what = '', live = false, row = null }) {
+async function answerOne(question) {
+  const { inputs, original = null, warning = null, what = '', live = false, row = null } = question;
+  const { keep = !live } = question; // a form that is being filled in asks more than a person does
   const asked = current;
   if (!asked) return;
   try {
@@ -220,9 +222,8 @@ async function answerOne({ inputs, original = null, warning = null, what = '', l
     const act = { link: () => location.href };
     answer(specs, outputs, { original, warning, live, document, act, ranges: asked.ranges });
     head.status(t('state.answered', { time: time(took), backend: t(`backend.${asked.model.backend}`) }));
-    if (!live) {
-      const short = specs.map((spec) => summary(spec, outputs[spec.name])).join(' · ');
-      past = [{ what, words: short, at: new Date() }, ...past].slice(0, 10);
+    if (keep) {
+      past = withAnswer(past, { what, row, words: summaries(specs, outputs) });
       history(past);
     }
   } catch (error) {

@@ -66,6 +66,13 @@ export function summary(spec, { data }) {
   return `${shown}${rest}${spec.unit ? ` ${times(spec.unit)}` : ''}`;
 }
 
+/** The same of all outputs; a class that is said with its probability is not said before it, too. */
+export function summaries(specs, outputs) {
+  const all = specs.map((spec) => summary(spec, outputs[spec.name]));
+  const again = ({ kind }, words) => kind === 'class' && all.some((one) => one.startsWith(`${words} (`));
+  return all.filter((words, n) => !again(specs[n], words)).join(' · ');
+}
+
 /** A unit such as "1,000 USD" is a factor. */
 const times = (unit) => (/^\d/.test(unit) ? `× ${unit}` : unit);
 
@@ -162,6 +169,22 @@ function details({ document: json, act }) {
     said,
   );
   return [tools, box];
+}
+
+const MOST = 10;
+
+/** The last answers and one more: a row that is asked about again stands there once. */
+export function withAnswer(past, { what, row, words }) {
+  const key = row && JSON.stringify(row);
+  const again = key !== null && past[0]?.key === key;
+  const named = what ?? (again ? past[0].what : rowName(row));
+  return [{ what: named, key, words, at: new Date() }, ...past.slice(again ? 1 : 0)].slice(0, MOST);
+}
+
+/** A row by its first values. */
+function rowName(row) {
+  const values = Object.values(row).map((value) => String(value).trim().slice(0, 30) || '–');
+  return values.slice(0, 4).join(', ') + (values.length > 4 ? ', …' : '');
 }
 
 /** The last answers, newest first. */

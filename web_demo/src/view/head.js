@@ -57,6 +57,7 @@ export function loading(entry, file, backends, chosen, act) {
   cancellable(t('state.cancel'), act.cancel);
 }
 
+const NAMED = 4;
 const FORMATS = { tfjs: 'TF.js', tflite: 'TFLite', onnx: 'ONNX' };
 
 /** A file in a few words, such as "TFLite int8". */
@@ -68,7 +69,9 @@ export function fileName({ target, precision, pruned }) {
 export function facts(entry, file, manifest) {
   const shape = ({ shape: axes }) =>
     axes.slice(1).map((axis) => axis ?? t('facts.any')).join(' × ') || '1';
-  const takes = manifest.inputs.map((spec) => t(`facts.${spec.kind}`, { shape: shape(spec) }));
+  const takes = manifest.features
+    ? [columns(manifest.features)]
+    : manifest.inputs.map((spec) => t(`facts.${spec.kind}`, { shape: shape(spec) }));
   const { framework, parameters } = manifest.source;
   $('facts').textContent = [
     t('facts.version', { version: entry.version }),
@@ -77,6 +80,14 @@ export function facts(entry, file, manifest) {
     `${size(file.bytes)} ${file.precision}`,
     ...takes,
   ].join(' · ');
+}
+
+/** What a row has, as a person knows it: encoded it may be many numbers. */
+function columns(features) {
+  if (features.length === 1 && features[0].kind === 'text') return t('facts.text');
+  const names = features.slice(0, NAMED).map(({ name }) => name);
+  const all = names.join(', ') + (features.length > NAMED ? ', …' : '');
+  return t(features.length === 1 ? 'facts.column' : 'facts.columns', { count: count(features.length), names: all });
 }
 
 /** The one line that says where the page is. */

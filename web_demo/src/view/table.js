@@ -62,7 +62,7 @@ export function tableControls({ manifest, reference, features, rows, row: wanted
   form.append(...fields.map(({ element }) => element));
   form.append(el('button', { type: 'submit', className: 'main' }, t('table.predict')));
   const read = () => Object.fromEntries(fields.map(({ name, input }) => [name, input.value]));
-  const send = (live, what = t('table.row')) => {
+  const send = (live, keep = false, what = null) => {
     const outside = fields.filter((one) => one.mark());
     const warnings = [
       ['table.warning', outside.filter(({ seen }) => !seen)],
@@ -70,7 +70,7 @@ export function tableControls({ manifest, reference, features, rows, row: wanted
     ].filter(([, those]) => those.length);
     const names = (those) => those.map(({ name }) => name).join(', ');
     const warning = warnings.map(([key, those]) => t(key, { names: names(those), samples })).join(' ');
-    act.row(read(), { live, warning, what });
+    act.row(read(), { live, keep, warning, what });
   };
   const fill = (values) => {
     for (const one of fields) {
@@ -81,12 +81,12 @@ export function tableControls({ manifest, reference, features, rows, row: wanted
   form.onchange = () => send(false);
   form.onsubmit = (event) => {
     event.preventDefault();
-    send(false);
+    send(false, true);
   };
   const buttons = rows.map((values, n) =>
     chip(n, () => {
       fill(values);
-      send(false, t('table.sample', { n: n + 1 }));
+      send(false, true, t('table.sample', { n: n + 1 }));
     }),
   );
   const csv = csvControls(manifest, features, act);
@@ -95,7 +95,7 @@ export function tableControls({ manifest, reference, features, rows, row: wanted
   return {
     controls: [...remark, form, csv.element],
     samples: buttons.length ? [el('div', { className: 'chips' }, ...buttons)] : [],
-    begin: () => send(!wanted),
+    begin: () => send(!wanted, Boolean(wanted)),
     leave: csv.leave,
   };
 }

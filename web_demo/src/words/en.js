@@ -25,6 +25,9 @@ export default {
   'facts.parameters': '{count} parameters',
   'facts.image': 'takes a picture, {shape}',
   'facts.table': 'takes a row of {shape} numbers',
+  'facts.text': 'takes a text',
+  'facts.column': 'takes a row of one column: {names}',
+  'facts.columns': 'takes a row of {count} columns: {names}',
   'facts.sequence': 'takes a sequence, {shape}',
   'facts.tensor': 'takes numbers, {shape}',
   'facts.any': 'any',
@@ -86,7 +89,6 @@ export default {
   'table.unnamed': 'The model has no named features; the form starts at its first packaged sample. Convert it with --features to give them names, units and ranges.',
   'table.column': 'column {n}',
   'table.none': '(no value)',
-  'table.row': 'row',
   'table.sample': 'Sample {n}',
 
   'csv.choose': 'A whole table: choose a CSV file',

@@ -25,6 +25,9 @@ export default {
   'facts.parameters': '{count} parameter',
   'facts.image': 'menerima gambar, {shape}',
   'facts.table': 'menerima satu baris berisi {shape} angka',
+  'facts.text': 'menerima sebuah teks',
+  'facts.column': 'menerima satu baris dengan satu kolom: {names}',
+  'facts.columns': 'menerima satu baris dengan {count} kolom: {names}',
   'facts.sequence': 'menerima deret, {shape}',
   'facts.tensor': 'menerima angka, {shape}',
   'facts.any': 'bebas',
@@ -86,7 +89,6 @@ export default {
   'table.unnamed': 'Model ini tidak punya nama fitur; formulir dimulai dari contoh bawaan pertama. Konversi dengan --features untuk memberi nama, satuan, dan rentang.',
   'table.column': 'kolom {n}',
   'table.none': '(kosong)',
-  'table.row': 'baris',
   'table.sample': 'Contoh {n}',
 
   'csv.choose': 'Satu tabel penuh: pilih berkas CSV',
