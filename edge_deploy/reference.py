@@ -18,6 +18,7 @@ import numpy as np
 
 from edge_deploy.errors import UsageError
 from edge_deploy.spec import Array, Arrays, Feature, ModelSpec, TensorSpec, as_dtype
+from edge_deploy.words import did_you_mean
 
 MAX_SAMPLES = 32
 MAX_BYTES = 32 * 1024 * 1024
@@ -222,6 +223,11 @@ def _read_csv(
     from edge_deploy.features import encode_rows
 
     target = _only_input(path, spec)
+    if target.kind == "image":
+        raise UsageError(
+            f"{path}: is a table, and this model takes pictures: give pictures or a folder of "
+            "them, or their pixels as an .npz."
+        )
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(itertools.islice(csv.DictReader(file), limit))
@@ -233,16 +239,7 @@ def _read_csv(
     if features is None:
         features = [Feature(name) for name in columns]
     wanted = [feature.name for feature in features]
-    lacking = [f.name for f in features if f.name not in columns and f.missing != "value"]
-    unknown = [column for column in columns if column not in wanted]
-    # A frame has columns that its model does not look at; one that is wanted may be misspelt.
-    if unknown and lacking:
-        raise UsageError(
-            f"{path}: no feature is called {unknown[0]!r}; the columns must be "
-            f"{', '.join(wanted)}. A column with the true answers is called label."
-        )
-    if lacking:
-        raise UsageError(f"{path}: has no column {lacking[0]!r}; it needs {', '.join(wanted)}.")
+    _check_columns(path, columns, features)
     try:
         encoded = encode_rows(features, rows)
     except UsageError as error:
@@ -251,6 +248,21 @@ def _read_csv(
     # Nothing of the other columns goes on from here: an artifact is published.
     kept = tuple({name: row[name] for name in wanted if name in row} for row in rows)
     return Reference({target.name: encoded}, labels=labels, rows=kept)
+
+
+def _check_columns(path: Path, columns: Sequence[str], features: Sequence[Feature]) -> None:
+    """Every feature has its column; a frame has others too, which the model does not look at."""
+    wanted = [feature.name for feature in features]
+    lacking = [f.name for f in features if f.name not in columns and f.missing != "value"]
+    if not lacking:
+        return
+    others = [column for column in columns if column not in wanted]
+    near = did_you_mean(lacking[0], others, "Is it the one called {}?")
+    more = f", nor {', '.join(map(repr, lacking[1:]))}" if lacking[1:] else ""
+    raise UsageError(
+        f"{path}: has no column {lacking[0]!r}{more}.{near} It needs {', '.join(wanted)}; a column "
+        "with the true answers is called label."
+    )
 
 
 def _labels(values: Sequence[str]) -> Array:

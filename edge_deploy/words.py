@@ -12,7 +12,7 @@ def unknown(got: str, known: Iterable[str], what: str) -> str:
     return f"no {what} is called {got!r}.{did_you_mean(got, names)} There are: {', '.join(names)}."
 
 
-def did_you_mean(got: str, known: Iterable[str]) -> str:
+def did_you_mean(got: str, known: Iterable[str], words: str = "Did you mean {}?") -> str:
     """`` Did you mean tflite?``, or nothing where no name is near."""
     close = difflib.get_close_matches(got, list(known), 1, 0.5)
-    return f" Did you mean {close[0]}?" if close else ""
+    return f" {words.format(close[0])}" if close else ""

@@ -121,7 +121,7 @@ OPTIONS = {
     "features no json": (["{model}", "--features", "bad.json"], "cannot be read as JSON"),
     "column no feature": (
         ["{model}", "--features", "three.json", "--reference", "other.csv"],
-        "no feature is called 'z'",
+        "has no column 'c'. It needs a, b, c",
     ),
     "preset near": (["{model}", "--preprocess", "mobilnet"], "mobilenet"),
     "picture for a table": (["{model}", "--preprocess", "unit"], "size"),

@@ -103,6 +103,28 @@ def test_packaged_rows_hold_the_models_columns_and_nothing_else(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("ticket id,age,river", r"has no column 'fare'\. It needs age, fare; a column"),
+        ("ticket id,fares,age", r"has no column 'fare'\. Is it the one called fares\? It needs"),
+        ("ticket id,Age,label", r"has no column 'age', nor 'fare'\. Is it the one called Age\?"),
+    ],
+)
+def test_lacking_column_is_told(header: str, words: str) -> None:
+    Path("rows.csv").write_text(f"{header}\n1,2,3\n")
+    features, _ = parse_features([AGE, {"name": "fare"}])
+    with pytest.raises(UsageError, match=words):
+        read(Path("rows.csv"), ModelSpec((TensorSpec("x", (None, 2), "float32"),), ()), features)
+
+
+def test_table_for_a_model_of_pictures_is_told() -> None:
+    Path("rows.csv").write_text("age\n1\n")
+    picture = TensorSpec("x", (None, 8, 8, 3), "float32", "image")
+    with pytest.raises(UsageError, match="is a table, and this model takes pictures"):
+        read(Path("rows.csv"), ModelSpec((picture,), ()))
+
+
+@pytest.mark.parametrize(
     ("feature", "row", "words"),
     [
         (AGE, {}, r"row 1, column 'age': is missing. Give a number from 18 to 65"),

@@ -93,6 +93,12 @@ def test_run_answers_pictures(run, pictures: Path) -> None:
     assert shares == pytest.approx([1 / (1 + np.exp(6)), 1 / (1 + np.exp(-6))], rel=1e-5)
 
 
+def test_run_says_that_a_model_takes_pictures(run, pictures: Path) -> None:
+    Path("rows.csv").write_text("age,smoker\n20,yes\n")
+    result = run("run", pictures, "rows.csv")
+    assert (result.code, "this model takes pictures" in result.err) == (2, True), result
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
