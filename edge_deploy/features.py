@@ -277,6 +277,16 @@ def _is_missing(value: Any, places: _Places) -> bool:
     return text in NOTHING and text not in places
 
 
+def is_known(feature: Feature, value: Any) -> bool:
+    """Whether a value is missing or one of its feature's categories, where it has some."""
+    places = _places(feature)
+    if not places.names or _is_missing(value, places):
+        return True
+    if feature.encode == "none":
+        return _to_float(value) in map(_to_float, places.names)
+    return places.find(as_text(value)) is not None
+
+
 def _number(feature: Feature, value: Any) -> float:
     number = _to_float(value)
     if number is None or not abs(number) <= _LARGEST:

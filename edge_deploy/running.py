@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from edge_deploy import artifact as artifacts
 from edge_deploy.artifact import Artifact
 from edge_deploy.choosing import usual
 from edge_deploy.errors import ArtifactError, UsageError
-from edge_deploy.features import encode_rows, parse_features
+from edge_deploy.features import columns_of, encode_rows
 from edge_deploy.reference import PICTURES, Reference, read, sample
+from edge_deploy.remarks import remarks
 from edge_deploy.spec import Array, Feature, TensorSpec
 from edge_deploy.targets import TARGETS
 from edge_deploy.words import unknown
@@ -42,6 +43,7 @@ def run(
     inputs: Sequence[str],
     target: str | None = None,
     precision: str | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> list[Answer]:
     """Ask a converted file.
 
@@ -51,6 +53,8 @@ def run(
             ``feature=value`` pairs that make one row.
         target: tflite or onnx; without it the first of the two that is there.
         precision: Which of its files; without it float32, or the first that is there.
+        note: Told of what the model takes and the asker may not have meant: columns left out
+            that count as missing, categories that it does not know.
 
     Raises:
         UsageError: An input cannot be read or does not fit the model.
@@ -63,6 +67,8 @@ def run(
     if what := changed.get(path.relative_to(found.folder).as_posix()):
         raise ArtifactError(f"{path} {what}. Convert the model again with --overwrite.")
     data, sources = _read_all(found, inputs)
+    for line in remarks(columns_of(found.manifest) or (), data.rows):
+        note(line)
     opener = TARGETS[entry["target"]].open_runner
     assert opener is not None  # _entry offers only targets that run without a browser
     answers = []
@@ -97,8 +103,7 @@ def _entry(found: Artifact, target: str | None, precision: str | None) -> Mappin
 def _read_all(found: Artifact, inputs: Sequence[str]) -> tuple[Reference, list[str]]:
     if not inputs:
         raise UsageError(f"Nothing to ask. {_what_it_takes(found)}")
-    columns = found.manifest["features"]
-    features = parse_features(columns)[0] if columns else None
+    features = columns_of(found.manifest)
     if all("=" in text and not Path(text).exists() for text in inputs):
         return _from_pairs(found, features, inputs), [" ".join(inputs)]
     parts, sources = [], []
@@ -112,7 +117,7 @@ def _read_all(found: Artifact, inputs: Sequence[str]) -> tuple[Reference, list[s
     joined = {
         s.name: np.concatenate([part.inputs[s.name] for part in parts]) for s in found.spec.inputs
     }
-    return Reference(joined), sources
+    return Reference(joined, rows=tuple(row for part in parts for row in part.rows)), sources
 
 
 def _read_one(found: Artifact, path: Path, features: Sequence[Feature] | None) -> Reference:
@@ -143,10 +148,9 @@ def _from_pairs(
         if name not in {feature.name for feature in features}:
             raise UsageError(f"{pair}: no feature is called {name!r}. {_what_it_takes(found)}")
         row[name] = value
-    for feature in features:
-        if feature.name not in row and feature.default is not None:
-            row[feature.name] = feature.default
-    return Reference({found.spec.inputs[0].name: encode_rows(features, [row])})
+    defaults = {f.name: f.default for f in features if f.default is not None}
+    row = defaults | row
+    return Reference({found.spec.inputs[0].name: encode_rows(features, [row])}, rows=(row,))
 
 
 def _what_it_takes(found: Artifact) -> str:

@@ -13,6 +13,7 @@ from edge_deploy import samples
 from edge_deploy.errors import UsageError
 from edge_deploy.features import encode_rows, features_to_json, parse_features
 from edge_deploy.reference import read
+from edge_deploy.remarks import remarks
 from edge_deploy.spec import Feature, ModelSpec, TensorSpec
 
 AGE = {"name": "age", "min": 18, "max": 65, "step": 1, "default": 40, "unit": "years"}
@@ -122,6 +123,31 @@ def test_table_for_a_model_of_pictures_is_told() -> None:
     picture = TensorSpec("x", (None, 8, 8, 3), "float32", "image")
     with pytest.raises(UsageError, match="is a table, and this model takes pictures"):
         read(Path("rows.csv"), ModelSpec((picture,), ()))
+
+
+GAPPY = {"name": "fare", "missing": "nan"}
+PORT = {"name": "port", "kind": "category", "categories": ["Cork", "Hull"], "encode": "one-hot",
+        "unknown": "ignore"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("features", "rows", "expected"),
+    [
+        ([AGE, GAPPY, PORT], [{"age": 1, "fare": "", "port": "Hull "}], []),
+        ([{**RIVER, "unknown": "ignore"}, PORT], [{"river": "1.0", "port": None}], []),
+        ([AGE, GAPPY], [{"age": 1}], ["left out, and taken as missing: fare"]),
+        ([GAPPY], [{"fare": 1}, {}], []),
+        ([GAPPY], [], []),
+        ([PORT], [{"port": "Hul"}, {"port": "x"}, {"port": "x"}], [
+            "port: no category is called 'Hul', nor 1 more, which the model takes as none of "
+            "them. Did you mean Hull? There are: Cork, Hull"]),
+        ([{**RIVER, "unknown": "infrequent"}], [{"river": 7}], [
+            "river: no category is called '7', which the model takes as an infrequent one. "
+            "There are: 0, 1"]),
+    ],
+)  # fmt: skip
+def test_what_may_not_be_meant_is_remarked(features: Any, rows: Any, expected: list[str]) -> None:
+    assert list(remarks(parse_features(features)[0], rows)) == expected
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,17 @@ def test_run_answers_every_row_of_a_csv(run, table: Path) -> None:
     assert "value: 7007 USD" in run("run", table, "rows.csv").out
 
 
+def test_run_notes_on_stderr_what_may_not_be_meant(run, table: Path) -> None:
+    path = Path("features.json")
+    path.write_text(json.dumps([FEATURES[0], {**FEATURES[1], "unknown": "ignore"}]))
+    source = table.parents[2] / "cost.pkl"
+    folder = convert(source, ConvertOptions(to=("onnx",), features=path)).artifact.folder
+    result = run("run", folder, "age=40", "smoker=yess", "--json")
+    assert json.loads(result.out)["answers"]  # and no note among them
+    assert result.err.startswith("note: smoker: no category is called 'yess'"), result
+    assert run("run", folder, "age=40", "smoker=yes").err == ""
+
+
 def test_run_answers_pictures(run, pictures: Path) -> None:
     from PIL import Image
 

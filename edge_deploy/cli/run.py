@@ -30,7 +30,10 @@ def run(
     """
     from edge_deploy import running
 
-    answers = running.run(artifact, inputs, only, precision)
+    def note(line: str) -> None:
+        typer.echo(f"note: {line}", err=True)
+
+    answers = running.run(artifact, inputs, only, precision, note)
     if as_json:
         say.json_document({"answers": [{"source": a.source, **a.outputs} for a in answers]})
     else:
