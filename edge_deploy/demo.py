@@ -23,15 +23,14 @@ from edge_deploy.artifact import Artifact
 from edge_deploy.errors import ArtifactError, UsageError
 from edge_deploy.features import columns_of, text_rows
 from edge_deploy.publishing import RECORD, SCHEMA, Files, as_json, publish
-from edge_deploy.reference import Reference, join, sample
-from edge_deploy.spec import Array, Arrays, Feature, TensorSpec
+from edge_deploy.ranges import column_ranges
+from edge_deploy.reference import sample
+from edge_deploy.spec import Array, Arrays, TensorSpec
 from edge_deploy.verification import usual_budget
 
 INDEX = "models/index.json"
 # What the page checks itself with: enough to see a fault, and light to download.
 _SAMPLES, _SAMPLE_BYTES = 8, 3_000_000
-# A form without features has a field a column up to here, as web_demo/src/view/table.js does it.
-_MOST_COLUMNS = 40
 _SHOWN = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 
 
@@ -290,37 +289,5 @@ def _reference(model: Artifact) -> tuple[dict[str, Any], bytes]:
         values = data.outputs[spec.name].astype(np.float64)
         power = float(np.square(values[np.isfinite(values)]).sum() / max(values.size, 1))
         whole[spec.name] = {"scale": metrics.scale(values), "power": power}
-    told = {"samples": samples, "whole": whole, "columns": _columns(model, data)}
+    told = {"samples": samples, "whole": whole, "columns": column_ranges(model, data)}
     return {"origin": data.origin, **told}, b"".join(chunks)
-
-
-def _columns(model: Artifact, data: Reference) -> dict[str, Any] | None:
-    """Between what numbers each field of the form lies, in all samples that the artifact holds.
-
-    Returns:
-        How many ``samples``, and the least and the largest number of each feature (or of each
-        column, where the model has no features); None in place of one that is no number.
-        None where the page shows no form.
-    """
-    spec = model.spec.inputs[0]
-    features = columns_of(model.manifest)
-    if len(model.spec.inputs) > 1 or len(spec.shape) != 2 or model.manifest["preprocessing"]:
-        return None
-    if features is None:
-        width = spec.shape[1] or 0
-        if not 0 < width <= _MOST_COLUMNS:
-            return None
-        features = tuple(Feature(str(n)) for n in range(width))
-    numbers = [f.kind == "number" for f in features]
-    if not any(numbers):
-        return None
-    values = join(data, model.evaluation()).inputs[spec.name]
-    places = np.cumsum([0, *(f.width for f in features)])
-    found = (_range(values[:, at]) if n else None for n, at in zip(numbers, places, strict=False))
-    return {"samples": len(values), "ranges": list(found)}
-
-
-def _range(values: Array) -> list[float] | None:
-    """The least and the largest, as the shortest decimals that are them; None without numbers."""
-    finite = values[np.isfinite(values)]
-    return [float(str(end)) for end in (finite.min(), finite.max())] if finite.size else None

@@ -176,9 +176,10 @@ def test_ranges_are_of_all_that_the_artifact_holds(table: Path, tmp_path: Path) 
     site = build_demo([table], tmp_path / "site")
     document = json.loads((site.folder / "models" / "costs" / "reference.json").read_text())
     least = min(float(x[:, 0].min()), float(np.float32(0.1)))
-    (low, high), pet = document["columns"]["ranges"]
+    length, pet = document["columns"]["ranges"]
     assert document["columns"]["samples"] == 17
-    assert (np.float32(low), high, pet) == (np.float32(least), 99.5, None)
+    assert np.float32(length["min"]) == np.float32(least)
+    assert (length["max"], length["whole"], pet) == (99.5, False, None)
 
 
 def test_rerun_replaces_its_own_files_and_drops_the_stale(tmp_path: Path) -> None:

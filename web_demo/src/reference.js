@@ -9,7 +9,8 @@ import { fetchOk, json } from './fetching.js';
  *   whole: object, columns: ?{samples: number, ranges: Array}}}>} samples of {data, shape} by name,
  *   where each look at `inputs` makes new ones, for a model takes those that it is given;
  *   {scale, power} of each output over the whole reference: its largest absolute value and its
- *   mean square; the least and the largest number of each of a form's fields over all samples
+ *   mean square; the least and the largest number of each of a form's fields over all samples,
+ *   and whether all are whole
  */
 export async function describe(folder) {
   const [manifest, { samples, whole, columns }, buffer] = await Promise.all([

@@ -38,9 +38,9 @@ function withSamples(features, reference) {
     const range = reference.columns?.ranges[n];
     if (known || !range) return own;
     const all = reference.samples.map(({ inputs }) => inputs[name].data[place]);
-    own.default ??= short(all.find(Number.isFinite) ?? range[0]);
-    const [low, high] = [feature.min ?? range[0], feature.max ?? range[1]];
-    return Object.assign(own, { low, high, seen: true });
+    own.default ??= short(all.find(Number.isFinite) ?? range.min);
+    const [low, high] = [feature.min ?? range.min, feature.max ?? range.max];
+    return Object.assign(own, { low, high, seen: true, whole: range.whole });
   });
 }
 
@@ -133,7 +133,7 @@ function field(feature, samples) {
 }
 
 function numberField(feature, label, samples) {
-  const { name, min, max, step, low, high, seen } = feature;
+  const { name, min, max, step, low, high, seen, whole } = feature;
   const bounded = low != null && high != null && high > low;
   const middle = bounded ? (low + high) / 2 : low ?? 0;
   const start = feature.default ?? (step ? Math.round(middle / step) * step : middle);
@@ -144,7 +144,11 @@ function numberField(feature, label, samples) {
   const parts = [label(input)];
   let slider = null;
   if (bounded) {
-    slider = el('input', { type: 'range', min: low, max: high, step: step ?? fine(high - low) });
+    const each = step ?? Math.max(whole ? 1 : 0, fine(high - low));
+    // A sample's 0.42 is no start for years: the slider stays on round numbers.
+    const first = seen && !step ? round(low, each, Math.ceil) : low;
+    const last = seen && !step ? round(high, each, Math.floor) : high;
+    slider = el('input', { type: 'range', min: first, max: last, step: each });
     slider.setAttribute('aria-label', t('table.slider', { name }));
     slider.value = String(start);
     slider.addEventListener('input', () => (input.value = slider.value));
@@ -174,6 +178,9 @@ function numberField(feature, label, samples) {
   };
   return { name, input, element: el('div', { className: 'field' }, ...parts), set, mark, seen };
 }
+
+/** The next multiple of a step. */
+const round = (value, step, way) => Number((way(value / step) * step).toPrecision(9));
 
 /** About a hundred steps, each a 1, 2 or 5 with zeros. */
 function fine(width) {
