@@ -56,12 +56,14 @@ class Verification:
         verdicts: One a file, runtime and backend.
         report: The folder with report.json and report.html, if they were written.
         notes: What the user should know.
+        samples: How many samples of how many were asked, and whose they are, in words.
     """
 
     manifest: Mapping[str, Any]
     verdicts: tuple[Verdict, ...]
     report: Path | None
     notes: tuple[str, ...] = ()
+    samples: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -101,10 +103,11 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
     if not entries:
         there = ", ".join(sorted({e["target"] for e in found.manifest["artifacts"]})) or "none"
         raise UsageError(f"{path}: no file to verify is left; its targets are: {there}.")
-    spec, reference, notes = _questions(found, options, changed)
+    spec, reference, given, notes = _questions(found, options, changed)
     evaluation = None
     if options.reference is None and options.against is None and reference.count:
         evaluation = found.evaluation() if artifacts.EVALUATION not in changed else None
+    samples = _samples(reference, given + (evaluation.count if evaluation else 0))
     check_labels(options.tolerances, reference)
     manifest = dict(found.manifest)
     verdicts: list[Verdict] = []
@@ -131,15 +134,15 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
     documents = report.documents(manifest, every, found.tuning())
     if options.report is not None:
         folder: Path | None = _write_report(options.report, documents)
-        return Verification(manifest, tuple(verdicts), folder, notes)
+        return Verification(manifest, tuple(verdicts), folder, notes, samples)
     try:
         with disk.writing(found.folder, "--report"):
             artifacts.update(found, manifest, documents)
     except EdgeDeployError as error:
         # The verdicts are what was asked for; a folder that may only be read must not lose them.
         kept = f"the reports were not kept: {error}"
-        return Verification(manifest, tuple(verdicts), None, (*notes, kept))
-    return Verification(manifest, tuple(verdicts), found.folder, notes)
+        return Verification(manifest, tuple(verdicts), None, (*notes, kept), samples)
+    return Verification(manifest, tuple(verdicts), found.folder, notes, samples)
 
 
 def _wanted(name: str, options: VerifyOptions) -> list[Target]:
@@ -165,12 +168,16 @@ def _check(options: VerifyOptions) -> None:
 
 def _questions(
     found: Artifact, options: VerifyOptions, changed: Mapping[str, str]
-) -> tuple[ModelSpec, Reference, tuple[str, ...]]:
-    """What to ask, and the original's answers: packaged, or given anew by the original."""
+) -> tuple[ModelSpec, Reference, int, tuple[str, ...]]:
+    """What to ask, with the original's answers (packaged, or given anew by the original).
+
+    Also of how many samples these were taken, and what the user should know.
+    """
     if options.against is None:
         if artifacts.REFERENCE in changed:
-            return found.spec, Reference({}), ()
-        return found.spec, found.reference(), ()
+            return found.spec, Reference({}), 0, ()
+        packaged = found.reference()
+        return found.spec, packaged, packaged.count, ()
     columns = columns_of(found.manifest)
     model = load_model(options.against, options.load)
     own = {s.name for s in (*found.spec.inputs, *found.spec.outputs)}
@@ -183,12 +190,19 @@ def _questions(
         model = fold_model(replace(model, spec=found.spec), folded["image"])
     if options.reference is None:
         data = found.reference()
+        given = data.count
     else:
         data = read(options.reference, found.spec, columns, found.manifest["preprocessing"])
+        given = data.count
         data, _ = split(data, 0, options.seed)
     with quiet():
         answered = replace(data, outputs=model.ask(data.inputs, data.rows))
-    return found.spec, answered, model.notes
+    return found.spec, answered, given, model.notes
+
+
+def _samples(reference: Reference, given: int) -> str:
+    of = f" of {given:,}" if given > reference.count else ""
+    return f"{reference.count}{of} {reference.origin} reference samples"
 
 
 def _wrong_files(
@@ -271,9 +285,10 @@ def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
             "what to ask: --against MODEL --reference DATA."
         )
     model = load_model(options.against, options.load)
-    data, _ = split(read(options.reference, model.spec), 0, options.seed)
+    every = read(options.reference, model.spec, model.features)
+    data, _ = split(every, 0, options.seed)
     with quiet():
-        data = replace(data, outputs=model.predict(data.inputs))
+        data = replace(data, outputs=model.ask(data.inputs, data.rows))
     targets = _wanted(target.name, options) or [target]
     needs_browser = any(one.open_runner is None for one in targets)
     with browser_if_any(needs_browser, options.browser) as handle:
@@ -307,7 +322,11 @@ def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
     }
     documents = report.documents(manifest, verdicts)
     return Verification(
-        manifest, tuple(verdicts), _write_report(options.report, documents), model.notes
+        manifest,
+        tuple(verdicts),
+        _write_report(options.report, documents),
+        model.notes,
+        _samples(data, every.count),
     )
 
 

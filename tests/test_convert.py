@@ -99,6 +99,12 @@ def test_convert_keeps_up_to_32_samples_and_the_rest_for_evaluation(run, tiny: P
     assert again.code == 0
     with np.load("artifacts/tiny/2/reference.npz") as other:
         assert not np.array_equal(other["in:x"], together[:32])
+    says = {
+        (): "tiny 1: 32 of 72 user reference samples",
+        ("--against", tiny, "--reference", "data.npz"): "tiny 1: 32 of 90 user reference samples",
+    }
+    for more_options, words in says.items():
+        assert run("verify", folder, "--report", "r", *more_options).out.startswith(f"{words}\n")
 
 
 def test_convert_refuses_an_existing_version_and_replaces_it_when_told(run, tiny: Path) -> None:

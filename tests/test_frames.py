@@ -207,7 +207,7 @@ def test_what_cannot_be_lowered_is_named(step: Any, words: str) -> None:
 )
 def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path: Path) -> None:
     """From the pickle to the page's own CSV table, with words and gaps in the file."""
-    from edge_deploy import ConvertOptions, build_demo, convert
+    from edge_deploy import ConvertOptions, VerifyOptions, build_demo, convert, verify
     from edge_deploy.browser import open_browser
     from edge_deploy.features import parse_features
     from edge_deploy.reference import read as read_data
@@ -223,6 +223,11 @@ def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path:
     features = parse_features(artifact.manifest["features"])[0]
     packaged = json.loads((artifact.folder / "samples/samples.json").read_text())
     assert [set(row) for row in packaged] == [{f.name for f in features}] * 12  # and no ticket
+    bare = artifact.main_file(artifact.manifest["artifacts"][-1])
+    asked = VerifyOptions(against=Path("model.joblib"), reference=Path("rows.csv"))
+    again = verify(bare, asked)  # words and gaps, as the model knows its columns
+    assert (bare.suffix, again.exit_code) == (".onnx", 0)
+    assert again.samples == "32 of 1,000 user reference samples"
     x = read_data(Path("rows.csv"), artifact.spec, features).inputs["features"]
     build_demo([artifact.folder], tmp_path / "site")
     server = start(tmp_path / "site")

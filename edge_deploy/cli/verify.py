@@ -85,11 +85,8 @@ def verify(
         if as_json:
             continue
         if not quiet:
-            origin = done.manifest["reference"]
-            typer.echo(
-                f"{done.manifest['name']} {done.manifest['version']}: {origin['samples']} "
-                f"{origin['origin']} reference samples"
-            )
+            name = f"{done.manifest['name']} {done.manifest['version']}".rstrip()
+            typer.echo(f"{name}: {done.samples}")
             say.notes(done.notes)
             say.table(report.HEADER, report.rows(done.manifest, done.verdicts))
         say.problems(done.verdicts)
