@@ -228,14 +228,8 @@ def _read_csv(
             f"{path}: is a table, and this model takes pictures: give pictures or a folder of "
             "them, or their pixels as an .npz."
         )
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(itertools.islice(csv.DictReader(file), limit))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: cannot be read as CSV ({error}).") from error
-    if not rows:
-        raise UsageError(f"{path}: there are no rows under the header.")
-    columns = [column for column in rows[0] if column and column != "label"]
+    rows = _rows(path, limit)
+    columns = _columns(rows)
     if features is None:
         features = [Feature(name) for name in columns]
     wanted = [feature.name for feature in features]
@@ -248,6 +242,30 @@ def _read_csv(
     # Nothing of the other columns goes on from here: an artifact is published.
     kept = tuple({name: row[name] for name in wanted if name in row} for row in rows)
     return Reference({target.name: encoded}, labels=labels, rows=kept)
+
+
+def check_csv(path: Path, features: Sequence[Feature]) -> None:
+    """Look only whether a CSV has rows and the features' columns: quick, before a model is loaded.
+
+    Raises:
+        UsageError: It has not.
+    """
+    _check_columns(path, _columns(_rows(path, 1)), features)
+
+
+def _rows(path: Path, limit: int | None) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(itertools.islice(csv.DictReader(file), limit))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path}: cannot be read as CSV ({error}).") from error
+    if not rows:
+        raise UsageError(f"{path}: there are no rows under the header.")
+    return rows
+
+
+def _columns(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    return [column for column in rows[0] if column and column != "label"]
 
 
 def _check_columns(path: Path, columns: Sequence[str], features: Sequence[Feature]) -> None:

@@ -49,16 +49,18 @@ def precheck(
     """
     from edge_deploy.features import parse_features
     from edge_deploy.preprocessing import parse_preprocess
+    from edge_deploy.reference import check_csv
 
     if labels is not None:
         _given_labels(labels)
-    if features is not None:
-        parse_features(_json(features))
+    columns = None if features is None else parse_features(_json(features))[0]
     if preprocess is not None:
         parse_preprocess(preprocess)
     for path in data:
         if path is not None and not path.exists():
             raise UsageError(f"{path}: no such file or folder.")
+        if path is not None and path.suffix == ".csv" and path.is_file() and columns is not None:
+            check_csv(path, columns)
 
 
 def collect(

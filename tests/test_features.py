@@ -14,6 +14,7 @@ from edge_deploy.errors import UsageError
 from edge_deploy.features import encode_rows, features_to_json, parse_features
 from edge_deploy.reference import read
 from edge_deploy.remarks import remarks
+from edge_deploy.sidecars import precheck
 from edge_deploy.spec import Feature, ModelSpec, TensorSpec
 
 AGE = {"name": "age", "min": 18, "max": 65, "step": 1, "default": 40, "unit": "years"}
@@ -116,6 +117,15 @@ def test_lacking_column_is_told(header: str, words: str) -> None:
     features, _ = parse_features([AGE, {"name": "fare"}])
     with pytest.raises(UsageError, match=words):
         read(Path("rows.csv"), ModelSpec((TensorSpec("x", (None, 2), "float32"),), ()), features)
+
+
+def test_lacking_column_is_told_before_the_model_is_read() -> None:
+    Path("rows.csv").write_text("age,fares\n1,2\n")
+    Path("features.json").write_text(json.dumps([AGE, {"name": "fare"}]))
+    with pytest.raises(UsageError, match="has no column 'fare'"):
+        precheck(None, Path("features.json"), None, (Path("rows.csv"), None))
+    Path("features.json").write_text(json.dumps([AGE]))
+    precheck(None, Path("features.json"), None, (Path("rows.csv"), None))
 
 
 def test_table_for_a_model_of_pictures_is_told() -> None:
