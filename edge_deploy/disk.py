@@ -67,15 +67,18 @@ def scratch(beside: Path) -> Iterator[Path]:
     Raises:
         EdgeDeployError: It cannot be written.
     """
-    with writing(beside):
-        beside.mkdir(parents=True, exist_ok=True)
-        _sweep(beside)
-        folder = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=beside))
+    folder = None
     try:
         with writing(beside):
+            # Not between the folder and its name, which would then stay.
+            with interrupt.deferred():
+                beside.mkdir(parents=True, exist_ok=True)
+                _sweep(beside)
+                folder = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=beside))
             yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
