@@ -79,8 +79,9 @@ def test_netlify_headers_meet_each_path_once(artifact: Path, tmp_path: Path) -> 
             path = line
             rules[path] = {}
         else:
-            name, value = re.fullmatch(r"  ([A-Za-z-]+): (\S.*)", line).groups()  # type: ignore[union-attr]
-            rules[path][name] = value
+            found = re.fullmatch(r"  ([A-Za-z-]+): (\S.*)", line)
+            assert found, line
+            rules[path][found[1]] = found[2]
 
     def sent(file: str) -> list[tuple[str, str]]:
         return [

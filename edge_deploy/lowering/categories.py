@@ -151,8 +151,9 @@ def own_categories(model: Any) -> Own | None:
     sklearn.ensemble.HistGradientBoosting* since 1.4 has a ColumnTransformer inside
     (``_preprocessor``); of boosters of other libraries, boosters.facts gives ``own_categories_``.
     """
-    if (own := vars(model).get("own_categories_")) is not None:
-        return own  # type: ignore[no-any-return]
+    own: Own | None = vars(model).get("own_categories_")
+    if own is not None:
+        return own
     if (inside := vars(model).get("_preprocessor")) is None:
         return None
     steps = {label: (step, columns) for label, step, columns in inside.transformers_}

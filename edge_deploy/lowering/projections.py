@@ -190,8 +190,13 @@ def chi_squared(model: Any) -> Transform:
     import tensorflow as tf
 
     count = int(model.sample_steps)
-    known = {1: 0.8, 2: 0.5, 3: 0.4}.get(count)
-    step = float(known if model.sample_interval is None else model.sample_interval)  # type: ignore[arg-type]
+    interval = model.sample_interval
+    if interval is None and not 1 <= count <= 3:
+        raise ConversionError(
+            f"AdditiveChi2Sampler(sample_steps={count}) has no sample_interval, without which "
+            "scikit-learn refuses it, too. Give it one and fit again."
+        )
+    step = {1: 0.8, 2: 0.5, 3: 0.4}[count] if interval is None else float(interval)
 
     def transform(x: Any) -> Any:
         some = tf.cast(x > 0.0, real())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 
 from edge_deploy import text as counting
@@ -12,7 +13,7 @@ from edge_deploy.platforms.taking import closure, source_of
 from edge_deploy.shell import shell_folder
 from edge_deploy.spec import Feature, Text
 
-_FUNCTIONS = (
+_FUNCTIONS: tuple[Callable[..., object], ...] = (
     counting.counter, counting._analyzer, counting._plain, counting._grams,
     counting._within_words, counting._bucket, counting.murmurhash3, counting._mixed,
 )  # fmt: skip
