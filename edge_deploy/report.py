@@ -10,6 +10,7 @@ from typing import Any
 
 from edge_deploy.metrics import Task
 from edge_deploy.verdicts import ZEROS, LayerError, OutputVerdict, Verdict, to_json
+from edge_deploy.words import times
 
 SCHEMA = "edge-deploy/report/1"
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 460, 220, 64, 36
@@ -132,8 +133,7 @@ def needed(needs: Mapping[str, Any] | None) -> list[str]:
     if not needs:
         return []
     operators = ", ".join(
-        f"{o['name']} {o['version']}" + (f" ({o['count']}x)" if o["count"] > 1 else "")
-        for o in needs["operators"]
+        f"{o['name']} version {o['version']} ({times(o['count'])})" for o in needs["operators"]
     )
     litert = f", LiteRT {needs['min_litert']}" if needs["min_litert"] else ""
     lines = [

@@ -16,3 +16,8 @@ def did_you_mean(got: str, known: Iterable[str], words: str = "Did you mean {}?"
     """`` Did you mean tflite?``, or nothing where no name is near."""
     close = difflib.get_close_matches(got, list(known), 1, 0.5)
     return f" {words.format(close[0])}" if close else ""
+
+
+def times(count: int) -> str:
+    """``once``, ``2 times``."""
+    return "once" if count == 1 else f"{count} times"

@@ -126,6 +126,17 @@ DESCRIBED = [
                                     "quantization": {"scale": 0.5, "zero_point": 3}}]}]},
         ["file: a_int8.tflite 1,234 bytes", "  input x: uint8, number = (integer - 3) * 0.5"],
     ),
+    # A version never reads as a count.
+    (
+        {"ops": ["CONV_2D", "SOFTMAX"],
+         "needs": {"operators": [{"name": "CONV_2D", "version": 5, "count": 4},
+                                 {"name": "SOFTMAX", "version": 2, "count": 1}],
+                   "min_runtime": "2.4.0", "min_litert": None, "flex": [], "custom": [],
+                   "gpu": None, "peak_memory_bytes_estimate": 1000, "multiply_adds": None}},
+        ["operators: CONV_2D version 5 (4 times), SOFTMAX version 2 (once)",
+         "oldest runtime: TensorFlow Lite 2.4.0",
+         "tensor memory at its peak: 1,000 bytes (an estimate)"],
+    ),
 ]  # fmt: skip
 
 
