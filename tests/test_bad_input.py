@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bad_models import BAD, CANARY
+from PIL import Image
 
 from edge_deploy import ConvertOptions, convert
 
@@ -45,6 +47,42 @@ def test_convert_refuses_a_bad_model(
     assert is_one_message(result.err) and says in result.err, result.err
     assert nothing_written()
     assert not Path(CANARY).exists() and not (folder / CANARY).exists()
+
+
+NO_MODELS = {
+    "table": (lambda: Path("rows.csv").write_text("a,b\n1,2\n"), "the file is a text file"),
+    "table of x": (lambda: Path("x.csv").write_text("x,y\n1,2\n"), "the file is a text file"),
+    "note": (lambda: Path("a.txt").write_text("a note\n"), "the file is a text file"),
+    "picture": (lambda: _picture("a.png"), "of an unknown format (89 50 4e 47"),
+    "picture named h5": (lambda: _picture("a.h5"), "of an unknown format (89 50 4e 47"),
+    "note named pkl": (lambda: Path("a.pkl").write_text("a note\n"), "is a text file, not a"),
+    "pointer": (
+        lambda: Path("a.h5").write_text("version https://git-lfs.github.com/spec/v1\n"),
+        "git lfs pull",
+    ),
+    "tflite": (lambda: Path("a.tflite").write_bytes(b"\x1c\0\0\0TFL3" + bytes(9)), "already"),
+    "folder": (lambda: Path("a").mkdir(), "is not a SavedModel"),
+    "zip": (lambda: _zip("a.zip", "a.txt"), "found none"),
+    "zip of two": (lambda: _zip("a.zip", "a.h5", "b.h5"), "found a.h5, b.h5"),
+}
+
+
+def _picture(name: str) -> None:
+    Image.new("RGB", (2, 2)).save(name, "PNG")
+
+
+def _zip(name: str, *inside: str) -> None:
+    with zipfile.ZipFile(name, "w") as archive:
+        for entry in inside:
+            archive.writestr(entry, "")
+
+
+@pytest.mark.parametrize(("write", "says"), NO_MODELS.values(), ids=NO_MODELS)
+def test_what_is_no_model_is_a_usage_error(run, write: Callable[[], object], says: str) -> None:
+    write()
+    result = run("convert", *Path().iterdir())
+    assert (result.code, is_one_message(result.err), nothing_written()) == (2, True, True), result
+    assert says in result.err, result.err
 
 
 @pytest.fixture(scope="session")
@@ -161,6 +199,7 @@ def test_convert_refuses_bad_options(run, linear: Path, arguments: list[str], sa
         (["demo", "nowhere"], 2, "no such artifact"),
         (["run", "nowhere", "a=1"], 2, "no such artifact"),
         (["inspect", "nowhere"], 2, "no such file or folder"),
+        (["inspect", "rows.csv"], 2, "not a trained model: the file is a text file"),
         (["serve", "nowhere"], 2, "no such folder"),
         (["serve", "broken"], 2, "edge-deploy demo broken"),
         (["demo", "model.pkl"], 2, "edge-deploy convert model.pkl"),
@@ -173,6 +212,7 @@ def test_convert_refuses_bad_options(run, linear: Path, arguments: list[str], sa
 def test_commands_refuse_what_is_not_there(run, arguments: list[str], code: int, says: str) -> None:
     Path("empty").mkdir()
     Path("model.pkl").write_bytes(b"")
+    Path("rows.csv").write_text("a,b\n1,2\n")
     for name, text in (("broken", "{"), ("future", '{"schema": "edge-deploy/manifest/9"}')):
         Path(name).mkdir()
         Path(name, "manifest.json").write_text(text)

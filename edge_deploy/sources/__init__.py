@@ -26,8 +26,12 @@ SOURCES: dict[str, Callable[[Path, LoadOptions], LoadedModel]] = {
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
-# Pickle protocol 2 and later, zlib, gzip, bzip2, xz, lzma alone, lz4: what joblib writes.
-_PICKLE = (b"\x80", b"\x78", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00", b"\x04\x22\x4d\x18")
+# Pickle protocol 2 and later, gzip, bzip2, xz, lzma alone, lz4: what joblib writes, and zlib at
+# its levels (whose first byte is an x, with which many a text begins).
+_PICKLE = (
+    *(b"\x80", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00", b"\x04\x22\x4d\x18"),
+    *(b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"),
+)
 _MODEL_SUFFIXES = (".h5", ".hdf5", ".keras", ".pkl", ".pickle", ".joblib", ".skops", ".cbm")
 READABLE = (
     "a Keras file (.h5, .hdf5, .keras), a SavedModel folder, a scikit-learn pickle, joblib or "
@@ -57,8 +61,8 @@ def find(path: Path) -> Iterator[Source]:
     """Tell what kind of model is at a path; a ``.zip`` is unpacked for as long as it is needed.
 
     Raises:
-        UsageError: Nothing is there.
-        SourceError: What is there is not a trained model.
+        UsageError: Nothing is there, or what is there is not a trained model.
+        SourceError: It cannot be read or unpacked.
     """
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder. MODEL is {READABLE}.")
@@ -74,13 +78,14 @@ def sniff(path: Path) -> str:
     """The loader for a model file or folder, from its first bytes.
 
     Raises:
-        SourceError: It is not a trained model; the message says what it looks like instead.
+        UsageError: It is not a trained model; the message says what it looks like instead.
+        SourceError: It cannot be read, or is empty.
     """
     if path.is_dir():
         if (path / "saved_model.pb").is_file() or (path / "saved_model.pbtxt").is_file():
             return "saved_model"
         inside = ", ".join(sorted(p.name for p in path.iterdir())[:5]) or "nothing"
-        raise SourceError(
+        raise UsageError(
             f"{path}: this folder is not a SavedModel: it has no saved_model.pb (it holds "
             f"{inside}). Give the folder that has one, or the model file itself."
         )
@@ -91,19 +96,23 @@ def sniff(path: Path) -> str:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
     if not head:
         raise SourceError(f"{path}: the file is empty. Save or download the model again.")
+    if head.startswith(b"version https://git-lfs"):
+        raise UsageError(
+            f"{path}: is a Git LFS pointer, not the model. Fetch the model with: git lfs pull."
+        )
     if is_skops(path) or is_catboost(head):
         return "sklearn"
     if head.startswith((_HDF5, _ZIP)):
         return "keras"
     if head[4:8] == b"TFL3":
-        raise SourceError(
+        raise UsageError(
             f"{path}: this is a .tflite file, already converted. `edge-deploy inspect` shows it, "
             "`edge-deploy verify --against` compares it; `convert` wants the trained model."
         )
     if head.startswith(_PICKLE) or (path.suffix in (".pkl", ".pickle", ".joblib") and head):
         return "sklearn"
     looks = "a text file" if _is_text(head) else f"of an unknown format ({head[:8].hex(' ')} …)"
-    raise SourceError(f"{path}: not a trained model: the file is {looks}. MODEL is {READABLE}.")
+    raise UsageError(f"{path}: not a trained model: the file is {looks}. MODEL is {READABLE}.")
 
 
 def load(source: Source, options: LoadOptions) -> LoadedModel:
@@ -135,8 +144,8 @@ def _unpack(path: Path, folder: Path) -> Path:
     models = [m for m in models if "__MACOSX" not in m.parts]
     if len(models) == 1:
         return models[0]
-    found = ", ".join(str(m.relative_to(folder)) for m in models) or "none"
-    raise SourceError(
+    found = ", ".join(sorted(m.relative_to(folder).as_posix() for m in models)) or "none"
+    raise UsageError(
         f"{path}: expected one trained model in the archive, found {found}. From Teachable "
         "Machine download the Keras export (keras_model.h5 with labels.txt), or unpack the "
         "archive and give the model itself."

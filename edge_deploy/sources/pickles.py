@@ -19,7 +19,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.errors import ConversionError, MissingDependency, SourceError, UntrustedError
+from edge_deploy.errors import (
+    ConversionError,
+    MissingDependency,
+    SourceError,
+    UntrustedError,
+    UsageError,
+)
 from edge_deploy.graph import first_line
 from edge_deploy.sources import former
 from edge_deploy.sources.pickle_names import LISTED, MODULES, VALUES, Global
@@ -44,12 +50,14 @@ def load_pickle(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...
 
     Raises:
         UntrustedError: It names something that is not on the list; nothing of it was run.
+        UsageError: It is a text file.
         SourceError: It is damaged, no pickle, or names a class that is no longer there.
     """
     data = _unpacked(path)
     found = scan(io.BytesIO(data))
     if _is_text(data, found):
-        raise SourceError(_unreadable(path, data, found))
+        again = "Save or download the model again."
+        raise UsageError(f"{path}: is a text file, not a pickle. {again}")
     wanted = list(dict.fromkeys(found.names))
     unknown = [name for name in wanted if name not in LISTED or name in found.called & VALUES]
     gone = [name for name in unknown if _is_gone(*name)]
@@ -219,15 +227,11 @@ def _is_text(data: bytes, found: Contents) -> bool:
 
 def _unreadable(path: Path, data: bytes, found: Contents) -> str:
     """Why a file is no pickle, or half of one."""
-    if data.startswith(b"version https://git-lfs"):
-        return f"{path}: is a Git LFS pointer, not the model. Fetch the model with: git lfs pull."
     if isinstance(found.problem, UnicodeDecodeError):
         return (
             f"{path}: was pickled by Python 2, whose strings cannot be told from bytes. Fit and "
             "save the model again with Python 3."
         )
-    if _is_text(data, found):
-        return f"{path}: is a text file, not a pickle. Save or download the model again."
     reason = first_line(found.problem or EOFError())
     return (
         f"{path}: not a pickle that can be read, or cut short ({reason}). Save or download it "
