@@ -75,13 +75,14 @@ HEADER = ("target", "file", "brotli", "of float32", "metric", "drop", "ms", "")
 
 
 def rows(found: TuneResult) -> list[tuple[str, ...]]:
-    """The front of each target, for the terminal (see HEADER)."""
+    """The front of each target, and float32 to compare with, for the terminal (see HEADER)."""
     tuning = found.artifact.tuning() or {}
     result: list[tuple[str, ...]] = []
     for target, chosen in found.recommended.items():
         mine = [m for m in found.measured if m.candidate.target == target]
         whole = next((m for m in mine if m.candidate == Candidate(target, "float32")), None)
-        for m in front(mine, tuning["objective"], tuning["max_drop"]):
+        best = front(mine, tuning["objective"], tuning["max_drop"])
+        for m in [*best, *([whole] if whole and whole not in best else [])]:
             share = f"{m.brotli_bytes / whole.brotli_bytes:.3f}" if whole else ""
             result.append(
                 (

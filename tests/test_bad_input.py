@@ -204,6 +204,8 @@ def test_convert_refuses_bad_options(run, linear: Path, arguments: list[str], sa
         (["serve", "broken"], 2, "edge-deploy demo broken"),
         (["demo", "model.pkl"], 2, "edge-deploy convert model.pkl"),
         (["examples", "titanic"], 2, "no example is called"),
+        (["snippet", "nowhere"], 2, "one of android, ios, flutter, python, cpp, js."),
+        (["bundle", "nowhere"], 2, "one of android, ios, flutter, python, cpp, js."),
         (["convert"], 2, "Missing argument"),
         (["conv"], 2, "No such command"),
     ],

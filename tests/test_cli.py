@@ -38,13 +38,13 @@ FLAGS = {
         "--output -o --overwrite --seed --browser --json --quiet -q --verbose -v"
     ),
     "demo": "artifact --output -o --host --embed --no-offline --json --quiet -q",
-    "serve": "folder --port --host",
+    "serve": "folder --port --host --json",
     "run": "artifact inputs --only --precision --json",
     "snippet": "artifact --platform --precision --output -o --json",
     "bundle": "artifact --platform --precision --output -o --json --quiet -q",
     "inspect": "path --signature --input-shape --custom-objects --trust-pickle --json",
     "examples": "names --output -o --data --dataset --seed --json --quiet -q",
-    "quickstart": "--output -o --browser --quiet -q",
+    "quickstart": "--output -o --browser --json --quiet -q",
     "doctor": "--json",
 }
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_deploy import reference, sidecars, sources
+from edge_deploy import examples, reference, sidecars, sources
 from edge_deploy.errors import EdgeDeployError, UsageError
 from edge_deploy.examples import EXAMPLES, ExampleFiles, build_example
 from edge_deploy.examples.cat_vs_dog import draw_cat, draw_dog
@@ -315,3 +315,14 @@ def test_nothing_is_left_when_a_build_stops_half_way(
         build_example("insurance", tmp_path / "insurance")
     assert [path.name for path in tmp_path.iterdir()] == ["insurance"]
     assert _weights(first.model) == weights
+
+
+@pytest.mark.slow
+def test_quickstart_is_one_json_document(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples, "EXAMPLES", {"insurance": EXAMPLES["insurance"]})
+    result = run("quickstart", "-o", "made", "--json")
+    document = json.loads(result.out)
+    (report,) = document["reports"]
+    assert (result.code, document["ok"], document["site"]) == (0, True, "made/web_demo")
+    assert {v["path"].split("/")[0] for v in report["verdicts"]} == {"tflite", "tfjs", "onnx"}
+    assert (Path("made/web_demo") / "index.html").is_file()

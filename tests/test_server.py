@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -131,3 +134,18 @@ def test_ready_is_told_the_address(site: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         serve(site, 0, ready=stop)
+
+
+@pytest.mark.slow
+def test_serve_says_where_in_json(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("here")
+    command = [sys.executable, "-m", "edge_deploy.cli", "serve", str(tmp_path)]
+    with subprocess.Popen(
+        [*command, "--port", "0", "--json"], stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        lines = iter(server.stdout.readline, "}\n")
+        told = json.loads("".join(lines) + "}")
+        with urllib.request.urlopen(told["url"]) as page:
+            assert (told["folder"], page.read()) == (str(tmp_path), b"here")
+        server.terminate()

@@ -19,10 +19,12 @@ import pytest
 from models import save
 from test_layers import network
 
-from edge_deploy import ConvertOptions, MissingDependency, TuneOptions, tune
-from edge_deploy.artifact import BROTLI_QUALITY
+from edge_deploy import ConvertOptions, MissingDependency, TuneOptions, TuneResult, tune
+from edge_deploy.artifact import BROTLI_QUALITY, Artifact
+from edge_deploy.tune_command import HEADER, rows
 from edge_deploy.tuning import executors
 from edge_deploy.tuning.candidates import Candidate, Measured, front, recommend, second_round
+from edge_deploy.tuning.publishing import Recommended
 from edge_deploy.verdicts import LayerError
 
 slow = pytest.mark.slow
@@ -54,6 +56,21 @@ def test_the_front_has_no_file_that_another_beats(found: list[Measured], names: 
     assert [m.candidate.precision for m in best] == names
     for order in (found[::-1], sorted(found, key=lambda m: m.after)):
         assert front(order, "size", 0.02) == best
+
+
+@pytest.mark.parametrize(
+    ("found", "names"), [*FRONTS[:1], ([FLOAT, measured("int8", 25, 0.95)], ["int8", "float32"])]
+)
+def test_the_table_has_float32_to_compare_with(
+    tmp_path: Path, found: list[Measured], names: list[str]
+) -> None:
+    (tmp_path / "tuning.json").write_text(json.dumps({"objective": "size", "max_drop": 0.02}))
+    best = Recommended("a.tflite", found[1], "it is the smallest")
+    done = TuneResult(Artifact(tmp_path, {}), {}, tuple(found), {"tflite": best}, (), ())
+    table = [dict(zip(HEADER, row, strict=True)) for row in rows(done)]
+    assert [row["file"] for row in table] == names
+    assert [row["of float32"] for row in table] == ["0.250", "1.000"]
+    assert [row[""] for row in table] == ["★", ""]
 
 
 # times of int8 and dynamic in ms, of float32 2.0 -> which is taken, and what is said of its speed

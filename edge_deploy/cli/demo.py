@@ -10,10 +10,7 @@ import typer
 
 from edge_deploy.cli import say
 from edge_deploy.cli.app import app
-from edge_deploy.cli.options import (
-    Json,
-    Quiet,
-)
+from edge_deploy.cli.options import Json, Quiet
 
 
 @app.command()
@@ -62,6 +59,7 @@ def serve(
     folder: Annotated[Path, typer.Argument(help="A built site.")] = Path("web_demo"),
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    as_json: Json = False,
 ) -> None:
     """Look at a built site locally; Ctrl-C ends it.
 
@@ -69,4 +67,10 @@ def serve(
     """
     from edge_deploy.server import serve as serve_folder
 
-    serve_folder(folder, port, host, ready=lambda url: typer.echo(f"Serving {folder} at {url}"))
+    def ready(url: str) -> None:
+        if as_json:
+            say.json_document({"folder": str(folder), "url": url})
+        else:
+            typer.echo(f"Serving {folder} at {url}")
+
+    serve_folder(folder, port, host, ready=ready)

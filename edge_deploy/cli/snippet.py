@@ -10,15 +10,18 @@ import typer
 from edge_deploy.cli import say
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import Json, Quiet
+from edge_deploy.errors import UsageError
 
-Platform = Annotated[str, typer.Option(help="android, ios, flutter, python, cpp or js.")]
+Platform = Annotated[
+    str | None, typer.Option(help="android, ios, flutter, python, cpp or js.", show_default=False)
+]
 Precision = Annotated[str | None, typer.Option(help="Which .tflite file; default float32.")]
 
 
 @app.command()
 def snippet(
     artifact: Annotated[Path, typer.Argument(help="An artifact.")],
-    platform: Platform,
+    platform: Platform = None,
     precision: Precision = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File or folder; default: stdout.")
@@ -31,7 +34,7 @@ def snippet(
     """
     from edge_deploy import snippets
 
-    made = snippets.snippet(artifact, platform, precision)
+    made = snippets.snippet(artifact, _given(platform), precision)
     path = snippets.write_snippet(made, output) if output else None
     if as_json:
         say.json_document(
@@ -53,7 +56,7 @@ def snippet(
 @app.command()
 def bundle(
     artifact: Annotated[Path, typer.Argument(help="An artifact.")],
-    platform: Platform,
+    platform: Platform = None,
     precision: Precision = None,
     output: Annotated[
         Path | None,
@@ -68,8 +71,17 @@ def bundle(
     """
     from edge_deploy import snippets
 
-    made = snippets.bundle(artifact, platform, output, precision)
+    made = snippets.bundle(artifact, _given(platform), output, precision)
     if as_json:
         say.json_document({"platform": platform, "path": str(made)})
     elif not quiet:
         typer.echo(f"{made}: its README.md says how to use it")
+
+
+def _given(platform: str | None) -> str:
+    """The platform that was named; without one there is nothing to guess from."""
+    from edge_deploy.platforms import PLATFORMS
+
+    if platform is None:
+        raise UsageError(f"--platform is missing: one of {', '.join(PLATFORMS)}.")
+    return platform

@@ -59,6 +59,7 @@ def quickstart(
         "quickstart"
     ),
     browser: BrowserPath = None,
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Examples, convert, verify and demo in one go.
@@ -69,9 +70,9 @@ def quickstart(
     from edge_deploy.demo import build_demo
     from edge_deploy.examples import EXAMPLES
 
-    codes, folders, rows = [], [], []
+    codes, folders, rows, documents = [], [], [], []
     for name in EXAMPLES:
-        with say.progress(quiet) as progress:
+        with say.progress(quiet or as_json) as progress:
             progress(f"{name}: training")
             made = _build_example(name, output / "examples" / name)
             options = preparing.ConvertOptions(
@@ -99,12 +100,16 @@ def quickstart(
                 folders[-1], verify_command.VerifyOptions(browser=browser)
             )
             codes.append(checked.exit_code)
-        if not quiet:
+        if not (as_json or quiet):
             typer.echo(f"{name}: trained, converted and verified")
+        documents.append(report.to_document(checked.manifest, checked.verdicts))
         rows += [(name, *row) for row in report.rows(checked.manifest, checked.verdicts)]
         say.problems(checked.verdicts)
     site = build_demo(folders, output / "web_demo")
-    if not quiet:
+    if as_json:
+        ok = not any(codes)
+        say.json_document({"ok": ok, "reports": documents, "site": str(site.folder)})
+    elif not quiet:
         say.table(("model", *report.HEADER), rows)
         typer.echo(f"The page: edge-deploy serve {shlex.quote(str(site.folder))}")
         typer.echo("          then open http://127.0.0.1:8000/")
