@@ -71,9 +71,7 @@ def files(source: Path, targets: Collection[str]) -> dict[str, Path | bytes]:
     if bundle := _fresh_bundle(source):
         found = {name: file for name, file in found.items() if not name.startswith("src/")}
         found |= {f"src/{file.name}": file for file in bundle}
-        code = (source / _BUNDLE / "main.js").read_text(encoding="utf-8")
-        shared = re.findall(r'(?:from|import)"\./(part-\w+\.js)"', code)
-        modules = ["src/main.js", *(f"src/{name}" for name in dict.fromkeys(shared))]
+        modules = []
     found["index.html"] = _with_hints(source, modules).encode()
     return found
 

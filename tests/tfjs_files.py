@@ -15,7 +15,7 @@ def write_model(
     folder: Path,
     inputs: Sequence[tuple[str, str, int]],
     nodes: Sequence[tuple[str, str, Sequence[str]]],
-    weights: Mapping[str, NDArray[np.float32]],
+    weights: Mapping[str, NDArray[Any]],
     outputs: Sequence[str] | None = None,
 ) -> Path:
     """Write model.json and its weights; without ``outputs`` the last node is the only one.
@@ -24,7 +24,7 @@ def write_model(
         folder: Where to.
         inputs: Name, TensorFlow type and width of each.
         nodes: Name, op and inputs of each node.
-        weights: Constants by name.
+        weights: Constants by name, of float32 or int32.
         outputs: Nodes that are outputs.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,19 +37,22 @@ def write_model(
     ]  # fmt: skip
     for name, array in weights.items():
         shape = {"dim": [{"size": str(n)} for n in array.shape]}
+        kind = {"f": "DT_FLOAT", "i": "DT_INT32"}[array.dtype.kind]
         graph.append(
             {"name": name, "op": "Const",
-             "attr": {"dtype": {"type": "DT_FLOAT"},
-                      "value": {"tensor": {"dtype": "DT_FLOAT", "tensorShape": shape}}}}
+             "attr": {"dtype": {"type": kind},
+                      "value": {"tensor": {"dtype": kind, "tensorShape": shape}}}}
         )  # fmt: skip
     graph += [
         {"name": name, "op": op, "input": list(sources),
          "attr": {"T": {"type": kinds.get(sources[0], "DT_FLOAT")}}}
         for name, op, sources in nodes
     ]  # fmt: skip
-    data = b"".join(np.ascontiguousarray(w, np.float32).tobytes() for w in weights.values())
+    data = b"".join(np.ascontiguousarray(w).tobytes() for w in weights.values())
     (folder / "group1-shard1of1.bin").write_bytes(data)
-    entries = [{"name": n, "shape": list(w.shape), "dtype": "float32"} for n, w in weights.items()]
+    entries = [
+        {"name": n, "shape": list(w.shape), "dtype": w.dtype.name} for n, w in weights.items()
+    ]
     last = outputs or [nodes[-1][0]]
     document = {
         "format": "graph-model",

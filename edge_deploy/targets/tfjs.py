@@ -57,6 +57,9 @@ def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conv
     _split_wrong_fusions(graph_def)
     _merge_constants(graph_def)
     weights = converter.extract_weights(graph_def)
+    for group in weights:
+        # Shapes and axes first: with them the page can compile while the rest is on its way.
+        group.sort(key=lambda weight: weight["data"].dtype.kind == "f")
     converter.write_artifacts(
         MessageToDict(graph_def),
         weights,

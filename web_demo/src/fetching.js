@@ -11,13 +11,15 @@ const CACHE = 'edge-deploy-files';
  *
  * @param {Array<{url: string, bytes: number, sha256: string}>} files what the manifest says of them
  * @param {(state: {loaded: number, total: number, cached: boolean}) => void} [onProgress]
- * @returns {{get: (url: URL) => Promise<Uint8Array>, trouble: () => Promise<string|null>}} null, or
- *   'storage-full'
+ * @returns {{get, ahead, first, trouble}} `get(url)` is a promise of the whole file; `ahead()`
+ *   begins to fetch all files; `first(url, size)` is a promise of the first bytes of a file that is
+ *   on its way, and of null where it is all there; `trouble()` of null, or 'storage-full'
  */
 export function fetcher(files = [], onProgress = () => {}) {
   const known = new Map(files.map((file) => [new URL(file.url).href, file]));
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
   const state = { loaded: 0, total, cached: files.length > 0 };
+  const opened = files.length ? openCache() : null;
   let trouble = null;
   const keeping = [];
 
@@ -28,9 +30,9 @@ export function fetcher(files = [], onProgress = () => {}) {
     onProgress({ ...state });
   }
 
-  async function fetched(url) {
+  async function fetched(url, told = () => {}) {
     const file = known.get(url.href);
-    const cache = file && (await openCache());
+    const cache = file && (await opened);
     const key = file && `${url.href}?sha256=${file.sha256}`;
     const kept = await cache?.match(key).catch(() => undefined);
     if (kept) {
@@ -40,7 +42,10 @@ export function fetcher(files = [], onProgress = () => {}) {
         return data;
       }
     }
-    const data = await download(url, (bytes) => arrived(bytes, false));
+    const data = await download(url, (part) => {
+      told(part);
+      arrived(part.length, false);
+    });
     if (cache && data.length === file.bytes) {
       const put = keep(cache, key, url, data).catch((error) => {
         if (error.name === 'QuotaExceededError') trouble = 'storage-full';
@@ -50,19 +55,61 @@ export function fetcher(files = [], onProgress = () => {}) {
     return data;
   }
 
-  // All at once: a file that names others must not make them wait.
-  const early = new Map([...known.keys()].map((href) => [href, fetched(new URL(href))]));
-  early.forEach((promise) => promise.catch(() => {})); // told when it is asked for
+  const begun = new Map(); // arrivals, by address
+  const ready = new Map(); // promises of whole files that nobody has taken yet
+
+  function begin(url) {
+    const { href } = new URL(url);
+    const coming = arrivals();
+    const whole = fetched(new URL(url), coming.add).finally(coming.end);
+    whole.catch(() => {}); // told when it is asked for
+    begun.set(href, coming);
+    ready.set(href, whole);
+  }
 
   /** A file is given once: the runtime may take its memory. */
   function get(url) {
     const { href } = new URL(url);
-    const promise = early.get(href) ?? fetched(new URL(url));
-    early.delete(href);
-    return promise;
+    if (!ready.has(href)) begin(url);
+    const whole = ready.get(href);
+    ready.delete(href);
+    return whole;
   }
 
-  return { get, trouble: () => Promise.all(keeping).then(() => trouble) };
+  return {
+    get,
+    ahead: () => known.forEach((_, href) => begun.has(href) || begin(href)),
+    first: async (url, size) => begun.get(new URL(url).href)?.first(size) ?? null,
+    trouble: () => Promise.all(keeping).then(() => trouble),
+  };
+}
+
+/** What has come of a file so far. */
+function arrivals() {
+  const parts = [];
+  let size = 0;
+  let waiting = () => {};
+  let ended = false;
+  return {
+    add(part) {
+      parts.push(part);
+      size += part.length;
+      waiting();
+    },
+    end() {
+      ended = true;
+      parts.length = 0;
+      waiting();
+    },
+    first: (wanted) =>
+      new Promise((resolve) => {
+        waiting = () => {
+          if (ended) resolve(null);
+          else if (size >= wanted) resolve(joined(parts, size).subarray(0, wanted));
+        };
+        waiting();
+      }),
+  };
 }
 
 async function openCache() {
@@ -104,8 +151,12 @@ async function download(url, arrived) {
     if (done) break;
     parts.push(value);
     size += value.length;
-    arrived(value.length);
+    arrived(value);
   }
+  return joined(parts, size);
+}
+
+function joined(parts, size) {
   const data = new Uint8Array(size);
   let at = 0;
   for (const part of parts) {

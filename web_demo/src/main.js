@@ -3,10 +3,11 @@ import { asDocument, pictureInput, rangesOf, rowInput, tensorInput } from './ask
 import { json } from './fetching.js';
 import { time } from './format.js';
 import { chooseLanguage, keepLanguage, t } from './i18n.js';
-import { RUNTIMES, startAhead, useKernels } from './model.js';
+import { RUNTIMES, useKernels } from './model.js';
 import { keepOffline } from './offline.js';
 import { decode } from './preprocess.js';
 import { describe } from './reference.js';
+import { selftest } from './selftest.js';
 import { openChecked } from './starting.js';
 import { PageError, words } from './troubles.js';
 import { answer, history, summaries, waiting, withAnswer } from './view/answer.js';
@@ -33,7 +34,6 @@ async function start() {
     query.set('lang', code);
     location.search = query;
   });
-  startAhead();
   let index;
   try {
     index = await json(new URL('index.json', site));
@@ -43,7 +43,6 @@ async function start() {
   }
   useKernels(index.kernels);
   if (query.has('selftest')) {
-    const { selftest } = await import('./selftest.js');
     await selftest(index, site, document.querySelector('main'));
     return;
   }

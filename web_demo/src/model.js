@@ -1,8 +1,8 @@
 // A model in this browser: load it, ask it. The one door to the three runtimes.
 //
 // The page and `edge-deploy verify` (through harness.js) both come through here.
-import { memoryOf } from './arrays.js';
 import { SITE } from './place.js';
+import { aborted, newThread } from './thread.js';
 
 /** What runs each kind of file, and on what; the first backend is tried first. */
 export const RUNTIMES = {
@@ -13,7 +13,6 @@ export const RUNTIMES = {
 
 let siteKernels = null;
 let gpu = null; // {name} once asked
-let spare = null; // a thread that starts before it is known what for
 
 /**
  * Say which modules hold the kernels of TF.js that the site's models need.
@@ -22,11 +21,6 @@ let spare = null; // a thread that starts before it is known what for
 export function useKernels(paths = {}) {
   const places = Object.entries(paths).map(([part, path]) => [part, new URL(path, SITE).href]);
   siteKernels = places.length ? Object.fromEntries(places) : null;
-}
-
-/** Start the thread of the first model while the page finds out which one that is. */
-export function startAhead() {
-  spare ??= workerThread();
 }
 
 /**
@@ -94,8 +88,7 @@ export async function open(target, url, backend, spec, options = {}) {
 
 async function begin(ask, options, onProgress = () => {}, signal = undefined) {
   signal?.throwIfAborted();
-  const thread = spare ?? workerThread() ?? pageThread();
-  spare = null;
+  const thread = newThread();
   thread.progress = onProgress;
   const stop = () => thread.end();
   signal?.addEventListener('abort', stop, { once: true });
@@ -105,79 +98,6 @@ async function begin(ask, options, onProgress = () => {}, signal = undefined) {
     thread.end();
     throw signal?.aborted ? aborted() : error;
   }
-  return thread;
-}
-
-const aborted = () => new DOMException('stopped', 'AbortError');
-
-/** A model in a module worker; null where the browser has none. */
-function workerThread() {
-  let worker;
-  try {
-    worker = new Worker(new URL('src/worker.js', SITE), { type: 'module' });
-  } catch {
-    return null;
-  }
-  const waiting = new Map();
-  let broken = null;
-  let next = 0;
-  const fail = (error) => {
-    waiting.forEach(({ reject }) => reject(error));
-    waiting.clear();
-  };
-  worker.onmessage = ({ data: { id, value, error, inputs, progress } }) => {
-    if (progress) return thread.progress(progress);
-    const { resolve, reject } = waiting.get(id) ?? {};
-    waiting.delete(id);
-    if (error) reject?.(Object.assign(new Error(error.message), { name: error.name, inputs }));
-    else resolve?.(value);
-    return undefined;
-  };
-  worker.onerror = (event) => {
-    event.preventDefault();
-    broken = new Error(event.message || 'the page’s code for models cannot be loaded');
-    fail(broken);
-  };
-  const end = () => {
-    worker.terminate();
-    fail(aborted());
-  };
-  const thread = {
-    call(message, signal) {
-      return new Promise((resolve, reject) => {
-        if (broken || signal?.aborted) return reject(broken ?? aborted());
-        next += 1;
-        const id = next;
-        signal?.addEventListener('abort', () => waiting.delete(id) && reject(aborted()), { once: true });
-        waiting.set(id, { resolve, reject });
-        worker.postMessage({ id, ...message }, memoryOf(message.inputs));
-        return undefined;
-      });
-    },
-    end,
-  };
-  return thread;
-}
-
-/** The same in the page's own thread. */
-function pageThread() {
-  let model = null;
-  let ended = false;
-  const thread = {
-    async call({ call, target, url, backend, spec, options, inputs }) {
-      const { openHere } = await import('./realm.js');
-      if (ended) throw aborted();
-      if (call === 'open') {
-        model = await openHere(target, new URL(url), backend, spec, { ...options, onProgress: thread.progress });
-        return { backend: model.backend };
-      }
-      return call === 'predict' ? model.predict(inputs) : model[call]();
-    },
-    end() {
-      ended = true;
-      model?.dispose();
-    },
-  };
   return thread;
 }
 

@@ -17,12 +17,12 @@ export class ContextLost extends Error {
 
 /** See open() in model.js. */
 export async function openHere(target, url, backend, spec, { onProgress, files, kernels } = {}) {
-  const { get, trouble } = fetcher(files, onProgress);
+  const { trouble, ...fetching } = fetcher(files, onProgress);
   const runtime = await RUNTIMES[target]();
   if (!runtime.backends.includes(backend)) {
     throw new Error(`${target} files have no backend "${backend}" in the browser`);
   }
-  const model = await runtime.load(url, backend, spec, { get, kernels });
+  const model = await runtime.load(url, backend, spec, { ...fetching, kernels });
   return {
     backend: model.backend,
     trouble,

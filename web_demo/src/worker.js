@@ -5,6 +5,8 @@
 import { memoryOf } from './arrays.js';
 import { openHere } from './realm.js';
 
+export { openHere }; // for a page without workers
+
 let model = null;
 
 const CALLS = {
@@ -18,7 +20,7 @@ const CALLS = {
   trouble: () => model.trouble(),
 };
 
-addEventListener('message', async ({ data: { id, call, ...rest } }) => {
+globalThis.document ?? addEventListener('message', async ({ data: { id, call, ...rest } }) => {
   try {
     const value = await CALLS[call](rest);
     postMessage({ id, value }, call === 'predict' ? memoryOf(value) : []);

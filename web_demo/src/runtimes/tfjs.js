@@ -1,14 +1,14 @@
 // TF.js graph models, behind the interface that every runtime has:
-//   load(url, backend, entry, {get, kernels}) -> {backend, predict(inputs) -> outputs, dispose,
-//     tensors, lost}
+//   load(url, backend, entry, {get, ahead, first, kernels}) -> {backend, predict(inputs) -> outputs,
+//     dispose, tensors, lost}
 // where tensors on both sides are {data: TypedArray, shape: [...]}, by the model's own names.
 import { nameOf } from '../fetching.js';
 import { SITE, load as loadModule } from '../place.js';
+import { bytesOf, rehearse } from './rehearsal.js';
 import { given, wire } from './wiring.js';
 
 export const backends = ['webgl', 'wasm', 'webgpu', 'cpu'];
 
-const BYTES = { float32: 4, int32: 4, bool: 1, complex64: 8, uint8: 1, uint16: 2, float16: 2 };
 let wasmReady = false;
 let latest = null; // {key, started} of the backend in use
 
@@ -17,17 +17,27 @@ let latest = null; // {key, started} of the backend in use
  * @param {URL} url of model.json
  * @param {string} backend one of `backends`
  * @param {{inputs: Array, outputs: Array}} entry the tensors that are wanted, as in the manifest
- * @param {{get: Function, kernels?: object}} how `get` fetches a file's bytes; `kernels` are the
+ * @param {{get, ahead, first, kernels?: object}} how a fetcher's functions; `kernels` are the
  *   addresses of modules that hold only some kernels, by backend
  */
-export async function load(url, backend, entry, { get, kernels = null }) {
-  const [artifacts, tf] = await Promise.all([fetchModel(url, get), start(backend, kernels)]);
+export async function load(url, backend, entry, { get, ahead, first, kernels = null }) {
+  // WebGL compiles while the weights come, if its code comes before them.
+  if (backend !== 'webgl') ahead();
+  const [{ artifacts, shards, beginning }, tf] = await Promise.all([
+    fetchModel(url, get, first),
+    start(backend, kernels),
+  ]);
   const lost = watch(tf, backend);
-  const model = new tf.GraphModel({ load: () => artifacts });
+  const wires = (model) => ({
+    inputs: nodesOf('inputs', entry.inputs, artifacts.signature?.inputs, model.inputs),
+    outputs: nodesOf('outputs', entry.outputs, artifacts.signature?.outputs, model.outputs),
+  });
+  if (backend === 'webgl') await rehearse(tf, artifacts, wires, beginning);
+  const weightData = await shards;
+  const model = new tf.GraphModel({ load: () => ({ ...artifacts, weightData }) });
   await model.load();
-  const inputs = nodesOf('inputs', entry.inputs, artifacts.signature?.inputs, model.inputs);
-  const outputs = nodesOf('outputs', entry.outputs, artifacts.signature?.outputs, model.outputs);
-  const nodes = outputs.map((output) => output.node);
+  const { inputs, outputs } = wires(model);
+  const nodes = outputs.map(({ node }) => node);
   let sequential = false;
 
   async function run(feed) {
@@ -115,8 +125,8 @@ async function begin(backend, kernels) {
   return tf;
 }
 
-/** model.json and its weights, every byte accounted for. */
-async function fetchModel(url, get) {
+/** model.json, a promise of its weights, every byte accounted for, and one of their first bytes. */
+async function fetchModel(url, get, first) {
   const text = new TextDecoder().decode(await get(url));
   let document;
   try {
@@ -129,8 +139,11 @@ async function fetchModel(url, get) {
   }
   if (!document.modelTopology?.node) throw new Error(`${nameOf(url)} is not a TF.js graph model`);
   const groups = document.weightsManifest ?? [];
-  const shards = await Promise.all(groups.map((group) => fetchGroup(group, url, get)));
-  return {
+  const shards = Promise.all(groups.map((group) => fetchGroup(group, url, get))).then((all) =>
+    all.flat(),
+  );
+  shards.catch(() => {}); // told when it is waited for
+  const artifacts = {
     modelTopology: document.modelTopology,
     format: document.format,
     generatedBy: document.generatedBy,
@@ -140,26 +153,27 @@ async function fetchModel(url, get) {
     modelInitializer: document.modelInitializer,
     initializerSignature: document.initializerSignature,
     weightSpecs: groups.flatMap((group) => group.weights),
-    weightData: shards.flat(),
   };
+  const [path] = groups.flatMap((group) => group.paths);
+  async function beginning(size) {
+    const part = path && (await first(addressOf(path, url), size));
+    return part ?? new Uint8Array((await shards)[0] ?? 0).subarray(0, size);
+  }
+  return { artifacts, shards, beginning };
 }
 
 async function fetchGroup({ paths, weights }, url, get) {
-  const parts = await Promise.all(
-    paths.map((path) => get(new URL(path.split('/').map(encodeURIComponent).join('/'), url))),
-  );
+  const parts = await Promise.all(paths.map((path) => get(addressOf(path, url))));
   const got = parts.reduce((sum, part) => sum + part.length, 0);
-  const sizes = weights.map(({ shape, dtype, quantization }) => {
-    const count = shape.reduce((product, axis) => product * axis, 1);
-    return count * (BYTES[quantization?.dtype ?? dtype] ?? NaN);
-  });
-  const wanted = sizes.reduce((sum, size) => sum + size, 0);
+  const wanted = weights.reduce((sum, weight) => sum + bytesOf(weight), 0);
   // Strings have no fixed size: then the sum is NaN, and there is nothing to compare.
   if (wanted !== got && !Number.isNaN(wanted)) {
     throw new Error(`the weights ${paths.join(', ')} have ${got} bytes, model.json says ${wanted}`);
   }
   return parts.map((part) => part.buffer);
 }
+
+const addressOf = (path, url) => new URL(path.split('/').map(encodeURIComponent).join('/'), url);
 
 /** Which node of the graph each wanted tensor is; not every file has a signature. */
 function nodesOf(what, wanted, signature, found) {

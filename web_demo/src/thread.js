@@ -1,0 +1,78 @@
+// Threads for models.
+import { memoryOf } from './arrays.js';
+import { SITE, load } from './place.js';
+
+export const aborted = () => new DOMException('stopped', 'AbortError');
+
+/** A thread of {call(message, signal) -> Promise, end(), progress}, which model.js sets. */
+export function newThread() {
+  return globalThis.Worker ? workerThread() : pageThread();
+}
+
+/** A model in a module worker, the first in the one that ahead.js started. */
+function workerThread() {
+  const worker =
+    globalThis.spareWorker ?? new Worker(new URL('src/worker.js', SITE), { type: 'module' });
+  globalThis.spareWorker = null;
+  const waiting = new Map();
+  let broken = null;
+  let next = 0;
+  const fail = (error) => {
+    waiting.forEach(({ reject }) => reject(error));
+    waiting.clear();
+  };
+  worker.onmessage = ({ data: { id, value, error, inputs, progress } }) => {
+    if (progress) return thread.progress(progress);
+    const { resolve, reject } = waiting.get(id) ?? {};
+    waiting.delete(id);
+    if (error) reject?.(Object.assign(new Error(error.message), { name: error.name, inputs }));
+    else resolve?.(value);
+    return undefined;
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    broken = new Error(event.message || 'the page’s code for models cannot be loaded');
+    fail(broken);
+  };
+  const end = () => {
+    worker.terminate();
+    fail(aborted());
+  };
+  const thread = {
+    call(message, signal) {
+      return new Promise((resolve, reject) => {
+        if (broken || signal?.aborted) return reject(broken ?? aborted());
+        next += 1;
+        const id = next;
+        signal?.addEventListener('abort', () => waiting.delete(id) && reject(aborted()), { once: true });
+        waiting.set(id, { resolve, reject });
+        worker.postMessage({ id, ...message }, memoryOf(message.inputs));
+        return undefined;
+      });
+    },
+    end,
+  };
+  return thread;
+}
+
+/** The same in the page's own thread. */
+function pageThread() {
+  let model = null;
+  let ended = false;
+  const thread = {
+    async call({ call, target, url, backend, spec, options, inputs }) {
+      const { openHere } = await load('src/worker.js');
+      if (ended) throw aborted();
+      if (call === 'open') {
+        model = await openHere(target, new URL(url), backend, spec, { ...options, onProgress: thread.progress });
+        return { backend: model.backend };
+      }
+      return call === 'predict' ? model.predict(inputs) : model[call]();
+    },
+    end() {
+      ended = true;
+      model?.dispose();
+    },
+  };
+  return thread;
+}
