@@ -11,14 +11,24 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge_deploy import artifact as artifacts
-from edge_deploy import compressed, disk, embedding, hosting, kernels, metrics, offline, shell
+from edge_deploy import (
+    compressed,
+    disk,
+    embedding,
+    hosting,
+    kernels,
+    metrics,
+    offline,
+    page_check,
+    shell,
+)
 from edge_deploy.artifact import Artifact
 from edge_deploy.errors import ArtifactError, UsageError
 from edge_deploy.features import columns_of, text_rows
@@ -26,7 +36,6 @@ from edge_deploy.publishing import RECORD, SCHEMA, Files, as_json, publish
 from edge_deploy.ranges import column_ranges
 from edge_deploy.reference import sample
 from edge_deploy.spec import Array, Arrays, TensorSpec
-from edge_deploy.verification import usual_budget
 
 INDEX = "models/index.json"
 # What the page checks itself with: enough to see a fault, and light to download.
@@ -214,24 +223,10 @@ def _file(model: Artifact, entry: Mapping[str, Any]) -> dict[str, Any]:
         "bytes": sum(file["bytes"] for file in entry["files"]),
         "brotli_bytes": sum(file["brotli_bytes"] for file in entry["files"]),
         "strict": entry["precision"] == "float32" and not entry["pruned"],
-        "budget": _budget(entry),
+        "limits": page_check.limits(entry, model.spec.outputs),
+        "refused": page_check.refused(entry),
         "parts": parts,
     }
-
-
-def _budget(entry: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the page lets a compressed file cost: as `verify` does, task metrics apart."""
-    budget = usual_budget(entry["precision"], bool(entry["pruned"]))
-    if budget is None:
-        return None
-    found = asdict(budget)
-    del found["drop"]
-    steps = {
-        o["name"]: o["quantization"]["scale"]
-        for o in entry.get("outputs") or ()
-        if o.get("quantization")
-    }
-    return {**found, "steps": steps}
 
 
 def _check_hashes(model: Artifact, used: set[str]) -> None:

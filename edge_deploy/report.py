@@ -93,6 +93,10 @@ def rows(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> list[tuple
     return result
 
 
+MS = (
+    "ms: the median time of the model's own answer to one sample, the first answer left out; in a "
+    "browser by the page's clock, which ticks every 0.1 ms."
+)
 HEADER = (
     "verdict", "target", "precision", "runtime", "size", "gzip", "brotli", "max error", "allowed",
     "top-1", "SNR", "task", "ms",
@@ -190,7 +194,7 @@ def to_html(
             f"<td{' class=n' if n >= 3 else ''}>{escape(c)}</td>" for n, c in enumerate(rest)
         )
         body.append(f'<tr><td class="{kind}">{escape(first)}</td>{cols}</tr>')
-    body.append("</tbody></table></div>")
+    body.append(f"</tbody></table></div><p>{escape(MS)}</p>")
     for entry in manifest["artifacts"]:
         if lines := needed(entry.get("needs")):
             path = entry["files"][0]["path"]

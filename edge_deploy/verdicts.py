@@ -82,12 +82,14 @@ class Verdict:
         outputs: One verdict an output.
         failures: What is wrong with the file as a whole.
         reason: Why it was not run; None when it was.
-        median_ms: Median time of an answer in milliseconds, the first one left out.
+        median_ms: Median milliseconds of the model's own answer to one sample, by a clock beside
+            the model (in the page, for what runs in one), the first answer left out.
         steps: The distance of neighbouring answers, by output, where they are integers inside.
         task: The task metric before and after compression, where labels are known.
         layers: What each layer adds to the error, where the file failed its budget.
         advice: Which layers those are, and what helps.
         sparsity: The share of zeros in the kernels of a pruned file, else None.
+        tolerances: What the user let pass (Tolerances.to_json); None for the defaults.
     """
 
     target: str
@@ -105,6 +107,7 @@ class Verdict:
     layers: tuple[LayerError, ...] = ()
     advice: tuple[str, ...] = ()
     sparsity: float | None = None
+    tolerances: Mapping[str, Any] | None = None
 
     @property
     def status(self) -> str:
@@ -139,6 +142,7 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "samples": verdict.samples,
         "median_ms": verdict.median_ms,
         "reason": verdict.reason,
+        "tolerances": verdict.tolerances,
         "task": verdict.task.to_json() if verdict.task else None,
         "problems": list(verdict.problems),
         "advice": list(verdict.advice),
@@ -203,6 +207,7 @@ def from_json(entry: Mapping[str, Any]) -> Verdict:
         layers=tuple(LayerError(**layer) for layer in entry["layers"]),
         advice=tuple(entry["advice"]),
         sparsity=entry["sparsity"],
+        tolerances=entry.get("tolerances"),
     )
 
 

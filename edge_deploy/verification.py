@@ -12,7 +12,8 @@ import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -117,6 +118,15 @@ class Tolerances:
     max_drop: float | None = None
     min_agreement: float | None = None
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any] | None) -> Tolerances:
+        """What to_json gave; a manifest of before has none."""
+        return cls(**value) if value else DEFAULT
+
+    def to_json(self) -> dict[str, Any] | None:
+        """The manifest's form; None where nothing was set."""
+        return None if self == DEFAULT else asdict(self)
+
     def of(self, output: str, precision: str, pruned: bool = False) -> Tolerance:
         """The tolerance of one output; setting only atol leaves no relative part."""
         atol = self.atol.get(output, self.atol.get(""))
@@ -162,6 +172,7 @@ def judge(
         reference: The samples and the original's answers.
         tolerances: What passes.
     """
+    verdict = replace(verdict, tolerances=tolerances.to_json())
     if not reference.count:
         return replace(verdict, failures=("the reference has no samples: nothing was compared",))
     try:
@@ -220,14 +231,17 @@ def _up(value: float) -> str:
 def run_samples(
     runner: Runner, spec: ModelSpec, reference: Reference
 ) -> tuple[dict[str, list[Array]], list[float]]:
-    """The answers by output name, and the seconds each one took."""
+    """The answers by output name, and the seconds that the model itself took for each one."""
     answers: dict[str, list[Array]] = {}
     times = []
     for index in range(reference.count):
         feed = {s.name: sample(reference.inputs[s.name], s, index) for s in spec.inputs}
         start = time.perf_counter()
         answer = runner.predict(feed)
-        times.append(time.perf_counter() - start)
+        took = time.perf_counter() - start
+        # What runs in a page says its own time: the way there and back is none of the model's.
+        own = getattr(runner, "seconds", None)
+        times.append(took if own is None else own)
         for name, value in answer.items():
             answers.setdefault(name, []).append(value)
     return answers, times

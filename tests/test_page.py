@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import statistics
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ from tfjs_files import dense, write_model
 
 from edge_deploy.browser import Browser, open_browser
 from edge_deploy.errors import ArtifactError
+from edge_deploy.reference import Reference
 from edge_deploy.spec import ModelSpec, TensorSpec
+from edge_deploy.verification import run_samples
 
 pytestmark = pytest.mark.slow
 
@@ -121,6 +125,24 @@ def test_fault_is_told_in_words(browser: Browser, tmp_path: Path, fault: Any, wo
     ):
         runner.predict(SAMPLE)
     assert str(model) in str(caught.value)
+
+
+def test_time_of_an_answer_is_the_model_s_own(browser: Browser, tmp_path: Path) -> None:
+    """Not that of four megabytes on their way to the page and back, as text."""
+    width = 1_000_000
+    model = write_model(tmp_path, [("x", "DT_FLOAT", width)], [("y", "Relu", ["x"])], {})
+    spec = ModelSpec(
+        (TensorSpec("x", (None, width), "float32"),), (TensorSpec("y", (None, width), "float32"),)
+    )
+    x = np.linspace(-1, 1, 4 * width, dtype=np.float32).reshape(4, width)
+    started = time.perf_counter()
+    with browser.open_tfjs(model, "wasm", spec) as runner:
+        answers, seconds = run_samples(runner, spec, Reference({"x": x}))
+        asked = runner.time({"x": x[:1]}, 4, 4, 0.0)
+    spent = time.perf_counter() - started
+    assert np.array_equal(np.concatenate(answers["y"]), np.maximum(x, 0))
+    assert 0 < statistics.median(seconds) < spent / 20
+    assert statistics.median(seconds) < 5 * statistics.median(asked)
 
 
 def test_wrong_shape_is_told_in_words(browser: Browser, tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,15 @@ import pytest
 
 from edge_deploy import metrics
 from edge_deploy.browser import Browser, open_browser
+from edge_deploy.page_check import limits, refused
 from edge_deploy.server import address, start
 from edge_deploy.shell import shell_folder
 from edge_deploy.spec import Array, TensorSpec
-from edge_deploy.verification import DEFAULT, compare, usual_budget
+from edge_deploy.verification import DEFAULT, Tolerances, compare, usual_budget
 
 pytestmark = pytest.mark.slow
 
-ASK = """async ([spec, wanted, given, budget]) => {
+ASK = """async ([spec, wanted, given, file]) => {
   const {selfCheck} = await import(new URL('src/check.js', document.baseURI));
   const make = (rows) => rows.map((row) => ({
     data: (spec.kind === 'class' ? Int32Array : Float32Array)
@@ -27,7 +28,7 @@ ASK = """async ([spec, wanted, given, budget]) => {
   const answers = make(given);
   const samples = make(wanted).map((answer, n) => ({inputs: n, outputs: {[spec.name]: answer}}));
   const model = {predict: async (n) => ({[spec.name]: answers[n]})};
-  const found = await selfCheck(model, {samples, whole: {[spec.name]: spec}}, [spec], budget);
+  const found = await selfCheck(model, {samples, whole: {[spec.name]: spec}}, [spec], file);
   return {...found, worst: String(found.worst), maxAbsError: String(found.maxAbsError)};
 }"""
 
@@ -115,6 +116,24 @@ PRECISIONS = [
     ("float32", False), ("float16", False), ("uint8", False), ("dynamic", False), ("int8", False),
     ("int4", False), ("float32", True), ("int8", True),
 ]  # fmt: skip
+GIVEN = {
+    "nothing": DEFAULT,
+    "--max-drop 0.01": Tolerances({}, {}, max_drop=0.01),
+    "--min-agreement 0.7": Tolerances({}, {}, min_agreement=0.7),
+    "--rtol 0.15": Tolerances({}, {"": 0.15}),
+    "--atol y:4": Tolerances({"y": 4.0}, {}),
+    "--rtol 1e-3 --min-agreement 0.7": Tolerances({}, {"": 1e-3}, min_agreement=0.7),
+}
+
+
+def entry(precision: str, pruned: bool, given: Tolerances, step: float = 0.0) -> dict[str, Any]:
+    """What the manifest says of a file, as far as the page's check asks."""
+    return {
+        "precision": precision,
+        "pruned": {"sparsity": 0.5} if pruned else None,
+        "outputs": [{"name": "y", "quantization": {"scale": step} if step else None}],
+        "verification": [{"status": "pass", "tolerances": given.to_json()}],
+    }
 
 
 def described(kind: str, wanted: Array) -> dict[str, Any]:
@@ -132,16 +151,17 @@ def test_page_s_verdict_is_python_s(page: Any, case: str) -> None:
     dtype = "int32" if kind == "class" else "float32"
     spec = TensorSpec("y", (None, wanted.shape[1]), dtype, kind)
     theirs, ours = {}, {}
-    for precision, pruned in PRECISIONS:
-        budget = usual_budget(precision, pruned)
+    for (name, given_by), (precision, pruned) in itertools.product(GIVEN.items(), PRECISIONS):
+        budget = given_by.budget("y", precision, pruned)
         step = 1 / 256 if precision == "int8" and kind == "probabilities" else 0.0
         answers = [row[None] for row in given]
-        tolerance = DEFAULT.of("y", precision, pruned)
+        tolerance = given_by.of("y", precision, pruned)
         verdict = compare(spec, wanted, answers, tolerance, budget, step)
-        told = None if budget is None else {**asdict(budget), "steps": {"y": step}}
+        told = {"limits": limits(entry(precision, pruned, given_by, step), [spec])}
         asked = [described(kind, wanted), rows(wanted), rows(given), told]
         found = page.evaluate(ASK, asked)
-        theirs[precision, pruned], ours[precision, pruned] = verdict.ok, found["pass"]
+        row = (name, precision, pruned)
+        theirs[row], ours[row] = verdict.ok, found["pass"]
         if kind != "class" and np.isfinite(verdict.max_abs_error):
             error = float(found["maxAbsError"])
             assert error == pytest.approx(verdict.max_abs_error, rel=1e-6, abs=1e-9)
@@ -157,10 +177,36 @@ def test_of_few_samples_one_may_be_off_by_what_a_single_answer_may(page: Any, of
         row[[row.argmin(), row.argmax()]] = row[[row.argmax(), row.argmin()]]
     budget = usual_budget("float32", True)
     assert budget is not None
-    told = {**asdict(budget), "steps": {}}
+    spec = TensorSpec("y", (None, 4), "float32", "probabilities")
+    told = {"limits": limits(entry("float32", True, DEFAULT), [spec])}
     asked = [described("probabilities", SHARES), rows(SHARES), rows(given), told]
     answers = [row[None] for row in given]
-    spec = TensorSpec("y", (None, 4), "float32", "probabilities")
     tolerance = DEFAULT.of("y", "float32", True)
     assert not compare(spec, SHARES, answers, tolerance, budget).ok
     assert page.evaluate(ASK, asked)["pass"] is (off == 1)
+
+
+@pytest.mark.parametrize(
+    ("precision", "statuses", "is_refused"),
+    [
+        ("int8", ["pass", "pass"], False),
+        ("int8", ["fail", "pass"], False),
+        ("int8", ["fail", "fail"], True),
+        ("int8", ["not run", "fail"], True),
+        ("int8", ["not run"], False),
+        ("int8", [], False),
+        ("float32", ["fail", "fail"], False),
+    ],
+)
+def test_file_that_verify_failed_fails_on_the_page(
+    page: Any, precision: str, statuses: list[str], is_refused: bool
+) -> None:
+    """That its accuracy falls, which takes labels, is not seen there; a wrong device is."""
+    found = entry(precision, False, DEFAULT)
+    found["verification"] = [{"status": status} for status in statuses]
+    assert refused(found) is is_refused
+    spec = TensorSpec("y", (None, 4), "float32", "probabilities")
+    told = {"limits": limits(found, [spec]), "refused": is_refused}
+    asked = [described("probabilities", SHARES), rows(SHARES), rows(SHARES), told]
+    seen = page.evaluate(ASK, asked)
+    assert (seen["pass"], seen["refused"]) == (not is_refused, is_refused)

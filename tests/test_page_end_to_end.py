@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,15 @@ import numpy as np
 import pytest
 from picture_files import KINDS
 
-from edge_deploy import ConvertOptions, convert
+from edge_deploy import (
+    ConvertOptions,
+    QuantizeOptions,
+    Tolerances,
+    VerifyOptions,
+    convert,
+    quantize,
+    verify,
+)
 from edge_deploy.browser import Browser, open_browser
 from edge_deploy.demo import build_demo
 from edge_deploy.examples import EXAMPLES, build_example
@@ -152,6 +161,40 @@ def test_comparison_runs_every_file_in_its_runtime(visit: Visit) -> None:
         assert distance.endswith("%")
     assert page.locator("#compare figure").count() == 2
     assert page.locator("#compare .chart .fill").count() == 4 + 3
+
+
+# The insurance model loses 0.03 of its R² in int8: more than the usual budget, less than 0.05.
+BUDGETS = {
+    "the usual one": (Tolerances({}, {}), "fail"),
+    "--max-drop 0.05": (Tolerances({}, {}, max_drop=0.05), "pass"),
+    "--max-drop 0.001": (Tolerances({}, {}, max_drop=0.001), "fail"),
+}
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_page_s_verdict_is_verify_s_with_a_budget(
+    served: tuple[Browser, str], artifacts: dict[str, Path], tmp_path: Path, budget: str
+) -> None:
+    tolerances, wanted = BUDGETS[budget]
+    folder = tmp_path / "insurance"
+    shutil.copytree(artifacts["insurance"], folder)
+    quantize(folder, QuantizeOptions(to=("tflite=int8",)))
+    found = verify(folder, VerifyOptions(only=("tflite",), tolerances=tolerances))
+    statuses = {verdict.precision: verdict.status for verdict in found.verdicts}
+    assert statuses == {"float32": "pass", "int8": wanted}
+    build_demo([folder], tmp_path / "site")
+    server = start(tmp_path / "site")
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    page = served[0].new_page(service_workers="block")
+    for precision, status in statuses.items():
+        page.goto(f"{address(server)}?lang=en&file=tflite/insurance_{precision}.tflite")
+        page.wait_for_selector("html[data-check]", state="attached", timeout=60_000)
+        shown = page.evaluate("({...document.documentElement.dataset})")
+        assert (shown["check"], shown["backend"]) == (status, "wasm")
+        assert ("costs more than it may" in page.inner_text("#check")) is (status == "fail")
+    page.close()
+    server.shutdown()
+    server.server_close()
 
 
 # The longest time, in milliseconds, for which a timer of 10 ms did not come while a model compiled

@@ -193,7 +193,10 @@ def _tensor(spec: Any, steps: Mapping[str, Mapping[str, float]]) -> dict[str, An
 
 def summarize(rows: Sequence[Verdict]) -> list[dict[str, Any]]:
     """The manifest's form of verdicts on a file."""
-    keys = ("runtime", "backend", "status", "samples", "reason", "problems", "median_ms")
+    keys = (
+        *("runtime", "backend", "status", "samples", "reason", "problems", "median_ms"),
+        "tolerances",
+    )
     result = []
     for row in rows:
         full = to_json(row)

@@ -2,38 +2,48 @@
 // edge_deploy/verification.py.
 
 /** A float32 file may differ from the original by this share of the output's scale. */
-export const TOLERANCE = 1e-4;
+const TOLERANCE = 1e-4;
+const USUAL = { rtol: TOLERANCE, atol: 0, step: 0, cost: null };
 
 /**
  * Run the packaged samples and compare with what the original answered.
  * @param model what open() gave
  * @param {{samples: Array<{inputs: object, outputs: object}>, whole: object}} reference
  * @param {Array} specs the outputs, as in the manifest
- * @param {?{agreement, error, mean_error, snr, steps: object}} budget of the site's index: what a
- *   compressed file may cost; null where the file keeps every bit and must agree
- * @returns {Promise<{samples: number, worst: number, output: string, pass: boolean,
- *   maxAbsError: number}>} worst is the largest error as a share of the output's scale, infinite
- *   where an answer is no number or names the wrong class
+ * @param {{limits: ?object, refused: boolean}} file of the site's index. limits, by output: rtol (of
+ *   the scale; null for anything), atol, step, and the cost that a compressed file may have:
+ *   {agreement, mean_error, snr}, or null; no limits where the file must agree by the usual
+ *   tolerance. refused: `verify` found that the file costs more than it may, whatever is seen here.
+ * @returns {Promise<{samples: number, worst: number, output: string, limit: number, pass: boolean,
+ *   refused: boolean, maxAbsError: number}>} worst is the largest error as a share of the output's
+ *   scale, infinite where an answer is no number or names the wrong class, limit what it may be;
+ *   refused: nothing is wrong here, and the file does not pass all the same
  */
-export async function selfCheck(model, { samples, whole }, specs, budget = null) {
+export async function selfCheck(model, { samples, whole }, specs, { limits = null, refused = false } = {}) {
   const answers = [];
   for (const { inputs } of samples) answers.push(await model.predict(inputs));
   const found = specs.map((spec) => {
     const wanted = samples.map(({ outputs }) => outputs[spec.name].data);
     const given = answers.map((one) => one[spec.name].data);
     const axes = samples[0]?.outputs[spec.name].shape ?? [];
-    return { output: spec.name, ...judged({ ...spec, axes, ...whole[spec.name] }, wanted, given, budget) };
+    return { output: spec.name, ...judged({ ...spec, axes, ...whole[spec.name] }, wanted, given, limits?.[spec.name]) };
   });
   const wrong = found.filter(({ pass }) => !pass);
-  const { output, worst } = (wrong.length ? wrong : found).reduce((a, b) => (b.worst > a.worst ? b : a));
+  const { output, worst, limit } = (wrong.length ? wrong : found).reduce((a, b) => (b.worst > a.worst ? b : a));
   const maxAbsError = Math.max(...found.map(({ largest }) => largest));
-  const pass = samples.length > 0 && !wrong.length;
-  return { samples: samples.length, worst, output, pass, maxAbsError };
+  const right = samples.length > 0 && !wrong.length;
+  return {
+    ...{ samples: samples.length, worst, output, limit, maxAbsError },
+    pass: right && !refused,
+    refused: right && refused,
+  };
 }
 
-/** One output over all samples: {pass, worst, largest}. */
-function judged({ name, kind, axes, scale, power }, wanted, given, budget) {
-  const lost = { pass: false, worst: Infinity, largest: Infinity };
+/** One output over all samples: {pass, worst, largest, limit}. */
+function judged({ kind, axes, scale, power }, wanted, given, allowed = USUAL) {
+  const { rtol, atol, step, cost } = allowed;
+  const limit = rtol === null ? Infinity : atol + rtol * scale;
+  const lost = { pass: false, worst: Infinity, largest: Infinity, limit: limit / scale };
   if (given.some((values, n) => values.length !== wanted[n].length)) return lost;
   if (given.some((values, n) => values.some((v, at) => Number.isNaN(v) && !Number.isNaN(wanted[n][at])))) return lost;
   const best = (values) => {
@@ -42,22 +52,20 @@ function judged({ name, kind, axes, scale, power }, wanted, given, budget) {
     return row.reduce((found, value, n) => (value > row[found] ? n : found), 0);
   };
   const changed = given.filter((values, n) => best(values) !== best(wanted[n])).length;
-  const allowed = budget && Math.ceil(Number(((1 - budget.agreement) * given.length).toFixed(9)));
+  const most = cost ? Math.ceil(Number(((1 - cost.agreement) * given.length).toFixed(9))) : 0;
   if (kind === 'class') {
-    const fine = changed <= (allowed ?? 0) && !(varies(wanted, 0) && !varies(given, 0));
-    return fine ? { pass: true, worst: 0, largest: 0 } : lost;
+    const fine = changed <= most && !(varies(wanted, 0) && !varies(given, 0));
+    return fine ? { ...lost, pass: true, worst: 0, largest: 0 } : lost;
   }
   const rows = given.map((values, n) => compared(wanted[n], values));
   const largest = Math.max(0, ...rows.map((row) => row.largest));
-  const worst = largest / scale;
-  const step = budget?.steps[name] ?? 0;
   const fine =
-    worst <= (budget?.error ?? TOLERANCE) &&
-    !(budget && kind === 'probabilities' && changed > allowed) &&
-    !(budget && dear(rows, scale, power, budget)) &&
-    !(varies(wanted, budget ? Math.max(TOLERANCE * scale, 4 * step) : TOLERANCE * scale) && !varies(given, 0)) &&
+    largest <= limit &&
+    !(cost && kind === 'probabilities' && changed > most) &&
+    !(cost && dear(rows, scale, power, cost)) &&
+    !(varies(wanted, cost ? Math.max(TOLERANCE * scale, 4 * step) : limit) && !varies(given, 0)) &&
     !(kind === 'probabilities' && axes.length === 2 && unsummed(wanted, given, step));
-  return { pass: fine, worst, largest };
+  return { ...lost, pass: fine, worst: largest / scale, largest };
 }
 
 function compared(wanted, given) {
@@ -76,14 +84,14 @@ function compared(wanted, given) {
  * Whether errors are too large on the whole. `verify` averages over the whole reference, of which
  * these are a few: the one sample that is furthest off is held to the largest error only.
  */
-function dear(all, scale, power, budget) {
+function dear(all, scale, power, { mean_error: mean, snr }) {
   const furthest = all.reduce((a, b) => (b.noise > a.noise ? b : a));
   const rows = all.length > 1 ? all.filter((row) => row !== furthest) : all;
   const sum = (key) => rows.reduce((total, row) => total + row[key], 0);
-  if (sum('sum') / sum('count') > budget.mean_error * scale) return true;
+  if (sum('sum') / sum('count') > (mean ?? Infinity) * scale) return true;
   const noise = sum('noise') / sum('count');
   const large = all.some(({ largest }) => largest > TOLERANCE * scale);
-  return large && noise > 0 && 10 * Math.log10(power / noise) < budget.snr;
+  return large && noise > 0 && 10 * Math.log10(power / noise) < (snr ?? -Infinity);
 }
 
 /** Whether any element differs between samples by more than that. */

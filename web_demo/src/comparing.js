@@ -32,7 +32,7 @@ export async function measure({ file, backend }, { addressOf, filesOf, manifest,
       return performance.now() - started;
     };
     const first = await timed();
-    const { worst, pass } = await selfCheck(model, reference, manifest.outputs, file.budget);
+    const { worst, pass } = await selfCheck(model, reference, manifest.outputs, file);
     const times = [];
     const until = performance.now() + 3000;
     while (times.length < RUNS && (times.length < 3 || performance.now() < until)) times.push(await timed());

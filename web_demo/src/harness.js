@@ -15,14 +15,20 @@ globalThis.edgeDeploy = {
     return model.backend;
   },
 
-  /** Answer one sample: {name: {data: base64, shape}} in, the same with a dtype out. */
+  /**
+   * Answer one sample: {name: {data: base64, shape}} in, the same with a dtype out, and the
+   * milliseconds that the model itself took.
+   */
   async predict(encoded, seconds) {
-    const answer = await within(seconds, model.predict(decoded(encoded)));
+    const inputs = decoded(encoded);
+    const started = performance.now();
+    const answer = await within(seconds, model.predict(inputs));
+    const ms = performance.now() - started;
     const outputs = {};
     for (const [name, { data, shape }] of Object.entries(answer)) {
       outputs[name] = { data: toBase64(data), shape, array: data.constructor.name };
     }
-    return outputs;
+    return { outputs, ms };
   },
 
   /**

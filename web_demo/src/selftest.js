@@ -42,7 +42,7 @@ async function tested(file, backend, { folder, manifest, reference }) {
     model = await open(file.target, at(folder, file.file), backend, manifest, { files });
     await model.predict(reference.samples[0].inputs);
     const started = performance.now();
-    const check = await selfCheck(model, reference, manifest.outputs, file.budget);
+    const check = await selfCheck(model, reference, manifest.outputs, file);
     const ms = (performance.now() - started) / reference.samples.length;
     const error = Number.isFinite(check.maxAbsError) ? check.maxAbsError : null; // JSON has no more
     return { ok: check.pass, max_abs_error: error, ms };

@@ -134,15 +134,17 @@ export function ready(backend, milliseconds, pass) {
 }
 
 /** The badge: what running the packaged samples here has shown. */
-export function check({ samples, worst, output, pass }, file, manifest, backend) {
+export function check({ samples, worst, output, limit, pass, refused }, file, manifest, backend) {
   const key = manifest.reference.origin === 'synthetic' ? 'check.synthetic' : 'check.samples';
   const values = {
     samples: t(key, { count: samples }),
     backend: t(`backend.${backend}`),
     output,
     precision: fileName(file),
+    limit: percent(limit),
   };
   let kind = file.strict ? 'fail' : 'dear';
+  if (refused) kind = 'refused';
   if (pass) kind = file.strict ? 'pass' : 'loose';
   if (pass && file.strict) {
     values.difference = worst === 0 ? t('check.none') : t('check.share', { percent: below(worst) });
