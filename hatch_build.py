@@ -1,4 +1,4 @@
-"""Puts the page, web_demo/, into the wheel as edge_deploy/_web_demo/."""
+"""Puts the page, web_demo/, into the wheel as edge_deploy/_web_demo/, and constraints.txt."""
 
 from __future__ import annotations
 
@@ -21,3 +21,5 @@ class WebDemoHook(BuildHookInterface):  # type: ignore[type-arg]
         shell = shell_folder()
         for name in (*FILES, *FOLDERS):
             build_data["force_include"][str(shell / name)] = f"edge_deploy/_web_demo/{name}"
+        # With which an extra is added to an installed wheel.
+        build_data["force_include"]["constraints.txt"] = "edge_deploy/constraints.txt"

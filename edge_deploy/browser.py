@@ -16,6 +16,7 @@ import numpy as np
 
 from edge_deploy.browser_places import ENVIRONMENT, find_browser
 from edge_deploy.errors import ArtifactError, EdgeDeployError, MissingDependency, UsageError
+from edge_deploy.mends import install
 from edge_deploy.server import address, start
 from edge_deploy.shell import shell_folder
 from edge_deploy.spec import Array, Arrays, Feature, ModelSpec, TensorSpec
@@ -297,8 +298,8 @@ def _driver() -> Iterator[Any]:
         from playwright.sync_api import Error, sync_playwright
     except ImportError as error:
         raise MissingDependency(
-            "TF.js files run in a browser through Playwright, which is not installed: "
-            '`pip install "edge-deploy[browser]"`, or leave them out with --only tflite,onnx.'
+            "TF.js files run in a browser through Playwright, which is not installed: leave them "
+            f"out with --only tflite,onnx, or install it with: {install('browser')}"
         ) from error
     if not _drivers.users:
         try:

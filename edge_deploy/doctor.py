@@ -5,7 +5,6 @@ Only package metadata is read: nothing heavy is imported, and the light install 
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import tempfile
@@ -16,13 +15,12 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from edge_deploy import __version__
+from edge_deploy import __version__, mends
 from edge_deploy.errors import EdgeDeployError, MissingDependency
 from edge_deploy.shell import shell_folder
 
 PYTHONS = ((3, 11), (3, 12))
 FREE_BYTES = 1_000_000_000
-PACKAGE = Path(__file__).parent
 
 # Each extra: the package that tells whether it was installed, and what it is for.
 EXTRAS = {
@@ -103,10 +101,10 @@ def _packages() -> Iterator[Check]:
     try:
         declared = metadata.requires("edge-deploy") or []
     except metadata.PackageNotFoundError:
-        found = f"{__version__} in {PACKAGE}, which no pip installed"
-        yield Check("edge-deploy", False, found, _pip_extra("convert,browser"))
+        found = f"{__version__} in {mends.PACKAGE}, which no pip installed"
+        yield Check("edge-deploy", False, found, mends.install("convert,browser"))
         return
-    yield Check("edge-deploy", True, f"{__version__} in {PACKAGE}")
+    yield Check("edge-deploy", True, f"{__version__} in {mends.PACKAGE}")
     groups = _groups(declared)
     found, lacking = _look(groups[""])
     yield Check("base packages", not lacking, found, _pip(lacking))
@@ -139,9 +137,11 @@ def lack(error: ModuleNotFoundError) -> MissingDependency | None:
         return None
     for extra, requirements in groups.items():
         if package in {requirement.name for requirement in requirements}:
-            what = f'"edge-deploy[{extra}]"' if extra else package
+            if extra:
+                return mends.lacks(package, "here", extra)
+            mend = mends.python_m("pip", "install", package)
             return MissingDependency(
-                f"{package} is needed here and is not installed: pip install {what}."
+                f"{package} is needed here and is not installed. Install it with: {mend}"
             )
     return None
 
@@ -150,7 +150,7 @@ def _extra(extra: str, requirements: list[Requirement]) -> Check:
     name = f"[{extra}]"
     sign, purpose = EXTRAS[extra]
     if _version(sign) is None:
-        return Check(name, False, f"not installed; needed {purpose}", _pip_extra(extra), False)
+        return Check(name, False, f"not installed; needed {purpose}", mends.install(extra), False)
     found, lacking = _look(requirements)
     return Check(name, not lacking, found, _pip(lacking))
 
@@ -196,7 +196,7 @@ def _browser() -> Check:
     try:
         return Check("browser", True, str(find_browser()))
     except EdgeDeployError as error:
-        mend = _python_m("playwright", "install", "chromium")
+        mend = mends.python_m("playwright", "install", "chromium")
         return Check("browser", False, str(error), mend, needed=False)
 
 
@@ -204,9 +204,9 @@ def _page() -> Check:
     try:
         return Check("page and TF.js", True, str(shell_folder()))
     except EdgeDeployError as error:
-        mend = _python_m("pip", "install", "--force-reinstall", "--no-deps", "edge-deploy")
-        if _in_checkout():
-            mend = f"make -C {_quote(PACKAGE.parent)} vendor"
+        mend = mends.python_m("pip", "install", "--force-reinstall", "--no-deps", "edge-deploy")
+        if mends.in_checkout():
+            mend = f"make -C {mends.quote(mends.PACKAGE.parent)} vendor"
         return Check("page and TF.js", False, str(error), mend)
 
 
@@ -245,28 +245,7 @@ def _fits(requirement: Requirement, version: str) -> bool:
     return requirement.specifier.contains(version, prereleases=True)
 
 
-def _in_checkout() -> bool:
-    return (PACKAGE.parent / "pyproject.toml").is_file()
-
-
-def _pip_extra(extra: str) -> str:
-    if _in_checkout():
-        root = PACKAGE.parent
-        return _python_m("pip", "install", "-c", root / "constraints.txt", "-e", f"{root}[{extra}]")
-    return _python_m("pip", "install", f"edge-deploy[{extra}]")
-
-
 def _pip(requirements: Sequence[Requirement]) -> str | None:
     """The command that installs these, with the versions they need; None for none."""
     wanted = dict.fromkeys(f"{needed.name}{needed.specifier}" for needed in requirements)
-    return _python_m("pip", "install", *wanted) if wanted else None
-
-
-def _python_m(module: str, *arguments: object) -> str:
-    """A command of this very Python: the one that a shell finds may be another."""
-    return f"{_quote(sys.executable)} -m {' '.join([module, *map(_quote, arguments)])}"
-
-
-def _quote(text: object) -> str:
-    """Double quotes where a shell needs them: they serve in each, cmd.exe among them."""
-    return str(text) if re.fullmatch(r"[\w.:/\\=-]+", str(text)) else f'"{text}"'
+    return mends.python_m("pip", "install", *wanted) if wanted else None

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_deploy import browser, doctor
+from edge_deploy import browser, doctor, mends
 from edge_deploy.errors import MissingDependency
 
 DECLARED = [
@@ -117,7 +117,7 @@ def test_light_install_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_mend_names_the_package_when_it_is_no_checkout(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(doctor, "PACKAGE", tmp_path / "edge_deploy")
+    monkeypatch.setattr(mends, "PACKAGE", tmp_path / "edge_deploy")
     monkeypatch.setattr(sys, "executable", "/home/Ada L/python")
     check = examine(monkeypatch, {"numpy": "2.1.3"})["[convert]"]
     assert check.mend == '"/home/Ada L/python" -m pip install "edge-deploy[convert]"'
@@ -172,17 +172,17 @@ def test_doctor_imports_no_framework() -> None:
 
 # module that is missing -> the command that needs it, and what the message names
 LACKING = {
-    "tensorflow": (("convert", "{model}"), "tensorflow", "edge-deploy[convert]"),
-    "sklearn": (("inspect", "{model}"), "sklearn", "edge-deploy[convert]"),
+    "tensorflow": (("convert", "{model}"), "tensorflow", "[convert]"),
+    "sklearn": (("inspect", "{model}"), "sklearn", "[convert]"),
     "tensorflowjs": (("convert", "{model}", "--to", "tfjs"), "tensorflowjs", "[convert]"),
-    "tf2onnx": (("convert", "{model}", "--to", "onnx"), "tf2onnx", "edge-deploy[convert]"),
+    "tf2onnx": (("convert", "{model}", "--to", "onnx"), "tf2onnx", "[convert]"),
     "onnx": (("quantize", "{artifact}", "--to", "onnx=dynamic"), "onnx", "[quantize]"),
     "ai_edge_quantizer": (
         ("quantize", "{artifact}", "--to", "tflite=float16"), "ai_edge_quantizer", "[quantize]",
     ),
-    "joblib": (("tune", "{model}", "--to", "onnx"), "joblib", "edge-deploy[tune]"),
+    "joblib": (("tune", "{model}", "--to", "onnx"), "joblib", "[tune]"),
     "distributed": (("tune", "{model}", "--executor", "dask"), "distributed", "[tune]"),
-    "playwright": (("tune", "{model}", "--to", "tfjs"), "Playwright", "edge-deploy[browser]"),
+    "playwright": (("tune", "{model}", "--to", "tfjs"), "Playwright", "[browser]"),
     "onnxruntime": (("verify", "{artifact}"), "onnxruntime", "pip install onnxruntime"),
     "ai_edge_litert": (("bench", "{artifact}"), "ai-edge-litert", "pip install ai-edge-"),
     "brotli": (("demo", "{artifact}", "-o", "site"), "brotli", "pip install brotli"),

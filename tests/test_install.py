@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -324,6 +325,17 @@ def test_light_install_is_healthy_and_says_how_to_convert(light: Path, tmp_path:
     assert done.returncode == 3
     assert "edge-deploy[convert]" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_mend_of_an_installed_wheel_installs_what_was_tested(light: Path, tmp_path: Path) -> None:
+    code = "from edge_deploy.mends import install; print(install('tune'))"
+    mend = succeeds(light / "python", "-c", code, cwd=tmp_path)
+    python, _, _, *rest = shlex.split(mend)  # this environment has no pip of its own
+    asked = (sys.executable, "-m", "pip", "--python", python, *rest, "--dry-run")
+    planned = succeeds(*asked, cwd=tmp_path)
+    pins = dict(re.findall(r"^(\S+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+    assert f"dask-{pins['dask']}" in planned.split("Would install")[1]
 
 
 @pytest.mark.slow

@@ -118,7 +118,7 @@ def test_a_stored_result_reads_as_it_was_written() -> None:
 
 @pytest.mark.parametrize(
     ("executor", "module", "mend"),
-    [("loky", "joblib", "edge-deploy[tune]"), ("dask", "distributed", "edge-deploy[tune]"),
+    [("loky", "joblib", "[tune]"), ("dask", "distributed", "[tune]"),
      ("ray", "ray", "pip install ray")],
 )  # fmt: skip
 def test_a_missing_executor_is_named_with_its_mend(

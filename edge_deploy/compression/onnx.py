@@ -12,8 +12,9 @@ from typing import Any
 
 from edge_deploy.compression.calibration import Samples
 from edge_deploy.compression.layers import Layer, of_file
-from edge_deploy.errors import ConversionError, MissingDependency
+from edge_deploy.errors import ConversionError
 from edge_deploy.graph import first_line
+from edge_deploy.mends import lacks
 from edge_deploy.quiet import quiet
 from edge_deploy.spec import Arrays
 
@@ -53,10 +54,7 @@ def quantize(
         with _silence(), tempfile.TemporaryDirectory() as folder:
             made = _make(onnx, source, Path(folder), precision, samples, keep)
     except ModuleNotFoundError as error:
-        raise MissingDependency(
-            f"{error.name} is needed to quantize and is not installed: "
-            'pip install "edge-deploy[quantize]".'
-        ) from error
+        raise lacks(error.name, "to quantize", "quantize") from error
     except ConversionError:
         raise
     except Exception as error:

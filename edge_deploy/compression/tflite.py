@@ -16,8 +16,9 @@ import numpy as np
 from edge_deploy.compression.calibration import Samples
 from edge_deploy.compression.layers import Layer
 from edge_deploy.compression.tflite_ends import to_uint8
-from edge_deploy.errors import ConversionError, MissingDependency
+from edge_deploy.errors import ConversionError
 from edge_deploy.graph import first_line
+from edge_deploy.mends import lacks
 from edge_deploy.preprocessing import takes_pixels
 from edge_deploy.quiet import quiet
 from edge_deploy.targets.tflite import LiteRTRunner
@@ -86,10 +87,7 @@ def quantize(
     except ConversionError:
         raise
     except ModuleNotFoundError as error:
-        raise MissingDependency(
-            f"{error.name} is needed to quantize and is not installed: "
-            'pip install "edge-deploy[quantize]".'
-        ) from error
+        raise lacks(error.name, "to quantize", "quantize") from error
     except Exception as error:
         # ai-edge-quantizer raises ValueError, RuntimeError, KeyError and its interpreter's own.
         raise ConversionError(

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.disk import writing
-from edge_deploy.errors import MissingDependency, UsageError
+from edge_deploy.errors import UsageError
 from edge_deploy.examples.base import Example, Metric, Request
+from edge_deploy.mends import lacks
 
 _INDEX = "example.json"
 _SCHEMA = "edge-deploy/example/1"
@@ -106,10 +107,7 @@ def train(example: Example, stage: Path, request: Request) -> Metric:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("edge_deploy"):
             raise
-        raise MissingDependency(
-            f"{example.name}: training it needs {error.name}, which is not installed. Install it "
-            "with: pip install 'edge-deploy[convert]'"
-        ) from error
+        raise lacks(error.name, f"to train {example.name}", "convert") from error
 
 
 def write_index(stage: Path, example: Example, request: Request, metric: Metric) -> None:

@@ -27,6 +27,7 @@ from edge_deploy.errors import (
     UsageError,
 )
 from edge_deploy.graph import first_line
+from edge_deploy.mends import install
 from edge_deploy.sources import former
 from edge_deploy.sources.pickle_names import LISTED, MODULES, VALUES, Global
 from edge_deploy.sources.pickle_reader import Contents, read, scan
@@ -244,7 +245,7 @@ def _not_loaded(path: Path, found: Contents, error: Exception) -> str:
     reason = first_line(error)
     if isinstance(error, ModuleNotFoundError):
         own = str(error.name).split(".")[0] in ("sklearn", "scipy", "joblib")
-        extra = ' Install the converters: pip install "edge-deploy[convert]".' if own else ""
+        extra = f" Install it with: {install('convert')}" if own else ""
         return f"{path}: {saved}needs the module {error.name}, which is not installed here.{extra}"
     return (
         f"{path}: {saved}cannot be read here ({type(error).__name__}: {reason}). Load it with the "

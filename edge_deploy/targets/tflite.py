@@ -11,6 +11,7 @@ import numpy as np
 
 from edge_deploy.errors import ArtifactError, ConversionError
 from edge_deploy.graph import first_line, freeze
+from edge_deploy.mends import install
 from edge_deploy.quiet import quiet
 from edge_deploy.spec import Array, Arrays, LoadedModel, Runner, as_dtype
 from edge_deploy.targets.base import Converted, FileInfo, Target
@@ -65,6 +66,7 @@ def _convert_with_flex(function: Any, reason: Exception) -> bytes:
     try:
         return bytes(converter.convert())
     except Exception as error:
+        # As above: ConverterError's base is Exception.
         raise ConversionError(
             f"TFLite cannot hold this model: {first_line(reason)}. With TensorFlow's own "
             f"operators neither: {first_line(error)}. Leave it out with --to tfjs,onnx."
@@ -202,7 +204,7 @@ def _FlexRunner(path: Path) -> Runner:
     except ImportError as error:
         raise ArtifactError(
             f"{path}: this file needs TensorFlow's Flex operators, which LiteRT for Python does "
-            'not have. Install them to run it here: pip install "edge-deploy[convert]".'
+            f"not have. TensorFlow, which has them, is installed with: {install('convert')}"
         ) from error
     with quiet():
         interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=1)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from edge_deploy import mends
 from edge_deploy.errors import EdgeDeployError, MissingDependency, UsageError
 from edge_deploy.graph import first_line
 from edge_deploy.tuning.candidates import Candidate, Measured
@@ -37,9 +38,10 @@ def check(name: str) -> None:
         raise UsageError(f"--executor: {unknown(name, NAMES, 'executor')}")
     for module in _NEEDS[name]:
         if importlib.util.find_spec(module) is None:
-            what = "ray" if module == "ray" else '"edge-deploy[tune]"'
+            ray = mends.python_m("pip", "install", "ray")  # which is in no extra
+            mend = ray if module == "ray" else mends.install("tune")
             raise MissingDependency(
-                f"--executor {name} needs {module}, which is not installed: pip install {what}."
+                f"--executor {name} needs {module}, which is not installed. Install it with: {mend}"
             )
 
 
