@@ -90,6 +90,7 @@ class Artifact:
                     for s in self.spec.outputs
                     if f"pruned:{s.name}" in arrays
                 },
+                given=self.manifest["reference"].get("given"),
                 rows=tuple(json.loads(str(arrays.get("rows", "[]")))),
             )
         except (OSError, ValueError, KeyError, EOFError) as error:

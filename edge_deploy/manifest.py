@@ -100,6 +100,7 @@ def begin(
             "samples": reference.count,
             "origin": reference.origin,
             "answers": model.answers,
+            **({"given": reference.given} if reference.given else {}),
         },
         "artifacts": [],
         "files": [],

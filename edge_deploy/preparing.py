@@ -8,9 +8,10 @@ from pathlib import Path
 from edge_deploy import samples, sidecars, sources
 from edge_deploy.compression.finetuning import Tuning
 from edge_deploy.compression.quantization import FLOAT
-from edge_deploy.errors import ConversionError, MissingDependency
+from edge_deploy.errors import ConversionError
 from edge_deploy.folding import check_pixels, fold, foreign_notes
 from edge_deploy.graph import freeze, index_limits
+from edge_deploy.mends import lacks
 from edge_deploy.quiet import quiet, set_environment
 from edge_deploy.reference import Reference, read, with_class_indices
 from edge_deploy.sidecars import Sidecars
@@ -74,10 +75,7 @@ def _load(source: sources.Source, options: LoadOptions, verbose: bool) -> Loaded
         with quiet(verbose):
             return sources.load(source, options)
     except ModuleNotFoundError as error:
-        raise MissingDependency(
-            f"{error.name} is needed to read a trained model and is not installed. Install the "
-            'converters: pip install "edge-deploy[convert]".'
-        ) from error
+        raise lacks(error.name, "to read a trained model", "convert") from error
 
 
 def default_name(path: Path) -> str:
@@ -116,6 +114,11 @@ def prepare(
             classes = next((o.classes for o in spec.outputs if o.classes), None)
             data = with_class_indices(data, classes)
             notes += samples.note(data, side.reference)
+            if (data.given or 0) > keep:
+                notes.append(
+                    f"{side.reference.name} has {data.given:,} samples: the first {keep:,} of "
+                    "them were taken (--samples)"
+                )
         else:
             limits = index_limits(freeze(loaded.function, loaded.spec.inputs))
             data = synthesize(

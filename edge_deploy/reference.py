@@ -7,8 +7,6 @@ of pictures (class subfolders allowed).
 
 from __future__ import annotations
 
-import csv
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.csv_rows import read_csv
 from edge_deploy.errors import UsageError
 from edge_deploy.spec import Array, Arrays, Feature, ModelSpec, TensorSpec, as_dtype
-from edge_deploy.words import did_you_mean
 
 MAX_SAMPLES = 32
 MAX_BYTES = 32 * 1024 * 1024
@@ -37,6 +35,7 @@ class Reference:
         rows: The same samples as a person gave them: feature values by name.
         pictures: The same, as files.
         pruned: The pruned model's answers, of a model that was pruned.
+        given: How many samples the user's data had, of which these are; None of made-up ones.
     """
 
     inputs: Arrays
@@ -46,6 +45,7 @@ class Reference:
     rows: tuple[Mapping[str, Any], ...] = ()
     pictures: tuple[Path, ...] = ()
     pruned: Arrays = field(default_factory=dict)
+    given: int | None = None
 
     @property
     def count(self) -> int:
@@ -160,7 +160,7 @@ def read(
         raise UsageError(f"{path}: the inputs have different numbers of samples: {counts}.")
     if not min(counts.values()):
         raise UsageError(f"{path}: there are no samples in it.")
-    return replace(data, inputs=inputs)
+    return replace(data, inputs=inputs, given=data.given or data.count)
 
 
 def _only_input(path: Path, spec: ModelSpec) -> TensorSpec:
@@ -220,74 +220,16 @@ def _read_npz(path: Path, spec: ModelSpec) -> Reference:
 def _read_csv(
     path: Path, spec: ModelSpec, features: Sequence[Feature] | None, limit: int | None
 ) -> Reference:
-    from edge_deploy.features import encode_rows
-
     target = _only_input(path, spec)
     if target.kind == "image":
         raise UsageError(
             f"{path}: is a table, and this model takes pictures: give pictures or a folder of "
             "them, or their pixels as an .npz."
         )
-    rows = _rows(path, limit)
-    columns = _columns(rows)
-    if features is None:
-        features = [Feature(name) for name in columns]
-    wanted = [feature.name for feature in features]
-    _check_columns(path, columns, features)
-    try:
-        encoded = encode_rows(features, rows)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
-    labels = _labels([row["label"] for row in rows]) if rows[0].get("label") else None
-    # Nothing of the other columns goes on from here: an artifact is published.
-    kept = tuple({name: row[name] for name in wanted if name in row} for row in rows)
-    return Reference({target.name: encoded}, labels=labels, rows=kept)
-
-
-def check_csv(path: Path, features: Sequence[Feature]) -> None:
-    """Look only whether a CSV has rows and the features' columns: quick, before a model is loaded.
-
-    Raises:
-        UsageError: It has not.
-    """
-    _check_columns(path, _columns(_rows(path, 1)), features)
-
-
-def _rows(path: Path, limit: int | None) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(itertools.islice(csv.DictReader(file), limit))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: cannot be read as CSV ({error}).") from error
-    if not rows:
-        raise UsageError(f"{path}: there are no rows under the header.")
-    return rows
-
-
-def _columns(rows: Sequence[Mapping[str, str]]) -> list[str]:
-    return [column for column in rows[0] if column and column != "label"]
-
-
-def _check_columns(path: Path, columns: Sequence[str], features: Sequence[Feature]) -> None:
-    """Every feature has its column; a frame has others too, which the model does not look at."""
-    wanted = [feature.name for feature in features]
-    lacking = [f.name for f in features if f.name not in columns and f.missing != "value"]
-    if not lacking:
-        return
-    others = [column for column in columns if column not in wanted]
-    near = did_you_mean(lacking[0], others, "Is it the one called {}?")
-    more = f", nor {', '.join(map(repr, lacking[1:]))}" if lacking[1:] else ""
-    raise UsageError(
-        f"{path}: has no column {lacking[0]!r}{more}.{near} It needs {', '.join(wanted)}; a column "
-        "with the true answers is called label."
+    table = read_csv(path, features, limit)
+    return Reference(
+        {target.name: table.values}, labels=table.labels, rows=table.rows, given=table.given
     )
-
-
-def _labels(values: Sequence[str]) -> Array:
-    try:
-        return np.asarray([float(value) for value in values])
-    except ValueError:
-        return np.asarray(values)
 
 
 def _read_pictures(

@@ -47,9 +47,9 @@ def precheck(
     Raises:
         UsageError: A file is not there, or an option cannot be understood.
     """
+    from edge_deploy.csv_rows import check_csv
     from edge_deploy.features import parse_features
     from edge_deploy.preprocessing import parse_preprocess
-    from edge_deploy.reference import check_csv
 
     if labels is not None:
         _given_labels(labels)

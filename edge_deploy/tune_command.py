@@ -151,7 +151,6 @@ def tune(
             search = Search(options, store, handle, progress)
             groups = float_files(search, loaded, manifest, training, seen)
             measured = measure_all(search, groups)
-        manifest["reference"] = {"samples": reference.count, "origin": reference.origin}
         notes = (*notes, *warnings, *_notes(options, loaded, everything, measured))
         published, recommended, verdicts = publish(
             search, groups, measured, (reference, evaluation), manifest, side

@@ -12,6 +12,7 @@ from edge_deploy import disk, report
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import BrowserHandle, browser_if_any, check_file
 from edge_deploy.compression.making import blank, check_labels, summarize
+from edge_deploy.compression.quantization import FLOAT
 from edge_deploy.earlier import with_earlier
 from edge_deploy.errors import EdgeDeployError, UsageError
 from edge_deploy.features import columns_of
@@ -103,11 +104,12 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
     if not entries:
         there = ", ".join(sorted({e["target"] for e in found.manifest["artifacts"]})) or "none"
         raise UsageError(f"{path}: no file to verify is left; its targets are: {there}.")
-    spec, reference, given, notes = _questions(found, options, changed)
+    spec, reference, notes = _questions(found, options, changed)
     evaluation = None
     if options.reference is None and options.against is None and reference.count:
         evaluation = found.evaluation() if artifacts.EVALUATION not in changed else None
-    samples = _samples(reference, given + (evaluation.count if evaluation else 0))
+    costs = any(entry["precision"] != FLOAT or entry["pruned"] for entry in entries)
+    samples = _samples(reference, evaluation if costs else None)
     check_labels(options.tolerances, reference)
     manifest = dict(found.manifest)
     verdicts: list[Verdict] = []
@@ -168,16 +170,15 @@ def _check(options: VerifyOptions) -> None:
 
 def _questions(
     found: Artifact, options: VerifyOptions, changed: Mapping[str, str]
-) -> tuple[ModelSpec, Reference, int, tuple[str, ...]]:
+) -> tuple[ModelSpec, Reference, tuple[str, ...]]:
     """What to ask, with the original's answers (packaged, or given anew by the original).
 
-    Also of how many samples these were taken, and what the user should know.
+    Also what the user should know.
     """
     if options.against is None:
         if artifacts.REFERENCE in changed:
-            return found.spec, Reference({}), 0, ()
-        packaged = found.reference()
-        return found.spec, packaged, packaged.count, ()
+            return found.spec, Reference({}), ()
+        return found.spec, found.reference(), ()
     columns = columns_of(found.manifest)
     model = load_model(options.against, options.load)
     own = {s.name for s in (*found.spec.inputs, *found.spec.outputs)}
@@ -190,19 +191,18 @@ def _questions(
         model = fold_model(replace(model, spec=found.spec), folded["image"])
     if options.reference is None:
         data = found.reference()
-        given = data.count
     else:
         data = read(options.reference, found.spec, columns, found.manifest["preprocessing"])
-        given = data.count
         data, _ = split(data, 0, options.seed)
     with quiet():
         answered = replace(data, outputs=model.ask(data.inputs, data.rows))
-    return found.spec, answered, given, model.notes
+    return found.spec, answered, model.notes
 
 
-def _samples(reference: Reference, given: int) -> str:
-    of = f" of {given:,}" if given > reference.count else ""
-    return f"{reference.count}{of} {reference.origin} reference samples"
+def _samples(reference: Reference, evaluation: Reference | None = None) -> str:
+    of = f" of {reference.given:,}" if (reference.given or 0) > reference.count else ""
+    more = f", and {evaluation.count:,} more for what compressed files cost" if evaluation else ""
+    return f"{reference.count}{of} {reference.origin} reference samples{more}"
 
 
 def _wrong_files(
@@ -285,8 +285,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
             "what to ask: --against MODEL --reference DATA."
         )
     model = load_model(options.against, options.load)
-    every = read(options.reference, model.spec, model.features)
-    data, _ = split(every, 0, options.seed)
+    data, _ = split(read(options.reference, model.spec, model.features), 0, options.seed)
     with quiet():
         data = replace(data, outputs=model.ask(data.inputs, data.rows))
     targets = _wanted(target.name, options) or [target]
@@ -326,7 +325,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
         tuple(verdicts),
         _write_report(options.report, documents),
         model.notes,
-        _samples(data, every.count),
+        _samples(data),
     )
 
 

@@ -95,16 +95,26 @@ def test_convert_keeps_up_to_32_samples_and_the_rest_for_evaluation(run, tiny: P
         together = np.concatenate([kept["in:x"], more["in:x"]])
         assert len(np.unique(together, axis=0)) == 72
         assert kept["in:x"].dtype == np.float32
-    again = run("convert", tiny, *options, "--artifact-version", "2", "--seed", "1")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["reference"] == {
+        "samples": 32, "origin": "user", "answers": "original", "given": 90
+    }  # fmt: skip
+    again = run(
+        "convert", tiny, *options, "--samples", "40", "--artifact-version", "2", "--seed", "1"
+    )
+    assert "note: data.npz has 90 samples: the first 72 of them were taken (--samples)" in again.out
     assert again.code == 0
     with np.load("artifacts/tiny/2/reference.npz") as other:
         assert not np.array_equal(other["in:x"], together[:32])
     says = {
-        (): "tiny 1: 32 of 72 user reference samples",
+        (): "tiny 1: 32 of 90 user reference samples",
         ("--against", tiny, "--reference", "data.npz"): "tiny 1: 32 of 90 user reference samples",
     }
     for more_options, words in says.items():
         assert run("verify", folder, "--report", "r", *more_options).out.startswith(f"{words}\n")
+    assert run("quantize", folder, "--to", "float16").code == 0
+    more_for = "32 of 90 user reference samples, and 40 more for what compressed files cost\n"
+    assert run("verify", folder, "--report", "r").out.startswith(f"tiny 1: {more_for}")
 
 
 def test_convert_refuses_an_existing_version_and_replaces_it_when_told(run, tiny: Path) -> None:

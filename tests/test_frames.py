@@ -228,6 +228,12 @@ def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path:
     again = verify(bare, asked)  # words and gaps, as the model knows its columns
     assert (bare.suffix, again.exit_code) == (".onnx", 0)
     assert again.samples == "32 of 1,000 user reference samples"
+    # Of a file that was not read to its end too, it is told how many rows there are.
+    few = convert(
+        "model.joblib",
+        ConvertOptions(reference=Path("rows.csv"), samples=8, to=("onnx",), version="2"),
+    )
+    assert verify(few.artifact.folder).samples == "32 of 1,000 user reference samples"
     x = read_data(Path("rows.csv"), artifact.spec, features).inputs["features"]
     build_demo([artifact.folder], tmp_path / "site")
     server = start(tmp_path / "site")
