@@ -171,6 +171,24 @@ def with_ranges(own: Sequence[Feature] | None, given: Sequence[Feature]) -> tupl
     )
 
 
+def with_truths(
+    features: Sequence[Feature], rows: Sequence[Mapping[str, Any]]
+) -> tuple[Feature, ...]:
+    """Number features that are True or False in every row: 0 or 1, and nothing between.
+
+    A fitted pipeline passes a column of bool through as numbers and does not say that it was one.
+    """
+
+    def is_truth(feature: Feature) -> bool:
+        if feature.kind != "number" or any(getattr(feature, key) is not None for key in _NUMBERS):
+            return False
+        nothing = _places(feature)
+        given = [v for v in (row.get(feature.name) for row in rows) if not _is_missing(v, nothing)]
+        return bool(given) and all(str(v).strip(_BLANK).lower() in _TRUTH for v in given)
+
+    return tuple(replace(f, min=0.0, max=1.0, step=1.0) if is_truth(f) else f for f in features)
+
+
 def encode_rows(features: Sequence[Feature], rows: Sequence[Mapping[str, str | float]]) -> Array:
     """Rows of a table as the model's input.
 

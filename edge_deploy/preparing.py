@@ -9,6 +9,7 @@ from edge_deploy import samples, sidecars, sources
 from edge_deploy.compression.finetuning import Tuning
 from edge_deploy.compression.quantization import FLOAT
 from edge_deploy.errors import ConversionError
+from edge_deploy.features import with_truths
 from edge_deploy.folding import check_pixels, fold, foreign_notes
 from edge_deploy.graph import freeze, index_limits
 from edge_deploy.mends import lacks
@@ -119,6 +120,8 @@ def prepare(
                     f"{side.reference.name} has {data.given:,} samples: the first {keep:,} of "
                     "them were taken (--samples)"
                 )
+            if side.features and data.rows:
+                side = replace(side, features=with_truths(side.features, data.rows))
         else:
             limits = index_limits(freeze(loaded.function, loaded.spec.inputs))
             data = synthesize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from edge_deploy import samples
 from edge_deploy.errors import UsageError
-from edge_deploy.features import encode_rows, features_to_json, parse_features
+from edge_deploy.features import encode_rows, features_to_json, parse_features, with_truths
 from edge_deploy.reference import read
 from edge_deploy.remarks import remarks
 from edge_deploy.sidecars import precheck
@@ -37,6 +38,29 @@ def test_features_survive_the_manifest() -> None:
     assert target is None
     assert parse_features(json.loads(json.dumps(features_to_json(features))))[0] == features
     assert sum(feature.width for feature in features) == 7
+
+
+@pytest.mark.parametrize(
+    ("feature", "values", "is_truth"),
+    [
+        ({"name": "member"}, ["True", "False"], True),
+        ({"name": "member"}, ["FALSE", " true ", "", "NA"], True),
+        ({"name": "member"}, [True, None, float("nan")], True),
+        ({"name": "member"}, ["1", "0"], False),
+        ({"name": "member"}, ["True", "1"], False),
+        ({"name": "member"}, ["", None], False),
+        ({"name": "member"}, [], False),
+        ({"name": "member", "max": 3}, ["True"], False),
+        ({"name": "member", "kind": "category", "categories": ["0", "1"]}, ["True"], False),
+    ],
+)
+def test_column_of_bool_is_0_or_1(
+    feature: dict[str, Any], values: list[Any], is_truth: bool
+) -> None:
+    given, _ = parse_features([feature, AGE])
+    found = with_truths(given, [{"member": value, "age": "True"} for value in values])
+    limits = {"min": 0.0, "max": 1.0, "step": 1.0} if is_truth else {}
+    assert found == (replace(given[0], **limits), given[1])
 
 
 def test_target_is_read() -> None:

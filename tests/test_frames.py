@@ -203,7 +203,12 @@ def test_what_cannot_be_lowered_is_named(step: Any, words: str) -> None:
 
 @pytest.mark.parametrize(
     "row",
-    ["impute, scale, one-hot", "impute, scale, one-hot, forest", "categories in boosting"],
+    [
+        "impute, scale, one-hot",
+        "impute, scale, one-hot, forest",
+        "categories in boosting",
+        "remainder kept",
+    ],
 )
 def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path: Path) -> None:
     """From the pickle to the page's own CSV table, with words and gaps in the file."""
@@ -255,6 +260,8 @@ def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path:
         page = browser.new_page()
         page.goto(f"{address(server)}?backend=wasm")
         page.wait_for_selector("html[data-state=ready]", state="attached")
+        kept = page.locator("select[name=member] option").all_inner_texts()
+        assert kept == (["no (0)", "yes (1)"] if row == "remainder kept" else [])
         page.set_input_files("#csv", "rows.csv")
         page.wait_for_selector("#csv-download", timeout=60_000)
         with page.expect_download() as download:

@@ -7,18 +7,22 @@ import io
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 from picture_files import KINDS
 from test_demo import make_artifact
 
+from edge_deploy import artifact
 from edge_deploy.browser import FLAGS, Browser, open_browser
 from edge_deploy.demo import build_demo
+from edge_deploy.errors import UsageError
+from edge_deploy.features import encode_rows, features_to_json, parse_features
 from edge_deploy.server import address, start
 from edge_deploy.shell import shell_folder
 
@@ -57,6 +61,26 @@ def with_gaps(root: Path) -> Path:
     return edit(made, features=[{**length, "missing": "value"}, {**pet, "unknown": "ignore"}])
 
 
+TRUTHS = [
+    {"name": "length", "kind": "number"},
+    {"name": "member", "kind": "number", "min": 0, "max": 1, "step": 1},
+    {"name": "vip", "kind": "number", "min": 0, "max": 1, "step": 1, "missing": "nan"},
+]
+
+
+def with_truths(root: Path) -> Path:
+    """A member or not; a person of importance, not one, or not known."""
+    made = make_artifact(root, "truths")
+    rows = [{"length": 2, "member": "1", "vip": "0"}, {"length": 3, "member": "True", "vip": ""}]
+    (made / "samples" / "samples.json").write_text(json.dumps(rows))
+    files = json.loads((made / "manifest.json").read_text())["files"]
+    own = artifact.describe_files(made, [made / "samples" / "samples.json"])
+    kept = [f for f in files if not f["path"].startswith("samples/")]
+    features = features_to_json(parse_features(TRUTHS)[0])
+    own = [{key: f[key] for key in ("path", "bytes", "sha256")} for f in own]
+    return edit(made, features=features, files=[*kept, *own])
+
+
 @dataclass
 class Site:
     """The site under test.
@@ -89,6 +113,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]
         without_names(root / "artifacts"),
         without_preprocessing(root / "artifacts"),
         with_gaps(root / "artifacts"),
+        with_truths(root / "artifacts"),
     ]
     build_demo(made, root / "www")
     server = start(root / "www")
@@ -234,13 +259,18 @@ def test_camera_that_is_not_there_is_told(site: Site) -> None:
     assert re.search("camera", page.inner_text("#status"))
 
 
-def costs(site: Site, length: float, pet: int) -> float:
-    """What the table model must answer, by its reference."""
-    folder = next(site.folder.parent.glob("artifacts/0/1"))
-    with np.load(folder / "reference.npz") as data:
+def dense_of(site: Site, name: str) -> Callable[[Sequence[float]], float]:
+    """What a table model must answer, by its reference."""
+    every = site.folder.parent.glob("artifacts/*/1/manifest.json")
+    (path,) = [path for path in every if json.loads(path.read_text())["name"] == name]
+    with np.load(path.with_name("reference.npz")) as data:
         x, y = data["in:x"].astype(float), data["out:y"]
     solution, *_ = np.linalg.lstsq(np.c_[x, np.ones(len(x))], y, rcond=None)
-    return float(([length, 1 - pet, pet, 1] @ solution)[0])
+    return lambda row: float(([*row, 1] @ solution)[0])
+
+
+def costs(site: Site, length: float, pet: int) -> float:
+    return dense_of(site, "costs")([length, 1 - pet, pet])
 
 
 def test_slider_predicts_as_it_moves(site: Site) -> None:
@@ -452,6 +482,52 @@ def test_csv_comes_as_people_have_it(site: Site, table: str) -> None:
     if "column" in table:  # all of them are kept as they were
         kept = list(csv.reader(io.StringIO(data.decode()), delimiter=separator))
         assert [line[:-1] for line in lines] == [line for line in kept if any(line)]
+
+
+@pytest.mark.parametrize(("code", "no", "yes"), [("en", "no", "yes"), ("id", "tidak", "ya")])
+def test_column_of_bool_is_a_choice_of_two(site: Site, code: str, no: str, yes: str) -> None:
+    page = site.open(f"?model=truths&lang={code}")
+    options = {
+        name: page.locator(f"select[name={name}] option").all_inner_texts()
+        for name in ("member", "vip")
+    }
+    assert options["member"] == [f"{no} (0)", f"{yes} (1)"]
+    assert options["vip"][1:] == options["member"]
+    page.fill("input[name=length]", "2")
+    for name, value in (("member", "1"), ("vip", "0")):
+        page.select_option(f"select[name={name}]", value)
+    page.click("button.main")
+    page.wait_for_selector("#output .value")
+    assert raw(page)["input"] == {"length": "2", "member": "1", "vip": "0"}
+    (value,) = raw(page)["outputs"]["y"]["values"]
+    model = dense_of(site, "truths")
+    assert value == pytest.approx(model([2, 1, 0]), rel=1e-6)
+    # A sample and a link may hold what Python writes.
+    page.click("#samples button >> nth=1")
+    page.wait_for_function("document.querySelector('select[name=vip]').value === ''")
+    assert page.locator("select[name=member]").input_value() == "1"
+    page = site.open(
+        f"?model=truths&lang={code}&row=" + quote('{"member": "false", "vip": "TRUE"}')
+    )
+    assert page.locator("select[name=member]").input_value() == "0"
+    assert page.locator("select[name=vip]").input_value() == "1"
+
+
+def test_csv_takes_the_words_for_truth_that_run_takes(site: Site) -> None:
+    words = ["True", "false", "TRUE", " 0", "1", "1.0", "yes", "T", "", "2"]
+    page = site.open("?model=truths&lang=en")
+    table = "length,member,vip\n" + "".join(f"3,{word},1\n" for word in words)
+    lines = download(page, table.encode())
+    features = parse_features(TRUTHS)[0]
+    model = dense_of(site, "truths")
+    for word, line in zip(words, lines[1:], strict=True):
+        try:
+            encoded = encode_rows(features, [{"length": "3", "member": word, "vip": "1"}])
+        except UsageError:
+            assert (line[3], bool(line[4])) == ("", True), word
+        else:
+            assert float(line[3]) == pytest.approx(model(encoded[0]), rel=1e-5), word
+    assert [bool(line[3]) for line in lines[1:]] == [True] * 6 + [False] * 3 + [True]
 
 
 def test_gaps_and_unknown_words_are_what_the_features_say(site: Site) -> None:

@@ -128,7 +128,8 @@ function written(value) {
   return String(value);
 }
 
-function toNumber(value) {
+/** A number, or a text that is one; null where it is none. */
+export function toNumber(value) {
   if (typeof value !== 'string') return Number(value);
   const truth = ['false', 'true'].indexOf(value.trim().toLowerCase());
   if (truth >= 0) return truth; // as pandas writes a column of bool to CSV

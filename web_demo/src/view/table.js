@@ -1,6 +1,6 @@
 // The form of a table model: fields with units and ranges, and sliders that ask as they move.
 import { el } from '../dom.js';
-import { widthOf } from '../features.js';
+import { toNumber, widthOf } from '../features.js';
 import { count, number } from '../format.js';
 import { t } from '../i18n.js';
 import { csvControls } from './csv.js';
@@ -121,6 +121,16 @@ function field(feature, samples) {
   if (kind === 'text') {
     const input = el('textarea', { name, rows: 3, value: feature.default ?? '' });
     return plain(input, el('div', { className: 'field wide' }, label(input)));
+  }
+  // A column of bool; of whoever wrote 0 to 1 in steps of 1, too.
+  if (kind === 'number' && feature.min === 0 && feature.max === 1 && feature.step === 1) {
+    const words = [t('answer.no'), t('answer.yes')];
+    const empty = feature.missing === 'error' ? [] : [el('option', { value: '' }, t('table.none'))];
+    const options = words.map((word, n) => el('option', { value: n }, `${word} (${n})`));
+    const input = el('select', { name }, ...empty, ...options);
+    const set = (value) => (input.value = toNumber(value) ?? '');
+    set(feature.default ?? 0);
+    return { ...plain(input, el('div', { className: 'field' }, label(input))), set };
   }
   if (feature.categories) {
     const empty = feature.missing === 'error' ? [] : [el('option', { value: '' }, t('table.none'))];
