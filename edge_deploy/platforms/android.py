@@ -10,6 +10,7 @@ from edge_deploy.platforms.base import (
     Platform,
     fill,
     headline,
+    helpers,
     identifiers,
     needs,
     pieces,
@@ -17,7 +18,7 @@ from edge_deploy.platforms.base import (
     tensor_words,
 )
 from edge_deploy.platforms.base import text as quoted
-from edge_deploy.platforms.common import columns, literal, places, scaled, told
+from edge_deploy.platforms.common import columns, literal, named_places, scaled, told
 from edge_deploy.platforms.plan import Plan, Tensor
 from edge_deploy.spec import Feature
 
@@ -25,12 +26,6 @@ from edge_deploy.spec import Feature
 _LITERT = "com.google.ai.edge.litert:litert:1.4.1"
 
 _CODE = pieces("snippet.kt")
-_HEAD = _CODE["head"]
-
-_DECODE = _CODE["decode"]
-
-_CLASS = _CODE["class"]
-
 _PUT = {
     "float32": (4, "putFloat(value)", "getFloat(n * 4)", ""),
     "int32": (4, "putInt(value.toInt())", "getInt(n * 4).toFloat()", "Int"),
@@ -41,29 +36,7 @@ _PUT = {
 }
 _LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}
 
-_QUANTIZE = """/** A real number as the integer that stands for it: real = (integer - zero) * scale. */
-private fun quantize(value: Float, scale: Float, zero: Int, low: Int, high: Int): Int =
-    (Math.rint((value / scale).toDouble()).toInt() + zero).coerceIn(low, high)"""
-
-_HELPERS = {
-    "number": """private fun number(row: Map<String, Any?>, name: String, missing: Float? = null): FloatArray {
-    val value = (row[name] as Number?)?.toFloat() ?: missing
-    return floatArrayOf(requireNotNull(value) { "$name is missing" })
-}""",
-    "index": """/** The place of a category; `missing` and `unknown` are places, null is an error. */
-private fun index(
-    row: Map<String, Any?>, name: String, names: List<String>,
-    missing: Int? = null, unknown: Int? = null,
-): Int {
-    val value = row[name] ?: return requireNotNull(missing) { "$name is missing" }
-    val place = names.indexOf(value)
-    if (place >= 0) return place
-    return requireNotNull(unknown) { "$name is $value; it must be one of $names" }
-}""",
-    "ordinal": """private fun ordinal(place: Int): FloatArray = floatArrayOf(place.toFloat())""",
-    "one_hot": """private fun oneHot(place: Int, count: Int): FloatArray =
-    FloatArray(count) { if (it == place) 1f else 0f }""",
-}
+_HELPERS = helpers(_CODE)
 
 
 def text(value: str) -> str:
@@ -101,7 +74,7 @@ def code(plan: Plan) -> str:
         "org.tensorflow.lite.Interpreter",
     ]
     head = fill(
-        _HEAD,
+        _CODE["head"],
         headline=headline(plan),
         install=install(plan),
         model=plan.path.name,
@@ -112,7 +85,7 @@ def code(plan: Plan) -> str:
         constants=constants,
     )
     body = fill(
-        _CLASS,
+        _CODE["class"],
         type=plan.type_name,
         model=text(plan.path.name),
         takes=", ".join(map(tensor_words, plan.inputs)),
@@ -127,7 +100,7 @@ def code(plan: Plan) -> str:
         predict=_predict(plan, names),
     )
     before = _picture(plan) if plan.image else _row(plan) if plan.features else []
-    extra = [_QUANTIZE] if any(t.dtype in _LIMITS for t in plan.inputs) else []
+    extra = [_CODE["quantize"]] if any(t.dtype in _LIMITS for t in plan.inputs) else []
     return "\n\n".join([head.rstrip("\n"), body, *before, *extra]) + "\n"
 
 
@@ -235,7 +208,7 @@ def _picture(plan: Plan) -> list[str]:
             place = f"from + {c}" if c else "from"
             lines.append(f"        values[{place}] = {scaled(image, pixel(channel), c)}")
     lines += ["    }", "    return values", "}"]
-    return ["\n".join(lines), parts["picture"], _DECODE, *code]
+    return ["\n".join(lines), parts["picture"], _CODE["decode"], *code]
 
 
 def _row(plan: Plan) -> list[str]:
@@ -263,9 +236,7 @@ def _column(feature: Feature, helper: str) -> str:
             "value": f", {literal(float(feature.default or 0))}" if helper == "number" else "",
         }[feature.missing]
         return f"number(row, {name}{stands})"
-    missing, unknown = places(feature)
-    more = f", missing = {missing}" if missing != -2 else ""
-    more += f", unknown = {unknown}" if unknown != -2 else ""
+    more = named_places(feature, " = ")
     place = f"index(row, {name}, listOf({', '.join(map(text, names))}){more})"
     return f"ordinal({place})" if helper == "ordinal" else f"oneHot({place}, {len(names)})"
 
@@ -274,22 +245,6 @@ def _value(value: object) -> str:
     return text(value) if isinstance(value, str) else repr(value)
 
 
-_TEST = _CODE["test"] + "\n"
-
-_READERS = {
-    "picture": """
-    private fun open(name: String): Picture =
-        decode(ImageDecoder.createSource(instrumentation.context.assets, name))
-""",
-    "row": "",
-    "tensors": """
-    private fun open(name: String): FloatArray {
-        val bytes = instrumentation.context.assets.open(name).readBytes()
-        val floats = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
-        return FloatArray(floats.remaining()) { floats[it] }
-    }
-""",
-}
 _TEST_IMPORTS = {
     "picture": "import android.graphics.ImageDecoder",
     "row": "",
@@ -314,13 +269,14 @@ def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
             listed = ", ".join(literal(value) for value in values)
             lines.append(f"        check(answers, {text(name)}, {listed})")
         cases.append("\n".join([*lines, "    }"]))
+    opened = _CODE.get(f"open {plan.takes}")  # a row needs nothing opened
     module = fill(
-        _TEST,
+        _CODE["test"] + "\n",
         name=plan.name,
         package=package(plan),
         imports=_TEST_IMPORTS[plan.takes],
         type=plan.type_name,
-        reader=_READERS[plan.takes],
+        reader=f"\n{opened}\n" if opened else "",
         cases="\n\n".join(cases),
     )
     return {f"{plan.type_name}Test.kt": module.replace("\n\n\n", "\n\n")}

@@ -62,6 +62,14 @@ def pieces(file: str) -> dict[str, str]:
     return {name: body.strip("\n") for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
+def helpers(parts: Mapping[str, str]) -> dict[str, str]:
+    """The parts called ``helper NAME``, by that name: what the code of a row may call."""
+    start = "helper "
+    return {
+        name.removeprefix(start): part for name, part in parts.items() if name.startswith(start)
+    }
+
+
 def resizing(image: Mapping[str, Any]) -> list[str]:
     """The pieces that a preprocessing spec needs, in the order of their definition."""
     method, centered = image["resize"], image["crop"] == "center"

@@ -10,6 +10,7 @@ from edge_deploy.platforms.base import (
     Platform,
     fill,
     headline,
+    helpers,
     identifiers,
     needs,
     pieces,
@@ -31,40 +32,7 @@ _TYPES = {
 }
 
 _CODE = pieces("snippet.hpp")
-_HEAD = _CODE["head"]
-
-_TENSORS = _CODE["tensors"]
-
-_CLASS = _CODE["class"] + "\n"
-
-_HELPERS = {
-    "row": """/** A row of the table by its columns' names: numbers and words. */
-using Row = std::map<std::string, std::variant<double, std::string>>;""",
-    "number": """inline void number(std::vector<float>& out, const Row& row, const std::string& name,
-                   const double* missing = nullptr) {
-    const auto found = row.find(name);
-    if (found == row.end() && !missing) throw std::invalid_argument(name + " is missing");
-    out.push_back(float(found == row.end() ? *missing : std::get<double>(found->second)));
-}""",
-    "index": """/** The place of a category; `missing` and `unknown` are places, -2 is an error. */
-inline int index(const Row& row, const std::string& name, const std::vector<std::string>& names,
-                 int missing = -2, int unknown = -2) {
-    const auto found = row.find(name);
-    if (found == row.end() && missing != -2) return missing;
-    if (found == row.end()) throw std::invalid_argument(name + " is missing");
-    const auto& value = std::get<std::string>(found->second);
-    const auto place = std::find(names.begin(), names.end(), value);
-    if (place != names.end()) return int(place - names.begin());
-    if (unknown == -2) throw std::invalid_argument(name + " is not one of its categories");
-    return unknown;
-}""",
-    "ordinal": """inline void ordinal(std::vector<float>& out, int place) {
-    out.push_back(float(place));
-}""",
-    "one_hot": """inline void one_hot(std::vector<float>& out, int place, int count) {
-    for (int n = 0; n < count; ++n) out.push_back(n == place ? 1.0f : 0.0f);
-}""",
-}
+_HELPERS = helpers(_CODE)
 
 
 def install(plan: Plan) -> str:
@@ -87,7 +55,7 @@ def code(plan: Plan) -> str:
         height, width = plan.image["size"]
         constants += f"\ninline constexpr int kHeight = {height}, kWidth = {width};\n"
     head = fill(
-        _HEAD,
+        _CODE["head"],
         headline=headline(plan),
         install=install(plan),
         needs=needs(plan),
@@ -96,7 +64,7 @@ def code(plan: Plan) -> str:
         constants=constants,
     )
     body = fill(
-        _CLASS,
+        _CODE["class"] + "\n",
         type=plan.type_name,
         space=plan.snake,
         model=text(plan.path.name),
@@ -108,7 +76,7 @@ def code(plan: Plan) -> str:
         predict=_predict(plan, names),
     )
     before = _picture(plan) if plan.image else _row(plan) if plan.features else []
-    return "\n\n".join([head.rstrip("\n"), *before, _TENSORS, body])
+    return "\n\n".join([head.rstrip("\n"), *before, _CODE["tensors"], body])
 
 
 def _quantization(tensor: Tensor) -> str:
@@ -247,13 +215,9 @@ def _column(feature: Feature, helper: str) -> str:
     return f"one_hot(out, {place}, {len(names)});"
 
 
-_TEST = _CODE["test"] + "\n"
-
 _PICTURE_READER = "\n" + _CODE["picture reader"] + "\n"
 
 _TENSOR_READER = "\n" + _CODE["tensor reader"] + "\n"
-
-_CMAKE = _CODE["cmake"] + "\n"
 
 
 def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
@@ -274,7 +238,7 @@ def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
         cases.append("    }")
     reader = {"picture": _PICTURE_READER, "row": "", "tensors": _TENSOR_READER}[plan.takes]
     program = fill(
-        _TEST,
+        _CODE["test"] + "\n",
         name=plan.name,
         header=f"{plan.snake}.hpp",
         space=plan.snake,
@@ -283,7 +247,10 @@ def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
         cases="\n".join(cases),
         count=len(golden),
     )
-    return {"golden_test.cpp": program, "CMakeLists.txt": fill(_CMAKE, space=plan.snake)}
+    return {
+        "golden_test.cpp": program,
+        "CMakeLists.txt": fill(_CODE["cmake"] + "\n", space=plan.snake),
+    }
 
 
 def _value(value: object) -> str:

@@ -11,6 +11,7 @@ from edge_deploy.platforms.base import (
     f32,
     fill,
     headline,
+    helpers,
     identifiers,
     needs,
     pieces,
@@ -18,7 +19,7 @@ from edge_deploy.platforms.base import (
     tensor_words,
 )
 from edge_deploy.platforms.base import text as quoted
-from edge_deploy.platforms.common import columns, places, steps, told
+from edge_deploy.platforms.common import columns, named_places, steps, told
 from edge_deploy.platforms.plan import Plan, Tensor
 from edge_deploy.spec import Feature
 
@@ -37,36 +38,7 @@ _LISTS = {
 _LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}
 
 _CODE = pieces("snippet.dart")
-_HEAD = _CODE["head"]
-
-_DECODE = _CODE["decode"]
-
-_CLASS = _CODE["class"]
-
-_F32 = """/// A number rounded to float32, which Dart computes in float64.
-double _f32(double value) => (Float32List(1)..[0] = value)[0];"""
-
-_QUANTIZE = _CODE["quantize"]
-
-_HELPERS = {
-    "number": """List<double> _number(Map<String, Object?> row, String name, [double? missing]) {
-  final value = (row[name] as num?)?.toDouble() ?? missing;
-  if (value == null) throw ArgumentError('$name is missing');
-  return [value];
-}""",
-    "index": """/// The place of a category; [missing] and [unknown] are places, null is an error.
-int _index(Map<String, Object?> row, String name, List<String> names,
-    {int? missing, int? unknown}) {
-  final value = row[name];
-  final place = names.indexWhere((known) => known == value);
-  final found = place >= 0 ? place : (value == null ? missing : unknown);
-  if (found == null) throw ArgumentError('$name is $value; it must be one of $names');
-  return found;
-}""",
-    "ordinal": """List<double> _ordinal(int place) => [place.toDouble()];""",
-    "one_hot": """List<double> _oneHot(int place, int count) =>
-    List.generate(count, (n) => n == place ? 1.0 : 0.0);""",
-}
+_HELPERS = helpers(_CODE)
 
 
 def text(value: str) -> str:
@@ -111,7 +83,7 @@ def code(plan: Plan) -> str:
     name = package(plan).split(":")[0]
     imports.append(f"import 'package:{name}/{name}.dart';")
     head = fill(
-        _HEAD,
+        _CODE["head"],
         headline=headline(plan),
         pubspec="\n".join(f"//   {line}" for line in install(plan).splitlines()),
         needs=needs(plan),
@@ -120,7 +92,7 @@ def code(plan: Plan) -> str:
         constants=constants,
     )
     body = fill(
-        _CLASS,
+        _CODE["class"],
         type=plan.type_name,
         asset=text(f"assets/{plan.path.name}"),
         takes=", ".join(map(tensor_words, plan.inputs)),
@@ -132,10 +104,11 @@ def code(plan: Plan) -> str:
     )
     before = _picture(plan) if plan.image else _row(plan) if plan.features else []
     quantized = any(t.scale for t in plan.inputs)
-    extra = [_QUANTIZE] if quantized else []
+    extra = [_CODE["quantize"]] if quantized else []
     rounds = any("_f32(" in part for part in (*before, *extra))
     return (
-        "\n\n".join([head.rstrip("\n"), body, *before, *extra, *([_F32] if rounds else [])]) + "\n"
+        "\n\n".join([head.rstrip("\n"), body, *before, *extra, *([_CODE["f32"]] if rounds else [])])
+        + "\n"
     )
 
 
@@ -236,7 +209,7 @@ def _picture(plan: Plan) -> list[str]:
             x = x if floats else f"{x}.toDouble()"
             lines.append(f"    values[at++] = {_scaled(image, x, c)};")
     lines += ["  }", "  return values;", "}"]
-    return ["\n".join(lines), parts["picture"], _DECODE, *code]
+    return ["\n".join(lines), parts["picture"], _CODE["decode"], *code]
 
 
 def _scaled(image: Mapping[str, object], x: str, c: int) -> str:
@@ -267,18 +240,13 @@ def _column(feature: Feature, helper: str) -> str:
         if feature.missing == "value":
             return f"_number(row, {name}, {f32(float(feature.default or 0))})"
         return f"_number(row, {name}{', double.nan' if feature.missing == 'nan' else ''})"
-    missing, unknown = places(feature)
-    more = f", missing: {missing}" if missing != -2 else ""
-    more += f", unknown: {unknown}" if unknown != -2 else ""
+    more = named_places(feature, ": ")
     place = f"_index(row, {name}, [{', '.join(map(text, names))}]{more})"
     return f"_ordinal({place})" if helper == "ordinal" else f"_oneHot({place}, {len(names)})"
 
 
 def _value(value: object) -> str:
     return text(value) if isinstance(value, str) else repr(value)
-
-
-_TEST = _CODE["test"] + "\n"
 
 
 def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
@@ -303,7 +271,7 @@ def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
         cases.append("\n".join([*lines, "  });"]))
     tensors = plan.takes == "tensors"
     module = fill(
-        _TEST,
+        _CODE["test"] + "\n",
         name=plan.name,
         file=f"{plan.snake}.dart",
         kind="Float32List" if tensors else "Uint8List",

@@ -10,6 +10,7 @@ from edge_deploy.platforms.base import (
     Platform,
     fill,
     headline,
+    helpers,
     identifiers,
     needs,
     pieces,
@@ -17,7 +18,7 @@ from edge_deploy.platforms.base import (
     tensor_words,
     text,
 )
-from edge_deploy.platforms.common import columns, literal, places, scaled, told
+from edge_deploy.platforms.common import columns, literal, named_places, scaled, told
 from edge_deploy.platforms.plan import Plan, Tensor
 from edge_deploy.spec import Feature
 
@@ -32,38 +33,7 @@ _TYPES = {
 }
 
 _CODE = pieces("snippet.swift")
-_HEAD = _CODE["head"]
-
-_DECODE = _CODE["decode"]
-
-_CLASS = _CODE["class"]
-
-_QUANTIZE = _CODE["quantize"]
-
-_HELPERS = {
-    "number": """private func number(_ row: [String: Any], _ name: String, _ missing: Float? = nil) throws -> [Float] {
-    if let value = row[name] as? NSNumber { return [value.floatValue] }
-    guard let missing = missing else { throw SnippetError.missing(name) }
-    return [missing]
-}""",
-    "index": """/// The place of a category; `missing` and `unknown` are places, nil is an error.
-private func index(
-    _ row: [String: Any], _ name: String, _ names: [String], missing: Int? = nil,
-    unknown: Int? = nil
-) throws -> Int {
-    guard let value = row[name] as? String else {
-        guard let missing = missing else { throw SnippetError.missing(name) }
-        return missing
-    }
-    if let place = names.firstIndex(of: value) { return place }
-    guard let unknown = unknown else { throw SnippetError.unknown(value) }
-    return unknown
-}""",
-    "ordinal": """private func ordinal(_ place: Int) -> [Float] { [Float(place)] }""",
-    "one_hot": """private func oneHot(_ place: Int, _ count: Int) -> [Float] {
-    (0..<count).map { $0 == place ? 1 : 0 }
-}""",
-}
+_HELPERS = helpers(_CODE)
 
 
 def install(plan: Plan) -> str:
@@ -84,7 +54,7 @@ def code(plan: Plan) -> str:
         constants += f"\nprivate let wantedHeight = {height}\nprivate let wantedWidth = {width}\n"
     modules = ["CoreGraphics", "Foundation", "ImageIO"] if plan.image else ["Foundation"]
     head = fill(
-        _HEAD,
+        _CODE["head"],
         headline=headline(plan),
         install=install(plan),
         model=plan.path.name,
@@ -94,7 +64,7 @@ def code(plan: Plan) -> str:
         constants=constants,
     )
     body = fill(
-        _CLASS,
+        _CODE["class"],
         type=plan.type_name,
         stem=text(plan.path.stem),
         model=text(plan.path.name),
@@ -106,7 +76,7 @@ def code(plan: Plan) -> str:
         predict=_predict(plan, names),
     )
     before = _picture(plan) if plan.image else _row(plan) if plan.features else []
-    extra = [_QUANTIZE] if any(t.scale for t in plan.inputs) else []
+    extra = [_CODE["quantize"]] if any(t.scale for t in plan.inputs) else []
     return "\n\n".join([head.rstrip("\n"), body, *before, *extra]) + "\n"
 
 
@@ -202,7 +172,7 @@ def _picture(plan: Plan) -> list[str]:
             x = f"Float(rgb[n + {channel}])" if channel else "Float(rgb[n])"
             lines.append(f"        values.append({scaled(image, x, c, '')})")
     lines += ["    }", "    return values", "}"]
-    return ["\n".join(lines), parts["picture"], _DECODE, *code]
+    return ["\n".join(lines), parts["picture"], _CODE["decode"], *code]
 
 
 def _row(plan: Plan) -> list[str]:
@@ -233,21 +203,13 @@ def _column(feature: Feature, helper: str) -> str:
             return f"try number(row, {name}, {literal(float(feature.default or 0), '')})"
         stands = ", .nan" if feature.missing == "nan" else ""
         return f"try number(row, {name}{stands})"
-    missing, unknown = places(feature)
-    more = f", missing: {missing}" if missing != -2 else ""
-    more += f", unknown: {unknown}" if unknown != -2 else ""
+    more = named_places(feature, ": ")
     place = f"try index(row, {name}, [{', '.join(map(text, names))}]{more})"
     return f"ordinal({place})" if helper == "ordinal" else f"oneHot({place}, {len(names)})"
 
 
 def _value(value: object) -> str:
     return text(value) if isinstance(value, str) else repr(value)
-
-
-_TEST = _CODE["test"] + "\n"
-
-_READER = _CODE["reader"] + "\n\n"
-_FLOATS = _CODE["floats"] + "\n\n"
 
 
 def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
@@ -267,9 +229,17 @@ def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
             listed = ", ".join(literal(value, "") for value in values)
             lines.append(f"        check(answers, {text(name)}, [{listed}])")
         cases.append("\n".join([*lines, "    }"]))
-    reader = {"picture": _READER, "row": "", "tensors": _READER + _FLOATS}[plan.takes]
+    reader = {
+        "picture": _CODE["reader"] + "\n",
+        "row": "",
+        "tensors": _CODE["reader"] + "\n" + _CODE["floats"] + "\n",
+    }[plan.takes]
     module = fill(
-        _TEST, name=plan.name, type=plan.type_name, reader=reader, cases="\n\n".join(cases)
+        _CODE["test"] + "\n",
+        name=plan.name,
+        type=plan.type_name,
+        reader=reader,
+        cases="\n\n".join(cases),
     )
     return {f"{plan.type_name}Tests.swift": module}
 

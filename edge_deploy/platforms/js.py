@@ -15,6 +15,7 @@ from edge_deploy.platforms.base import (
     column_words,
     fill,
     headline,
+    helpers,
     identifiers,
     needs,
     pieces,
@@ -31,42 +32,7 @@ from edge_deploy.spec import Feature
 _ARRAYS = {"float32": "Float32Array", "int32": "Int32Array", "uint8": "Uint8Array"}
 
 _CODE = pieces("snippet.mjs")
-_HEAD = _CODE["head"]
-
-_LOAD = _CODE["load"]
-
-_RUN = _CODE["run"]
-
-_HELPERS = {
-    "counts": """function counts(row, name, count, width, missing) {
-  const value = row[name] ?? missing;
-  if (value === undefined) throw new Error(`${name} is missing`);
-  const values = new Float32Array(width);
-  count(String(value), values, 0);
-  return values;
-}""",
-    "number": """function number(row, name, missing) {
-  const value = row[name] ?? missing;
-  if (value === undefined) throw new Error(`${name} is missing`);
-  return [Number(value)];
-}""",
-    "index": """/** The place of a category. */
-function index(row, name, names, { missing, unknown } = {}) {
-  const value = row[name] ?? missing;
-  const place = names.indexOf(value);
-  if (place >= 0) return place;
-  if (typeof value === 'number') return value; // what stands for a missing one
-  if (unknown !== undefined) return unknown;
-  throw new Error(`${name} is ${value}; it must be one of ${names.join(', ')}`);
-}""",
-    "ordinal": """function ordinal(row, name, names, more) {
-  return [index(row, name, names, more)];
-}""",
-    "one_hot": """function oneHot(row, name, names, more) {
-  const place = index(row, name, names, more);
-  return names.map((_, n) => Number(n === place));
-}""",
-}
+_HELPERS = helpers(_CODE)
 
 
 def install(plan: Plan) -> str:
@@ -90,7 +56,7 @@ def code(plan: Plan) -> str:
     output = plan.main_output
     labels = f"\nexport const LABELS = [{', '.join(map(text, output.classes or ()))}];\n"
     head = fill(
-        _HEAD,
+        _CODE["head"],
         headline=headline(plan),
         install=install(plan),
         model=plan.path.name,
@@ -99,7 +65,7 @@ def code(plan: Plan) -> str:
         constants=labels if output.classes else "",
     )
     run = fill(
-        _RUN,
+        _CODE["run"],
         takes=", ".join(map(tensor_words, plan.inputs)),
         gives=", ".join(map(tensor_words, plan.outputs)),
         parameters=", ".join(names),
@@ -108,21 +74,10 @@ def code(plan: Plan) -> str:
     )
     before = _picture(plan) if plan.image else _row(plan) if plan.features else []
     quantized = any(t.scale for t in plan.inputs)
-    extra = [_quantize()] if quantized else []
-    load = fill(_LOAD, model=text(f"./{plan.path.name}"))
+    extra = [_CODE["quantize"]] if quantized else []
+    load = fill(_CODE["load"], model=text(f"./{plan.path.name}"))
     parts = [head.rstrip("\n"), load, run, _predict(plan, names), *before, *extra]
     return "\n\n".join(parts) + "\n"
-
-
-def _quantize() -> str:
-    return """/** Real numbers as the integers that stand for them. */
-function quantize(values, scale, zero) {
-  const even = (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
-  return Uint8Array.from(values, (x) => {
-    const place = even(Math.fround(x / Math.fround(scale))) + zero;
-    return Math.min(255, Math.max(0, place));
-  });
-}"""
 
 
 def _feed(tensor: Tensor, name: str) -> str:
@@ -306,18 +261,9 @@ def _literal(value: object) -> str:
     return text(value) if isinstance(value, str) else repr(value)
 
 
-_TEST = _CODE["test"]
-
-
 def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
     """An ES module whose ``test()`` asks the golden samples."""
-    read = """
-async function read(name) {
-  const answer = await fetch(new URL(name, import.meta.url));
-  if (!answer.ok) throw new Error(`${name}: HTTP ${answer.status}`);
-  return answer.@as@;
-}
-"""
+    read = f"\n{_CODE['read']}\n"
     encoder, run, helpers = {
         "picture": (
             "decode, preprocess",
@@ -339,7 +285,7 @@ async function read(name) {
             f"outputs: {json.dumps(dict(case.outputs))} }},"
         )
     module = fill(
-        _TEST,
+        _CODE["test"],
         name=plan.name,
         file=f"{plan.snake}.test.js",
         module=f"{plan.snake}.js",

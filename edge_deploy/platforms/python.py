@@ -11,6 +11,7 @@ from edge_deploy.platforms.base import (
     column_words,
     fill,
     headline,
+    helpers,
     identifiers,
     indent,
     needs,
@@ -24,51 +25,7 @@ from edge_deploy.platforms.taking import source_of
 from edge_deploy.spec import Feature
 
 _CODE = pieces("snippet.py.txt")
-_HEAD = _CODE["head"]
-
-_DECODE = _CODE["decode"]
-
-_PILLOW = _CODE["pillow"]
-
-_NEAREST = _CODE["nearest"]
-
-_CLASS = _CODE["class"]
-
-_QUANTIZE = _CODE["quantize"]
-
-_DEQUANTIZE = """def dequantize(integers, scale, zero):
-    return ((integers.astype(np.float32) - zero) * np.float32(scale)).astype(np.float32)"""
-
-_HELPERS = {
-    "counts": """def counts(row, name, count, missing=None):
-    value = row.get(name)
-    value = missing if value is None else value
-    if value is None:
-        raise ValueError(f"{name} is missing")
-    return count(str(value))""",
-    "number": """def number(row, name, missing=None):
-    value = row.get(name)
-    value = missing if value is None else value
-    if value is None:
-        raise ValueError(f"{name} is missing")
-    return [float(value)]""",
-    "index": '''def index(row, name, names, missing=None, unknown=None):
-    """The place of a category."""
-    value = row.get(name)
-    value = missing if value is None else value
-    if value in names:
-        return names.index(value)
-    if isinstance(value, int):  # what stands for a missing one
-        return value
-    if unknown is None:
-        raise ValueError(f"{name} is {value!r}; it must be one of {names}")
-    return unknown''',
-    "ordinal": """def ordinal(row, name, names, missing=None, unknown=None):
-    return [index(row, name, names, missing, unknown)]""",
-    "one_hot": """def one_hot(row, name, names, missing=None, unknown=None):
-    place = index(row, name, names, missing, unknown)
-    return [float(n == place) for n in range(len(names))]""",
-}
+_HELPERS = helpers(_CODE)
 
 
 def install(plan: Plan) -> str:
@@ -86,7 +43,7 @@ def code(plan: Plan) -> str:
         constants += f"\nHEIGHT, WIDTH = {plan.image['size'][0]}, {plan.image['size'][1]}"
     usage = {"picture": "PICTURE...", "row": "", "tensors": "INPUTS.npz"}[plan.takes]
     head = fill(
-        _HEAD,
+        _CODE["head"],
         headline=headline(plan),
         install=install(plan),
         file=f"{plan.snake}.py",
@@ -101,7 +58,7 @@ def code(plan: Plan) -> str:
         constants=constants,
     ).replace(f"{plan.snake}.py \n", f"{plan.snake}.py\n")
     body = fill(
-        _CLASS,
+        _CODE["class"],
         type=plan.type_name,
         parameters=", ".join(names),
         takes=", ".join(tensor_words(t) for t in plan.inputs),
@@ -110,8 +67,8 @@ def code(plan: Plan) -> str:
         reads="\n".join(_read(t) for t in plan.outputs),
         predict=indent(_predict(plan, names), 4),
     )
-    integers = [_QUANTIZE] if any(t.scale for t in plan.inputs) else []
-    integers += [_DEQUANTIZE] if any(t.scale for t in plan.outputs) else []
+    integers = [_CODE["quantize"]] if any(t.scale for t in plan.inputs) else []
+    integers += [_CODE["dequantize"]] if any(t.scale for t in plan.outputs) else []
     before = _picture(plan) if plan.image else _row(plan) if plan.features else []
     return "\n\n\n".join([head, *before, *integers, body, _main(plan, names)]) + "\n"
 
@@ -186,13 +143,13 @@ def _picture(plan: Plan) -> list[str]:
     elif method == "nearest":
         box = "_fit_box(pixels, (HEIGHT, WIDTH))" if centered else "None"
         sources = [source_of(resizing._fit_box)] if centered else []
-        sources.append(fill(_NEAREST, box=box))
+        sources.append(fill(_CODE["nearest"], box=box))
     else:
         box = "_fit_box(pixels, (HEIGHT, WIDTH))" if centered else "0, 0, width, height"
         sources = [source_of(resizing._fit_box)] if centered else []
         sources.append(source_of(resizing.down_first))
-        sources.append(fill(_PILLOW, box=box, method=method, METHOD=method.upper()))
-    return [_DECODE, *sources, _preprocess(plan)]
+        sources.append(fill(_CODE["pillow"], box=box, method=method, METHOD=method.upper()))
+    return [_CODE["decode"], *sources, _preprocess(plan)]
 
 
 def _preprocess(plan: Plan) -> str:
@@ -299,9 +256,6 @@ def _main(plan: Plan, names: Sequence[str]) -> str:
     return "\n".join(['if __name__ == "__main__":', *(f"    {line}" for line in lines)])
 
 
-_TEST = _CODE["test"] + "\n"
-
-
 def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
     """A pytest module."""
     encoder, run = {
@@ -314,7 +268,7 @@ def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
         source = list(case.source.values()) if plan.takes == "tensors" else case.source  # type: ignore[union-attr]
         cases.append(f"    ({source!r}, {dict(case.outputs)!r}),")
     module = fill(
-        _TEST,
+        _CODE["test"] + "\n",
         name=plan.name,
         file=f"test_{plan.snake}.py",
         module=plan.snake,

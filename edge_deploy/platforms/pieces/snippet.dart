@@ -95,3 +95,32 @@ void main() {
 
 @cases@
 }
+
+//# f32
+/// A number rounded to float32, which Dart computes in float64.
+double _f32(double value) => (Float32List(1)..[0] = value)[0];
+
+//# helper number
+List<double> _number(Map<String, Object?> row, String name, [double? missing]) {
+  final value = (row[name] as num?)?.toDouble() ?? missing;
+  if (value == null) throw ArgumentError('$name is missing');
+  return [value];
+}
+
+//# helper index
+/// The place of a category; [missing] and [unknown] are places, null is an error.
+int _index(Map<String, Object?> row, String name, List<String> names,
+    {int? missing, int? unknown}) {
+  final value = row[name];
+  final place = names.indexWhere((known) => known == value);
+  final found = place >= 0 ? place : (value == null ? missing : unknown);
+  if (found == null) throw ArgumentError('$name is $value; it must be one of $names');
+  return found;
+}
+
+//# helper ordinal
+List<double> _ordinal(int place) => [place.toDouble()];
+
+//# helper one_hot
+List<double> _oneHot(int place, int count) =>
+    List.generate(count, (n) => n == place ? 1.0 : 0.0);

@@ -159,3 +159,39 @@ target_compile_options(golden PRIVATE -ffp-contract=off)
 target_include_directories(golden PRIVATE ${TFLITE_INCLUDE})
 target_link_libraries(golden ${TFLITE_LIBRARY})
 add_test(NAME golden COMMAND golden WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+
+//# helper row
+/** A row of the table by its columns' names: numbers and words. */
+using Row = std::map<std::string, std::variant<double, std::string>>;
+
+//# helper number
+inline void number(std::vector<float>& out, const Row& row, const std::string& name,
+                   const double* missing = nullptr) {
+    const auto found = row.find(name);
+    if (found == row.end() && !missing) throw std::invalid_argument(name + " is missing");
+    out.push_back(float(found == row.end() ? *missing : std::get<double>(found->second)));
+}
+
+//# helper index
+/** The place of a category; `missing` and `unknown` are places, -2 is an error. */
+inline int index(const Row& row, const std::string& name, const std::vector<std::string>& names,
+                 int missing = -2, int unknown = -2) {
+    const auto found = row.find(name);
+    if (found == row.end() && missing != -2) return missing;
+    if (found == row.end()) throw std::invalid_argument(name + " is missing");
+    const auto& value = std::get<std::string>(found->second);
+    const auto place = std::find(names.begin(), names.end(), value);
+    if (place != names.end()) return int(place - names.begin());
+    if (unknown == -2) throw std::invalid_argument(name + " is not one of its categories");
+    return unknown;
+}
+
+//# helper ordinal
+inline void ordinal(std::vector<float>& out, int place) {
+    out.push_back(float(place));
+}
+
+//# helper one_hot
+inline void one_hot(std::vector<float>& out, int place, int count) {
+    for (int n = 0; n < count; ++n) out.push_back(n == place ? 1.0f : 0.0f);
+}

@@ -101,3 +101,44 @@ class @type@Test {
 
 @cases@
 }
+
+//# quantize
+/** A real number as the integer that stands for it: real = (integer - zero) * scale. */
+private fun quantize(value: Float, scale: Float, zero: Int, low: Int, high: Int): Int =
+    (Math.rint((value / scale).toDouble()).toInt() + zero).coerceIn(low, high)
+
+//# helper number
+private fun number(row: Map<String, Any?>, name: String, missing: Float? = null): FloatArray {
+    val value = (row[name] as Number?)?.toFloat() ?: missing
+    return floatArrayOf(requireNotNull(value) { "$name is missing" })
+}
+
+//# helper index
+/** The place of a category; `missing` and `unknown` are places, null is an error. */
+private fun index(
+    row: Map<String, Any?>, name: String, names: List<String>,
+    missing: Int? = null, unknown: Int? = null,
+): Int {
+    val value = row[name] ?: return requireNotNull(missing) { "$name is missing" }
+    val place = names.indexOf(value)
+    if (place >= 0) return place
+    return requireNotNull(unknown) { "$name is $value; it must be one of $names" }
+}
+
+//# helper ordinal
+private fun ordinal(place: Int): FloatArray = floatArrayOf(place.toFloat())
+
+//# helper one_hot
+private fun oneHot(place: Int, count: Int): FloatArray =
+    FloatArray(count) { if (it == place) 1f else 0f }
+
+//# open picture
+    private fun open(name: String): Picture =
+        decode(ImageDecoder.createSource(instrumentation.context.assets, name))
+
+//# open tensors
+    private fun open(name: String): FloatArray {
+        val bytes = instrumentation.context.assets.open(name).readBytes()
+        val floats = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
+        return FloatArray(floats.remaining()) { floats[it] }
+    }

@@ -62,3 +62,58 @@ export async function test(...where) {
   return CASES.length;
 }
 @helpers@
+
+//# helper counts
+function counts(row, name, count, width, missing) {
+  const value = row[name] ?? missing;
+  if (value === undefined) throw new Error(`${name} is missing`);
+  const values = new Float32Array(width);
+  count(String(value), values, 0);
+  return values;
+}
+
+//# helper number
+function number(row, name, missing) {
+  const value = row[name] ?? missing;
+  if (value === undefined) throw new Error(`${name} is missing`);
+  return [Number(value)];
+}
+
+//# helper index
+/** The place of a category. */
+function index(row, name, names, { missing, unknown } = {}) {
+  const value = row[name] ?? missing;
+  const place = names.indexOf(value);
+  if (place >= 0) return place;
+  if (typeof value === 'number') return value; // what stands for a missing one
+  if (unknown !== undefined) return unknown;
+  throw new Error(`${name} is ${value}; it must be one of ${names.join(', ')}`);
+}
+
+//# helper ordinal
+function ordinal(row, name, names, more) {
+  return [index(row, name, names, more)];
+}
+
+//# helper one_hot
+function oneHot(row, name, names, more) {
+  const place = index(row, name, names, more);
+  return names.map((_, n) => Number(n === place));
+}
+
+//# quantize
+/** Real numbers as the integers that stand for them. */
+function quantize(values, scale, zero) {
+  const even = (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
+  return Uint8Array.from(values, (x) => {
+    const place = even(Math.fround(x / Math.fround(scale))) + zero;
+    return Math.min(255, Math.max(0, place));
+  });
+}
+
+//# read
+async function read(name) {
+  const answer = await fetch(new URL(name, import.meta.url));
+  if (!answer.ok) throw new Error(`${name}: HTTP ${answer.status}`);
+  return answer.@as@;
+}

@@ -131,3 +131,33 @@ final class @type@Tests: XCTestCase {
     private func open(_ name: String) throws -> [Float] {
         try file(name).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
     }
+
+//# helper number
+private func number(_ row: [String: Any], _ name: String, _ missing: Float? = nil) throws -> [Float] {
+    if let value = row[name] as? NSNumber { return [value.floatValue] }
+    guard let missing = missing else { throw SnippetError.missing(name) }
+    return [missing]
+}
+
+//# helper index
+/// The place of a category; `missing` and `unknown` are places, nil is an error.
+private func index(
+    _ row: [String: Any], _ name: String, _ names: [String], missing: Int? = nil,
+    unknown: Int? = nil
+) throws -> Int {
+    guard let value = row[name] as? String else {
+        guard let missing = missing else { throw SnippetError.missing(name) }
+        return missing
+    }
+    if let place = names.firstIndex(of: value) { return place }
+    guard let unknown = unknown else { throw SnippetError.unknown(value) }
+    return unknown
+}
+
+//# helper ordinal
+private func ordinal(_ place: Int) -> [Float] { [Float(place)] }
+
+//# helper one_hot
+private func oneHot(_ place: Int, _ count: Int) -> [Float] {
+    (0..<count).map { $0 == place ? 1 : 0 }
+}
