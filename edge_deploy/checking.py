@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_deploy.encoding import encode_rows, text_rows
 from edge_deploy.errors import ArtifactError, MissingDependency
-from edge_deploy.features import encode_rows, text_rows
 from edge_deploy.reference import MAX_BYTES, MAX_SAMPLES, Reference, join
 from edge_deploy.spec import Array, Arrays, Feature, ModelSpec, Runner, TensorSpec
 from edge_deploy.targets import Target

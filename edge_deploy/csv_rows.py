@@ -47,7 +47,7 @@ def read_csv(path: Path, features: Sequence[Feature] | None, limit: int | None =
     Raises:
         UsageError: It cannot be read, has no rows, lacks a column, or a value does not fit.
     """
-    from edge_deploy.features import encode_rows
+    from edge_deploy.encoding import encode_rows
 
     with _opened(path) as reader:
         rows = list(itertools.islice(reader, limit))

@@ -30,8 +30,9 @@ from edge_deploy import (
     shell,
 )
 from edge_deploy.artifact import Artifact
+from edge_deploy.encoding import text_rows
 from edge_deploy.errors import ArtifactError, UsageError
-from edge_deploy.features import columns_of, text_rows
+from edge_deploy.features import columns_of
 from edge_deploy.publishing import RECORD, SCHEMA, Files, as_json, publish
 from edge_deploy.ranges import column_ranges
 from edge_deploy.reference import sample

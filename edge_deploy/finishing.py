@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_deploy import artifact as artifacts
 from edge_deploy import disk, report, samples
-from edge_deploy.features import text_rows
+from edge_deploy.encoding import text_rows
 from edge_deploy.reference import Reference
 from edge_deploy.sidecars import Sidecars
 from edge_deploy.verdicts import Verdict

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge_deploy.features import as_text, is_known
+from edge_deploy.encoding import as_text, is_known
 from edge_deploy.spec import Feature
 from edge_deploy.words import did_you_mean
 

@@ -13,8 +13,9 @@ import numpy as np
 from edge_deploy import artifact as artifacts
 from edge_deploy.artifact import Artifact
 from edge_deploy.choosing import usual
+from edge_deploy.encoding import encode_rows
 from edge_deploy.errors import ArtifactError, UsageError
-from edge_deploy.features import columns_of, encode_rows
+from edge_deploy.features import columns_of
 from edge_deploy.reference import PICTURES, Reference, read, sample
 from edge_deploy.remarks import remarks
 from edge_deploy.spec import Array, Feature, TensorSpec

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.features import as_typed
+from edge_deploy.encoding import as_typed
 from edge_deploy.reference import Reference
 from edge_deploy.spec import Feature
 

@@ -137,7 +137,7 @@ def _zip(folder: Path, path: Path) -> Path:
 
 def _golden(found: Artifact, drawn: Plan, folder: Path, suffix: str) -> list[Golden]:
     """A few samples, written to the folder where they are files, and the file's answers."""
-    from edge_deploy.features import encode_rows
+    from edge_deploy.encoding import encode_rows
     from edge_deploy.targets import TARGETS
 
     sources: list[str | Mapping[str, object]] = []

@@ -41,7 +41,7 @@ def synthesize(
     single = spec.inputs[0]
     plain = all(f.kind == "number" and f.missing != "nan" for f in features or ())
     if features and len(spec.inputs) == 1 and not (plain and typical is not None):
-        from edge_deploy.features import encode_rows
+        from edge_deploy.encoding import encode_rows
 
         rows = tuple(_row(features, rng, typical) for _ in range(count))
         return Reference({single.name: encode_rows(features, rows)}, origin="synthetic", rows=rows)

@@ -180,7 +180,7 @@ def of_row(model: Any, x: Any) -> np.ndarray:
 def test_categories_of_a_frame_are_what_the_library_makes_of_them(row: str) -> None:
     import tensorflow as tf
 
-    from edge_deploy.features import encode_rows
+    from edge_deploy.encoding import encode_rows
 
     model, table = CATEGORIES[row](), frame()
     if row.startswith("LGBM"):  # XGBoost answers none where a category is not known

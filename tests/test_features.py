@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from edge_deploy import samples
+from edge_deploy.encoding import encode_rows
 from edge_deploy.errors import UsageError
-from edge_deploy.features import encode_rows, features_to_json, parse_features, with_truths
+from edge_deploy.features import features_to_json, parse_features, with_truths
 from edge_deploy.reference import read
 from edge_deploy.remarks import remarks
 from edge_deploy.sidecars import precheck

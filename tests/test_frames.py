@@ -24,8 +24,8 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+from edge_deploy.encoding import encode_rows
 from edge_deploy.errors import ConversionError, UsageError
-from edge_deploy.features import encode_rows
 from edge_deploy.sources.sklearn import load
 from edge_deploy.spec import Feature, LoadedModel, LoadOptions
 

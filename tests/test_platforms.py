@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_deploy.encoding import encode_rows
 from edge_deploy.errors import UsageError
-from edge_deploy.features import encode_rows, parse_features
+from edge_deploy.features import parse_features
 from edge_deploy.platforms import PLATFORMS
 from edge_deploy.platforms.base import Golden
 from edge_deploy.platforms.plan import Plan, Tensor

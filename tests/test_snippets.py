@@ -23,8 +23,8 @@ import text_models
 from PIL import Image
 
 from edge_deploy import ConvertOptions, bundle, convert, run, snippet
+from edge_deploy.encoding import encode_rows
 from edge_deploy.examples import EXAMPLES, build_example
-from edge_deploy.features import encode_rows
 from edge_deploy.platforms import PLATFORMS
 
 TEXTS = {"spam": "tf-idf", "spam-by-letters": "char counts", "spam-at-night": "beside columns"}

@@ -12,8 +12,9 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.utils import murmurhash3_32
 
 from edge_deploy.browser import open_browser
+from edge_deploy.encoding import encode_rows
 from edge_deploy.errors import ConversionError
-from edge_deploy.features import encode_rows, features_to_json, parse_features
+from edge_deploy.features import features_to_json, parse_features
 from edge_deploy.platforms import PLATFORMS
 from edge_deploy.platforms.plan import Plan, Tensor
 from edge_deploy.sources.vectorizers import text_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.features import as_text
+from edge_deploy.encoding import as_text
 from edge_deploy.spec import Array, Feature, Text
 
 _UNKNOWN = "\0 no category"

@@ -1,4 +1,4 @@
-// What a person types, as the numbers that a model takes; as edge_deploy/features.py does it,
+// What a person types, as the numbers that a model takes; as edge_deploy/encoding.py does it,
 // bit for bit.
 import { counter } from './text.js';
 
