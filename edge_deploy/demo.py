@@ -33,6 +33,7 @@ from edge_deploy.artifact import Artifact
 from edge_deploy.encoding import text_rows
 from edge_deploy.errors import ArtifactError, UsageError
 from edge_deploy.features import columns_of
+from edge_deploy.pictures import SUFFIXES
 from edge_deploy.publishing import RECORD, SCHEMA, Files, as_json, publish
 from edge_deploy.ranges import column_ranges
 from edge_deploy.reference import sample
@@ -41,7 +42,6 @@ from edge_deploy.spec import Array, Arrays, TensorSpec
 INDEX = "models/index.json"
 # What the page checks itself with: enough to see a fault, and light to download.
 _SAMPLES, _SAMPLE_BYTES = 8, 3_000_000
-_SHOWN = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
         file["path"]
         for file in manifest["files"]
         if file["path"].startswith("samples/")
-        and Path(file["path"]).suffix.lower() in (*_SHOWN, ".json")
+        and Path(file["path"]).suffix.lower() in (*SUFFIXES, ".json")
     ]
     shipped = [file["path"] for entry in manifest["artifacts"] for file in entry["files"]]
     _check_hashes(model, {*shipped, *samples, artifacts.REFERENCE, artifacts.EVALUATION})

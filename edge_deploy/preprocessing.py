@@ -11,11 +11,8 @@ difference of exactly 0.
 
 from __future__ import annotations
 
-import io
 import math
-import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -221,50 +218,6 @@ def _final_shape(image: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[int,
             f"{' x '.join(map(str, shape))}. Mend size or color, or leave them out."
         )
     return tuple(shape)
-
-
-def decode_image(source: Path | bytes) -> Array:
-    """A picture's pixels as a browser shows them: uint8 (h, w, 3).
-
-    Raises:
-        UsageError: It is not there or not a picture.
-    """
-    from PIL import Image, ImageOps
-
-    where = source if isinstance(source, Path) else "picture"
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns of pictures from 90 megapixels on and refuses them from 180 on.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(source if isinstance(source, Path) else io.BytesIO(source))
-        with opened:
-            opened.load()
-            # Chromium turns JPEG and PNG by their EXIF orientation, but not WebP.
-            upright = opened if opened.format == "WEBP" else ImageOps.exif_transpose(opened)
-            return _rgb(upright)
-    except Image.DecompressionBombError as error:
-        raise UsageError(
-            f"{where}: has more pixels than are read (about 180 million). Make it smaller."
-        ) from error
-    except FileNotFoundError:
-        raise UsageError(f"{where}: no such file.") from None
-    except (OSError, ValueError, SyntaxError) as error:
-        raise UsageError(
-            f"{where}: cannot be read as a picture ({error}). Save it again as PNG or JPEG."
-        ) from error
-
-
-def _rgb(picture: Any) -> Array:
-    from PIL import Image
-
-    if picture.mode.startswith("I"):  # 16 bits of grey: Pillow's convert would clip them
-        gray = (np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        return np.repeat(gray[:, :, None], 3, axis=2)
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        picture = Image.alpha_composite(white, rgba)
-    return np.array(picture.convert("RGB"))
 
 
 def preprocess_image(spec: Mapping[str, Any], pixels: Array, shape: tuple[int, ...]) -> Array:

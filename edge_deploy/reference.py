@@ -20,7 +20,6 @@ from edge_deploy.spec import Array, Arrays, Feature, ModelSpec, TensorSpec, as_d
 
 MAX_SAMPLES = 32
 MAX_BYTES = 32 * 1024 * 1024
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,7 +234,8 @@ def _read_csv(
 def _read_pictures(
     path: Path, spec: ModelSpec, preprocessing: Mapping[str, Any] | None
 ) -> Reference:
-    from edge_deploy.preprocessing import decode_image, preprocess_image
+    from edge_deploy.pictures import decode_image, picture_files
+    from edge_deploy.preprocessing import preprocess_image
 
     target = _only_input(path, spec)
     if preprocessing is None:
@@ -243,9 +243,7 @@ def _read_pictures(
             f"{path}: a folder of pictures needs --preprocess, which says how a picture becomes "
             "the model's input (a preset such as unit, or size=...,scale=...)."
         )
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
-    if not files:
-        raise UsageError(f"{path}: there are no pictures in it ({', '.join(PICTURES)}).")
+    files = picture_files(path)
     shape = tuple(axis or 1 for axis in target.shape[1:])
     tensors = [preprocess_image(dict(preprocessing), decode_image(p), shape) for p in files]
     classes = sorted({p.parent for p in files if p.parent != path})

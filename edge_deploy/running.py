@@ -16,7 +16,8 @@ from edge_deploy.choosing import usual
 from edge_deploy.encoding import encode_rows
 from edge_deploy.errors import ArtifactError, UsageError
 from edge_deploy.features import columns_of
-from edge_deploy.reference import PICTURES, Reference, read, sample
+from edge_deploy.pictures import is_picture
+from edge_deploy.reference import Reference, read, sample
 from edge_deploy.remarks import remarks
 from edge_deploy.spec import Array, Feature, TensorSpec
 from edge_deploy.targets import TARGETS
@@ -122,7 +123,7 @@ def _read_all(found: Artifact, inputs: Sequence[str]) -> tuple[Reference, list[s
 
 
 def _read_one(found: Artifact, path: Path, features: Sequence[Feature] | None) -> Reference:
-    if path.suffix.lower() in PICTURES and path.is_file():
+    if is_picture(path) and path.is_file():
         if found.manifest["preprocessing"] is None:
             raise UsageError(
                 f"{path}: {found.name} was converted without --preprocess, so how a picture "

@@ -147,7 +147,8 @@ def _golden(found: Artifact, drawn: Plan, folder: Path, suffix: str) -> list[Gol
     if drawn.image and pictures:
         from PIL import Image
 
-        from edge_deploy.preprocessing import decode_image, preprocess_image
+        from edge_deploy.pictures import decode_image
+        from edge_deploy.preprocessing import preprocess_image
 
         for number, path in enumerate(pictures, start=1):
             pixels = decode_image(path)

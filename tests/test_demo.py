@@ -21,7 +21,8 @@ from edge_deploy.browser import Browser, open_browser
 from edge_deploy.demo import DemoSite, build_demo
 from edge_deploy.errors import ArtifactError, MissingDependency, UsageError
 from edge_deploy.features import features_to_json, parse_features
-from edge_deploy.preprocessing import decode_image, parse_preprocess, preprocess_image, with_size
+from edge_deploy.pictures import decode_image
+from edge_deploy.preprocessing import parse_preprocess, preprocess_image, with_size
 from edge_deploy.server import address, start
 
 pytestmark = pytest.mark.slow

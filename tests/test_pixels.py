@@ -13,7 +13,8 @@ import pytest
 from picture_files import KINDS
 
 from edge_deploy.browser import Browser, open_browser
-from edge_deploy.preprocessing import CROPS, RESIZES, decode_image, preprocess_image
+from edge_deploy.pictures import decode_image
+from edge_deploy.preprocessing import CROPS, RESIZES, preprocess_image
 
 pytestmark = pytest.mark.slow
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from edge_deploy.errors import UsageError
+from edge_deploy.pictures import decode_image
 from edge_deploy.preprocessing import (
     PILLOW,
     PRESETS,
     check,
-    decode_image,
     parse_preprocess,
     preprocess_image,
     with_size,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.errors import UsageError
-from edge_deploy.reference import PICTURES, Reference, read, sample
+from edge_deploy.reference import Reference, read, sample
 from edge_deploy.spec import Array, Arrays, Feature, ModelSpec, TensorSpec, as_dtype
 
 MOST = 200
@@ -85,11 +85,10 @@ def _spread(count: int) -> list[int]:
 
 
 def _pictures(path: Path, spec: TensorSpec, preprocessing: Mapping[str, Any]) -> Samples:
-    from edge_deploy.preprocessing import decode_image, preprocess_image
+    from edge_deploy.pictures import decode_image, picture_files
+    from edge_deploy.preprocessing import preprocess_image
 
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
-    if not files:
-        raise UsageError(f"{path}: there are no pictures in it ({', '.join(PICTURES)}).")
+    files = picture_files(path)
     chosen = [files[i] for i in _spread(len(files))]
     shape = tuple(axis or 1 for axis in spec.shape[1:])
 

@@ -18,7 +18,7 @@ from edge_deploy import preprocessing
 from edge_deploy.errors import UsageError
 from edge_deploy.examples import folders, training
 from edge_deploy.examples.base import Metric, Request
-from edge_deploy.reference import PICTURES
+from edge_deploy.pictures import decode_image, is_picture
 from edge_deploy.spec import Array
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def train_pictures(task: PictureTask, path: Path, request: Request) -> Metric:
     """
     rng = np.random.default_rng(request.seed)
     pictures = _read_folder(task, request.data, rng) if request.data else _draw(task, rng)
-    decoded = [preprocessing.decode_image(source) for source in pictures.sources]
+    decoded = [decode_image(source) for source in pictures.sources]
 
     import tf_keras
 
@@ -126,7 +126,7 @@ def _read_folder(task: PictureTask, folder: Path, rng: np.random.Generator) -> _
     if not folder.is_dir():
         raise UsageError(f"--data {folder}: no such folder. {want}.")
     found = {
-        sub.name: sorted(p for p in sub.rglob("*") if p.suffix.lower() in PICTURES)
+        sub.name: sorted(filter(is_picture, sub.rglob("*")))
         for sub in sorted(folder.iterdir())
         if sub.is_dir() and not sub.name.startswith(".")
     }
