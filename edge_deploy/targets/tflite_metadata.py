@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from edge_deploy.errors import ArtifactError
 from edge_deploy.spec import TensorSpec
 from edge_deploy.targets.base import METADATA_KEY
+from edge_deploy.targets.flatbuffer import Number, Table, union, write
 from edge_deploy.targets.tflite_file import (
     associated_files,
     buffer_bytes,
@@ -120,52 +120,6 @@ def _kind(metadata: Mapping[str, Any], spec: TensorSpec) -> str:
     return str(told["kind"]) if told else spec.dtype
 
 
-@dataclass(frozen=True)
-class _Table:
-    """A flatbuffers table: values by the number of their field."""
-
-    fields: Mapping[int, Any]
-
-
-@dataclass(frozen=True)
-class _Number:
-    """A number of a table, of the type that the schema gives it."""
-
-    value: int
-    type: str = "Int8"
-
-
-def _union(kind: int, table: _Table, first: int = 0) -> dict[int, Any]:
-    return {first: _Number(kind, "Uint8"), first + 1: table}
-
-
-def _write(builder: Any, value: Any) -> int:
-    """Write a string, floats, a list or a table, and give its place."""
-    if isinstance(value, str):
-        return int(builder.CreateString(value))
-    if isinstance(value, np.ndarray):
-        return int(builder.CreateNumpyVector(value.astype("<f4")))
-    if isinstance(value, list):
-        places = [_write(builder, item) for item in value]
-        builder.StartVector(4, len(places), 4)
-        for place in reversed(places):
-            builder.PrependUOffsetTRelative(place)
-        return int(builder.EndVector())
-    fields = {slot: field for slot, field in value.fields.items() if field is not None}
-    places_of = {
-        slot: _write(builder, field)
-        for slot, field in fields.items()
-        if not isinstance(field, _Number)
-    }
-    builder.StartObject(max(fields, default=-1) + 1)
-    for slot, field in fields.items():
-        if isinstance(field, _Number):
-            getattr(builder, f"Prepend{field.type}Slot")(slot, field.value, 0)
-        else:
-            builder.PrependUOffsetTRelativeSlot(slot, places_of[slot], 0)
-    return int(builder.EndObject())
-
-
 def _standard(
     metadata: Mapping[str, Any],
     inputs: Sequence[TensorSpec],
@@ -174,7 +128,7 @@ def _standard(
 ) -> bytes:
     import flatbuffers
 
-    graph = _Table(
+    graph = Table(
         {
             2: [_input(metadata, spec, len(inputs) == 1) for spec in inputs],
             3: [_output(metadata, spec, files) for spec in outputs],
@@ -182,7 +136,7 @@ def _standard(
     )
     about = _file(JSON, "name, version, classes, preprocessing, features and source", _DESCRIPTIONS)
     source = metadata.get("source_sha256")
-    root = _Table(
+    root = Table(
         {
             0: str(metadata["name"]),
             1: f"Converted by edge-deploy from a file of SHA-256 {source}." if source else None,
@@ -193,32 +147,32 @@ def _standard(
         }
     )
     builder = flatbuffers.Builder(1024)
-    builder.Finish(_write(builder, root), b"M001")
+    builder.Finish(write(builder, root), b"M001")
     return bytes(builder.Output())
 
 
-def _file(name: str, description: str, kind: int) -> _Table:
-    return _Table({0: name, 1: description, 2: _Number(kind)})
+def _file(name: str, description: str, kind: int) -> Table:
+    return Table({0: name, 1: description, 2: Number(kind)})
 
 
-def _input(metadata: Mapping[str, Any], spec: TensorSpec, only: bool) -> _Table:
+def _input(metadata: Mapping[str, Any], spec: TensorSpec, only: bool) -> Table:
     image = (metadata.get("preprocessing") or {}).get("image")
     told = (metadata.get("inputs") or {}).get(spec.name)
     kind = told["kind"] if told else "image" if image and only else "tensor"
     fields: dict[int, Any] = {0: spec.name}
-    content = _union(_FEATURE, _Table({}))
+    content = union(_FEATURE, Table({}))
     if kind == "image" and image:
         fields[1] = _picture_text(image)
         mean, std = normalization(image)
-        fields[4] = [_Table(_union(_NORMALIZATION, _Table({0: mean, 1: std})))]
+        fields[4] = [Table(union(_NORMALIZATION, Table({0: mean, 1: std})))]
         fields[5] = _stats((0 - mean) / std, (255 - mean) / std)
         # A tensor that is no height x width x colour is no picture to other tools, and they know
         # no BGR: better that they refuse it than that they feed it wrongly.
         if len(spec.shape) == 4 and image["color"] in ("rgb", "gray"):
             height, width = image["size"]
-            size = _Table({0: _Number(width, "Uint32"), 1: _Number(height, "Uint32")})
+            size = Table({0: Number(width, "Uint32"), 1: Number(height, "Uint32")})
             space = _RGB if image["color"] == "rgb" else _GRAYSCALE
-            content = _union(_IMAGE, _Table({0: _Number(space), 1: size}))
+            content = union(_IMAGE, Table({0: Number(space), 1: size}))
     elif kind == "table" and (features := metadata.get("features")):
         columns = [column for feature in features for column in _columns_of(feature)]
         fields[1] = "; ".join(dict.fromkeys(text for _, text, _, _ in columns))
@@ -227,7 +181,7 @@ def _input(metadata: Mapping[str, Any], spec: TensorSpec, only: bool) -> _Table:
             lows, highs = (np.asarray([c[n] for c in columns], np.float32) for n in (2, 3))
             if np.isfinite(lows).any() or np.isfinite(highs).any():
                 fields[5] = _stats(lows, highs)
-    return _Table({**fields, 3: _Table(content)})
+    return Table({**fields, 3: Table(content)})
 
 
 def _picture_text(image: Mapping[str, Any]) -> str:
@@ -275,13 +229,13 @@ def _columns_of(feature: Mapping[str, Any]) -> list[tuple[str, str, float, float
     return [(name, text, -np.inf if low is None else low, np.inf if high is None else high)]
 
 
-def _stats(lows: Any, highs: Any) -> _Table:
-    return _Table({0: np.atleast_1d(highs), 1: np.atleast_1d(lows)})
+def _stats(lows: Any, highs: Any) -> Table:
+    return Table({0: np.atleast_1d(highs), 1: np.atleast_1d(lows)})
 
 
 def _output(
     metadata: Mapping[str, Any], spec: TensorSpec, files: Mapping[str, tuple[str, list[str]]]
-) -> _Table:
+) -> Table:
     kind = _kind(metadata, spec)
     unit = ((metadata.get("outputs") or {}).get(spec.name) or {}).get("unit")
     texts = {
@@ -305,4 +259,4 @@ def _output(
             axis = _columns(spec) == len(lines) and not _is_index(spec)
             how = _AXIS_LABELS if axis else _VALUE_LABELS
             fields[6] = [_file(name, "the classes, one a line", how)]
-    return _Table({**fields, 3: _Table(_union(_FEATURE, _Table({})))})
+    return Table({**fields, 3: Table(union(_FEATURE, Table({})))})
