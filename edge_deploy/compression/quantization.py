@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_deploy.compression import onnx, tfjs, tflite
+from edge_deploy.compression import onnx, tfjs, tflite, tflite_ends
 from edge_deploy.compression.calibration import Samples
 from edge_deploy.compression.layers import Layer
+from edge_deploy.compression.tflite_ends import Steps
 from edge_deploy.errors import UsageError
 from edge_deploy.targets.base import Converted
 from edge_deploy.words import did_you_mean, unknown
@@ -126,10 +127,10 @@ def make(
     return Converted(path, tuple(files))
 
 
-def end_steps(target: str, path: Path, precision: str) -> tuple[tflite.Steps, tflite.Steps]:
+def end_steps(target: str, path: Path, precision: str) -> tuple[Steps, Steps]:
     """Scale and zero point by name, of integer inputs and of outputs that come from integers."""
     if precision not in STATIC[target]:
         return {}, {}
     if target == "tflite":
-        return tflite.end_steps(path.read_bytes())
+        return tflite_ends.end_steps(path.read_bytes())
     return {}, onnx.output_steps(path)

@@ -15,7 +15,7 @@ import numpy as np
 
 from edge_deploy.compression.calibration import Samples
 from edge_deploy.compression.layers import Layer
-from edge_deploy.compression.tflite_ends import to_uint8
+from edge_deploy.compression.tflite_ends import keep_names, steps_of, to_uint8
 from edge_deploy.errors import ConversionError
 from edge_deploy.graph import first_line
 from edge_deploy.mends import lacks
@@ -24,13 +24,11 @@ from edge_deploy.quiet import quiet
 from edge_deploy.targets.tflite import LiteRTRunner
 from edge_deploy.targets.tflite_file import SIGNATURE, ends, operator_name, pack, type_names, unpack
 from edge_deploy.targets.tflite_metadata import finish, read
-from edge_deploy.targets.tflite_needs import needs, scales, set_versions, too_new
+from edge_deploy.targets.tflite_needs import needs, set_versions, too_new
 
 STATIC = ("int8", "int16x8")
 """Precisions whose activations are integers, for which their ranges must be measured."""
 
-Steps = dict[str, dict[str, float]]
-"""By name: how an integer stands for a number, ``(integer - zero_point) * scale``."""
 
 _ASKED = 32  # samples that decide between two candidates
 _WIDEST = "widest"
@@ -256,74 +254,12 @@ def complete(before: bytes, data: bytes, precision: str, io: str = "float") -> b
             f"TFLite in {precision}: ai-edge-quantizer can quantize no operator of this model, so "
             f"the file would be float32 under another name. Leave {precision} out."
         )
-    _keep_names(old, model)
+    keep_names(old, model)
     if io == "uint8":
         to_uint8(model)
     set_versions(model)
     metadata = read(name, before, old)
     if metadata is None:
         return pack(model)
-    steps = {"precision": precision, "quantization": _steps(model)}
+    steps = {"precision": precision, "quantization": steps_of(model)}
     return finish(model, {**metadata, **steps}, *ends(model))
-
-
-def _keep_names(old: Any, model: Any) -> None:
-    """The ends keep the float file's names: the quantizer renames those that it puts before."""
-    graph, was = model.subgraphs[0], old.subgraphs[0]
-    for now, then in ((graph.inputs, was.inputs), (graph.outputs, was.outputs)):
-        wanted = {was.tensors[i].name for i in then}
-        for index, tensor in enumerate(graph.tensors):
-            if tensor.name in wanted and index not in set(now):
-                tensor.name += b"_inner"
-        for new, index in zip(now, then, strict=True):
-            graph.tensors[new].name = was.tensors[index].name
-    signature = model.signatureDefs[0]
-    for entries, then, now in (
-        (signature.inputs, was.inputs, graph.inputs),
-        (signature.outputs, was.outputs, graph.outputs),
-    ):
-        places = {was.tensors[index].name: new for index, new in zip(then, now, strict=True)}
-        for entry in entries:
-            entry.tensorIndex = places[entry.name]
-
-
-def end_steps(data: bytes) -> tuple[Steps, Steps]:
-    """Scale and zero point of the inputs that are integers, and of the outputs that come from some.
-
-    An app needs the first to feed them, a verdict the second to know how coarse answers are.
-    """
-    model = unpack(Path("quantized.tflite"), data)
-    steps, (inputs, outputs) = _steps(model), ends(model)
-    return (
-        {s.name: steps[s.name] for s in inputs if "int" in s.dtype and s.name in steps},
-        {s.name: steps[s.name] for s in outputs if s.name in steps},
-    )
-
-
-def _steps(model: Any) -> Steps:
-    """Scale and zero point of the ends that are integers, or stand next to integers.
-
-    An output that is float again was an integer before the last DEQUANTIZE, a float input is one
-    after the first QUANTIZE.
-    """
-    graph = model.subgraphs[0]
-    beside = {}
-    for operator in graph.operators:
-        name = operator_name(model.operatorCodes[operator.opcodeIndex])
-        if name == "DEQUANTIZE":
-            beside[operator.outputs[0]] = operator.inputs[0]
-        elif name == "QUANTIZE":
-            beside[operator.inputs[0]] = operator.outputs[0]
-    steps = {}
-    signature = model.signatureDefs[0]
-    for entry in (*signature.inputs, *signature.outputs):
-        tensor = graph.tensors[entry.tensorIndex]
-        if not len(scales(tensor)):
-            tensor = graph.tensors[beside.get(entry.tensorIndex, entry.tensorIndex)]
-        if len(scales(tensor)):
-            point = tensor.quantization.zeroPoint
-            steps[entry.name.decode()] = {
-                "scale": float(scales(tensor)[0]),
-                "zero_point": int(point[0]) if point is not None and len(point) else 0,
-            }
-    return steps

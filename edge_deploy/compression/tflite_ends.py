@@ -1,19 +1,26 @@
-"""uint8 inputs and outputs for an int8 TFLite file: what ai-edge-quantizer does not write.
+"""The ends of a quantized TFLite file: their names, their steps, and uint8 ones.
 
-MediaPipe and cameras give bytes of 0 to 255. As TFLiteConverter does, the file's own int8 ends move
-inside, and a QUANTIZE at each end shifts by 128: the same real numbers, to the bit.
+MediaPipe and cameras give bytes of 0 to 255, which ai-edge-quantizer does not write. As
+TFLiteConverter does, the file's own int8 ends move inside, and a QUANTIZE at each end shifts by
+128: the same real numbers, to the bit.
 """
 
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge_deploy.errors import ConversionError
+from edge_deploy.targets.tflite_file import ends, operator_name, unpack
+from edge_deploy.targets.tflite_needs import scales
 
 _SHIFT = 128  # int8 -128 .. 127 is uint8 0 .. 255 at the same scale
+
+Steps = dict[str, dict[str, float]]
+"""By name: how an integer stands for a number, ``(integer - zero_point) * scale``."""
 
 
 def to_uint8(model: Any) -> None:
@@ -72,3 +79,65 @@ def _shift(schema: Any, opcode: int, source: int, target: int) -> Any:
     operator.inputs = np.asarray([source], np.int32)
     operator.outputs = np.asarray([target], np.int32)
     return operator
+
+
+def keep_names(old: Any, model: Any) -> None:
+    """The ends keep the float file's names: the quantizer renames those that it puts before."""
+    graph, was = model.subgraphs[0], old.subgraphs[0]
+    for now, then in ((graph.inputs, was.inputs), (graph.outputs, was.outputs)):
+        wanted = {was.tensors[i].name for i in then}
+        for index, tensor in enumerate(graph.tensors):
+            if tensor.name in wanted and index not in set(now):
+                tensor.name += b"_inner"
+        for new, index in zip(now, then, strict=True):
+            graph.tensors[new].name = was.tensors[index].name
+    signature = model.signatureDefs[0]
+    for entries, then, now in (
+        (signature.inputs, was.inputs, graph.inputs),
+        (signature.outputs, was.outputs, graph.outputs),
+    ):
+        places = {was.tensors[index].name: new for index, new in zip(then, now, strict=True)}
+        for entry in entries:
+            entry.tensorIndex = places[entry.name]
+
+
+def end_steps(data: bytes) -> tuple[Steps, Steps]:
+    """Scale and zero point of the inputs that are integers, and of the outputs that come from some.
+
+    An app needs the first to feed them, a verdict the second to know how coarse answers are.
+    """
+    model = unpack(Path("quantized.tflite"), data)
+    steps, (inputs, outputs) = steps_of(model), ends(model)
+    return (
+        {s.name: steps[s.name] for s in inputs if "int" in s.dtype and s.name in steps},
+        {s.name: steps[s.name] for s in outputs if s.name in steps},
+    )
+
+
+def steps_of(model: Any) -> Steps:
+    """Scale and zero point of the ends that are integers, or stand next to integers.
+
+    An output that is float again was an integer before the last DEQUANTIZE, a float input is one
+    after the first QUANTIZE.
+    """
+    graph = model.subgraphs[0]
+    beside = {}
+    for operator in graph.operators:
+        name = operator_name(model.operatorCodes[operator.opcodeIndex])
+        if name == "DEQUANTIZE":
+            beside[operator.outputs[0]] = operator.inputs[0]
+        elif name == "QUANTIZE":
+            beside[operator.inputs[0]] = operator.outputs[0]
+    steps = {}
+    signature = model.signatureDefs[0]
+    for entry in (*signature.inputs, *signature.outputs):
+        tensor = graph.tensors[entry.tensorIndex]
+        if not len(scales(tensor)):
+            tensor = graph.tensors[beside.get(entry.tensorIndex, entry.tensorIndex)]
+        if len(scales(tensor)):
+            point = tensor.quantization.zeroPoint
+            steps[entry.name.decode()] = {
+                "scale": float(scales(tensor)[0]),
+                "zero_point": int(point[0]) if point is not None and len(point) else 0,
+            }
+    return steps
