@@ -17,7 +17,7 @@ from edge_deploy.earlier import with_earlier
 from edge_deploy.errors import EdgeDeployError, UsageError
 from edge_deploy.features import columns_of
 from edge_deploy.folding import fold_model
-from edge_deploy.manifest import LATER, embedded
+from edge_deploy.integrity import label_failures, wrong_files
 from edge_deploy.preparing import load_model
 from edge_deploy.quiet import quiet
 from edge_deploy.reference import Reference, read, split
@@ -27,7 +27,6 @@ from edge_deploy.verdicts import Verdict
 from edge_deploy.verification import DEFAULT, Tolerances
 from edge_deploy.words import unknown
 
-_SHOWN = 300  # characters of what a file carries, in an error
 BACKENDS = ("webgl", "wasm", "webgpu", "cpu")
 
 
@@ -114,7 +113,7 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
     manifest = dict(found.manifest)
     verdicts: list[Verdict] = []
     judged: dict[str, list[dict[str, Any]]] = {}
-    wrong = {entry["files"][0]["path"]: _wrong_files(found, entry, changed) for entry in entries}
+    wrong = {entry["files"][0]["path"]: wrong_files(found, entry, changed) for entry in entries}
     needs_browser = any(
         target.open_runner is None and not wrong[e["files"][0]["path"]]
         for e in entries
@@ -205,15 +204,6 @@ def _samples(reference: Reference, evaluation: Reference | None = None) -> str:
     return f"{reference.count}{of} {reference.origin} reference samples{more}"
 
 
-def _wrong_files(
-    found: Artifact, entry: Mapping[str, Any], changed: Mapping[str, str]
-) -> tuple[str, ...]:
-    """Changed files that speak against an entry: its own, and those that belong to no entry."""
-    own = {file["path"] for file in entry["files"]}
-    others = {f["path"] for e in found.manifest["artifacts"] for f in e["files"]} - own
-    return tuple(f"{path} {what}" for path, what in changed.items() if path not in others)
-
-
 def _check_entry(
     found: Artifact,
     entry: Mapping[str, Any],
@@ -229,7 +219,7 @@ def _check_entry(
     if wrong:
         return [replace(blank(target, entry), failures=wrong) for target in targets]
     path = found.main_file(entry)
-    labels = _label_failures(found, targets[0], path)
+    labels = label_failures(found, targets[0], path)
     rows = [
         row
         for target in targets
@@ -247,33 +237,6 @@ def _check_entry(
         )
     ]
     return [replace(row, failures=row.failures + labels) for row in rows]
-
-
-def _label_failures(found: Artifact, target: Target, path: Path) -> tuple[str, ...]:
-    """Whether the labels and the rest that a file carries are the manifest's."""
-    expected = embedded(found.manifest)
-    carried = target.metadata(path)
-    failures = []
-    if carried is None:
-        failures.append("carries none of the metadata that edge-deploy embeds")
-    else:
-        failures = [
-            f"{key} in the file: {_short(carried.get(key))}, in the manifest: {_short(value)}"
-            for key, value in expected.items()
-            if carried.get(key, value if key in LATER else None) != value
-        ]
-    listed = found.folder / "labels.txt"
-    if listed.is_file():
-        lines = listed.read_text(encoding="utf-8").splitlines()
-        if lines not in [list(o["classes"] or ()) for o in found.manifest["outputs"]]:
-            failures.append("labels.txt does not hold the manifest's classes")
-    return tuple(failures)
-
-
-def _short(value: Any) -> str:
-    """Its beginning: what a file carries may be long."""
-    shown = repr(value)
-    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
 
 
 def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
