@@ -34,7 +34,7 @@ from edge_deploy.quiet import quiet, set_environment
 from edge_deploy.reference import Reference, split
 from edge_deploy.spec import LoadedModel
 from edge_deploy.targets import TARGETS
-from edge_deploy.verdicts import Verdict
+from edge_deploy.verdicts import Verdict, exit_code
 from edge_deploy.words import unknown
 
 Progress = Callable[[str], None]
@@ -61,9 +61,7 @@ class Conversion:
     @property
     def exit_code(self) -> int:
         """0 all within tolerance, 1 something is not, 3 a target could not be converted."""
-        if self.failed:
-            return 3
-        return 1 if any(verdict.status == "fail" for verdict in self.verdicts) else 0
+        return 3 if self.failed else exit_code(self.verdicts)
 
 
 def convert(

@@ -19,7 +19,7 @@ from edge_deploy.errors import ArtifactError, ConversionError, UsageError
 from edge_deploy.features import parse_features
 from edge_deploy.quiet import quiet
 from edge_deploy.targets import TARGETS, Converted
-from edge_deploy.verdicts import Verdict
+from edge_deploy.verdicts import Verdict, exit_code
 from edge_deploy.verification import DEFAULT, Tolerances
 
 Progress = Callable[[str], None]
@@ -63,9 +63,7 @@ class Quantization:
     @property
     def exit_code(self) -> int:
         """0 all within budget, 1 something is not, 3 a precision could not be made."""
-        if self.failed:
-            return 3
-        return 1 if any(verdict.status == "fail" for verdict in self.verdicts) else 0
+        return 3 if self.failed else exit_code(self.verdicts)
 
 
 def quantize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -127,6 +127,11 @@ class Verdict:
         return self.failures + tuple(
             f"{output.name}: {failure}" for output in self.outputs for failure in output.failures
         )
+
+
+def exit_code(verdicts: Iterable[Verdict]) -> int:
+    """0 where no file fails, else 1; what could not be done at all is its command's to tell."""
+    return int(any(verdict.status == "fail" for verdict in verdicts))
 
 
 def to_json(verdict: Verdict) -> dict[str, Any]:

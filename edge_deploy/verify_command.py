@@ -23,7 +23,7 @@ from edge_deploy.quiet import quiet
 from edge_deploy.reference import Reference, read, split
 from edge_deploy.spec import LoadOptions, ModelSpec
 from edge_deploy.targets import TARGETS, Target, runtimes_of, target_of
-from edge_deploy.verdicts import Verdict
+from edge_deploy.verdicts import Verdict, exit_code
 from edge_deploy.verification import DEFAULT, Tolerances
 from edge_deploy.words import unknown
 
@@ -68,10 +68,9 @@ class Verification:
     @property
     def exit_code(self) -> int:
         """0 all pass, 1 something fails, 3 something could not be run."""
-        statuses = {verdict.status for verdict in self.verdicts}
-        if "not run" in statuses:
+        if any(verdict.status == "not run" for verdict in self.verdicts):
             return 3
-        return 1 if "fail" in statuses else 0
+        return exit_code(self.verdicts)
 
 
 def verify(path: Path | str, options: VerifyOptions | None = None) -> Verification:

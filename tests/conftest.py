@@ -14,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 from edge_deploy import cli
+from edge_deploy.browser import Browser, open_browser
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,10 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """No test writes where another, or the checkout, would see it."""
     monkeypatch.chdir(tmp_path)
     yield
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser, for the tests of a module."""
+    with open_browser() as opened:
+        yield opened

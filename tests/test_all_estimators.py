@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import all_estimators
 from three_targets import read, same_in_three_targets
 
-from edge_deploy.browser import Browser, open_browser
+from edge_deploy.browser import Browser
 from edge_deploy.errors import ConversionError
 
 pytestmark = pytest.mark.slow
@@ -82,12 +81,6 @@ def fitted(name: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # convergence on 150 rows is not the point
         return model.fit(x, y)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("name", [name for name in ESTIMATORS if name not in REFUSED])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from sklearn.preprocessing import SplineTransformer, StandardScaler
 from sklearn.utils import all_estimators
 from three_targets import close, read, same_in_three_targets
 
-from edge_deploy.browser import Browser, open_browser
+from edge_deploy.browser import Browser
 from edge_deploy.errors import ConversionError, SourceError
 from edge_deploy.lowering.refusals import REASONS
 from edge_deploy.lowering.registry import lower_steps
@@ -303,12 +303,6 @@ def test_groups_of_fitted_rows_are_refused_with_a_reason(name: str) -> None:
 def test_outliers_among_the_fitted_rows_are_refused_with_a_mend() -> None:
     with pytest.raises(ConversionError, match="fit it with novelty=True"):
         read(LocalOutlierFactor().fit(blobs()))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 NEW_IN_TARGETS = (

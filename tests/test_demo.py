@@ -17,7 +17,7 @@ from PIL import Image
 from tfjs_files import write_model
 
 from edge_deploy import artifact as artifacts
-from edge_deploy.browser import Browser, open_browser
+from edge_deploy.browser import Browser
 from edge_deploy.demo import DemoSite, build_demo
 from edge_deploy.errors import ArtifactError, MissingDependency, UsageError
 from edge_deploy.features import features_to_json, parse_features
@@ -329,12 +329,6 @@ def test_building_imports_no_tensorflow(table: Path, tmp_path: Path) -> None:
 
 Open = Callable[..., Any]
 DIGITS = 'dígits "猫"'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import math
 import shutil
 import statistics
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,13 @@ import numpy as np
 import pytest
 from tfjs_files import dense, write_model
 
-from edge_deploy.browser import Browser, open_browser
+from edge_deploy.browser import Browser
 from edge_deploy.errors import ArtifactError
 from edge_deploy.reference import Reference
 from edge_deploy.spec import ModelSpec, TensorSpec
 from edge_deploy.verification import run_samples
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 SPEC = ModelSpec((TensorSpec("x", (None, 3), "float32"),), (TensorSpec("y", (None, 2), "float32"),))

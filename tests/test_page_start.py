@@ -12,7 +12,7 @@ import pytest
 from tfjs_files import write_model
 
 from edge_deploy import server as server_module
-from edge_deploy.browser import Browser, open_browser
+from edge_deploy.browser import Browser
 from edge_deploy.server import address, start
 from edge_deploy.shell import shell_folder
 
@@ -47,12 +47,6 @@ ANSWER = """async (x) => {
   const after = [programs(), model.tensors()];
   return { before, after, y: [...y.data], shape: y.shape, flags: flags() };
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture

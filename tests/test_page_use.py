@@ -19,10 +19,11 @@ from picture_files import KINDS
 from test_demo import make_artifact
 
 from edge_deploy import artifact
-from edge_deploy.browser import FLAGS, Browser, open_browser
+from edge_deploy.browser import FLAGS, Browser
 from edge_deploy.demo import build_demo
+from edge_deploy.encoding import encode_rows
 from edge_deploy.errors import UsageError
-from edge_deploy.features import encode_rows, features_to_json, parse_features
+from edge_deploy.features import features_to_json, parse_features
 from edge_deploy.server import address, start
 from edge_deploy.shell import shell_folder
 
@@ -96,12 +97,6 @@ class Site:
     url: str
     open: Callable[..., Any]
     noise: list[str]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

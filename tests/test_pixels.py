@@ -12,17 +12,11 @@ import numpy as np
 import pytest
 from picture_files import KINDS
 
-from edge_deploy.browser import Browser, open_browser
+from edge_deploy.browser import Browser
 from edge_deploy.pictures import decode_image
 from edge_deploy.preprocessing import CROPS, RESIZES, preprocess_image
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tfjs_files import write_model
 from edge_deploy import artifact as artifacts
 from edge_deploy import kernels
 from edge_deploy.artifact import Artifact
-from edge_deploy.browser import Browser, open_browser
+from edge_deploy.browser import Browser
 from edge_deploy.conversion import ConvertOptions, convert
 from edge_deploy.reference import Reference
 from edge_deploy.shell import shell_folder
@@ -24,12 +24,6 @@ from edge_deploy.verdicts import Verdict
 from edge_deploy.verification import DEFAULT, judge
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

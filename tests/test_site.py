@@ -15,19 +15,13 @@ import numpy as np
 import pytest
 from test_demo import make_artifact
 
-from edge_deploy.browser import Browser, open_browser
+from edge_deploy.browser import Browser
 from edge_deploy.demo import build_demo
 from edge_deploy.errors import UsageError
 from edge_deploy.hosting import HOSTS
 from edge_deploy.server import address, start
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
@@ -13,7 +12,7 @@ from sklearn.datasets import make_classification
 from sklearn.svm import SVC, NuSVC
 from three_targets import close, read, same_in_three_targets
 
-from edge_deploy.browser import Browser, open_browser
+from edge_deploy.browser import Browser
 from edge_deploy.lowering.coupling import coupled
 
 pytestmark = pytest.mark.slow
@@ -53,12 +52,6 @@ def around(model: Any, rows: int) -> np.ndarray:
         same = (model.predict(middle) == first)[:, None]
         low, high = np.where(same, middle, low), np.where(same, high, middle)
     return np.concatenate([low, high]).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("count", COUNTS)

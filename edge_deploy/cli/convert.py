@@ -106,7 +106,7 @@ def convert(
 
     Example: edge-deploy convert keras_model.h5 --labels labels.txt --preprocess teachable-machine
     """
-    from edge_deploy import conversion, preparing, report
+    from edge_deploy import conversion, preparing
 
     options = preparing.ConvertOptions(
         to=split(to),
@@ -140,21 +140,8 @@ def convert(
     )
     with say.progress(quiet or as_json or verbose) as progress:
         done = conversion.convert(model, options, progress)
-    if as_json:
-        document = report.to_document(done.manifest, done.verdicts)
-        folder = str(done.artifact.folder) if done.artifact else None
-        failed = dict(done.failed)
-        say.json_document(
-            {**document, "artifact": folder, "notes": list(done.notes), "failed": failed}
-        )
-    else:
-        if not quiet:
-            say.notes(done.notes)
-            say.table(report.HEADER, report.rows(done.manifest, done.verdicts))
-        say.problems(done.verdicts)
-        for target, reason in done.failed.items():
-            typer.echo(f"{target} could not be converted: {reason}", err=True)
-        if done.artifact and not quiet:
-            typer.echo(f"{done.artifact.folder}")
-            typer.echo(f"Next: edge-deploy verify {shlex.quote(str(done.artifact.folder))}")
+    say.made(done, "converted", as_json, quiet)
+    if done.artifact and not (as_json or quiet):
+        typer.echo(f"{done.artifact.folder}")
+        typer.echo(f"Next: edge-deploy verify {shlex.quote(str(done.artifact.folder))}")
     raise typer.Exit(done.exit_code)

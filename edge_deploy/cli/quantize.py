@@ -50,7 +50,7 @@ def quantize(
 
     Example: edge-deploy quantize artifacts/digits-mlp/1 --to float16,int8
     """
-    from edge_deploy import quantize_command, report
+    from edge_deploy import quantize_command
 
     options = quantize_command.QuantizeOptions(
         to=split(to),
@@ -66,17 +66,5 @@ def quantize(
     )
     with say.progress(quiet or as_json or verbose) as progress:
         done = quantize_command.quantize(artifact, options, progress)
-    if as_json:
-        document = report.to_document(done.manifest, done.verdicts)
-        folder = str(done.artifact.folder)
-        say.json_document(
-            {**document, "artifact": folder, "notes": list(done.notes), "failed": dict(done.failed)}
-        )
-    else:
-        if not quiet:
-            say.notes(done.notes)
-            say.table(report.HEADER, report.rows(done.manifest, done.verdicts))
-        say.problems(done.verdicts)
-        for what, reason in done.failed.items():
-            typer.echo(f"{what} could not be made: {reason}", err=True)
+    say.made(done, "made", as_json, quiet)
     raise typer.Exit(done.exit_code)

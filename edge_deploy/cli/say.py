@@ -96,6 +96,24 @@ def problems(verdicts: Sequence[Any]) -> None:
             typer.echo(f"not run {where}: {verdict.reason}", err=True)
 
 
+def made(done: Any, what: str, as_json: bool, quiet: bool) -> None:
+    """What ``convert`` or ``quantize`` did: their files with verdicts, and what could not be."""
+    from edge_deploy import report
+
+    if as_json:
+        document = report.to_document(done.manifest, done.verdicts)
+        folder = str(done.artifact.folder) if done.artifact else None
+        more = {"artifact": folder, "notes": list(done.notes), "failed": dict(done.failed)}
+        json_document({**document, **more})
+        return
+    if not quiet:
+        notes(done.notes)
+        table(report.HEADER, report.rows(done.manifest, done.verdicts))
+    problems(done.verdicts)
+    for name, reason in done.failed.items():
+        typer.echo(f"{name} could not be {what}: {reason}", err=True)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     if not rows:
         return
