@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import lightgbm
 import numpy as np
 import pytest
+import xgboost
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_classification
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -17,8 +20,9 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn_models import TREES
 
@@ -94,6 +98,14 @@ def thresholds(model: Any) -> list[np.ndarray]:
         found = [
             (n["feature_idx"], n["num_threshold"], at) for n, at in zip(nodes, inner, strict=True)
         ]
+    elif hasattr(last, "get_booster"):
+        table = last.get_booster().trees_to_dataframe().query("Feature != 'Leaf'")
+        column = table["Feature"].str[1:].astype(int).to_numpy()
+        found = [(column, table["Split"].to_numpy(), np.ones(len(table), bool))]
+    elif hasattr(last, "booster_"):
+        table = last.booster_.trees_to_dataframe().dropna(subset="split_feature")
+        column = table["split_feature"].str.removeprefix("Column_").astype(int).to_numpy()
+        found = [(column, table["threshold"].to_numpy(), np.ones(len(table), bool))]
     else:
         members = np.ravel(getattr(last, "estimators_", [last]))
         trees = [one.tree_ for one in members]
@@ -102,8 +114,25 @@ def thresholds(model: Any) -> list[np.ndarray]:
     values = np.concatenate([value[inner] for _, value, inner in found])
     spread = np.repeat(values[:, None], model.n_features_in_, axis=1)
     if hasattr(model, "steps"):
-        spread = model[0].inverse_transform(spread)
+        spread = unscaled(model[0], spread)
     return [spread[columns == n, n] for n in range(model.n_features_in_)]
+
+
+def unscaled(scaler: Any, z: np.ndarray) -> np.ndarray:
+    """What a scaler, or several side by side, made of what; its columns are in their order."""
+    if isinstance(scaler, SimpleImputer):
+        return z
+    if hasattr(scaler, "inverse_transform") and not hasattr(scaler, "steps"):
+        return np.asarray(scaler.inverse_transform(z))
+    if hasattr(scaler, "steps"):
+        for _, step in reversed(scaler.steps):
+            z = unscaled(step, z)
+        return z
+    parts = [
+        unscaled(one, z[:, at]) if not isinstance(one, str) else z[:, at]
+        for one, at in ((one, scaler.output_indices_[la]) for la, one, _ in scaler.transformers_)
+    ]
+    return np.concatenate(parts, axis=1)
 
 
 def around(model: Any) -> np.ndarray:
@@ -151,6 +180,55 @@ def test_no_decision_flips_around_the_thresholds(row: str) -> None:
     for got in (lowered(model, x), in_onnx(model, x)):
         assert (model.classes_[got["class"]] != want).sum() == 0
         assert np.abs(got["probabilities"] - shares).max() < 1e-6
+
+
+SCALERS: dict[str, Callable[[], Any]] = {
+    "standard": StandardScaler,
+    "min-max": lambda: MinMaxScaler((-1, 2)),
+    "min-max, clipped": lambda: MinMaxScaler(clip=True),
+    "max-abs": MaxAbsScaler,
+    "robust": RobustScaler,
+    "two": lambda: make_pipeline(MinMaxScaler(), StandardScaler()),
+    "columns": lambda: ColumnTransformer([
+        ("standard", StandardScaler(), [0, 1, 2]), ("robust", RobustScaler(), [3, 4]),
+        ("plain", "passthrough", [5]), ("range", MinMaxScaler(), [6, 7]),
+    ]),
+    "imputed": lambda: SimpleImputer(strategy="median"),
+    "imputed, scaled": lambda: make_pipeline(SimpleImputer(), StandardScaler()),
+    "imputed columns": lambda: ColumnTransformer([
+        ("both", make_pipeline(SimpleImputer(strategy="median"), RobustScaler()), [0, 1, 2]),
+        ("imputed", SimpleImputer(strategy="most_frequent"), [3, 4, 5]),
+        ("range", make_pipeline(MinMaxScaler(), SimpleImputer(strategy="median")), [6, 7]),
+    ]),
+}  # fmt: skip
+SCALED: dict[str, Callable[[], Any]] = {
+    "forest": lambda: RandomForestClassifier(20, random_state=0),
+    "histograms": lambda: HistGradientBoostingClassifier(max_iter=30),
+    "xgboost": lambda: xgboost.XGBClassifier(n_estimators=30, n_jobs=1),
+    "lightgbm": lambda: lightgbm.LGBMClassifier(n_estimators=30, n_jobs=1, verbose=-1),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("kind", SCALED)
+@pytest.mark.parametrize("scaler", SCALERS)
+def test_no_decision_flips_behind_a_scaler(scaler: str, kind: str) -> None:
+    import tensorflow as tf
+
+    known, y = data(2)  # in whole numbers, so that the middle of two is a float32 too
+    known, gaps = known.round(), 0.1 if "imputed" in scaler else 0.0
+    rng = np.random.default_rng(1)
+    known[rng.random(known.shape) < gaps] = np.nan
+    model = make_pipeline(SCALERS[scaler](), SCALED[kind]()).fit(known, y)
+    joblib.dump(model, "model.joblib")
+    function = load(Path("model.joblib"), LoadOptions()).function
+    x = around(model)
+    x[rng.random(x.shape) < gaps] = np.nan
+    exact = x.astype(np.float64)
+    got = {name: tensor.numpy() for name, tensor in function({"features": tf.constant(x)}).items()}
+    assert (got["class"] != model.predict(exact)).sum() == 0
+    assert np.abs(got["probabilities"] - model.predict_proba(exact)).max() < 1e-5
 
 
 @pytest.mark.slow

@@ -96,7 +96,7 @@ def _learner(model: Any) -> dict[str, Any]:
     return xgboost_model(vars(model._Booster).get("handle"))
 
 
-@predictor("XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRegressor")
+@predictor("XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRegressor", folds_fills=True)
 def xgboost(model: Any, before: Affine) -> Predict:
     """xgboost.XGBModel.predict: base_score and the sum of the trees, through the objective.
 
@@ -198,7 +198,7 @@ def _through(model: Any, objective: str, raw: Any, sigmoid: Any, factor: float =
     raise _refuse(model, f"with the objective {objective}")
 
 
-@predictor("LGBMClassifier", "LGBMRegressor")
+@predictor("LGBMClassifier", "LGBMRegressor", folds_fills=True)
 def lightgbm(model: Any, before: Affine) -> Predict:
     """lightgbm.LGBMModel.predict: the sum of the trees (their mean for rf), and the objective.
 

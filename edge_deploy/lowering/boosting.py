@@ -44,7 +44,7 @@ def _in_classes(model: Any, fitted: Any) -> Any:
     return spread
 
 
-@predictor("BaggingClassifier")
+@predictor("BaggingClassifier", folds_fills=True)
 def bagging(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble.BaggingClassifier.predict_proba: the mean of the trees' shares."""
     trees = [
@@ -60,7 +60,7 @@ def bagging(model: Any, before: Affine) -> Predict:
     return predict
 
 
-@predictor("BaggingRegressor")
+@predictor("BaggingRegressor", folds_fills=True)
 def bagging_regressor(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble.BaggingRegressor.predict: the mean of the trees' values."""
     trees = [
@@ -71,7 +71,7 @@ def bagging_regressor(model: Any, before: Affine) -> Predict:
     return lambda x: {"value": summed(x) / float(len(trees))}
 
 
-@predictor("AdaBoostClassifier")
+@predictor("AdaBoostClassifier", folds_fills=True)
 def adaboost(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble.AdaBoostClassifier.decision_function: trees vote with weights (SAMME).
 
@@ -106,7 +106,7 @@ def adaboost(model: Any, before: Affine) -> Predict:
     return predict
 
 
-@predictor("AdaBoostRegressor")
+@predictor("AdaBoostRegressor", folds_fills=True)
 def adaboost_regressor(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble.AdaBoostRegressor._get_median_predict: the weighted median of the trees.
 

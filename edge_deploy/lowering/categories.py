@@ -19,8 +19,11 @@ from edge_deploy.lowering.registry import (
     IDENTITY,
     Affine,
     Transform,
+    exactly,
+    fills,
     lower_steps,
     real,
+    without_fill,
 )
 from edge_deploy.spec import Array
 
@@ -195,6 +198,7 @@ def encoded(model: Any, width: int, before: Affine) -> tuple[Transform | None, A
     own = own_categories(model)
     if own is None:
         return None, before, np.arange(width)
+    filled, before = fills(before), without_fill(before)
     if any(isinstance(one, str) for values in own.encoder.categories_ for one in values):
         raise ConversionError(
             f"{type(model).__name__} takes words as categories, which cannot be converted in this "
@@ -207,6 +211,7 @@ def encoded(model: Any, width: int, before: Affine) -> tuple[Transform | None, A
     columns = np.array(own.columns, np.int32)
 
     def transform(x: Any) -> Any:
+        x = filled(x)
         codes = to_codes(tf.gather(x, columns, axis=1))
         return tf.concat([codes, tf.gather(x, np.array(rest, np.int32), axis=1)], axis=1)
 
@@ -224,7 +229,14 @@ def picked(before: Affine, order: Array, width: int) -> Affine:
         whole = np.broadcast_to(np.asarray(part, np.float64), width)
         return np.append(whole, plain)[order]
 
-    return Affine(one(before.centre, 0.0), one(before.gain, 1.0), one(before.offset, 0.0))
+    scaled = exactly(before)
+
+    def of(x: Array, columns: Array) -> Array:
+        return np.where(order[columns] < 0, x, scaled(x, order[columns]))
+
+    centre, gain, offset = one(before.centre, 0.0), one(before.gain, 1.0), one(before.offset, 0.0)
+    fill = None if before.fill is None else one(before.fill, np.nan)
+    return Affine(centre, gain, offset, exactly=of, fill=fill)
 
 
 def unscaled(model: Any, before: Affine, columns: Sequence[int]) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.lowering.bayes import over
-from edge_deploy.lowering.registry import IDENTITY, Transform, real, transformer
+from edge_deploy.lowering.registry import IDENTITY, Affine, Staged, Transform, real, transformer
+from edge_deploy.spec import Array
 
 
 @transformer("PolynomialFeatures")
@@ -53,10 +54,11 @@ def selector(model: Any) -> Transform:
 
 
 @transformer("SimpleImputer")
-def imputer(model: Any) -> Transform:
+def imputer(model: Any) -> Affine | Staged | Transform:
     """sklearn.impute.SimpleImputer.transform: statistics_ where a value is missing.
 
     Over a frame, statistics_ and missing_values are codes by the column (sources/frames.py).
+    Where NaN alone is missing, the filling is left for what follows to fold in.
     """
     import tensorflow as tf
 
@@ -68,10 +70,21 @@ def imputer(model: Any) -> Transform:
     by_nan = np.isnan(marks)
     codes = np.where(by_nan, np.finfo(np.float32).min, marks).astype(real())
     marked = np.asarray(model.indicator_.features_ if model.add_indicator else [], np.int32)
+    if by_nan.all():
+        after = _filling(np.append(fill[kept], np.full(len(marked), np.nan)))
+        if len(kept) == len(fill) and not len(marked):
+            return after
+
+        def chosen(x: Any) -> Any:
+            some = tf.gather(x, kept, axis=1)
+            if not len(marked):
+                return some
+            gone = tf.cast(tf.math.is_nan(tf.gather(x, marked, axis=1)), real())
+            return tf.concat([some, gone], axis=1)
+
+        return Staged(chosen, after)
 
     def missing(x: Any) -> Any:
-        if by_nan.all():
-            return tf.math.is_nan(x)
         same = tf.equal(x, codes)
         if not by_nan.any():
             return same
@@ -89,6 +102,15 @@ def imputer(model: Any) -> Transform:
         return tf.concat([filled, tf.gather(tf.cast(gone, real()), marked, axis=1)], axis=1)
 
     return transform
+
+
+def _filling(fill: Array) -> Affine:
+    """Values for missing ones; NaN where nothing is filled in."""
+
+    def exactly(x: Array, columns: Array) -> Array:
+        return np.where(np.isnan(x), fill[columns], x)
+
+    return Affine(exactly=exactly, fill=fill)
 
 
 @transformer("MissingIndicator")

@@ -75,7 +75,7 @@ def _weights(model: Any) -> Any:
     return [weight for (_, one), weight in named if not isinstance(one, str)]
 
 
-@predictor("VotingClassifier")
+@predictor("VotingClassifier", folds_fills=True)
 def voting(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble.VotingClassifier: the mean of probabilities, or the most votes."""
     import tensorflow as tf
@@ -101,7 +101,7 @@ def voting(model: Any, before: Affine) -> Predict:
     return hardly
 
 
-@predictor("VotingRegressor")
+@predictor("VotingRegressor", folds_fills=True)
 def voting_regressor(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble.VotingRegressor.predict: the weighted mean."""
     members, weights = [lower(one, before) for one in model.estimators_], _weights(model)
@@ -268,7 +268,7 @@ def chained(model: Any, before: Affine) -> Predict:
     return predict
 
 
-@predictor("TransformedTargetRegressor")
+@predictor("TransformedTargetRegressor", folds_fills=True)
 def transformed_target(model: Any, before: Affine) -> Predict:
     """sklearn.compose.TransformedTargetRegressor.predict, of scalers and known functions."""
     import tensorflow as tf

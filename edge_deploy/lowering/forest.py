@@ -18,7 +18,7 @@ import numpy as np
 
 from edge_deploy.errors import ConversionError
 from edge_deploy.lowering.operators import Ensemble, is_marking, mark
-from edge_deploy.lowering.registry import IDENTITY, Affine, Transform, real
+from edge_deploy.lowering.registry import IDENTITY, Affine, Transform, exactly, real
 from edge_deploy.spec import Array
 
 _BELOW = float(np.finfo(np.float32).min)
@@ -72,10 +72,11 @@ def leaves(
     child = np.where(inner, number[nodes.left[order]], np.arange(len(order)))
     threshold = limits(nodes.threshold[order], nodes.column[order], columns, before, single)
     column = np.where(inner, nodes.column[order], 0)
-    missing = nodes.missing_left is not None and not nodes.missing_left[order][inner].all()
-    if nodes.missing_left is not None and missing:
+    to_left = missing_left(nodes, columns, before, single)
+    missing = to_left is not None and not to_left[order][inner].all()
+    if to_left is not None and missing:
         # Missing values are the smallest number in the first half and the largest in the other.
-        column = column + np.where(nodes.missing_left[order] | ~inner, 0, columns)
+        column = column + np.where(to_left[order] | ~inner, 0, columns)
         threshold = np.minimum(threshold, np.nextafter(np.float32(-_BELOW), np.float32(0)))
     column = np.where(inner, column, columns * (2 if missing else 1))
     threshold = threshold.astype(real())
@@ -178,27 +179,35 @@ def limits(threshold: Array, column: Array, columns: int, before: Affine, single
     """The largest float32 that goes left at each node: for every float32, the same decision.
 
     Scaling keeps the order of numbers, so where a scaled column is compared there is one such
-    number too. It is searched for by bisection over the float32 numbers, whose bits, read as
-    integers, are in the same order.
+    number too (and rounding after each of its operations does not change the order). It is
+    searched for by bisection over the float32 numbers, whose bits, read as integers, are in the
+    same order.
     """
     if before is IDENTITY:
         near = threshold.astype(np.float32)
         down = np.nextafter(near, np.float32(-np.inf))
         return np.asarray(np.where(near > threshold, down, near)).clip(_BELOW, -_BELOW)
-    at = np.clip(column, 0, columns - 1)
-    centre, gain, offset = (
-        np.broadcast_to(np.asarray(part, np.float64), columns)[at]
-        for part in (before.centre, before.gain, before.offset)
-    )
+    at, scale = np.clip(column, 0, columns - 1), exactly(before)
     low = np.full(len(threshold), -_LARGEST_BITS, np.int64)
     high = -low
     while (low < high).any():
         middle = (low + high + 1) // 2
-        scaled = (_float_of(middle) - centre) * gain + offset
+        scaled = scale(_float_of(middle), at)
         with np.errstate(over="ignore"):
             left = (scaled.astype(np.float32) if single else scaled) <= threshold
         low, high = np.where(left, middle, low), np.where(left, high, middle - 1)
     return _float_of(low).astype(np.float32)
+
+
+def missing_left(nodes: Tree, columns: int, before: Affine, single: bool) -> Array | None:
+    """Whether a missing value goes left at each node: where it is filled, with what fills it."""
+    if before.fill is None:
+        return nodes.missing_left
+    at = np.clip(nodes.column, 0, columns - 1)
+    value = exactly(before)(np.full(len(at), np.nan), at)
+    value = value.astype(np.float32) if single else value
+    unfilled = True if nodes.missing_left is None else nodes.missing_left
+    return np.asarray(np.where(np.isnan(value), unfilled, value <= nodes.threshold))
 
 
 def _float_of(order: Array) -> Array:
@@ -271,7 +280,8 @@ def _ensemble(
     output = column
     if places > 1:  # of one output a tree: column is 0 for the coarse part, 1 for the rest
         output = tree[leaf[row]] % places + column * places
-    left = np.ones(len(tree), bool) if nodes.missing_left is None else nodes.missing_left
+    left = missing_left(nodes, columns, before, single)
+    left = np.ones(len(tree), bool) if left is None else left
     threshold = limits(nodes.threshold, nodes.column, columns, before, single)
     return Ensemble(
         tree, nodes.column, threshold, nodes.left, nodes.right, left,

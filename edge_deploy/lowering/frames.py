@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,12 @@ from edge_deploy.lowering.registry import (
     Staged,
     Transform,
     apply,
+    exactly,
     lower_steps,
     real,
     steps,
     transformer,
+    without_fill,
 )
 from edge_deploy.spec import Array
 
@@ -33,7 +37,7 @@ def side_by_side(model: Any) -> Staged:
     if not hasattr(model, "branches_"):
         raise ConversionError(f"{type(model).__name__} cannot be converted in this place.")
     weights = model.transformer_weights or {}
-    parts, scalings = [], []
+    parts, after = [], []
     for label, step, places in model.branches_:
         staged = lower_steps([] if isinstance(step, str) else steps(step))
         if staged.after.turn is not None:  # a matrix of this branch alone
@@ -41,24 +45,46 @@ def side_by_side(model: Any) -> Staged:
         columns = np.asarray(places, np.int32)
         width = int(staged.transform(tf.zeros([1, len(columns)], real())).shape[1])
         parts.append((columns, staged.transform))
-        scalings.append(_spread(staged.after, width, float(weights.get(label) or 1.0)))
-    after = Affine(*(np.concatenate(part) for part in zip(*scalings, strict=True)))
+        after.append((staged.after, width, float(weights.get(label) or 1.0)))
 
     def transform(x: Any) -> Any:
         return tf.concat([branch(tf.gather(x, at, axis=1)) for at, branch in parts], axis=1)
 
-    plain = not after.centre.any() and not after.offset.any() and (after.gain == 1.0).all()  # type: ignore[union-attr]
-    return Staged(transform, IDENTITY if plain else after)
+    return Staged(transform, _joined(after))
 
 
 def _then(first: Transform, second: Transform) -> Transform:
     return lambda x: second(first(x))
 
 
-def _spread(affine: Affine, width: int, weight: float) -> list[Array]:
-    """An Affine and a weight after it, column by column."""
-    whole = (affine.centre, np.multiply(affine.gain, weight), np.multiply(affine.offset, weight))
-    return [np.broadcast_to(np.asarray(part, np.float64), width) for part in whole]
+def _joined(parts: list[tuple[Affine, int, float]]) -> Affine:
+    """Affines side by side as one; given the width of each, and a weight after it."""
+
+    def all_of(values: Iterable[Any]) -> Array:
+        pairs = zip(values, parts, strict=True)
+        return np.concatenate(
+            [np.broadcast_to(np.asarray(v, np.float64), width) for v, (_, width, _) in pairs]
+        )
+
+    branch = np.repeat(np.arange(len(parts)), [width for _, width, _ in parts])
+    place = np.concatenate([np.arange(width) for _, width, _ in parts])
+    scaled = [(exactly(one), weight) for one, _, weight in parts]
+
+    def of(x: Array, columns: Array) -> Array:
+        found = np.empty(len(x))
+        for n, (scale, weight) in enumerate(scaled):
+            own = branch[columns] == n
+            found[own] = scale(x[own], place[columns[own]]) * weight
+        return found
+
+    after = Affine(
+        all_of(one.centre for one, _, _ in parts),
+        all_of(one.gain * weight for one, _, weight in parts),
+        all_of(one.offset * weight for one, _, weight in parts),
+        exactly=of,
+    )
+    fill = all_of(np.nan if one.fill is None else one.fill for one, _, _ in parts)
+    return without_fill(after) if np.isnan(fill).all() else replace(after, fill=fill)
 
 
 @transformer("TfidfTransformer")

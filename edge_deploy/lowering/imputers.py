@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.errors import ConversionError
-from edge_deploy.lowering.registry import Transform, lower, lower_steps, real, transformer
+from edge_deploy.lowering.registry import (
+    Transform,
+    apply,
+    lower,
+    lower_steps,
+    real,
+    transformer,
+)
 
 _NONE = 1e30  # stands for the distance to a row with which there is no column in common
 _NEAREST = 1e-30  # stands for a squared distance of 0, whose neighbour alone then counts
@@ -115,7 +122,8 @@ def by_rounds(model: Any) -> Transform:
             "IterativeImputer with sample_posterior=True cannot be converted: it draws random "
             "numbers, and gives another answer each time. Fit it with sample_posterior=False."
         )
-    first, missing = lower_steps([model.initial_imputer_]).transform, _missing(model)
+    first, missing = lower_steps([model.initial_imputer_]), _missing(model)
+    fill = apply(first.after)
     empty = np.asarray(getattr(model, "_is_empty_feature", np.zeros(model.n_features_in_)), bool)
     keeps = getattr(model, "keep_empty_features", False)
     kept = np.flatnonzero(~empty | keeps).astype(np.int32)
@@ -131,7 +139,7 @@ def by_rounds(model: Any) -> Transform:
 
     def transform(x: Any) -> Any:
         gone = missing(x)
-        filled = first(x)
+        filled = fill(first.transform(x))
         holes = tf.cast(tf.gather(gone, kept, axis=1), real())
         for feature, others, regressor, unit in rounds:
             said = regressor(tf.gather(filled, others, axis=1))["value"]

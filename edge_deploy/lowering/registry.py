@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ Transform = Callable[[Any], Any]
 Predict = Callable[[Any], Mapping[str, Any]]
 """A (samples, columns) tensor in, named outputs out."""
 
+Exactly = Callable[[Array, Array], Array]
+"""Values (count,) in float64, and the column of each, to what scaling makes of them."""
 
 _REAL: ContextVar[type[np.floating[Any]]] = ContextVar("real", default=np.float32)
 
@@ -60,12 +62,20 @@ class Affine:
 
     Where there is a ``turn``, x is a product with that matrix first: (inputs, columns). A linear
     model after it makes one matrix of both in float64, in which large numbers cancel.
+
+    ``exactly`` is the same in the operations of the original, to its last bit: trees compare what
+    comes out of it, and a quotient is not always the product with the inverse.
+
+    ``fill`` is the value of x that a missing one takes first, column by column; NaN where it stays
+    missing. Trees send a missing value where that would go, without rounding it.
     """
 
     centre: Array | float = 0.0
     gain: Array | float = 1.0
     offset: Array | float = 0.0
     turn: Array | None = None
+    exactly: Exactly | None = None
+    fill: Array | None = None
 
 
 IDENTITY = Affine()
@@ -78,7 +88,37 @@ def chain(first: Affine, second: Affine) -> Affine:
     second one subtracts joins the centre, where it costs no digits.
     """
     centre = first.centre + (second.centre - first.offset) / first.gain
-    return Affine(centre, first.gain * second.gain, second.offset, first.turn)
+    before, after = exactly(first), exactly(second)
+    fill = first.fill
+    if second.fill is not None:
+        later = (second.fill - first.offset) / first.gain + first.centre
+        fill = later if fill is None else np.where(np.isnan(fill), later, fill)
+    return Affine(
+        centre,
+        first.gain * second.gain,
+        second.offset,
+        first.turn,
+        lambda x, columns: after(before(x, columns), columns),
+        fill,
+    )
+
+
+def of_columns(part: Array | float, columns: Array) -> Array:
+    """A part of an Affine at some columns; one number is that of all of them."""
+    values = np.asarray(part, np.float64)
+    return values if values.size == 1 else values[columns]
+
+
+def exactly(affine: Affine) -> Exactly:
+    """What an Affine makes of values of some columns, each as exact as the original."""
+
+    def multiplied_out(x: Array, columns: Array) -> Array:
+        centre, gain, offset = (
+            of_columns(part, columns) for part in (affine.centre, affine.gain, affine.offset)
+        )
+        return np.asarray((x - centre) * gain + offset)
+
+    return affine.exactly or multiplied_out
 
 
 def apply(affine: Affine) -> Transform:
@@ -87,6 +127,9 @@ def apply(affine: Affine) -> Transform:
 
     if affine is IDENTITY:
         return lambda x: x
+    if affine.fill is not None:
+        filled, scaled = fills(affine), apply(without_fill(affine))
+        return lambda x: scaled(filled(x))
     near = np.asarray(affine.centre, real())
     centre = tf.constant(near)
     gain = tf.constant(affine.gain, real())
@@ -96,6 +139,23 @@ def apply(affine: Affine) -> Transform:
         turn = tf.constant(affine.turn, real())
         return lambda x: (tf.matmul(x, turn) - centre) * gain + offset
     return lambda x: (x - centre) * gain + offset
+
+
+def fills(affine: Affine) -> Transform:
+    """Put the fill of an Affine where values are missing."""
+    import tensorflow as tf
+
+    if affine.fill is None:
+        return lambda x: x
+    value = affine.fill.astype(real())
+    return lambda x: tf.where(tf.math.is_nan(x), tf.ones_like(x) * value, x)
+
+
+def without_fill(affine: Affine) -> Affine:
+    """What an Affine does after ``fills``."""
+    rest = replace(affine, fill=None)
+    plain = (np.all(rest.centre == 0.0), np.all(rest.gain == 1.0), np.all(rest.offset == 0.0))
+    return IDENTITY if all(plain) and rest.turn is None else rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +174,8 @@ Predictor = Callable[[Any, Affine], Predict]
 
 TRANSFORMERS: dict[str, Transformer] = {}
 PREDICTORS: dict[str, Predictor] = {}
+FOLD_FILLS: set[str] = set()
+"""Predictors that take an Affine with a fill; the others get what is filled already."""
 
 
 def transformer(*names: str) -> Callable[[Transformer], Transformer]:
@@ -126,11 +188,12 @@ def transformer(*names: str) -> Callable[[Transformer], Transformer]:
     return register
 
 
-def predictor(*names: str) -> Callable[[Predictor], Predictor]:
+def predictor(*names: str, folds_fills: bool = False) -> Callable[[Predictor], Predictor]:
     """Register a function as what lowers the regressors or classifiers of these class names."""
 
     def register(function: Predictor) -> Predictor:
         PREDICTORS.update(dict.fromkeys(names, function))
+        FOLD_FILLS.update(names if folds_fills else ())
         return function
 
     return register
@@ -159,8 +222,12 @@ def lower_whole(estimator: Any, before: Affine = IDENTITY) -> Predict:
     *first, last = steps(estimator)
     predict = _find(PREDICTORS, last)
     staged = lower_steps(first, before)
-    answer: Predict = predict(last, staged.after)
-    return lambda x: answer(staged.transform(x))
+    if type(last).__name__ in FOLD_FILLS:
+        answer: Predict = predict(last, staged.after)
+        return lambda x: answer(staged.transform(x))
+    filled = fills(staged.after)
+    answer = predict(last, without_fill(staged.after))
+    return lambda x: answer(filled(staged.transform(x)))
 
 
 def lower_steps(transformers: Sequence[Any], before: Affine = IDENTITY) -> Staged:
@@ -173,10 +240,13 @@ def lower_steps(transformers: Sequence[Any], before: Affine = IDENTITY) -> Stage
     stages: list[Transform] = []
     for lowering, step in zip(lowerings, transformers, strict=True):
         stage = lowering(step)
-        if isinstance(stage, Affine):
+        if isinstance(stage, Affine) and (stage.fill is None or before.turn is None):
             before = chain(before, stage)
             continue
         stages.append(apply(before))
+        if isinstance(stage, Affine):
+            before = stage
+            continue
         before = stage.after if isinstance(stage, Staged) else IDENTITY
         stages.append(stage.transform if isinstance(stage, Staged) else stage)
 

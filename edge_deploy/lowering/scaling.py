@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from edge_deploy.lowering.registry import Affine, Transform, apply, transformer
+from edge_deploy.lowering.registry import (
+    Affine,
+    Staged,
+    Transform,
+    exactly,
+    of_columns,
+    real,
+    transformer,
+)
 from edge_deploy.spec import Array
 
 
@@ -15,12 +24,21 @@ def _or(values: Any, otherwise: float) -> Array:
     return np.asarray(otherwise if values is None else values, np.float64)
 
 
+def _divided(centre: Array, scale: Array) -> Affine:
+    """(x - centre) / scale."""
+
+    def exactly(x: Array, columns: Array) -> Array:
+        return np.asarray((x - of_columns(centre, columns)) / of_columns(scale, columns))
+
+    return Affine(centre, 1.0 / scale, exactly=exactly)
+
+
 @transformer("StandardScaler")
 def standard(scaler: Any) -> Affine:
     """sklearn.preprocessing.StandardScaler.transform: (x - mean_) / scale_."""
     mean = scaler.mean_ if scaler.with_mean else None
     scale = scaler.scale_ if scaler.with_std else None
-    return Affine(_or(mean, 0.0), 1.0 / _or(scale, 1.0))
+    return _divided(_or(mean, 0.0), _or(scale, 1.0))
 
 
 @transformer("RobustScaler")
@@ -28,33 +46,48 @@ def robust(scaler: Any) -> Affine:
     """sklearn.preprocessing.RobustScaler.transform: (x - center_) / scale_."""
     centre = scaler.center_ if scaler.with_centering else None
     scale = scaler.scale_ if scaler.with_scaling else None
-    return Affine(_or(centre, 0.0), 1.0 / _or(scale, 1.0))
+    return _divided(_or(centre, 0.0), _or(scale, 1.0))
 
 
-def _clipped(scaler: Any, affine: Affine, low: float, high: float) -> Affine | Transform:
-    """The scaling alone, or cut to its range where the scaler was told to."""
+def _clipped(scaler: Any, affine: Affine, low: float, high: float) -> Affine | Staged:
+    """The scaling alone, or cut to its range where the scaler was told to.
+
+    It is the input that is cut, a float32 beyond the range, so that trees can still fold what
+    comes after; to them the ends are exact.
+    """
     import tensorflow as tf
 
     if not getattr(scaler, "clip", False):  # absent in old pickles
         return affine
-    scaled = apply(affine)
-    return lambda x: tf.clip_by_value(scaled(x), low, high)
+    scaled = exactly(affine)
+    ends = [(end - affine.offset) / affine.gain + affine.centre for end in (low, high)]
+    least, most = (
+        np.nextafter(np.float32(end), np.float32(away)).astype(real())
+        for end, away in zip(ends, (-np.inf, np.inf), strict=True)
+    )
+    cut = replace(affine, exactly=lambda x, columns: np.clip(scaled(x, columns), low, high))
+    return Staged(lambda x: tf.clip_by_value(x, least, most), cut)
 
 
 @transformer("MaxAbsScaler")
-def max_abs(scaler: Any) -> Affine | Transform:
+def max_abs(scaler: Any) -> Affine | Staged:
     """sklearn.preprocessing.MaxAbsScaler.transform: x / scale_, clipped to ±1 if asked."""
-    return _clipped(scaler, Affine(gain=1.0 / _or(scaler.scale_, 1.0)), -1.0, 1.0)
+    return _clipped(scaler, _divided(np.zeros(()), _or(scaler.scale_, 1.0)), -1.0, 1.0)
 
 
 @transformer("MinMaxScaler")
-def min_max(scaler: Any) -> Affine | Transform:
+def min_max(scaler: Any) -> Affine | Staged:
     """sklearn.preprocessing.MinMaxScaler.transform: x * scale_ + min_, clipped if asked.
 
     Written as (x - data_min_) * scale_ + low, which is the same and needs no large offset.
     """
     low, high = map(float, scaler.feature_range)
-    affine = Affine(_or(scaler.data_min_, 0.0), _or(scaler.scale_, 1.0), low)
+    gain, offset = _or(scaler.scale_, 1.0), _or(scaler.min_, 0.0)
+
+    def exactly(x: Array, columns: Array) -> Array:
+        return np.asarray(x * of_columns(gain, columns) + of_columns(offset, columns))
+
+    affine = Affine(_or(scaler.data_min_, 0.0), gain, low, exactly=exactly)
     return _clipped(scaler, affine, low, high)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from edge_deploy.errors import ConversionError
 from edge_deploy.lowering.forest import limits
 from edge_deploy.lowering.registry import IDENTITY, Affine, Staged, Transform, real, transformer
+from edge_deploy.lowering.scaling import standard
 
 _FUNCTIONS = (
     "absolute", "cbrt", "cos", "exp", "exp2", "expm1", "log", "log10", "log1p", "log2",
@@ -78,8 +79,9 @@ def power(model: Any) -> Transform | Staged:
     transform = yeo_johnson if model.method == "yeo-johnson" else lambda x: bent(x, exponent)
     if not model.standardize:
         return transform
-    scaler = model._scaler
-    return Staged(transform, Affine(np.asarray(scaler.mean_), 1.0 / np.asarray(scaler.scale_)))
+    after = standard(model._scaler)
+    assert isinstance(after, Affine)
+    return Staged(transform, after)
 
 
 @transformer("QuantileTransformer")

@@ -17,8 +17,10 @@ from edge_deploy.lowering.registry import (
     Predict,
     Transform,
     apply,
+    fills,
     predictor,
     real,
+    without_fill,
 )
 from edge_deploy.spec import Array
 
@@ -85,12 +87,16 @@ def with_sets(
         place: Where each column of the trees is in the input, if it is not at its own.
     """
     width, more = sets.width, len(sets.asked)
+    filled = fills(before) if more else None
+    before = without_fill(before) if more else before
     place = np.arange(width) if place is None else place
     unscaled(model, before, [int(place[column]) for column in sets.columns])
     trees, expand = sets.wider(trees, place)
     wide = picked(before, np.append(np.arange(width), np.full(more, -1)), width)
     summed = added(trees, width + more, wide, single, places)
-    return summed if expand is None else lambda x: summed(expand(x))
+    if expand is None or filled is None:
+        return summed
+    return lambda x: summed(expand(filled(x)))
 
 
 def shares(model: Any, fitted: Any) -> Array:
@@ -118,7 +124,7 @@ def _members(model: Any) -> list[Any]:
 
 @predictor(
     "DecisionTreeClassifier", "ExtraTreeClassifier", "ExtraTreesClassifier",
-    "RandomForestClassifier",
+    "RandomForestClassifier", folds_fills=True,
 )  # fmt: skip
 def classifier(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble.ForestClassifier.predict_proba: the mean of the trees' shares."""
@@ -134,8 +140,9 @@ def classifier(model: Any, before: Affine) -> Predict:
 
 
 @predictor(
-    "DecisionTreeRegressor", "ExtraTreeRegressor", "ExtraTreesRegressor", "RandomForestRegressor"
-)
+    "DecisionTreeRegressor", "ExtraTreeRegressor", "ExtraTreesRegressor",
+    "RandomForestRegressor", folds_fills=True,
+)  # fmt: skip
 def regressor(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble.ForestRegressor.predict: the mean of the trees' values."""
     members = _members(model)
@@ -144,7 +151,7 @@ def regressor(model: Any, before: Affine) -> Predict:
     return lambda x: {"value": summed(x) / float(len(trees))}
 
 
-@predictor("GradientBoostingClassifier", "GradientBoostingRegressor")
+@predictor("GradientBoostingClassifier", "GradientBoostingRegressor", folds_fills=True)
 def boosting(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble.GradientBoosting*._raw_predict: init_ and learning_rate times the trees."""
     grown = np.asarray(model.estimators_)
@@ -207,7 +214,7 @@ def voted(raw: Any, factor: float = 1.0, ties: bool = False) -> dict[str, Any]:
     return {"class": tf.cast(second, tf.int32), "probabilities": shares, DECISION: raw}
 
 
-@predictor("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
+@predictor("HistGradientBoostingClassifier", "HistGradientBoostingRegressor", folds_fills=True)
 def histogram(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble.BaseHistGradientBoosting._raw_predict, and the inverse of its link.
 
