@@ -51,11 +51,17 @@ def embedded(manifest: Mapping[str, Any]) -> dict[str, Any]:
 def _brief(feature: Mapping[str, Any]) -> dict[str, Any]:
     """A column without its vocabulary, which may be larger than the model itself."""
     text = feature.get("text")
-    if not text or not text["vocabulary"]:
-        return dict(feature)
-    words = text["vocabulary"]
-    digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()
-    return {**feature, "text": {**text, "vocabulary": {"size": len(words), "sha256": digest}}}
+    return {**feature, "text": _brief_text(text)} if text else dict(feature)
+
+
+def _brief_text(text: Mapping[str, Any]) -> dict[str, Any]:
+    brief = dict(text)
+    if words := text["vocabulary"]:
+        digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()
+        brief["vocabulary"] = {"size": len(words), "sha256": digest}
+    if "also" in text:
+        brief["also"] = [_brief_text(one) for one in text["also"]]
+    return brief
 
 
 def begin(

@@ -92,6 +92,7 @@ class Text:
         buckets: Without a vocabulary: the number of places, which MurmurHash3 chooses among.
         signed: Whether the hash's sign decides if one is added or taken away.
         binary: Whether a place tells only if there was something to count.
+        also: Other ways in which the same text is counted, whose places come behind.
     """
 
     analyzer: str = "word"
@@ -105,11 +106,13 @@ class Text:
     buckets: int | None = None
     signed: bool = False
     binary: bool = False
+    also: tuple[Text, ...] = ()
 
     @property
     def width(self) -> int:
         """How many numbers a text becomes."""
-        return self.buckets or len(self.vocabulary or ())
+        own = self.buckets or len(self.vocabulary or ())
+        return own + sum(one.width for one in self.also)
 
 
 @dataclass(frozen=True)

@@ -92,8 +92,9 @@ def _draw(
     feature: Feature, rng: np.random.Generator, about: tuple[float, float] | None
 ) -> float | str:
     if feature.text is not None:
-        known = np.array(feature.text.vocabulary or _WORDS)
-        return " ".join(rng.choice(known, int(rng.integers(1, 20))))
+        ways = (feature.text, *feature.text.also)
+        known = [word for way in ways for word in way.vocabulary or _WORDS]
+        return " ".join(rng.choice(np.array(known), int(rng.integers(1, 20))))
     if feature.categories:
         return str(rng.choice(feature.categories))
     if about is not None and feature.min is None and feature.max is None:

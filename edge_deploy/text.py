@@ -38,7 +38,12 @@ def parse_text(where: str, value: Any) -> Text:
             f"{where}: no key of text is called {unknown[0]!r}. There are: {', '.join(_KEYS)}."
         )
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
-    text = Text(**values)
+    more = values.pop("also", ())
+    if not isinstance(more, tuple) or any(
+        isinstance(one, Mapping) and "also" in one for one in more
+    ):
+        raise UsageError(f"{where}: also must be a list of texts that have no list of their own.")
+    text = Text(**values, also=tuple(parse_text(f"{where}: also", one) for one in more))
     if text.analyzer not in ANALYZERS or text.strip_accents not in (None, *ACCENTS):
         raise UsageError(
             f"{where}: analyzer is one of {', '.join(ANALYZERS)}, strip_accents one of "
@@ -47,7 +52,8 @@ def parse_text(where: str, value: Any) -> Text:
     low, high = text.ngram_range
     if not 1 <= low <= high:
         raise UsageError(f"{where}: ngram_range must be two numbers like [1, 2].")
-    if (text.vocabulary is None) == (text.buckets is None) or text.width < 1:
+    own = text.buckets or len(text.vocabulary or ())
+    if (text.vocabulary is None) == (text.buckets is None) or own < 1:
         raise UsageError(f"{where}: text needs a vocabulary, or else a number of buckets.")
     if text.analyzer == "word":
         try:
@@ -59,21 +65,24 @@ def parse_text(where: str, value: Any) -> Text:
 
 def text_to_json(text: Text) -> dict[str, Any]:
     """The manifest's form, which parse_text reads again."""
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(text).items()}
+    own = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(text).items()}
+    del own["also"]
+    return own | ({"also": [text_to_json(one) for one in text.also]} if text.also else {})
 
 
 def counter(text: Text) -> Callable[[str], Array]:
     """The function that counts the n-grams of a text: float32 (width,)."""
     places = {token: place for place, token in enumerate(text.vocabulary or ())}
     grams = _analyzer(text)
+    others = [counter(one) for one in text.also]
 
     def count(document: str) -> Array:
-        counts = np.zeros(text.width, np.float32)
+        counts = np.zeros(text.buckets or len(places), np.float32)
         for gram in grams(document):
             place, value = _bucket(gram, text) if text.buckets else (places.get(gram), 1.0)
             if place is not None:
                 counts[place] = 1.0 if text.binary else counts[place] + value
-        return counts
+        return np.concatenate([counts, *(other(document) for other in others)])
 
     return count
 

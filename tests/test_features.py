@@ -105,6 +105,7 @@ def test_target_is_read() -> None:
         (MAIL, "NA", [0, 0]),
         (mail(binary=True), "buy buy", [1, 0]),
         (mail(ngram_range=[1, 2], vocabulary=["buy now", "now"]), "buy now", [1, 1]),
+        (mail(also=[{"analyzer": "char", "vocabulary": ["w"]}]), "buy now", [1, 1, 1]),
     ],
 )
 def test_value_is_encoded(feature: Any, value: Any, expected: list[float]) -> None:
@@ -246,6 +247,9 @@ def test_row_is_named_by_its_number() -> None:
         ([mail(vocabulary=None)], "a vocabulary, or else a number of buckets"),
         ([mail(buckets=8)], "a vocabulary, or else a number of buckets"),
         ([mail(vocabulary=[])], "a vocabulary, or else"),
+        ([mail(also="w")], "also must be a list"),
+        ([mail(also=[{"vocabulary": ["w"], "also": []}])], "that have no list of their own"),
+        ([mail(also=[{"vocabulary": []}])], "also: text needs a vocabulary"),
         ([mail(words=[])], "no key of text is called 'words'"),
         ([mail(analyzer="words")], "analyzer is one of word, char, char_wb"),
         ([mail(ngram_range=[2, 1])], "ngram_range must be"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.pipeline import make_union
 from sklearn.utils import murmurhash3_32
 
 from edge_deploy.browser import open_browser
@@ -100,7 +102,15 @@ HASHED: dict[str, dict[str, Any]] = {
 }
 
 
+TOGETHER = {
+    "words and characters": ("words", "characters of words"),
+    "hashed, words and more": ("hashed, unsigned", "pairs and triples", "hashed, seen or not"),
+}
+
+
 def vectorizer(way: str) -> Any:
+    if way in TOGETHER:
+        return make_union(*map(vectorizer, TOGETHER[way]))
     if way in HASHED:
         return HashingVectorizer(norm=None, **HASHED[way])
     return CountVectorizer(**WAYS[way]).fit(DOCUMENTS)
@@ -108,7 +118,8 @@ def vectorizer(way: str) -> Any:
 
 def feature(way: str) -> Any:
     """The feature of a vectorizer, as it stands in a manifest."""
-    made = Feature("text", "text", text=text_of(vectorizer(way)))
+    first, *also = (text_of(vectorizer(one)) for one in TOGETHER.get(way, (way,)))
+    made = Feature("text", "text", text=replace(first, also=tuple(also)))
     return json.loads(json.dumps(features_to_json([made])[0]))
 
 
@@ -117,7 +128,7 @@ def ours(way: str) -> np.ndarray:
     return encode_rows(features, [{"text": document} for document in DOCUMENTS])
 
 
-@pytest.mark.parametrize("way", [*WAYS, *HASHED])
+@pytest.mark.parametrize("way", [*WAYS, *HASHED, *TOGETHER])
 def test_counts_are_scikit_learns(way: str) -> None:
     theirs = vectorizer(way).transform(DOCUMENTS)
     assert theirs.shape[1] > 5
@@ -133,7 +144,7 @@ def code(way: str, platform: str) -> str:
     return PLATFORMS[platform].code(Plan("t", "1", *given, None, features, {"text": ""}))
 
 
-@pytest.mark.parametrize("way", [*WAYS, *HASHED])
+@pytest.mark.parametrize("way", [*WAYS, *HASHED, *TOGETHER])
 def test_python_snippet_counts_the_same(way: str) -> None:
     module: dict[str, Any] = {"__name__": "snippet", "__file__": "snippet.py"}
     exec(code(way, "python"), module)
@@ -153,13 +164,13 @@ def test_page_counts_the_same() -> None:
       return features.map((feature) => documents.map(
         (text) => places(encodeRow([feature], {text})).flat()));
     }"""
-    features = [feature(way) for way in (*WAYS, *HASHED)]
+    features = [feature(way) for way in (*WAYS, *HASHED, *TOGETHER)]
     with open_browser() as browser:
         page = browser.new_page()
         page.goto(f"{browser.url}harness.html")
         page.wait_for_selector("html[data-state=ready]", state="attached")
         counted = page.evaluate(script, [features, DOCUMENTS])
-    for way, theirs in zip((*WAYS, *HASHED), counted, strict=True):
+    for way, theirs in zip((*WAYS, *HASHED, *TOGETHER), counted, strict=True):
         for document, mine, found in zip(DOCUMENTS, ours(way), theirs, strict=True):
             pairs = [(place, float(mine[place])) for place in np.flatnonzero(mine)]
             assert list(zip(found[::2], found[1::2], strict=True)) == pairs, (way, document)

@@ -12,7 +12,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
@@ -79,6 +79,11 @@ def labels() -> list[str]:
     return ["spam"] * len(SPAM) + ["ham"] * len(HAM)
 
 
+HASHED = HashingVectorizer(analyzer="char", ngram_range=(3, 3), n_features=256)
+WORDS = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+CHARACTERS = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), strip_accents="unicode")
+
+
 def of_texts(vectorizer: Any, classifier: Any) -> Any:
     return make_pipeline(vectorizer, classifier).fit([*SPAM, *HAM], labels())
 
@@ -86,8 +91,9 @@ def of_texts(vectorizer: Any, classifier: Any) -> Any:
 def beside_columns() -> Any:
     columns = make_column_transformer(
         (StandardScaler(), ["hour"]),
-        (TfidfVectorizer(ngram_range=(1, 2)), "message"),
+        (make_union(TfidfVectorizer(ngram_range=(1, 2)), HASHED), "message"),
         (OneHotEncoder(handle_unknown="ignore"), ["channel"]),
+        (CountVectorizer(binary=True, max_features=50), "message"),
     )
     return make_pipeline(columns, LogisticRegression()).fit(frame(), labels())
 
@@ -108,6 +114,12 @@ MODELS: dict[str, Callable[[], Any]] = {
     "words given": lambda: of_texts(
         CountVectorizer(vocabulary=["free", "hadiah", "klik", "besok", "ya", "meeting"]),
         LogisticRegression(),
+    ),
+    "words and characters": lambda: of_texts(
+        FeatureUnion(
+            [("words", WORDS), ("characters", CHARACTERS)], transformer_weights={"words": 0.5}
+        ),
+        LogisticRegression(C=10),
     ),
     "beside columns": beside_columns,
 }

@@ -44,13 +44,23 @@ def side_by_side(model: Any) -> Staged:
             staged = Staged(_then(staged.transform, apply(staged.after)), IDENTITY)
         columns = np.asarray(places, np.int32)
         width = int(staged.transform(tf.zeros([1, len(columns)], real())).shape[1])
-        parts.append((columns, staged.transform))
+        parts.append((_taken(columns), staged.transform))
         after.append((staged.after, width, float(weights.get(label) or 1.0)))
 
     def transform(x: Any) -> Any:
-        return tf.concat([branch(tf.gather(x, at, axis=1)) for at, branch in parts], axis=1)
+        return tf.concat([branch(own(x)) for own, branch in parts], axis=1)
 
     return Staged(transform, _joined(after))
+
+
+def _taken(columns: Array) -> Transform:
+    """Some columns; those that lie side by side take no table of places."""
+    import tensorflow as tf
+
+    if not len(columns) or (np.diff(columns) != 1).any():
+        return lambda x: tf.gather(x, columns, axis=1)
+    first, end = int(columns[0]), int(columns[-1]) + 1
+    return lambda x: x if (first, end) == (0, x.shape[1]) else x[:, first:end]
 
 
 def _then(first: Transform, second: Transform) -> Transform:

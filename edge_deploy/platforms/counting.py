@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from edge_deploy import text as counting
 from edge_deploy.platforms.base import identifiers, indent, listed
@@ -46,23 +46,35 @@ def _texts(plan: Plan) -> list[Feature]:
 
 
 def _python(feature: Feature, name: str) -> str:
+    return "\n".join([f"{name} = counter(", indent(_namespace(_text(feature)), 4), ")"])
+
+
+def _namespace(text: Text) -> str:
     lines = []
-    for key, value in {**asdict(_text(feature)), "width": feature.width}.items():
+    for key, value in asdict(replace(text, also=())).items():
         if key in ("stop_words", "vocabulary") and value:
-            lines += [f"        {key}=(", indent(listed(value), 12), "        ),"]
-        elif key != "portable_pattern":
-            lines.append(f"        {key}={value!r},")
-    return "\n".join([f"{name} = counter(", "    SimpleNamespace(", *lines, "    )", ")"])
+            lines += [f"    {key}=(", indent(listed(value), 8), "    ),"]
+        elif key not in ("portable_pattern", "also"):
+            lines.append(f"    {key}={value!r},")
+    also = [indent(f"{_namespace(one)},", 8) for one in text.also]
+    lines += ["    also=[", *also, "    ],"] if also else ["    also=[],"]
+    return "\n".join(["SimpleNamespace(", *lines, ")"])
 
 
 def _js(feature: Feature, name: str) -> str:
+    return f"const {name} = counter({_object(_text(feature))});"
+
+
+def _object(text: Text) -> str:
     lines = []
-    for key, value in asdict(_text(feature)).items():
+    for key, value in asdict(replace(text, also=())).items():
         if key in ("stop_words", "vocabulary") and value:
             lines += [f"  {key}: [", indent(listed(value), 4), "  ],"]
-        elif key != "token_pattern":
+        elif key not in ("token_pattern", "also"):
             lines.append(f"  {key}: {json.dumps(value, ensure_ascii=False)},")
-    return "\n".join([f"const {name} = counter({{", *lines, "});"])
+    if text.also:
+        lines += ["  also: [", *(indent(f"{_object(one)},", 4) for one in text.also), "  ],"]
+    return "\n".join(["{", *lines, "}"])
 
 
 def _text(feature: Feature) -> Text:

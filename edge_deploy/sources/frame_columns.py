@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,9 +27,20 @@ class Column:
     gaps: bool = True  # whatever takes it bears that it is missing
     unknown: set[str] = field(default_factory=set)
     gap: Any = float("nan")  # what the frame holds where a value is missing
-    text: Text | None = None
+    texts: list[Text] = field(default_factory=list)  # the ways in which it is counted
     typical: tuple[float, float] = (0.0, 1.0)
     places: list[int] = field(default_factory=list)  # in the tensor
+
+    @property
+    def text(self) -> Text | None:
+        """How it is counted, if it is a text."""
+        return replace(self.texts[0], also=tuple(self.texts[1:])) if self.texts else None
+
+    def counts(self, text: Text) -> slice:
+        """Where the counts of one way are among all of the column's."""
+        at = self.texts.index(text)
+        start = sum(one.width for one in self.texts[:at])
+        return slice(start, start + text.width)
 
     @property
     def categories(self) -> list[Any]:
@@ -45,7 +56,7 @@ class Column:
 
     def raw(self, numbers: Array) -> Array:
         """Values as the original knows them, from their places in the tensor: (rows, places)."""
-        if self.text is not None:
+        if self.texts:
             counts = np.empty(len(numbers), dtype=object)
             counts[:] = list(numbers)
             return counts
@@ -60,7 +71,7 @@ class Column:
     @property
     def feature(self) -> Feature:
         """The column as a person is asked for it."""
-        if self.text is not None:
+        if self.texts:
             return Feature(self.name, "text", text=self.text)
         missing = "nan" if self.gaps else "error"
         if not self.words and (self.computed or not self.values):
@@ -103,7 +114,7 @@ class Frame:
     @property
     def special(self) -> bool:
         """Whether the tensor is anything but all of the columns, as plain numbers."""
-        return any(c.words or c.values or c.text or not c.used for c in self.columns)
+        return any(c.words or c.values or c.texts or not c.used for c in self.columns)
 
     @property
     def typical(self) -> tuple[Array, Array]:
@@ -130,9 +141,9 @@ def as_given(frame: Frame, x: Array, named: bool, rows: Sequence[Mapping[str, An
         for column in frame.columns
     }
     for column in frame.columns:
-        if column.text is not None and rows:
+        if column.texts and rows:
             values[column.name] = np.array([as_text(row[column.name]) for row in rows], object)
-    if len(frame.columns) == 1 and frame.columns[0].text is not None and not named:
+    if len(frame.columns) == 1 and frame.columns[0].texts and not named:
         return list(values[frame.columns[0].name])
     if not named:
         return np.stack([np.asarray(one, dtype=object) for one in values.values()], axis=1)

@@ -20,9 +20,9 @@ from edge_deploy.errors import ConversionError
 from edge_deploy.lowering.categories import Own, own_categories
 from edge_deploy.sources.fitted import attribute, typical
 from edge_deploy.sources.former import complete
-from edge_deploy.sources.frame_columns import Column, Frame, is_gap, plain
-from edge_deploy.sources.vectorizers import VECTORIZERS, count_in, text_of
-from edge_deploy.spec import Array
+from edge_deploy.sources.frame_columns import Column, Frame
+from edge_deploy.sources.frame_steps import At, Later, Parts, count, encode, fill
+from edge_deploy.sources.vectorizers import VECTORIZERS
 
 _SCALERS = (
     "MaxAbsScaler", "MinMaxScaler", "PowerTransformer", "QuantileTransformer", "RobustScaler",
@@ -40,18 +40,6 @@ _TAKE_GAPS = ("IterativeImputer", "KNNImputer", "MissingIndicator")
 _HELD = ("calibrated_classifiers_", "estimator_", "estimators_", "regressor_")
 
 
-@dataclass(frozen=True)
-class _At:
-    """A column of the frame on its way: as it was given, or filled, or scaled."""
-
-    column: Column
-    raw: bool = True
-    filled: bool = False
-
-
-_Parts = Sequence[_At | None]  # None is a column that has become another one
-
-
 def read_frame(model: Any, names: Sequence[str]) -> Frame:
     """Go through a fitted model.
 
@@ -64,7 +52,7 @@ def read_frame(model: Any, names: Sequence[str]) -> Frame:
     """
     columns = tuple(Column(str(name)) for name in names)
     walk = _Walk(columns)
-    changed = walk.predictor(model, [_At(column) for column in columns], walk.places)
+    changed = walk.predictor(model, [At(column) for column in columns], walk.places)
     at = 0
     for column in columns:
         if not column.used:
@@ -89,12 +77,12 @@ Places = Callable[[int], list[int]]
 @dataclass(eq=False)
 class _Walk:
     columns: tuple[Column, ...]
-    later: list[Callable[[], None]] = field(default_factory=list)
+    later: Later = field(default_factory=list)
 
     def places(self, index: int) -> list[int]:
         return self.columns[index].places
 
-    def predictor(self, model: Any, parts: _Parts, places: Places) -> Any:
+    def predictor(self, model: Any, parts: Parts, places: Places) -> Any:
         name = type(model).__name__
         if name in _SEARCHES:
             return self.predictor(model.best_estimator_, parts, places)
@@ -123,7 +111,7 @@ class _Walk:
             return model
         return self.encode_inside(model, own, parts)
 
-    def encode_inside(self, model: Any, own: Own, parts: _Parts) -> Any:
+    def encode_inside(self, model: Any, own: Own, parts: Parts) -> Any:
         """A model of trees that encodes its categories itself."""
         chosen = [parts[n] if n < len(parts) else None for n in own.columns]
         numbers = [n for n in range(len(parts)) if n not in own.columns]
@@ -139,7 +127,7 @@ class _Walk:
         changed.own_categories_ = Own(own.columns, encoder)
         return changed
 
-    def compute(self, parts: _Parts, gaps: bool = False) -> None:
+    def compute(self, parts: Parts, gaps: bool = False) -> None:
         """A step takes these columns as numbers."""
         for part in parts:
             if part is None:
@@ -148,7 +136,7 @@ class _Walk:
             part.column.computed = True
             part.column.gaps &= gaps or part.filled
 
-    def step(self, model: Any, parts: _Parts, places: Places) -> tuple[Any, _Parts, Places]:
+    def step(self, model: Any, parts: Parts, places: Places) -> tuple[Any, Parts, Places]:
         """A transformer: what it becomes, what leaves it, and where that lies."""
         name = type(model).__name__
         complete(model)
@@ -163,14 +151,14 @@ class _Walk:
         if name in ("ColumnTransformer", "FeatureUnion"):
             return self.branches(model, parts, places)
         if name in VECTORIZERS:
-            return self.count(model, parts), [], _same
+            return count(model, parts, self.later), [], _same
         for part in parts:
             if part is not None:
                 part.column.used = True
         if name == "SimpleImputer":
-            return self.fill(model, parts)
+            return *fill(model, parts, self.later), _same
         if name in _ENCODERS:
-            return self.encode(model, parts), [], _same
+            return encode(model, parts, self.later), [], _same
         if name == "FunctionTransformer" and model.func is None:
             return model, parts, places
         if name in _SCALERS or name == "FunctionTransformer":
@@ -180,11 +168,11 @@ class _Walk:
                     part.column.computed = True
                     if known and part.raw:
                         part.column.typical = float(known[0][n]), float(known[1][n])
-            return model, [p and _At(p.column, False, p.filled) for p in parts], _same
+            return model, [p and At(p.column, False, p.filled) for p in parts], _same
         self.compute(parts, gaps=name in _TAKE_GAPS)
         return model, [], _same
 
-    def branches(self, model: Any, parts: _Parts, places: Places) -> tuple[Any, _Parts, Places]:
+    def branches(self, model: Any, parts: Parts, places: Places) -> tuple[Any, Parts, Places]:
         """Steps side by side; the copy says where each finds its columns (``branches_``)."""
         whole = list(range(len(parts)))
         if type(model).__name__ == "FeatureUnion":
@@ -194,7 +182,7 @@ class _Walk:
             each = [(la, st, _indices(model, la, co, names)) for la, st, co in model.transformers_]
         changed = copy.copy(model)
         branches: list[tuple[str, Any, list[int]]] = []
-        left: list[_At | None] = []
+        left: list[At | None] = []
         places_out = attribute(model, "output_indices_") or {}
         widths = {label: at.stop - at.start for label, at in places_out.items()}
         complete = True
@@ -204,12 +192,12 @@ class _Walk:
                 continue
             chosen = [parts[n] if n < len(parts) else None for n in indices]
             if isinstance(step, str):
-                after: _Parts = chosen
+                after: Parts = chosen
                 for part in chosen:
                     if part is not None:
                         part.column.used = True
             else:
-                step, after, _ = self.step(step, chosen, _same)
+                step, after, _ = self.step(step, chosen, _side_by_side(indices, places))
             branches.append((label, step, indices))
             if label in widths:
                 left += [*after, *[None] * (widths[label] - len(after))]
@@ -228,95 +216,19 @@ class _Walk:
             self.compute(left)
         return changed, left if complete else [], _same
 
-    def fill(self, model: Any, parts: _Parts) -> tuple[Any, _Parts, Places]:
-        """SimpleImputer: the words it fills in and looks for become codes."""
-        changed, fills = copy.copy(model), list(model.statistics_)
-        gap = is_gap(model.missing_values)
-        by_word = isinstance(model.missing_values, str)
-        for part, value in zip(parts, fills, strict=False):
-            if part is None:
-                continue
-            column = part.column
-            if isinstance(value, (str, bool, np.bool_)):
-                column.words.setdefault(value)
-            elif not is_gap(value) and column.typical == (0.0, 1.0):
-                column.typical = float(value), max(abs(float(value)) / 2, 1.0)
-            if by_word and model.missing_values is not None:
-                column.words.setdefault(model.missing_values)
-            if not gap:
-                column.gaps &= part.filled
-
-        def finish() -> None:
-            known = [part.column if part else None for part in [*parts, *fills][: len(fills)]]
-            pairs = list(zip(known, fills, strict=True))
-            changed.statistics_ = np.array(
-                [v if c is None or is_gap(v) or not c.words else c.code(v) for c, v in pairs],
-                np.float64,
-            )
-            changed.missing_values = np.array(
-                [c.code(model.missing_values) if c and c.words else
-                 (np.nan if gap or by_word else model.missing_values) for c, _ in pairs],
-                np.float64,
-            )  # fmt: skip
-
-        self.later.append(finish)
-        kept = [n for n, v in enumerate(fills) if not (isinstance(v, float) and np.isnan(v))]
-        after = [parts[n] if n < len(parts) else None for n in kept]
-        left: list[_At | None] = [p and _At(p.column, p.raw, p.filled or gap) for p in after]
-        return changed, left, _same
-
-    def encode(self, model: Any, parts: _Parts) -> Any:
-        """Encoders: their categories become codes."""
-        changed = copy.copy(model)
-        policy = str(getattr(model, "handle_unknown", "ignore"))
-        rare = attribute(model, "_infrequent_indices") or [None] * len(model.categories_)
-        for n, categories in enumerate(model.categories_):
-            part = parts[n] if n < len(parts) else None
-            if part is None:
-                continue
-            column = part.column
-            known = [plain(value) for value in categories if not is_gap(value)]
-            if len(gaps := [value for value in categories if is_gap(value)]) == 1:
-                column.gap = gaps[0]
-            met = column.words if _are_words(known) else column.values
-            ordered = {**dict.fromkeys(known), **met}  # an imputer's fill may have come first
-            met.clear()
-            met.update(ordered)
-            if not part.raw:
-                column.computed = True
-            if policy in ("infrequent_if_exist", "warn") and rare[n] is not None:
-                column.rare |= {plain(categories[i]) for i in rare[n]} & {*known}
-                column.unknown.add("infrequent")
-            else:
-                column.unknown.add("error" if policy == "error" else "ignore")
-            told = len(known) < len(categories) or policy != "error"
-            column.gaps &= told or part.filled
-
-        def finish() -> None:
-            changed.categories_ = [
-                _codes(categories, parts[n] if n < len(parts) else None)
-                for n, categories in enumerate(model.categories_)
-            ]
-
-        self.later.append(finish)
-        return changed
-
-    def count(self, model: Any, parts: _Parts) -> Any:
-        """A vectorizer: its column is text, and the copy is what it does with counts."""
-        if len(parts) != 1 or parts[0] is None or not parts[0].raw:
-            raise ConversionError(f"{type(model).__name__} must take one column of texts.")
-        column, text = parts[0].column, text_of(model)
-        if column.words or column.computed or column.text not in (None, text):
-            raise ConversionError(
-                f"The column {column.name!r} is counted by {type(model).__name__} and taken by "
-                "another step otherwise, which cannot be converted yet. Give each its own column."
-            )
-        column.used, column.text = True, text
-        return count_in(model)
-
 
 def _same(index: int) -> list[int]:
     return [index]
+
+
+def _side_by_side(indices: list[int], places: Places) -> Places:
+    """Where the columns of a branch lie in the numbers that it gets: one behind the other."""
+
+    def own(index: int) -> list[int]:
+        *before, width = (len(places(n)) for n in indices[: index + 1])
+        return list(range(sum(before), sum(before) + width))
+
+    return own
 
 
 def _keeps(step: Any) -> bool:
@@ -357,16 +269,3 @@ def _indices(model: Any, label: str, columns: Any, names: list[str]) -> list[int
         return [int(n) for n in np.flatnonzero(listed)]
     numbered = [names.index(str(one)) if isinstance(one, str) else int(one) for one in listed]
     return [n % len(names) for n in numbered]
-
-
-def _are_words(values: Sequence[Any]) -> bool:
-    """Whether categories have to be given codes: numbers that float32 tells apart are their own."""
-    if any(isinstance(one, (str, bool)) for one in values):
-        return True
-    return len({np.float32(one) for one in values}) < len(values)
-
-
-def _codes(categories: Any, part: _At | None) -> Array:
-    if part is None:
-        return np.asarray(categories, np.float64)
-    return np.array([part.column.code(plain(value)) for value in categories], np.float64)

@@ -118,9 +118,18 @@ def _names(model: Any, chain: list[Any]) -> tuple[str, ...] | None:
 
 def _unnamed(path: Path, chain: list[Any]) -> tuple[str, ...]:
     """Names for columns that have none, as scikit-learn makes them up."""
-    if type(chain[0]).__name__ in VECTORIZERS:
+    if _counts(chain[0]):
         return ("text",)
     return tuple(f"x{n}" for n in range(_width(path, chain)))
+
+
+def _counts(step: Any) -> bool:
+    """Whether a step takes texts: a vectorizer, or several side by side."""
+    if type(step).__name__ == "FeatureUnion":
+        return any(_counts(one) for _, one in step.transformer_list)
+    if type(step).__name__ == "Pipeline":
+        return bool(step.steps) and _counts(step.steps[0][1])
+    return type(step).__name__ in VECTORIZERS
 
 
 def _check(path: Path, model: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -62,10 +63,14 @@ def text_of(vectorizer: Any) -> Text:
     )
 
 
-def count_in(vectorizer: Any) -> Any:
+def count_in(vectorizer: Any, own: Callable[[], slice]) -> Any:
     """What a vectorizer does with counts, and teach the original to take counts for texts.
 
     The converted graph starts from counts, as the edge makes them; so does the comparison.
+
+    Args:
+        vectorizer: A fitted one.
+        own: Where its counts are among all of the column's, once that is known.
 
     Returns:
         The transformer that is left: TfidfTransformer, Normalizer, or "passthrough".
@@ -84,7 +89,7 @@ def count_in(vectorizer: Any) -> Any:
         given = list(documents)
         if not given or not isinstance(given[0], np.ndarray):
             return texts(vectorizer, given)
-        counts = scipy.sparse.csr_matrix(np.stack(given).astype(np.float64))
+        counts = scipy.sparse.csr_matrix(np.stack(given)[:, own()].astype(np.float64))
         return counts if isinstance(rest, str) else rest.transform(counts)
 
     vars(vectorizer)["transform"] = transform

@@ -214,7 +214,8 @@ def _columns_of(feature: Mapping[str, Any]) -> list[tuple[str, str, float, float
     """Name, description and range of each number that a feature fills."""
     name, categories = feature["name"], feature.get("categories") or []
     if text := feature.get("text"):
-        words = text["buckets"] or text["vocabulary"]["size"]
+        ways = [text, *text.get("also", ())]
+        words = sum(one["buckets"] or one["vocabulary"]["size"] for one in ways)
         return [(name, f"{name}: how often each of {words} words is in it", -np.inf, np.inf)]
     if feature["encode"] == "one-hot":
         text = f"{name}: 1 in the column of its category, else 0"

@@ -1,6 +1,6 @@
 // What a person types, as the numbers that a model takes; as edge_deploy/encoding.py does it,
 // bit for bit.
-import { counter } from './text.js';
+import { counter, countsOf } from './text.js';
 
 const NOTHING = new Set(
   (' #N/A #NA -1.#IND -1.#QNAN -NaN -nan 1.#IND 1.#QNAN <NA> N/A NA NULL NaN None n/a ' +
@@ -20,7 +20,7 @@ export class FeatureError extends Error {
 
 /** How many numbers of the input a feature fills. */
 export function widthOf({ encode, categories, text }) {
-  if (text) return text.buckets ?? text.vocabulary.length;
+  if (text) return countsOf(text);
   return encode === 'one-hot' ? categories.length : 1;
 }
 

@@ -5,6 +5,11 @@ const RUNS_OF_SPACE = new RegExp(`[${SPACE}]{2,}`, 'gu'); // Python's \s, which 
 const SPACES = new RegExp(`[${SPACE}]+`, 'u');
 const bytes = new TextEncoder();
 
+/** How many numbers a text becomes, counted in one way or in several. */
+export function countsOf({ buckets, vocabulary, also = [] }) {
+  return also.reduce((sum, other) => sum + countsOf(other), buckets ?? vocabulary.length);
+}
+
 /**
  * The function that counts the n-grams of a text into `input` from place `at` on.
  * @param {Object} text the manifest's: what counts as a token, and where each is counted
@@ -12,10 +17,16 @@ const bytes = new TextEncoder();
 export function counter(text) {
   const places = new Map((text.vocabulary ?? []).map((gram, place) => [gram, place]));
   const grams = analyzer(text);
+  const others = (text.also ?? []).map(counter);
   return (document, input, at) => {
     for (const gram of grams(document)) {
       const [place, value] = text.buckets ? bucket(gram, text) : [places.get(gram), 1];
       if (place !== undefined) input[at + place] = text.binary ? 1 : input[at + place] + value;
+    }
+    let next = at + countsOf({ ...text, also: [] });
+    for (const [n, count] of others.entries()) {
+      count(document, input, next);
+      next += countsOf(text.also[n]);
     }
   };
 }
