@@ -7,7 +7,8 @@ from typing import Any
 
 from edge_deploy.errors import SourceError
 from edge_deploy.lowering.catboost_format import MAGIC
-from edge_deploy.sources.former import complete, stand_in
+from edge_deploy.sources.former import complete
+from edge_deploy.sources.stand_ins import stand_in
 
 _JSON = b'"features_info"'  # the first of its keys, which are sorted
 

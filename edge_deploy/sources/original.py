@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.errors import EdgeDeployError
-from edge_deploy.sources.former import FOREIGN, Former
+from edge_deploy.sources.stand_ins import FOREIGN, Former
 from edge_deploy.spec import Arrays
 
 Answer = Callable[[Arrays], Arrays]

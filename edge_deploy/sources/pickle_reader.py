@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, ClassVar
 import numpy as np
 
 from edge_deploy.errors import UntrustedError
-from edge_deploy.sources import former
+from edge_deploy.sources import former, stand_ins
 from edge_deploy.sources.pickle_names import BUILDERS, LISTED, Global
 from edge_deploy.sources.unpickler import ArrayInFile, Unpickler
 from edge_deploy.spec import Array
@@ -164,7 +164,7 @@ class _Reader(Unpickler):
 
     def resolve(self, wanted: Global) -> Any:
         if wanted in self.gone:
-            self.callable.append(former.stand_in(*wanted))
+            self.callable.append(stand_ins.stand_in(*wanted))
             return self.callable[-1]
         if wanted == ("numpy", "memmap"):
             return np.ndarray

@@ -28,7 +28,7 @@ from edge_deploy.errors import (
 )
 from edge_deploy.graph import first_line
 from edge_deploy.mends import install
-from edge_deploy.sources import former
+from edge_deploy.sources import stand_ins
 from edge_deploy.sources.pickle_names import LISTED, MODULES, VALUES, Global
 from edge_deploy.sources.pickle_reader import Contents, read, scan
 
@@ -73,7 +73,7 @@ def load_pickle(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...
         raise UntrustedError(_refusal(path, found, refused))
     if found.problem is not None:
         raise SourceError(_unreadable(path, data, found)) from found.problem
-    inert = former.inert(wanted, gone)
+    inert = stand_ins.inert(wanted, gone)
     return _guarded(path, found, lambda: read(io.BytesIO(data), inert)), _versions(found)
 
 
@@ -155,9 +155,9 @@ def _is_gone(module: str, name: str) -> bool:
     """
     package = module.partition(".")[0]
     if package != "sklearn":
-        if (module, name) == former.PARTIAL:
+        if (module, name) == stand_ins.PARTIAL:
             return True
-        return package in former.FOREIGN and "." not in name
+        return package in stand_ins.FOREIGN and "." not in name
     if module in MODULES:
         return "." not in name and not hasattr(importlib.import_module(module), name)
     parent = module.rpartition(".")[0]

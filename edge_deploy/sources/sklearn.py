@@ -13,12 +13,13 @@ from edge_deploy.errors import SourceError
 from edge_deploy.graph import first_line
 from edge_deploy.sources.catboost import is_catboost, load_catboost
 from edge_deploy.sources.fitted import attribute, classes, numbers, typical
-from edge_deploy.sources.former import FOREIGN, Former, complete
+from edge_deploy.sources.former import complete
 from edge_deploy.sources.frame_columns import as_given
 from edge_deploy.sources.frames import read_frame
 from edge_deploy.sources.original import answers
 from edge_deploy.sources.pickles import load_pickle
 from edge_deploy.sources.skops import is_skops, load_skops
+from edge_deploy.sources.stand_ins import FOREIGN, Former
 from edge_deploy.sources.vectorizers import VECTORIZERS
 from edge_deploy.spec import Array, Arrays, LoadedModel, LoadOptions, ModelSpec, TensorSpec
 

@@ -1,0 +1,52 @@
+"""What takes the place of classes that are gone, or that are another library's."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+Global = tuple[str, str]
+
+
+class Former:
+    """An object of a class that scikit-learn no longer has: its data, and nothing else."""
+
+    def __new__(cls, *_: Any, **__: Any) -> Former:
+        return object.__new__(cls)
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, dict):
+            vars(self).update(state)
+
+
+@functools.cache
+def stand_in(module: str, name: str) -> type[Former]:
+    """The class that takes the place of one that is gone."""
+    return type(name, (Former,), {"__module__": module})
+
+
+FOREIGN = ("xgboost", "lightgbm", "catboost")
+"""Libraries whose classes are never built: a stand-in holds the model that they would load."""
+
+PARTIAL = ("functools", "partial")
+"""A call that is yet to be made; a stand-in holds its place, and it is never made."""
+
+_SEARCHING = ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree")
+_METRICS = ("sklearn.metrics._dist_metrics", "sklearn.neighbors._dist_metrics",
+            "sklearn.neighbors.dist_metrics")  # fmt: skip
+
+
+def inert(wanted: Iterable[Global], gone: Iterable[Global]) -> frozenset[Global]:
+    """What is held by stand-ins: what is gone, what is another library's, and search trees.
+
+    A search tree is one where its metric is gone: the rows that it was made of are in its
+    estimator too, and are all that counts.
+    """
+    found = set(gone)
+    if any(module in _METRICS for module, _ in found):
+        found |= {one for one in wanted if one[0] in (*_SEARCHING, *_METRICS)}
+    return frozenset(found)
