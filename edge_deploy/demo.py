@@ -35,7 +35,7 @@ from edge_deploy.errors import ArtifactError, UsageError
 from edge_deploy.features import columns_of
 from edge_deploy.pictures import SUFFIXES
 from edge_deploy.publishing import RECORD, SCHEMA, Files, as_json, publish
-from edge_deploy.ranges import column_ranges
+from edge_deploy.ranges import answer_ranges, column_ranges
 from edge_deploy.reference import sample
 from edge_deploy.spec import Array, Arrays, TensorSpec
 
@@ -285,5 +285,10 @@ def _reference(model: Artifact) -> tuple[dict[str, Any], bytes]:
         values = data.outputs[spec.name].astype(np.float64)
         power = float(np.square(values[np.isfinite(values)]).sum() / max(values.size, 1))
         whole[spec.name] = {"scale": metrics.scale(values), "power": power}
-    told = {"samples": samples, "whole": whole, "columns": column_ranges(model, data)}
+    told = {
+        "samples": samples,
+        "whole": whole,
+        "columns": column_ranges(model, data),
+        "answers": answer_ranges(model, data),
+    }
     return {"origin": data.origin, **told}, b"".join(chunks)

@@ -1,4 +1,4 @@
-"""Between what numbers the columns of a table model's samples lie, for the page's form."""
+"""Between what numbers the columns and the answers of a model's samples lie, for the page."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from edge_deploy.spec import Array, Feature
 
 # A form without features has a field a column up to here, as web_demo/src/view/table.js does it.
 _MOST_COLUMNS = 40
+_FEWEST = 3  # of two samples a range says nothing
 
 
 def column_ranges(model: Artifact, data: Reference) -> dict[str, Any] | None:
@@ -43,6 +44,30 @@ def column_ranges(model: Artifact, data: Reference) -> dict[str, Any] | None:
     places = np.cumsum([0, *(f.width for f in features)])
     found = (_range(values[:, at]) if n else None for n, at in zip(numbers, places, strict=False))
     return {"samples": len(values), "ranges": list(found)}
+
+
+def answer_ranges(model: Artifact, data: Reference) -> dict[str, Any] | None:
+    """Between what numbers the original's answers lie, over all samples that the artifact holds.
+
+    Args:
+        model: The artifact.
+        data: Its reference; the evaluation data, where there is some, is read here.
+
+    Returns:
+        How many ``samples``, and by the name of an output that is one value the ``ranges``: its
+        least and its largest. None where no output is one, or there are fewer than three samples.
+    """
+    single = [
+        spec.name
+        for spec in model.spec.outputs
+        if spec.kind == "value" and data.outputs[spec.name][:1].size == 1
+    ]
+    if not single:
+        return None
+    every = join(data, model.evaluation())
+    found = {name: _range(every.outputs[name]) for name in single}
+    ranges = {name: [one["min"], one["max"]] for name, one in found.items() if one}
+    return {"samples": every.count, "ranges": ranges} if every.count >= _FEWEST else None
 
 
 def _range(values: Array) -> dict[str, Any] | None:

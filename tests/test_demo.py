@@ -172,8 +172,9 @@ def test_ranges_are_of_all_that_the_artifact_holds(table: Path, tmp_path: Path) 
     with np.load(table / "reference.npz") as data:
         x, y = data["in:x"], data["out:y"]
     more = x[:5].copy()
+    others = np.full((5, 1), y.max() + 1, y.dtype)
     more[:, 0] = [0.1, 99.5, np.nan, 2, 3]
-    np.savez(table / "evaluation.npz", **{"in:x": more, "out:y": y[:5]})
+    np.savez(table / "evaluation.npz", **{"in:x": more, "out:y": others})
     site = build_demo([table], tmp_path / "site")
     document = json.loads((site.folder / "models" / "costs" / "reference.json").read_text())
     least = min(float(x[:, 0].min()), float(np.float32(0.1)))
@@ -181,6 +182,9 @@ def test_ranges_are_of_all_that_the_artifact_holds(table: Path, tmp_path: Path) 
     assert document["columns"]["samples"] == 17
     assert np.float32(length["min"]) == np.float32(least)
     assert (length["max"], length["whole"], pet) == (99.5, False, None)
+    assert document["answers"]["samples"] == 17
+    ends = [float(np.float32(end)) for end in document["answers"]["ranges"]["y"]]
+    assert ends == [float(y.min()), float(others.max())]
 
 
 def test_rerun_replaces_its_own_files_and_drops_the_stale(tmp_path: Path) -> None:

@@ -293,14 +293,18 @@ def test_value_outside_the_range_is_answered_with_a_warning(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "warning"),
+    ("code", "warning", "answers"),
     [
-        ("en", "column 1: outside the range of the 12 reference samples."),
-        ("id", "kolom 1: di luar rentang 12 contoh acuan."),
+        (
+            "en",
+            "column 1: outside the range of the 12 reference samples.",
+            "The 12 reference samples give ",
+        ),
+        ("id", "kolom 1: di luar rentang 12 contoh acuan.", "12 contoh acuan memberi "),
     ],
 )
 def test_ranges_that_no_feature_gives_are_of_all_samples(
-    site: Site, code: str, warning: str
+    site: Site, code: str, warning: str, answers: str
 ) -> None:
     page = site.open(f"?model=unnamed&lang={code}")
     page.wait_for_selector("#output .value")
@@ -312,6 +316,7 @@ def test_ranges_that_no_feature_gives_are_of_all_samples(
         page.wait_for_timeout(150)
         assert page.locator("#output .warn").count() == warned, value
     assert page.inner_text("#output .warn") == warning
+    assert page.inner_text("#output .scale + p").startswith(answers)
     low, high, step = (
         float(slider.first.get_attribute(key) or "nan") for key in ("min", "max", "step")
     )

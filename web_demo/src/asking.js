@@ -48,15 +48,3 @@ export function asDocument({ entry, file, model }, specs, outputs, what, row) {
     ),
   };
 }
-
-/** The least and the largest answer of the packaged samples, of outputs that are one value. */
-export function rangesOf({ samples }, { outputs }) {
-  const found = {};
-  for (const { name, kind } of outputs) {
-    const values = samples.map((sample) => sample.outputs[name].data);
-    if (kind !== 'value' || values.length < 3 || values.some(({ length }) => length !== 1)) continue;
-    const numbers = values.map(([value]) => value);
-    found[name] = [Math.min(...numbers), Math.max(...numbers)];
-  }
-  return found;
-}

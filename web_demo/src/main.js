@@ -1,5 +1,5 @@
 // The flow of the page: which model, on what, ready or not, ask, show.
-import { asDocument, pictureInput, rangesOf, rowInput, tensorInput } from './asking.js';
+import { asDocument, pictureInput, rowInput, tensorInput } from './asking.js';
 import { json } from './fetching.js';
 import { time } from './format.js';
 import { chooseLanguage, keepLanguage, t } from './i18n.js';
@@ -20,7 +20,7 @@ const root = document.documentElement;
 const site = new URL('models/', document.baseURI);
 const query = new URLSearchParams(location.search);
 
-let current = null; // {entry, file, manifest, reference, model, ranges, leave}
+let current = null; // {entry, file, manifest, reference, model, leave}
 let loading = null; // {entry, controller} of the load that goes on
 let asking = null; // {waiting, done} while answers are computed: only the latest question counts
 let past = [];
@@ -124,7 +124,7 @@ async function prepare(entry, file, backend, signal) {
   head.check(check, file, manifest, model.backend);
   const features = manifest.features ?? unnamedFeatures(manifest);
   const shown = { entry, file, manifest, reference, folder, features, rows, addressOf, filesOf };
-  current = { ...shown, model, ranges: rangesOf(reference, manifest), leave() {} };
+  current = { ...shown, model, leave() {} };
   waiting();
   const made = showInputs({ ...shown, row: wantedRow() }, acts(current));
   const compared = compareView(shown);
@@ -219,7 +219,7 @@ async function answerOne(question) {
     const specs = asked.manifest.outputs;
     const document = asDocument(asked, specs, outputs, what, row);
     const act = { link: () => location.href };
-    answer(specs, outputs, { original, warning, live, document, act, ranges: asked.ranges });
+    answer(specs, outputs, { original, warning, live, document, act, ranges: rangesOf(asked) });
     head.status(t('state.answered', { time: time(took), backend: t(`backend.${asked.model.backend}`) }));
     if (keep) {
       past = withAnswer(past, { what, row, words: summaries(specs, outputs) });
@@ -228,6 +228,12 @@ async function answerOne(question) {
   } catch (error) {
     if (asked === current) trouble(new PageError('error.answer', { detail: words(error) }));
   }
+}
+
+/** Between what numbers the original's answers lie, and over which samples, in words. */
+function rangesOf({ manifest, reference: { answers } }) {
+  if (!answers) return null;
+  return { samples: head.samplesOf(manifest, answers.samples), ranges: answers.ranges };
 }
 
 /** Words in place of an answer: an old one must not look like the new. */

@@ -6,14 +6,15 @@ import { fetchOk, json } from './fetching.js';
 /**
  * @param {URL} folder of the model
  * @returns {Promise<{manifest: object, reference: {samples: Array<{inputs: object, outputs: object}>,
- *   whole: object, columns: ?{samples: number, ranges: Array}}}>} samples of {data, shape} by name,
+ *   whole: object, columns: ?{samples: number, ranges: Array}, answers: ?{samples: number, ranges:
+ *   object}}}>} samples of {data, shape} by name,
  *   where each look at `inputs` makes new ones, for a model takes those that it is given;
  *   {scale, power} of each output over the whole reference: its largest absolute value and its
  *   mean square; the least and the largest number of each of a form's fields over all samples,
- *   and whether all are whole
+ *   and whether all are whole; the least and the largest answer of outputs that are one value
  */
 export async function describe(folder) {
-  const [manifest, { samples, whole, columns }, buffer] = await Promise.all([
+  const [manifest, { samples, whole, columns, answers }, buffer] = await Promise.all([
     json(new URL('manifest.json', folder)),
     json(new URL('reference.json', folder)),
     fetchOk(new URL('reference.bin', folder)).then((response) => response.arrayBuffer()),
@@ -32,5 +33,5 @@ export async function describe(folder) {
     },
     outputs: tensors(outputs, manifest.outputs),
   }));
-  return { manifest, reference: { samples: read, whole, columns } };
+  return { manifest, reference: { samples: read, whole, columns, answers } };
 }

@@ -23,8 +23,8 @@ export function waiting(why) {
  * Show an answer.
  * @param {Array} specs the outputs, as in the manifest
  * @param {object} outputs {name: {data, shape}}
- * @param {object} more original (the original's outputs), ranges ({name: [min, max]} of the
- *   packaged samples), warning, document (the answer as JSON), live, act ({copy, link})
+ * @param {object} more original (the original's outputs), ranges ({samples, ranges: {name: [min,
+ *   max]}}: between what the original's answers lie, and over which samples, in words), warning, document (the answer as JSON), live, act ({copy, link})
  */
 export function answer(specs, outputs, more) {
   const box = $('output');
@@ -87,7 +87,8 @@ function rendered(spec, { data, shape }, { original, ranges }) {
   if (data.length === 1) {
     const suffix = unit ? [' ', el('span', { className: 'unit' }, times(unit))] : [];
     parts.push(el('p', { className: 'value' }, number(data[0]), ...suffix));
-    if (ranges?.[name]) parts.push(...range(data[0], ranges[name], unit));
+    const ends = ranges?.ranges[name];
+    if (ends) parts.push(...range(data[0], ends, unit, ranges.samples));
   } else {
     const first = [...data.slice(0, 12)].map(number).join('; ');
     parts.push(el('p', { className: 'quiet' }, shape.join(' × ')));
@@ -102,9 +103,9 @@ function rendered(spec, { data, shape }, { original, ranges }) {
   return parts;
 }
 
-/** Where a value lies among what the packaged samples gave. */
-function range(value, [min, max], unit) {
-  const ends = { min: number(min), max: number(max) + (unit ? ` ${times(unit)}` : '') };
+/** Where a value lies among the original's answers. */
+function range(value, [min, max], unit, samples) {
+  const ends = { samples, min: number(min), max: number(max) + (unit ? ` ${times(unit)}` : '') };
   const words = el('p', { className: 'quiet' }, t('answer.between', ends));
   if (!(max > min)) return [];
   const mark = el('span', { className: 'mark' });

@@ -133,11 +133,16 @@ export function ready(backend, milliseconds, pass) {
   status(t('state.ready', { backend: t(`backend.${backend}`), time: time(milliseconds) }), !pass);
 }
 
+/** So many samples, and whether somebody gave them or they were made up. */
+export function samplesOf(manifest, many) {
+  const key = manifest.reference.origin === 'synthetic' ? 'check.synthetic' : 'check.samples';
+  return t(key, { count: count(many) });
+}
+
 /** The badge: what running the packaged samples here has shown. */
 export function check({ samples, worst, output, limit, pass, refused }, file, manifest, backend) {
-  const key = manifest.reference.origin === 'synthetic' ? 'check.synthetic' : 'check.samples';
   const values = {
-    samples: t(key, { count: samples }),
+    samples: samplesOf(manifest, samples),
     backend: t(`backend.${backend}`),
     output,
     precision: fileName(file),

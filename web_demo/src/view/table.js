@@ -1,9 +1,10 @@
 // The form of a table model: fields with units and ranges, and sliders that ask as they move.
 import { el } from '../dom.js';
 import { toNumber, widthOf } from '../features.js';
-import { count, number } from '../format.js';
+import { number } from '../format.js';
 import { t } from '../i18n.js';
 import { csvControls } from './csv.js';
+import { samplesOf } from './head.js';
 
 const MOST_COLUMNS = 40;
 
@@ -55,7 +56,7 @@ function short(value) {
 
 /** The controls of a table model. */
 export function tableControls({ manifest, reference, features, rows, row: wanted }, act) {
-  const samples = said(manifest, reference);
+  const samples = samplesOf(manifest, reference.columns?.samples ?? 0);
   const fields = withSamples(features, reference).map((feature) => field(feature, samples));
   // The browser's own check would refuse a sample that lies between two steps; encodeRow checks.
   const form = el('form', { className: 'form', noValidate: true });
@@ -98,12 +99,6 @@ export function tableControls({ manifest, reference, features, rows, row: wanted
     begin: () => send(!wanted, Boolean(wanted)),
     leave: csv.leave,
   };
-}
-
-/** Whose ranges those are that no feature says. */
-function said({ reference: { origin } }, { columns }) {
-  const key = origin === 'synthetic' ? 'check.synthetic' : 'check.samples';
-  return t(key, { count: count(columns?.samples ?? 0) });
 }
 
 function field(feature, samples) {

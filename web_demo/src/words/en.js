@@ -120,7 +120,7 @@ export default {
   'answer.link': 'Copy a link',
   'answer.copied': 'Copied.',
   'answer.uncopied': 'The browser does not allow copying here; mark the text and copy it by hand.',
-  'answer.between': 'The packaged samples give {min} to {max}.',
+  'answer.between': 'The {samples} give {min} to {max}.',
   'answer.original': 'The original’s answer differs by {difference}.',
   'answer.empty': 'The answer will stand here.',
   'answer.no': 'no',

@@ -120,7 +120,7 @@ export default {
   'answer.link': 'Salin tautan',
   'answer.copied': 'Tersalin.',
   'answer.uncopied': 'Peramban tidak mengizinkan penyalinan di sini; tandai teksnya dan salin sendiri.',
-  'answer.between': 'Contoh bawaan memberi {min} sampai {max}.',
+  'answer.between': '{samples} memberi {min} sampai {max}.',
   'answer.original': 'Jawaban model asli berselisih {difference}.',
   'answer.empty': 'Jawaban akan muncul di sini.',
   'answer.no': 'tidak',
