@@ -21,6 +21,8 @@ const BACKWARDS = /Backprop|Grad$/; // of training, which a page does not do
 // hands them over), and 64-bit hashes, which one operator has.
 const UNUSED =
   /tfjs-core\/dist\/(optimizers\/(register_optimizers|optimizer_constructors)|io\/(indexed_db|local_storage|http|browser_files|model_management)|hash_util)\.js$/;
+// Of wasm with threads, which the page's content security policy does not let start.
+const THREADS = /wasm-out\/tfjs-backend-wasm-threaded-simd(\.worker)?\.js$/;
 const HASHES = 'StringToHashBucketFast';
 
 /** @param {string} here web_demo/  @param {string} out the folder to fill */
@@ -124,6 +126,9 @@ function takenApart(here, entries, read) {
             .join('\n'),
         };
       });
+      plugins.onLoad({ filter: THREADS }, () => ({
+        contents: "export default function () {}\nexport const wasmWorkerContents = '';",
+      }));
       plugins.onLoad({ filter: FAMILIES }, async ({ path }) => ({
         contents: replaced(
           await read(path.split('@tensorflow/').pop()),
