@@ -16,20 +16,15 @@ from edge_deploy.bench_page import MARK, BenchRow, to_html
 from edge_deploy.checking import BrowserHandle, browser_if_any
 from edge_deploy.errors import ArtifactError, UsageError
 from edge_deploy.quiet import quiet
-from edge_deploy.targets import TARGETS
+from edge_deploy.targets import TARGETS, check_names, runtimes_of
 from edge_deploy.timing import time_runner
-from edge_deploy.words import unknown
 
 RUNTIMES: Mapping[str, tuple[str, bool]] = {
-    "litert": ("tflite", False),
-    "ort": ("onnx", False),
-    "tfjs": ("tfjs", True),
-    "litert-web": ("tflite", True),
-    "ort-web": ("onnx", True),
+    target.runtime: (name, target.open_runner is None)
+    for name in TARGETS
+    for target in runtimes_of(name)
 }
 """What each runtime opens, and whether it is one of a browser."""
-
-BACKENDS = ("webgl", "wasm", "webgpu", "cpu")
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,7 @@ class BenchOptions:
     """What ``bench`` was asked for; the names are those of its flags."""
 
     only: tuple[str, ...] = tuple(TARGETS)
-    runtimes: tuple[str, ...] = ("litert", "ort", "tfjs")
+    runtimes: tuple[str, ...] = tuple(target.runtime for target in TARGETS.values())
     backends: tuple[str, ...] = ("webgl", "wasm")
     seconds: float = 1.0
     page: Path | None = None
@@ -105,14 +100,7 @@ def bench(
 
 
 def _check(options: BenchOptions, any_file: bool) -> None:
-    for flag, names, known in (
-        ("--only", options.only, tuple(TARGETS)),
-        ("--runtime", options.runtimes, tuple(RUNTIMES)),
-        ("--backend", options.backends, BACKENDS),
-    ):
-        if wrong := [name for name in names if name not in known]:
-            what = "target" if flag == "--only" else flag[2:]
-            raise UsageError(f"{flag}: {unknown(wrong[0], known, what)}")
+    check_names(options.only, options.runtimes, options.backends)
     if not any_file:
         raise UsageError("No file is left to time: --only and --runtime leave none.")
     if not 0 < options.seconds <= 600:

@@ -22,12 +22,9 @@ from edge_deploy.preparing import load_model
 from edge_deploy.quiet import quiet
 from edge_deploy.reference import Reference, read, split
 from edge_deploy.spec import LoadOptions, ModelSpec
-from edge_deploy.targets import TARGETS, Target, runtimes_of, target_of
+from edge_deploy.targets import TARGETS, Target, check_names, runtimes_of, target_of
 from edge_deploy.verdicts import Verdict, exit_code
 from edge_deploy.verification import DEFAULT, Tolerances
-from edge_deploy.words import unknown
-
-BACKENDS = ("webgl", "wasm", "webgpu", "cpu")
 
 
 @dataclass(frozen=True)
@@ -150,16 +147,7 @@ def _wanted(name: str, options: VerifyOptions) -> list[Target]:
 
 
 def _check(options: VerifyOptions) -> None:
-    runtimes = [target.runtime for name in TARGETS for target in runtimes_of(name)]
-    for flag, values, known in (
-        ("--only", options.only, tuple(TARGETS)),
-        ("--runtime", options.runtimes, tuple(runtimes)),
-        ("--backend", options.backends, BACKENDS),
-    ):
-        for value in values:
-            if value not in known:
-                what = "target" if flag == "--only" else flag[2:]
-                raise UsageError(f"{flag}: {unknown(value, known, what)}")
+    check_names(options.only, options.runtimes, options.backends)
     if options.reference is not None and options.against is None:
         raise UsageError(
             "--reference needs --against MODEL: only the original can answer new samples."

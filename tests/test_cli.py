@@ -88,6 +88,15 @@ def test_what_is_not_needed_is_not_imported(code: str, unwanted: str) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, ""), done
 
 
+def test_the_defaults_of_flags_are_those_of_the_api() -> None:
+    from edge_deploy.cli import options
+
+    asked = edge_deploy.VerifyOptions()
+    assert set(options.TARGETS.split(",")) == set(asked.only)
+    assert set(options.RUNTIMES.split(",")) == set(asked.runtimes)
+    assert options.BACKENDS.split(",") == list(asked.backends)
+
+
 PUBLIC = (
     "Answer ArtifactError Bench BenchOptions BenchRow Candidate Conversion ConversionError "
     "ConvertOptions EdgeDeployError Feature LoadOptions LoadedModel Measured "

@@ -10,19 +10,19 @@ import typer
 
 from edge_deploy.cli import say
 from edge_deploy.cli.app import app
-from edge_deploy.cli.options import BrowserPath, Json, Quiet, split
+from edge_deploy.cli.options import BACKENDS, RUNTIMES, TARGETS, BrowserPath, Json, Quiet, split
 
 
 @app.command()
 def bench(
     artifact: Annotated[list[Path], typer.Argument(help="Artifacts.")],
-    only: Annotated[str, typer.Option(help="Targets to time.")] = "tflite,tfjs,onnx",
+    only: Annotated[str, typer.Option(help="Targets to time.")] = TARGETS,
     runtime: Annotated[
         str, typer.Option(help="Runtimes: litert, ort, tfjs, litert-web, ort-web.")
-    ] = "litert,ort,tfjs",
+    ] = RUNTIMES,
     backend: Annotated[
         str, typer.Option(help="TF.js backends: webgl, wasm, webgpu, cpu.")
-    ] = "webgl,wasm",
+    ] = BACKENDS,
     seconds: Annotated[float, typer.Option(help="How long to ask each file.")] = 1.0,
     page: Annotated[
         Path, typer.Option("--page", help="Where the table and the picture go.")

@@ -12,6 +12,7 @@ import typer
 from edge_deploy.cli import say
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
+    TARGETS,
     BrowserPath,
     Calibration,
     CustomObjects,
@@ -45,7 +46,7 @@ from edge_deploy.cli.options import (
 @app.command()
 def convert(
     model: Annotated[Path, typer.Argument(help="Keras file, SavedModel folder, pickle or .zip.")],
-    to: Targets = "tflite,tfjs,onnx",
+    to: Targets = TARGETS,
     reference: Annotated[
         Path | None, typer.Option(help="Samples: .npz, .npy, .csv or a folder of pictures.")
     ] = None,

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from edge_deploy.spec import LoadOptions
     from edge_deploy.verification import Tolerances
 
+# What TARGETS and their runtimes are, which would take an import to ask; a test holds them equal.
+TARGETS, RUNTIMES, BACKENDS = "tflite,tfjs,onnx", "litert,ort,tfjs", "webgl,wasm"
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only what went wrong.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the libraries' own output.")]

@@ -12,6 +12,7 @@ import typer
 from edge_deploy.cli import say
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
+    TARGETS,
     BrowserPath,
     Calibration,
     CustomObjects,
@@ -46,7 +47,7 @@ def tune(
     objective: Annotated[
         str, typer.Option(help="size (of the download) or latency (on this machine).")
     ] = "size",
-    to: Targets = "tflite,tfjs,onnx",
+    to: Targets = TARGETS,
     executor: Annotated[
         str, typer.Option(help="loky (this machine), dask or ray (a cluster).")
     ] = "loky",

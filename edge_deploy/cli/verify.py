@@ -10,6 +10,9 @@ import typer
 from edge_deploy.cli import say
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
+    BACKENDS,
+    RUNTIMES,
+    TARGETS,
     BrowserPath,
     CustomObjects,
     InputShape,
@@ -30,13 +33,13 @@ def verify(
     artifact: Annotated[
         list[Path], typer.Argument(help="Artifacts; with --against also a bare converted file.")
     ],
-    only: Annotated[str, typer.Option(help="Targets to verify.")] = "tflite,tfjs,onnx",
+    only: Annotated[str, typer.Option(help="Targets to verify.")] = TARGETS,
     runtime: Annotated[
         str, typer.Option(help="Runtimes to use; also litert-web, ort-web.")
-    ] = "litert,ort,tfjs",
+    ] = RUNTIMES,
     backend: Annotated[
         str, typer.Option(help="TF.js backends: webgl, wasm, webgpu, cpu.")
-    ] = "webgl,wasm",
+    ] = BACKENDS,
     against: Annotated[
         Path | None, typer.Option(help="The original, to answer again (needs [convert]).")
     ] = None,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from edge_deploy.errors import UsageError
 from edge_deploy.targets import onnx, tfjs, tflite
 from edge_deploy.targets.base import Converted, FileInfo, Target
+from edge_deploy.words import unknown
 
 TARGETS: dict[str, Target] = {
     "tflite": tflite.TARGET,
@@ -27,6 +29,26 @@ def runtimes_of(target: str) -> list[Target]:
     return [TARGETS[target], *([IN_PAGE[target]] if target in IN_PAGE else [])]
 
 
+BACKENDS = ("webgl", "wasm", "webgpu", "cpu")
+"""TensorFlow.js' backends in a browser."""
+
+
+def check_names(only: Iterable[str], runtimes: Iterable[str], backends: Iterable[str]) -> None:
+    """Look at what ``--only``, ``--runtime`` and ``--backend`` were given.
+
+    Raises:
+        UsageError: One is the name of none.
+    """
+    every = [target.runtime for name in TARGETS for target in runtimes_of(name)]
+    for flag, what, names, known in (
+        ("--only", "target", only, list(TARGETS)),
+        ("--runtime", "runtime", runtimes, every),
+        ("--backend", "backend", backends, list(BACKENDS)),
+    ):
+        if wrong := [name for name in names if name not in known]:
+            raise UsageError(f"{flag}: {unknown(wrong[0], known, what)}")
+
+
 def target_of(path: Path) -> Target:
     """The target whose file this is, by its name.
 
@@ -40,4 +62,14 @@ def target_of(path: Path) -> Target:
     raise UsageError(f"{path}: not a converted file; these end in {known}.")
 
 
-__all__ = ["IN_PAGE", "TARGETS", "Converted", "FileInfo", "Target", "runtimes_of", "target_of"]
+__all__ = [
+    "BACKENDS",
+    "IN_PAGE",
+    "TARGETS",
+    "Converted",
+    "FileInfo",
+    "Target",
+    "check_names",
+    "runtimes_of",
+    "target_of",
+]
