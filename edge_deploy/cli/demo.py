@@ -15,7 +15,9 @@ from edge_deploy.cli.options import Json, Quiet
 
 @app.command()
 def demo(
-    artifact: Annotated[list[Path], typer.Argument(help="Artifacts to show.")],
+    artifact: Annotated[
+        list[Path], typer.Argument(help="Artifacts to show; each needs its TF.js file.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the site.")] = Path(
         "web_demo"
     ),
