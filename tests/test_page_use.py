@@ -16,6 +16,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from picture_files import KINDS
+from playwright.sync_api import expect
 from test_demo import make_artifact
 
 from edge_deploy import artifact
@@ -749,6 +750,24 @@ def test_phone_keeps_the_answer_in_sight(site: Site) -> None:
     page.locator(".csv").scroll_into_view_if_needed()
     value = page.locator("#output .value").bounding_box()
     assert 0 <= value["y"] <= 500 - value["height"]
+
+
+@pytest.mark.parametrize("width", [320, 360, 390])
+@pytest.mark.parametrize(("model", "code"), [("costs", "en"), ("costs", "id"), ("digits", "en")])
+def test_phone_cuts_nothing_of_an_answer(site: Site, model: str, code: str, width: int) -> None:
+    page = site.open(f"?model={model}&lang={code}", viewport={"width": width, "height": 568})
+    page.click("#samples button")
+    page.wait_for_selector("#output .tools")
+    tall = "(e => e.scrollHeight - e.clientHeight)(document.querySelector('#output'))"
+    if model == "costs":  # a drawing's five bars scroll, so that the drawing is seen
+        assert page.evaluate(tall) <= 0
+    page.locator("#output .raw summary").click()
+    page.wait_for_selector("#raw:not(:empty)")
+    assert page.evaluate(tall) <= 0
+    raw = page.locator("#raw")
+    assert raw.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    expect(raw).to_be_in_viewport()
 
 
 def test_phone_shows_the_chosen_model_of_many(site: Site) -> None:

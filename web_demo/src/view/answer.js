@@ -24,7 +24,8 @@ export function waiting(why) {
  * @param {Array} specs the outputs, as in the manifest
  * @param {object} outputs {name: {data, shape}}
  * @param {object} more original (the original's outputs), ranges ({samples, ranges: {name: [min,
- *   max]}}: between what the original's answers lie, and over which samples, in words), warning, document (the answer as JSON), live, act ({copy, link})
+ *   max]}}: between what the original's answers lie, and over which samples, in words), warning,
+ *   document (the answer as JSON), live, act ({copy, link})
  */
 export function answer(specs, outputs, more) {
   const box = $('output');
@@ -32,9 +33,12 @@ export function answer(specs, outputs, more) {
   open.raw = box.querySelector('details')?.open ?? open.raw;
   // Sixty answers a second would drown whoever listens.
   box.setAttribute('aria-live', more.live ? 'off' : 'polite');
-  const parts = specs.flatMap((spec) => {
-    const title = specs.length > 1 ? [el('h4', {}, spec.name)] : [];
-    return [...title, ...rendered(spec, outputs[spec.name], more)];
+  const twice = saidTwice(specs, outputs);
+  const single = twice.filter((said) => !said).length === 1;
+  const parts = specs.map((spec, n) => {
+    const title = el('h4', { className: single ? 'said' : '' }, spec.name);
+    const shown = rendered(spec, outputs[spec.name], more);
+    return el('div', { className: twice[n] ? 'said' : '' }, ...(specs.length > 1 ? [title] : []), ...shown);
   });
   if (more.warning) parts.unshift(el('p', { className: 'badge warn' }, more.warning));
   box.replaceChildren(el('h3', {}, t('page.answer')), ...parts, ...details(more));
@@ -68,9 +72,15 @@ export function summary(spec, { data }) {
 
 /** The same of all outputs; a class that is said with its probability is not said before it, too. */
 export function summaries(specs, outputs) {
+  const twice = saidTwice(specs, outputs);
   const all = specs.map((spec) => summary(spec, outputs[spec.name]));
-  const again = ({ kind }, words) => kind === 'class' && all.some((one) => one.startsWith(`${words} (`));
-  return all.filter((words, n) => !again(specs[n], words)).join(' · ');
+  return all.filter((_, n) => !twice[n]).join(' · ');
+}
+
+/** Of each output whether it is a class that another says, with its probability. */
+function saidTwice(specs, outputs) {
+  const all = specs.map((spec) => summary(spec, outputs[spec.name]));
+  return specs.map(({ kind }, n) => kind === 'class' && all.some((one) => one.startsWith(`${all[n]} (`)));
 }
 
 /** A unit such as "1,000 USD" is a factor. */
@@ -146,8 +156,10 @@ function details({ document: json, act }) {
   box.setAttribute('class', 'raw');
   if (open.raw) fill();
   box.ontoggle = () => {
+    const byHand = box.open !== open.raw;
     open.raw = box.open;
     if (box.open) fill();
+    if (byHand) box.scrollIntoView({ block: 'nearest' }); // on a phone the answer may have moved
   };
   const said = el('span', { className: 'quiet', role: 'status' });
   const button = (id, label, text) => {

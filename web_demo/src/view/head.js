@@ -147,6 +147,7 @@ export function check({ samples, worst, output, limit, pass, refused }, file, ma
     output,
     precision: fileName(file),
     limit: percent(limit),
+    winners: manifest.outputs.some(({ kind }) => /^(class|probabilities)$/.test(kind)) ? t('check.winners') : '',
   };
   let kind = file.strict ? 'fail' : 'dear';
   if (refused) kind = 'refused';
