@@ -9,11 +9,11 @@ from html import escape
 from typing import Any
 
 from edge_deploy.metrics import Task
-from edge_deploy.verdicts import ZEROS, LayerError, OutputVerdict, Verdict, to_json
-from edge_deploy.words import times
+from edge_deploy.scatter import figure
+from edge_deploy.verdicts import ZEROS, LayerError, Verdict, to_json
+from edge_deploy.words import samples, times
 
 SCHEMA = "edge-deploy/report/1"
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 460, 220, 64, 36
 _MARKS = {"pass": "✓ pass", "fail": "✗ FAIL", "not run": "– not run"}
 
 STYLE = """
@@ -164,14 +164,14 @@ def to_html(
 ) -> str:
     """One page without scripts or foreign files: the table, what failed, a picture an output."""
     title = f"{manifest['name']} {manifest['version']}"
-    source = manifest["source"]
+    source, data = manifest["source"], manifest["reference"]
     body = [
         f"<h1>edge-deploy report: {escape(title)}</h1>",
         f"<p>{escape(str(source['file']))} · {escape(str(source['framework']))} · "
-        f"{source['parameters'] or 0:,} parameters · {manifest['reference']['samples']} reference "
-        f"samples ({escape(manifest['reference']['origin'])})</p>",
+        f"{source['parameters'] or 0:,} parameters · "
+        f"{samples(data['samples'], data.get('given'), escape(data['origin']))}</p>",
     ]
-    if manifest["reference"]["origin"] == "synthetic":
+    if data["origin"] == "synthetic":
         body.append(
             '<p class="note">The reference samples were made up: verdicts on made-up data say '
             "little about real data. Give real samples with --reference.</p>"
@@ -214,7 +214,7 @@ def to_html(
             body.append(_layer_table(verdict.layers))
         if verdict.task:
             body.extend(f"<p>{escape(line)}</p>" for line in _task_lines(verdict.task))
-        body.extend(_figure(output) for output in verdict.outputs)
+        body.extend(figure(output) for output in verdict.outputs)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} – '
         'edge-deploy report</title><meta name="viewport" content="width=device-width">'
@@ -243,62 +243,3 @@ def _layer_table(layers: Sequence[LayerError]) -> str:
 def _task_lines(task: Task) -> list[str]:
     rows = {task.name: (task.before, task.after), **task.more}
     return [f"{task.output}: {n} {b:.4g} before, {a:.4g} after" for n, (b, a) in rows.items()]
-
-
-def _figure(output: OutputVerdict) -> str:
-    """The error of each value against the original value, on a logarithmic scale."""
-    agreement = f", SNR {output.snr_db:.1f} dB"
-    if output.top1_agreement is not None:
-        agreement += f", top-1 agreement {output.top1_agreement:.1%}"
-    caption = (
-        f"{output.name}: max error {output.max_abs_error:.3g}, mean {output.mean_abs_error:.3g}, "
-        f"scale {output.scale:.3g}, would pass with --rtol {output.needed_rtol:.2g}{agreement}"
-    )
-    return f"<figure>{_scatter(output)}<figcaption>{escape(caption)}</figcaption></figure>"
-
-
-def _scatter(output: OutputVerdict) -> str:
-    limit = output.limit if math.isfinite(output.limit) else 0.0
-    floor = output.scale * 1e-9  # exact answers are drawn on the bottom line
-    errors = [max(error, floor) for _, error in output.points] or [floor]
-    low, high = math.log10(floor), math.log10(max(*errors, limit or floor, floor * 10)) + 0.3
-    xs = [x for x, _ in output.points] or [0.0]
-    left, right = min(xs), max(xs)
-    span = (right - left) or 1.0
-
-    def across(x: float) -> float:
-        return _LEFT + (x - left) / span * (_WIDTH - _LEFT - 16)
-
-    def down(error: float) -> float:
-        share = (math.log10(max(error, floor)) - low) / (high - low)
-        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _BOTTOM - 12)
-
-    dots = "".join(
-        f'<circle cx="{across(x):.1f}" cy="{down(e):.1f}" r="2.2" '
-        f'fill="{"#b3261e" if e > (limit or math.inf) else "#2f6fde"}" fill-opacity=".6"/>'
-        for x, e in output.points
-    )
-    line = ""
-    if limit > 0:
-        y = down(limit)
-        line = (
-            f'<line x1="{_LEFT}" x2="{_WIDTH - 8}" y1="{y:.1f}" y2="{y:.1f}" stroke="#b3261e" '
-            f'stroke-dasharray="5 4"/><text x="{_WIDTH - 8}" y="{y - 4:.1f}" text-anchor="end" '
-            f'font-size="11" fill="#b3261e">allowed {limit:.1e}</text>'
-        )
-    ticks = "".join(
-        f'<text x="{_LEFT - 6}" y="{down(10.0**p) + 4:.1f}" text-anchor="end" font-size="11" '
-        f'fill="currentColor">1e{p}</text>'
-        for p in range(math.ceil(low), math.floor(high) + 1, 2)
-    )
-    base = _HEIGHT - _BOTTOM
-    label = f"error of {output.name} against the original's value, logarithmic"
-    return (
-        f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        f'width="{_WIDTH}" height="{_HEIGHT}">{ticks}{line}{dots}'
-        f'<text x="{_LEFT}" y="{base + 16}" font-size="11" fill="currentColor">{left:.3g}</text>'
-        f'<text x="{_WIDTH - 16}" y="{base + 16}" text-anchor="end" font-size="11" '
-        f'fill="currentColor">{right:.3g}</text><text x="{(_WIDTH + _LEFT) / 2:.0f}" '
-        f'y="{base + 30}" text-anchor="middle" font-size="11" fill="currentColor">original value'
-        "</text></svg>"
-    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy import artifact as artifacts
-from edge_deploy import disk, report
+from edge_deploy import disk, report, words
 from edge_deploy.artifact import Artifact
 from edge_deploy.checking import BrowserHandle, browser_if_any, check_file
 from edge_deploy.compression.making import blank, check_labels, summarize
@@ -186,9 +186,8 @@ def _questions(
 
 
 def _samples(reference: Reference, evaluation: Reference | None = None) -> str:
-    of = f" of {reference.given:,}" if (reference.given or 0) > reference.count else ""
     more = f", and {evaluation.count:,} more for what compressed files cost" if evaluation else ""
-    return f"{reference.count}{of} {reference.origin} reference samples{more}"
+    return f"{words.samples(reference.count, reference.given, reference.origin)}{more}"
 
 
 def _check_entry(
@@ -266,7 +265,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
             "framework": model.framework,
             "parameters": model.parameters,
         },
-        "reference": {"samples": data.count, "origin": data.origin},
+        "reference": {"samples": data.count, "origin": data.origin, "given": data.given},
         "artifacts": [{"files": [{"path": path.name, "bytes": path.stat().st_size}]}],
     }
     documents = report.documents(manifest, verdicts)

@@ -18,6 +18,12 @@ def did_you_mean(got: str, known: Iterable[str], words: str = "Did you mean {}?"
     return f" {words.format(close[0])}" if close else ""
 
 
+def samples(count: int, given: int | None, origin: str) -> str:
+    """``32 of 5,000 user reference samples``; ``given`` is how many the user's data had."""
+    of = f" of {given:,}" if given is not None and given > count else ""
+    return f"{count:,}{of} {origin} reference samples"
+
+
 def times(count: int) -> str:
     """``once``, ``2 times``."""
     return "once" if count == 1 else f"{count} times"

@@ -112,6 +112,7 @@ def test_convert_keeps_up_to_32_samples_and_the_rest_for_evaluation(run, tiny: P
     }
     for more_options, words in says.items():
         assert run("verify", folder, "--report", "r", *more_options).out.startswith(f"{words}\n")
+    assert "32 of 90 user reference samples" in (folder / "report.html").read_text()
     assert run("quantize", folder, "--to", "float16").code == 0
     more_for = "32 of 90 user reference samples, and 40 more for what compressed files cost\n"
     assert run("verify", folder, "--report", "r").out.startswith(f"tiny 1: {more_for}")
