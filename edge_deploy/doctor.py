@@ -102,7 +102,10 @@ def _packages() -> Iterator[Check]:
         declared = metadata.requires("edge-deploy") or []
     except metadata.PackageNotFoundError:
         found = f"{__version__} in {mends.PACKAGE}, which no pip installed"
-        yield Check("edge-deploy", False, found, mends.install("convert,browser"))
+        mend = mends.python_m("pip", "install", f"{mends.WHEEL}[convert,browser]")
+        if mends.in_checkout():
+            mend = mends.install("convert,browser")
+        yield Check("edge-deploy", False, found, mend)
         return
     yield Check("edge-deploy", True, f"{__version__} in {mends.PACKAGE}")
     groups = _groups(declared)
@@ -204,7 +207,7 @@ def _page() -> Check:
     try:
         return Check("page and TF.js", True, str(shell_folder()))
     except EdgeDeployError as error:
-        mend = mends.python_m("pip", "install", "--force-reinstall", "--no-deps", "edge-deploy")
+        mend = mends.python_m("pip", "install", "--force-reinstall", "--no-deps", mends.WHEEL)
         if mends.in_checkout():
             mend = f"make -C {mends.quote(mends.PACKAGE.parent)} vendor"
         return Check("page and TF.js", False, str(error), mend)

@@ -6,9 +6,11 @@ import re
 import sys
 from pathlib import Path
 
+from edge_deploy import __version__
 from edge_deploy.errors import MissingDependency
 
 PACKAGE = Path(__file__).parent
+WHEEL = f"edge_deploy-{__version__}-py3-none-any.whl"  # what `make wheel` writes to dist/
 
 
 def install(extra: str) -> str:

@@ -123,6 +123,20 @@ def test_mend_names_the_package_when_it_is_no_checkout(
     assert check.mend == '"/home/Ada L/python" -m pip install "edge-deploy[convert]"'
 
 
+def test_mend_of_what_is_in_no_registry_is_its_wheel(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def none_here() -> Path:
+        raise MissingDependency("no page")
+
+    monkeypatch.setattr(mends, "PACKAGE", tmp_path / "edge_deploy")
+    monkeypatch.setattr(doctor, "shell_folder", none_here)
+    assert (examine(monkeypatch, WHOLE)["page and TF.js"].mend or "").endswith(mends.WHEEL)
+    monkeypatch.setattr(metadata, "requires", lambda package: metadata.metadata("no-such-package"))
+    found = {check.name: check for check in doctor.examine().checks}["edge-deploy"]
+    assert (found.mend or "").endswith(f'install "{mends.WHEEL}[convert,browser]"')
+
+
 def test_missing_browser_is_no_fault_and_has_a_mend(monkeypatch: pytest.MonkeyPatch) -> None:
     def none_here() -> Path:
         raise MissingDependency("no browser")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,7 +24,7 @@ from edge_deploy.platforms.base import (
 from edge_deploy.platforms.common import helper, steps
 from edge_deploy.platforms.counting import counters, in_javascript
 from edge_deploy.platforms.plan import Plan, Tensor, category
-from edge_deploy.platforms.taking import closure
+from edge_deploy.platforms.taking import closure, one_filter
 from edge_deploy.shell import shell_folder
 from edge_deploy.spec import Feature
 
@@ -180,7 +179,7 @@ def _picture(plan: Plan) -> list[str]:
     ]
     taken = closure(sources, own + "\ndecode(")
     if method in ("box", "bilinear", "hamming", "bicubic", "lanczos"):
-        taken = [_one_filter(block, method) for block in taken]
+        taken = [one_filter(block, method) for block in taken]
         taken = closure(taken, own + "\ndecode(")  # without the other filters' functions
     return [own, *taken]
 
@@ -191,17 +190,6 @@ def _scaled(image: Mapping[str, Any], x: str, c: int) -> str:
     for sign, number in steps(image, c):
         value = f"f32({value} {sign} f32({number!r}))"
     return value
-
-
-def _one_filter(block: str, method: str) -> str:
-    if "const FILTERS" not in block:
-        return block
-    kept = [
-        line
-        for line in block.splitlines()
-        if not re.match(r"  \w+: \[", line) or line.startswith(f"  {method}:")
-    ]
-    return "\n".join(kept)
 
 
 def _row(plan: Plan) -> list[str]:

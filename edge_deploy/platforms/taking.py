@@ -61,3 +61,15 @@ def _statements(block: str) -> list[str]:
     if all(re.match(r"const \w+ = .*;( //.*)?$", line) for line in lines):
         return lines
     return [block.strip()]
+
+
+def one_filter(block: str, method: str) -> str:
+    """A block of the page's code whose table of FILTERS has that method alone."""
+    if "const FILTERS" not in block:
+        return block
+    kept = [
+        line
+        for line in block.splitlines()
+        if not re.match(r"  \w+: \[", line) or line.startswith(f"  {method}:")
+    ]
+    return "\n".join(kept)
