@@ -36,13 +36,24 @@ class Table:
     given: int
 
 
-def read_csv(path: Path, features: Sequence[Feature] | None, limit: int | None = None) -> Table:
+def chosen(count: int, limit: int | None, seed: int) -> Sequence[int]:
+    """The places of at most ``limit`` samples from all over ``count``, in their order."""
+    if limit is None or count <= limit:
+        return range(count)
+    places = np.random.default_rng(seed).choice(count, limit, replace=False)
+    return sorted(int(place) for place in places)
+
+
+def read_csv(
+    path: Path, features: Sequence[Feature] | None, limit: int | None = None, seed: int = 0
+) -> Table:
     """Read rows, and encode them as the model's input.
 
     Args:
         path: The file.
         features: The columns of the model; None takes each column as a number.
-        limit: How many rows are wanted, from the start; None for all.
+        limit: How many rows are wanted; None for all.
+        seed: By which they are chosen, where there are more.
 
     Raises:
         UsageError: It cannot be read, has no rows, lacks a column, or a value does not fit.
@@ -50,14 +61,17 @@ def read_csv(path: Path, features: Sequence[Feature] | None, limit: int | None =
     from edge_deploy.encoding import encode_rows
 
     with _opened(path) as reader:
-        rows = list(itertools.islice(reader, limit))
-        given = len(rows) + sum(1 for _ in reader)
+        given = sum(1 for _ in reader)
+    places = chosen(given, limit, seed)
+    wanted = set(places)
+    with _opened(path) as reader:
+        rows = [row for place, row in enumerate(reader) if place in wanted]
     columns = _columns(path, rows)
     if features is None:
         features = [Feature(name) for name in columns]
     _check(path, columns, features)
     try:
-        values = encode_rows(features, rows)
+        values = encode_rows(features, rows, places)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
     labels = _labels([row["label"] for row in rows]) if rows[0].get("label") else None

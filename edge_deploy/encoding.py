@@ -37,12 +37,17 @@ NOTHING = frozenset(
 """Words that stand for no value where they are no category: those of pandas.read_csv."""
 
 
-def encode_rows(features: Sequence[Feature], rows: Sequence[Mapping[str, str | float]]) -> Array:
+def encode_rows(
+    features: Sequence[Feature],
+    rows: Sequence[Mapping[str, str | float]],
+    places: Sequence[int] | None = None,
+) -> Array:
     """Rows of a table as the model's input.
 
     Args:
         features: The columns, in the model's order.
         rows: Values by column name, as read from a CSV or a form; other columns are ignored.
+        places: Where each row stands in its file, for errors; None where all of it is given.
 
     Returns:
         float32 (rows, sum of the features' widths).
@@ -58,7 +63,8 @@ def encode_rows(features: Sequence[Feature], rows: Sequence[Mapping[str, str | f
             try:
                 table[number, columns] = encode(row.get(feature.name))
             except ValueError as error:
-                where = f"row {number + 1}, column {feature.name!r}"
+                place = number if places is None else places[number]
+                where = f"row {place + 1}, column {feature.name!r}"
                 told = "is missing" if feature.name not in row else str(error)
                 raise UsageError(f"{where}: {told}. Give {_wanted(feature)}.") from error
         at += feature.width

@@ -111,14 +111,14 @@ def prepare(
         notes.append(f"a text is {widest:,} numbers: at most {keep} samples were taken")
     with quiet(options.verbose):
         if side.reference is not None:
-            data = read(side.reference, spec, side.features, side.preprocessing, limit=keep)
+            data = read(side.reference, spec, side.features, side.preprocessing, keep, options.seed)
             classes = next((o.classes for o in spec.outputs if o.classes), None)
             data = with_class_indices(data, classes)
             notes += samples.note(data, side.reference)
             if (data.given or 0) > keep:
                 notes.append(
-                    f"{side.reference.name} has {data.given:,} samples: the first {keep:,} of "
-                    "them were taken (--samples)"
+                    f"{side.reference.name} has {data.given:,} samples, of which {keep:,} were "
+                    "chosen (--samples, --seed)"
                 )
             if side.features and data.rows:
                 side = replace(side, features=with_truths(side.features, data.rows))

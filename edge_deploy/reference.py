@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.csv_rows import read_csv
+from edge_deploy.csv_rows import chosen, read_csv
 from edge_deploy.errors import UsageError
 from edge_deploy.spec import Array, Arrays, Feature, ModelSpec, TensorSpec, as_dtype
 
@@ -128,6 +128,7 @@ def read(
     features: Sequence[Feature] | None = None,
     preprocessing: Mapping[str, Any] | None = None,
     limit: int | None = None,
+    seed: int = 0,
 ) -> Reference:
     """Read samples for a model and check them against its inputs.
 
@@ -136,19 +137,20 @@ def read(
         spec: The model's inputs.
         features: The columns of a table model; needed for a CSV with words in it.
         preprocessing: How pictures become the input; needed for a folder.
-        limit: How many rows of a CSV are wanted, from its start; None for all.
+        limit: How many samples are wanted; None for all.
+        seed: By which they are chosen, where there are more: files are often sorted by class.
 
     Raises:
         UsageError: It is not there, cannot be read, or does not fit the model.
     """
     if path.is_dir():
-        data = _read_pictures(path, spec, preprocessing)
+        data = _read_pictures(path, spec, preprocessing, limit, seed)
     elif path.suffix == ".npz":
         data = _read_npz(path, spec)
     elif path.suffix == ".npy":
         data = Reference({_only_input(path, spec).name: _load_array(path)})
     elif path.suffix == ".csv":
-        data = _read_csv(path, spec, features, limit)
+        data = _read_csv(path, spec, features, limit, seed)
     elif not path.exists():
         raise UsageError(f"{path}: no such file or folder.")
     else:
@@ -159,7 +161,10 @@ def read(
         raise UsageError(f"{path}: the inputs have different numbers of samples: {counts}.")
     if not min(counts.values()):
         raise UsageError(f"{path}: there are no samples in it.")
-    return replace(data, inputs=inputs, given=data.given or data.count)
+    data = replace(data, inputs=inputs, given=data.given or data.count)
+    if limit is None or data.count <= limit:
+        return data
+    return data.take(chosen(data.count, limit, seed))
 
 
 def _only_input(path: Path, spec: ModelSpec) -> TensorSpec:
@@ -217,7 +222,11 @@ def _read_npz(path: Path, spec: ModelSpec) -> Reference:
 
 
 def _read_csv(
-    path: Path, spec: ModelSpec, features: Sequence[Feature] | None, limit: int | None
+    path: Path,
+    spec: ModelSpec,
+    features: Sequence[Feature] | None,
+    limit: int | None,
+    seed: int,
 ) -> Reference:
     target = _only_input(path, spec)
     if target.kind == "image":
@@ -225,14 +234,18 @@ def _read_csv(
             f"{path}: is a table, and this model takes pictures: give pictures or a folder of "
             "them, or their pixels as an .npz."
         )
-    table = read_csv(path, features, limit)
+    table = read_csv(path, features, limit, seed)
     return Reference(
         {target.name: table.values}, labels=table.labels, rows=table.rows, given=table.given
     )
 
 
 def _read_pictures(
-    path: Path, spec: ModelSpec, preprocessing: Mapping[str, Any] | None
+    path: Path,
+    spec: ModelSpec,
+    preprocessing: Mapping[str, Any] | None,
+    limit: int | None,
+    seed: int,
 ) -> Reference:
     from edge_deploy.pictures import decode_image, picture_files
     from edge_deploy.preprocessing import preprocess_image
@@ -243,12 +256,16 @@ def _read_pictures(
             f"{path}: a folder of pictures needs --preprocess, which says how a picture becomes "
             "the model's input (a preset such as unit, or size=...,scale=...)."
         )
-    files = picture_files(path)
+    every = picture_files(path)
+    files = [every[place] for place in chosen(len(every), limit, seed)]
     shape = tuple(axis or 1 for axis in target.shape[1:])
     tensors = [preprocess_image(dict(preprocessing), decode_image(p), shape) for p in files]
     classes = sorted({p.parent for p in files if p.parent != path})
     labels = np.asarray([p.parent.name for p in files]) if classes else None
-    return Reference({target.name: np.stack(tensors)}, labels=labels, pictures=tuple(files))
+    pictures = tuple(files)
+    return Reference(
+        {target.name: np.stack(tensors)}, labels=labels, pictures=pictures, given=len(every)
+    )
 
 
 def _gaps(features: Sequence[Feature] | None, width: int) -> Array:

@@ -102,7 +102,7 @@ def test_convert_keeps_up_to_32_samples_and_the_rest_for_evaluation(run, tiny: P
     again = run(
         "convert", tiny, *options, "--samples", "40", "--artifact-version", "2", "--seed", "1"
     )
-    assert "note: data.npz has 90 samples: the first 72 of them were taken (--samples)" in again.out
+    assert "note: data.npz has 90 samples, of which 72 were chosen (--samples, --seed)" in again.out
     assert again.code == 0
     with np.load("artifacts/tiny/2/reference.npz") as other:
         assert not np.array_equal(other["in:x"], together[:32])
