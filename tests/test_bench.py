@@ -106,7 +106,10 @@ def test_bench_draws_a_page_that_needs_nothing_else(run, artifact: Path) -> None
 
 REFUSED = [
     ({"only": ("coreml",)}, "no target is called 'coreml'. There are: tflite, tfjs, onnx"),
-    ({"runtimes": ("cuda",)}, "no runtime is called 'cuda'. There are: litert, ort"),
+    (
+        {"runtimes": ("cuda",)},
+        "no runtime is called 'cuda'. There are: litert, tfjs, ort, litert-web, ort-web",
+    ),
     ({"backends": ("cuda",)}, "no backend is called 'cuda'"),
     ({"only": ("onnx",), "runtimes": ("litert",)}, "No file is left"),
     ({"seconds": 0.0}, "--seconds 0"),

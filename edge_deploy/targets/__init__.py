@@ -39,7 +39,7 @@ def check_names(only: Iterable[str], runtimes: Iterable[str], backends: Iterable
     Raises:
         UsageError: One is the name of none.
     """
-    every = [target.runtime for name in TARGETS for target in runtimes_of(name)]
+    every = [target.runtime for target in (*TARGETS.values(), *IN_PAGE.values())]
     for flag, what, names, known in (
         ("--only", "target", only, list(TARGETS)),
         ("--runtime", "runtime", runtimes, every),
