@@ -197,22 +197,20 @@ def test_page_s_verdict_is_verify_s_with_a_budget(
     server.server_close()
 
 
-# The longest time, in milliseconds, for which a timer of 10 ms did not come while a model compiled
-# and answered for the first time.
+# The longest time, in milliseconds, for which a timer of 10 ms did not come while a model was
+# fetched, compiled and answered for the first time. It compiles while its weights still come.
 WAITED = """() => {
   let last = null;
   const found = {longest: 0, spent: 0};
   globalThis.waited = found;
   setInterval(() => {
     const now = performance.now();
-    const {state} = document.documentElement.dataset;
-    const said = document.querySelector('#status')?.textContent ?? '';
-    const compiling = state === 'loading' && said.includes('Comparing');
-    if (compiling && last !== null) {
+    const loading = document.documentElement.dataset.state === 'loading';
+    if (loading && last !== null) {
       found.longest = Math.max(found.longest, now - last);
       found.spent += now - last;
     }
-    last = compiling ? now : null;
+    last = loading ? now : null;
   }, 10);
 }"""
 
@@ -225,27 +223,34 @@ def test_page_answers_while_a_model_compiles(served: tuple[Browser, str]) -> Non
     page.wait_for_selector("html[data-state=ready]", state="attached", timeout=120_000)
     found = page.evaluate("globalThis.waited")
     page.close()
-    # SwiftShader compiles and computes on the CPU: in the page's own thread this would be the gap.
+    # SwiftShader compiles and computes on the CPU: in the page's own thread that is one gap of 460.
     assert found["spent"] > 400
     # On a busy machine the page waits for its turn, too.
     assert found["longest"] < max(200, found["spent"] / 4)
 
 
-def test_cancel_ends_a_model_that_compiles(served: tuple[Browser, str]) -> None:
+# Cancels when the model first answers on the reference samples, which is over too soon for a driver.
+CANCELS = """() => {
+  new MutationObserver((changes, observer) => {
+    if (!document.querySelector('#status')?.textContent.includes('Comparing')) return;
+    observer.disconnect();
+    document.querySelector('#cancel').click();
+  }).observe(document, {subtree: true, childList: true, characterData: true});
+}"""
+
+
+def test_cancel_ends_a_model_that_compares(served: tuple[Browser, str]) -> None:
     browser, url = served
     page = browser.new_page(service_workers="block")
+    page.add_init_script(f"({CANCELS})()")
     page.goto(f"{url}?model=cat-vs-dog&backend=webgl&lang=en")
-    page.wait_for_selector("#status:has-text('Comparing')", timeout=60_000)
-    started = time.monotonic()
-    page.click("#cancel")
-    page.wait_for_selector("html[data-state=stopped]", state="attached")
-    spent = time.monotonic() - started
+    page.wait_for_selector("html[data-state=stopped]", state="attached", timeout=60_000)
     assert page.inner_text("#status") == "Stopped."
-    while page.workers:  # the thread that compiles is ended, not waited for
-        assert time.monotonic() - started < 5
+    stopped = time.monotonic()
+    while page.workers:  # the thread that computes is ended, not waited for
+        assert time.monotonic() - stopped < 1
         page.wait_for_timeout(20)
     page.click("#cancel")  # now it says "Load again"
     page.wait_for_selector("html[data-state=ready]", state="attached", timeout=120_000)
     assert page.evaluate("document.documentElement.dataset.check") == "pass"
     page.close()
-    assert spent < 1  # with the driver's own way there and back
