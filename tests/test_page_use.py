@@ -228,6 +228,40 @@ def test_bad_picture_clears_the_old_answer(site: Site, tmp_path: Path) -> None:
     assert not page.is_visible("#preview")
 
 
+def test_several_pictures_give_a_table_to_download(site: Site, tmp_path: Path) -> None:
+    page = site.open("?model=digits&lang=en")
+    kinds = ["png", "jpeg 4:2:0", "webp lossy"]
+    names = [f"{n}, {kind.replace(':', '')}" for n, kind in enumerate(kinds)]
+    for name, kind in zip(names, kinds, strict=True):
+        (tmp_path / name).write_bytes(KINDS[kind]())
+    (tmp_path / "notes.txt").write_text("no")
+    page.set_input_files(".drop input", [tmp_path / name for name in [*names, "notes.txt"]])
+    page.wait_for_selector("#csv-download")
+    assert "3 answered, 1 could not be" in page.inner_text(".results")
+    with page.expect_download() as started:
+        page.click("#csv-download")
+    text = Path(started.value.path()).read_text(encoding="utf-8-sig")
+    head, *rows, bad = csv.reader(io.StringIO(text, newline=""))
+    shares = [f"predicted_y: {label}" for label in LABELS]
+    assert head == ["picture", "predicted_y", *shares, "no answer because"]
+    assert (bad[0], bad[1:-1]) == ("notes.txt", [""] * 8)
+    assert "not a picture" in bad[-1]
+    for name, row in zip(names, rows, strict=True):
+        page.set_input_files(".drop input", tmp_path / name)  # one alone
+        page.wait_for_function(
+            """(name) => {
+              const box = document.querySelector('#output .raw');
+              if (box) box.open = true;
+              return document.querySelector('#raw')?.textContent.includes(name);
+            }""",
+            arg=name,
+        )
+        alone = raw(page)["outputs"]["y"]["values"]
+        assert [float(value) for value in row[2:-1]] == alone
+        assert row[:2] == [name, LABELS[int(np.argmax(alone))]]
+    assert page.locator(".results tbody tr").count() == 4  # the table stays
+
+
 def test_camera_answers_live_and_stops(browser: Browser, site: Site) -> None:
     launched = browser._launch((*FLAGS, *CAMERA))
     page = launched.new_page(service_workers="block")
@@ -401,6 +435,36 @@ def test_link_restores_model_backend_and_inputs(site: Site) -> None:
     assert again.evaluate("document.documentElement.dataset.backend") == "cpu"
 
 
+def test_back_and_forward_go_through_the_models(site: Site) -> None:
+    page = site.open("?model=costs&lang=en")
+    page.fill("input[name=length]", "6.5")
+    page.click("text=Predict")
+    page.wait_for_function("location.search.includes('6.5')")
+    page.click("#gallery button[data-key=digits]")
+    page.wait_for_selector("html[data-model=digits][data-state=ready]", state="attached")
+    page.select_option("#backend", "cpu")
+    page.wait_for_selector("html[data-backend=cpu][data-state=ready]", state="attached")
+    page.evaluate("location.hash = 'main'")  # as the link that skips to the model does
+    steps = [
+        (page.go_back, "digits", "cpu"),  # from the hash
+        (page.go_back, "digits", "auto"),
+        (page.go_back, "costs", "auto"),
+        (page.go_forward, "digits", "auto"),
+        (page.go_forward, "digits", "cpu"),
+    ]
+    for step, model, backend in steps:
+        step()
+        ready = f"html[data-model={model}][data-state=ready]"
+        page.wait_for_selector(
+            ready + ("[data-backend=cpu]" if backend == "cpu" else ":not([data-backend=cpu])"),
+            state="attached",
+        )
+        assert (page.title(), page.inner_text("#title")) == (model, model)
+        assert page.input_value("#backend") == backend
+        if model == "costs":
+            assert page.input_value("input[name=length]") == "6.5"
+
+
 def test_csv_gives_a_table_to_download(site: Site, tmp_path: Path) -> None:
     page = site.open("?model=costs&lang=en")
     rows = [("2", "no"), ("7.5", "yes"), ("4", "perhaps"), ("3", "no")]
@@ -408,7 +472,7 @@ def test_csv_gives_a_table_to_download(site: Site, tmp_path: Path) -> None:
     (tmp_path / "towns.csv").write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
     page.set_input_files("#csv", tmp_path / "towns.csv")
     page.wait_for_selector("#csv-download")
-    assert "3 rows answered, 1 could not be" in page.inner_text(".results")
+    assert "3 answered, 1 could not be" in page.inner_text(".results")
     with page.expect_download() as started:
         page.click("#csv-download")
     assert started.value.suggested_filename == "towns-answers.csv"

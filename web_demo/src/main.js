@@ -18,7 +18,8 @@ import { unnamedFeatures } from './view/table.js';
 
 const root = document.documentElement;
 const site = new URL('models/', document.baseURI);
-const query = new URLSearchParams(location.search);
+let query = new URLSearchParams(location.search);
+let arriving = true; // the address names what is loaded, and not the other way round
 
 let current = null; // {entry, file, manifest, reference, model, leave}
 let loading = null; // {entry, controller} of the load that goes on
@@ -46,29 +47,41 @@ async function start() {
     await selftest(index, site, document.querySelector('main'));
     return;
   }
-  const wanted = query.get('model');
-  const entry = index.models.find(({ key, name }) => [key, name].includes(wanted));
-  const choose = (chosen) => {
+  head.gallery(index.models, (chosen) => {
     for (const key of ['file', 'row']) query.delete(key);
     load(chosen, null, query.get('backend') ?? 'auto');
-  };
-  head.gallery(index.models, choose);
-  if (wanted && !entry) {
-    nothing(t('error.unknown', { name: wanted }));
-  } else {
-    await load(entry ?? index.models[0], query.get('file'), query.get('backend') ?? 'auto');
-  }
+  });
+  window.addEventListener('popstate', () => {
+    if (location.search === asSearch(query)) return; // a link to a place in the page
+    query = new URLSearchParams(location.search);
+    arriving = true;
+    follow(index.models);
+  });
+  await follow(index.models);
   // Last: what is kept must not delay what is waited for.
   keepOffline(index, () => head.note(t('error.storage')));
 }
 
-/** Load a model; what was loaded or is still loading makes way. */
-async function load(entry, path, wantedBackend) {
+/** Load what the address names. */
+async function follow(models) {
+  const wanted = query.get('model');
+  const entry = wanted ? models.find(({ key, name }) => [key, name].includes(wanted)) : models[0];
+  if (entry) await load(entry, query.get('file'), query.get('backend') ?? 'auto');
+  else nothing(t('error.unknown', { name: wanted }));
+}
+
+/** What was loaded or is still loading makes way. */
+function leave() {
   loading?.controller.abort();
   current?.leave();
   current?.model.dispose();
   current = null;
   past = [];
+  head.clear();
+}
+
+async function load(entry, path, wantedBackend) {
+  leave();
   const controller = new AbortController();
   loading = { entry, controller };
   const file = entry.files.find((one) => one.file === path) ?? entry.files.find((one) => one.file === entry.file);
@@ -76,7 +89,6 @@ async function load(entry, path, wantedBackend) {
   const backend = backends.includes(wantedBackend) ? wantedBackend : 'auto';
   root.dataset.state = 'loading';
   remember(entry, file, backend);
-  head.clear();
   const again = () => load(entry, file.file, backend);
   head.loading(entry, file, backends, backend, {
     file: (chosen) => load(entry, chosen, backend),
@@ -159,12 +171,7 @@ function acts(own) {
   };
   return {
     async file(blob, what) {
-      let picture;
-      try {
-        picture = await decode(blob);
-      } catch {
-        throw new PageError('picture.bad');
-      }
+      const picture = await decoded(blob);
       if (own === current) ask({ inputs: pictureInput(manifest, picture), what });
       return picture;
     },
@@ -177,6 +184,7 @@ function acts(own) {
       return guarded(() => rowInput(manifest, features, row), { ...more, row });
     },
     quiet: async (row) => own.model.predict(rowInput(manifest, features, row)),
+    quietFile: async (blob) => own.model.predict(pictureInput(manifest, await decoded(blob))),
     tensors: (tensors, more) => guarded(() => tensorInput(manifest, tensors), more),
     sample(n) {
       const { inputs, outputs } = reference.samples[n];
@@ -185,6 +193,14 @@ function acts(own) {
     trouble,
     words,
   };
+}
+
+async function decoded(blob) {
+  try {
+    return await decode(blob);
+  } catch {
+    throw new PageError('picture.bad');
+  }
 }
 
 /** An answer to the latest question; one that was overtaken is never computed. */
@@ -252,20 +268,26 @@ function wantedRow() {
   }
 }
 
+/** Another model, file or backend is a place to come back to. */
 function remember(entry, file, backend) {
   if (query.get('model') !== entry.key) query.delete('row');
   query.set('model', entry.key);
   for (const key of ['file', 'backend']) query.delete(key);
   if (file.file !== entry.file) query.set('file', file.file);
   if (backend !== 'auto') query.set('backend', backend);
-  replaceAddress();
+  if (arriving) replaceAddress();
+  else if (asSearch(query) !== location.search) window.history.pushState(null, '', asSearch(query));
+  arriving = false;
 }
 
 function replaceAddress() {
-  window.history.replaceState(null, '', `?${query}`);
+  window.history.replaceState(null, '', asSearch(query));
 }
 
+const asSearch = (parameters) => `?${parameters}`;
+
 function nothing(message) {
+  leave();
   root.dataset.state = 'error';
   head.nothing(message);
 }

@@ -3,6 +3,9 @@ import { el } from '../dom.js';
 import { t } from '../i18n.js';
 import { camera } from './camera.js';
 import { drawing } from './drawing.js';
+import { severalAnswers } from './several.js';
+
+const LONGEST = 1024; // pixels of the preview, which is shown smaller
 
 /**
  * The controls of a picture model.
@@ -17,6 +20,7 @@ export function pictureControls({ entry, manifest, folder }, act) {
     'aria-label': t('picture.shown'),
   });
   const film = camera(act);
+  const several = severalAnswers(manifest, act);
   const controls = [];
 
   async function take(blob, what) {
@@ -29,19 +33,29 @@ export function pictureControls({ entry, manifest, folder }, act) {
     }
   }
 
+  /** One is answered where answers stand, several in a table. */
+  function takeAll(given) {
+    const files = [...given];
+    if (files.length < 2) {
+      for (const file of files) take(file, file.name);
+      return;
+    }
+    film.stop();
+    const table = { name: 'answers.csv', header: [t('picture.name')], rows: files.map(({ name }) => [name]) };
+    several.run(table, (_, n) => act.quietFile(files[n]));
+  }
+
   if (color === 'gray' && Math.max(...size) <= 64) controls.push(drawing(size, act));
-  controls.push(dropZone(take), film.element, preview);
+  controls.push(dropZone(takeAll), film.element, preview, several.element);
 
   const paste = ({ clipboardData }) => {
-    const file = [...(clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'));
-    if (file) take(file, file.name);
+    takeAll(clipboardData?.files ?? []);
   };
   // A picture that misses the box is meant for the model too, and not to replace the page.
   const over = (event) => event.preventDefault();
   const drop = (event) => {
     event.preventDefault();
-    const [file] = event.dataTransfer?.files ?? [];
-    if (file) take(file, file.name);
+    takeAll(event.dataTransfer?.files ?? []);
   };
   document.addEventListener('paste', paste);
   document.addEventListener('dragover', over);
@@ -51,6 +65,7 @@ export function pictureControls({ entry, manifest, folder }, act) {
     samples: entry.pictures.length ? [thumbs(entry.pictures, folder, take)] : [],
     leave() {
       film.stop();
+      several.leave();
       document.removeEventListener('paste', paste);
       document.removeEventListener('dragover', over);
       document.removeEventListener('drop', drop);
@@ -58,11 +73,10 @@ export function pictureControls({ entry, manifest, folder }, act) {
   };
 }
 
-function dropZone(take) {
-  const chooser = el('input', { type: 'file', accept: 'image/*' });
+function dropZone(takeAll) {
+  const chooser = el('input', { type: 'file', accept: 'image/*', multiple: true });
   chooser.onchange = () => {
-    const [file] = chooser.files;
-    if (file) take(file, file.name);
+    takeAll(chooser.files);
     chooser.value = ''; // the same file may be chosen again
   };
   const zone = el(
@@ -95,15 +109,20 @@ function sampleName(path) {
 }
 
 /** A picture as it was decoded; on a canvas, which the content security policy allows. */
-function show(canvas, { data, height, width }) {
+function show(canvas, picture) {
+  const step = Math.ceil(Math.max(picture.width, picture.height) / LONGEST);
+  const width = Math.ceil(picture.width / step);
+  const height = Math.ceil(picture.height / step);
   canvas.width = width;
   canvas.height = height;
   const image = new ImageData(width, height);
-  for (let from = 0, to = 0; from < data.length; from += 3, to += 4) {
-    image.data[to] = data[from];
-    image.data[to + 1] = data[from + 1];
-    image.data[to + 2] = data[from + 2];
-    image.data[to + 3] = 255;
+  let to = 0;
+  for (let y = 0; y < picture.height; y += step) {
+    for (let x = 0; x < picture.width; x += step) {
+      const from = 3 * (y * picture.width + x);
+      image.data.set([picture.data[from], picture.data[from + 1], picture.data[from + 2], 255], to);
+      to += 4;
+    }
   }
   canvas.getContext('2d').putImageData(image, 0, 0);
   // A picture of 28 x 28 is shown larger, as the blocks that it is.
