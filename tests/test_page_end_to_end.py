@@ -229,7 +229,7 @@ def test_page_answers_while_a_model_compiles(served: tuple[Browser, str]) -> Non
     assert found["longest"] < max(200, found["spent"] / 4)
 
 
-# Cancels when the model first answers on the reference samples, which is over too soon for a driver.
+# Cancels when the model answers the reference samples, which is over too soon for a driver.
 CANCELS = """() => {
   new MutationObserver((changes, observer) => {
     if (!document.querySelector('#status')?.textContent.includes('Comparing')) return;
