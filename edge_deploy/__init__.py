@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from edge_deploy.running import Answer, run
     from edge_deploy.snippets import Snippet, bundle, snippet
     from edge_deploy.spec import Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
+    from edge_deploy.tolerances import Tolerances
     from edge_deploy.tune_command import TuneResult, tune
     from edge_deploy.tuning.candidates import Candidate, Measured
     from edge_deploy.tuning.publishing import Recommended
     from edge_deploy.tuning.search import TuneOptions
     from edge_deploy.verdicts import OutputVerdict, Verdict
-    from edge_deploy.verification import Tolerances
     from edge_deploy.verify_command import Verification, VerifyOptions, verify
 
 _HOMES = {
@@ -62,7 +62,7 @@ _HOMES = {
     "Snippet": "snippets",
     "SourceError": "errors",
     "TensorSpec": "spec",
-    "Tolerances": "verification",
+    "Tolerances": "tolerances",
     "TuneOptions": "tuning.search",
     "TuneResult": "tune_command",
     "UntrustedError": "errors",

@@ -15,8 +15,9 @@ from edge_deploy.errors import ArtifactError, MissingDependency
 from edge_deploy.reference import MAX_BYTES, MAX_SAMPLES, Reference, join
 from edge_deploy.spec import Array, Arrays, Feature, ModelSpec, Runner, TensorSpec
 from edge_deploy.targets import Target
+from edge_deploy.tolerances import Tolerances
 from edge_deploy.verdicts import Verdict
-from edge_deploy.verification import Tolerances, judge
+from edge_deploy.verification import judge
 
 if TYPE_CHECKING:
     from edge_deploy.browser import Browser

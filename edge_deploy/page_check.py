@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge_deploy.spec import TensorSpec
-from edge_deploy.verification import Tolerances, usual_budget
+from edge_deploy.tolerances import Tolerances, usual_budget
 
 
 def limits(entry: Mapping[str, Any], outputs: Sequence[TensorSpec]) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from edge_deploy.sidecars import Sidecars
 from edge_deploy.spec import LoadedModel, LoadOptions, ModelSpec
 from edge_deploy.synthesis import synthesize
 from edge_deploy.targets import TARGETS
-from edge_deploy.verification import DEFAULT, Tolerances
+from edge_deploy.tolerances import DEFAULT, Tolerances
 
 _MOST_COUNTS = 1 << 26  # numbers that samples of text may hold: 256 MB
 

@@ -19,8 +19,8 @@ from edge_deploy.errors import ArtifactError, ConversionError, UsageError
 from edge_deploy.features import parse_features
 from edge_deploy.quiet import quiet
 from edge_deploy.targets import TARGETS, Converted
+from edge_deploy.tolerances import DEFAULT, Tolerances
 from edge_deploy.verdicts import Verdict, exit_code
-from edge_deploy.verification import DEFAULT, Tolerances
 
 Progress = Callable[[str], None]
 Entry = Mapping[str, Any]

@@ -23,8 +23,8 @@ from edge_deploy.quiet import quiet
 from edge_deploy.reference import Reference, read, split
 from edge_deploy.spec import LoadOptions, ModelSpec
 from edge_deploy.targets import TARGETS, Target, check_names, runtimes_of, target_of
+from edge_deploy.tolerances import DEFAULT, Tolerances
 from edge_deploy.verdicts import Verdict, exit_code
-from edge_deploy.verification import DEFAULT, Tolerances
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from edge_deploy.page_check import limits, refused
 from edge_deploy.server import address, start
 from edge_deploy.shell import shell_folder
 from edge_deploy.spec import Array, TensorSpec
-from edge_deploy.verification import DEFAULT, Tolerances, compare, usual_budget
+from edge_deploy.tolerances import DEFAULT, Tolerances, usual_budget
+from edge_deploy.verification import compare
 
 pytestmark = pytest.mark.slow
 

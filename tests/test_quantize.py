@@ -21,7 +21,8 @@ from edge_deploy.spec import TensorSpec
 from edge_deploy.targets import TARGETS
 from edge_deploy.targets.tflite_runtimes import runtime_version
 from edge_deploy.targets.tflite_versions import Signature, operator_version
-from edge_deploy.verification import BUDGETS, DEFAULT, Tolerances, compare
+from edge_deploy.tolerances import BUDGETS, DEFAULT, Tolerances
+from edge_deploy.verification import compare
 
 slow = pytest.mark.slow
 PIXELS, CLASSES = (12, 12, 3), ("red", "green", "blue")

@@ -20,8 +20,9 @@ from edge_deploy.conversion import ConvertOptions, convert
 from edge_deploy.reference import Reference
 from edge_deploy.shell import shell_folder
 from edge_deploy.spec import ModelSpec, TensorSpec
+from edge_deploy.tolerances import DEFAULT
 from edge_deploy.verdicts import Verdict
-from edge_deploy.verification import DEFAULT, judge
+from edge_deploy.verification import judge
 
 pytestmark = pytest.mark.slow
 

@@ -17,8 +17,8 @@ from edge_deploy.compression.quantization import FLOAT, Wish
 from edge_deploy.errors import ConversionError, UsageError
 from edge_deploy.reference import Reference
 from edge_deploy.targets import Converted, Target
+from edge_deploy.tolerances import Tolerances
 from edge_deploy.verdicts import LayerError, Verdict
-from edge_deploy.verification import Tolerances
 
 _TRAIN = (
     "It was pruned at once. Train what is left, on samples with labels: convert --prune-data; or "

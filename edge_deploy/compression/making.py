@@ -21,8 +21,8 @@ from edge_deploy.reference import Reference, join
 from edge_deploy.spec import Feature, ModelSpec
 from edge_deploy.targets import Converted, Target
 from edge_deploy.targets.tflite_needs import too_new
+from edge_deploy.tolerances import Tolerances
 from edge_deploy.verdicts import Verdict, to_json
-from edge_deploy.verification import Tolerances
 from edge_deploy.words import unknown
 
 QUANTIZER, CONVERTER = "ai-edge-quantizer", "TFLiteConverter"

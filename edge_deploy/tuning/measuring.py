@@ -27,8 +27,9 @@ from edge_deploy.errors import ArtifactError, ConversionError
 from edge_deploy.reference import Reference
 from edge_deploy.spec import Array, ModelSpec, Runner
 from edge_deploy.targets import TARGETS, Converted
+from edge_deploy.tolerances import Budget, Tolerance
 from edge_deploy.tuning.candidates import Candidate, Measured
-from edge_deploy.verification import Budget, Tolerance, compare, run_samples
+from edge_deploy.verification import compare, run_samples
 
 _LAYER_SAMPLES = 32
 _SECONDS = 0.2  # of answers that are timed at a time

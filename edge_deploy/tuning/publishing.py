@@ -18,12 +18,12 @@ from edge_deploy.quiet import quiet
 from edge_deploy.reference import Reference
 from edge_deploy.sidecars import Sidecars
 from edge_deploy.targets import TARGETS
+from edge_deploy.tolerances import Tolerances
 from edge_deploy.tuning import measuring
 from edge_deploy.tuning.candidates import Candidate, Measured, front, recommend
 from edge_deploy.tuning.measuring import Group
 from edge_deploy.tuning.search import Search
 from edge_deploy.verdicts import Verdict
-from edge_deploy.verification import Tolerances
 
 _SCHEMA = "edge-deploy/tuning/1"
 
