@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge_deploy import kernels
-from edge_deploy.browser import Browser, PageRunner
+from edge_deploy.browser import Browser
+from edge_deploy.page_runner import PageRunner
 from edge_deploy.shell import shell_folder
 from edge_deploy.spec import ModelSpec, Runner
 
