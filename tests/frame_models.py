@@ -116,6 +116,17 @@ def histograms(columns: Any, names: list[str], **options: Any) -> Any:
     return model.fit(table, survived())
 
 
+def boosted(columns: Any, **options: Any) -> Any:
+    given = {"max_iter": 10, "min_samples_leaf": 5, "random_state": 0, **options}
+    return ensemble.HistGradientBoostingClassifier(categorical_features=columns, **given)
+
+
+def votes(members: list[Any]) -> Any:
+    table = frame()[["fare", "town", "sex"]].astype({"town": "category", "sex": "category"})
+    named = [(f"m{n}", one) for n, one in enumerate(members)]
+    return ensemble.VotingClassifier(named, voting="soft").fit(table, survived())
+
+
 def regressor(table: pd.DataFrame) -> compose.TransformedTargetRegressor:
     parts = compose.ColumnTransformer([("n", scaled(), NUMBERS), ("w", encoder(), WORDS)])
     return compose.TransformedTargetRegressor(
@@ -240,6 +251,10 @@ FRAMES: dict[str, Callable[[], Any]] = {
     "categories by name": lambda: histograms(["town", "class"], ["age", "town", "class"]),
     "categories by place": lambda: histograms([0, 2], ["town", "fare", "class"]),
     "categories by mask": lambda: histograms([False, True, True], ["year", "sex", "member"]),
+    "votes of words": lambda: votes([boosted("from_dtype"), boosted("from_dtype", max_iter=3)]),
+    "bags of words": lambda: ensemble.BaggingClassifier(
+        boosted([0, 2]), n_estimators=4, random_state=0
+    ).fit(frame()[["town", "fare", "sex"]], survived()),
     "codes for boosting": lambda: over(
         "passthrough", ordinal(encoded_missing_value=9, unknown_value=10),
         ensemble.HistGradientBoostingClassifier(max_iter=20, categorical_features=[3, 4, 5])

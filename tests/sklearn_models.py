@@ -291,6 +291,16 @@ COMPOUND: dict[str, Callable[[], Any]] = {
     "bagging of some columns": lambda: ensemble.BaggingClassifier(max_features=0.6).fit(
         *classes(4)
     ),
+    "bagging of neighbours": lambda: make_pipeline(
+        StandardScaler(),
+        ensemble.BaggingClassifier(
+            neighbors.KNeighborsClassifier(weights="distance"), 5, max_features=0.6
+        ),
+    ).fit(*classes(4)),
+    "bagging of votes": lambda: ensemble.BaggingClassifier(svm.LinearSVC(), 7).fit(*classes(2)),
+    "bagging of lines": lambda: ensemble.BaggingRegressor(Ridge(), 5, max_features=0.8).fit(
+        *regression()
+    ),
     "adaboost, 2": lambda: ensemble.AdaBoostClassifier(
         tree.DecisionTreeClassifier(max_depth=2), n_estimators=20
     ).fit(*classes(2)),

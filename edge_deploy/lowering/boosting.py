@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.errors import ConversionError
+from edge_deploy.lowering.categories import picked
 from edge_deploy.lowering.forest import foldable, leaves
 from edge_deploy.lowering.linear import decision, winner
 from edge_deploy.lowering.registry import (
@@ -16,6 +17,7 @@ from edge_deploy.lowering.registry import (
     Predict,
     apply,
     chain,
+    lower,
     predictor,
     real,
 )
@@ -46,7 +48,9 @@ def _in_classes(model: Any, fitted: Any) -> Any:
 
 @predictor("BaggingClassifier", folds_fills=True)
 def bagging(model: Any, before: Affine) -> Predict:
-    """sklearn.ensemble.BaggingClassifier.predict_proba: the mean of the trees' shares."""
+    """sklearn.ensemble.BaggingClassifier.predict_proba: the mean of the members' shares."""
+    if not all(hasattr(one, "tree_") for one in model.estimators_):
+        return _bagging_of_any(model, before)
     trees = [
         tree_of(one.tree_, _in_classes(model, one), columns)
         for one, columns in zip(_trees_only(model), model.estimators_features_, strict=True)
@@ -60,9 +64,56 @@ def bagging(model: Any, before: Affine) -> Predict:
     return predict
 
 
+def _drawn(model: Any, before: Affine) -> list[Predict]:
+    """The members, each on the columns that were drawn for it."""
+    import tensorflow as tf
+
+    width = int(model.n_features_in_)
+
+    def member(one: Any, columns: Any) -> Predict:
+        if np.array_equal(columns, np.arange(width)):
+            return lower(one, before)
+        inner, at = lower(one, picked(before, np.asarray(columns), width)), columns.astype(np.int32)
+        return lambda x: inner(tf.gather(x, at, axis=1))
+
+    return list(map(member, model.estimators_, model.estimators_features_))
+
+
+def _bagging_of_any(model: Any, before: Affine) -> Predict:
+    """_parallel_predict_proba: shares where a member has them, else its votes."""
+    import tensorflow as tf
+
+    members, count = _drawn(model, before), len(model.classes_)
+    labels = np.arange(count, dtype=np.float32)
+
+    def said(one: Any, answer: Any) -> Any:
+        own = np.asarray(one.classes_, np.int64)
+        if not hasattr(one, "predict_proba"):
+            # Not one_hot: in batches, TF.js' wasm gets it wrong.
+            vote = tf.gather(own.astype(np.float32), answer["class"])
+            return tf.cast(tf.equal(vote[:, tf.newaxis], labels), real())
+        if "probabilities" not in answer:
+            raise ConversionError(
+                f"{type(model).__name__} of {type(one).__name__} cannot be converted: it asks for "
+                "probabilities, and those of its members have no conversion."
+            )
+        shares = answer["probabilities"]
+        return shares if len(own) == count else tf.matmul(shares, np.eye(count)[own].astype(real()))
+
+    def predict(x: Any) -> dict[str, Any]:
+        found = [said(one, m(x)) for one, m in zip(model.estimators_, members, strict=True)]
+        sums = sum(found)
+        return {"class": winner(sums), "probabilities": sums / float(len(members))}
+
+    return predict
+
+
 @predictor("BaggingRegressor", folds_fills=True)
 def bagging_regressor(model: Any, before: Affine) -> Predict:
-    """sklearn.ensemble.BaggingRegressor.predict: the mean of the trees' values."""
+    """sklearn.ensemble.BaggingRegressor.predict: the mean of the members' values."""
+    if not all(hasattr(one, "tree_") for one in model.estimators_):
+        members = _drawn(model, before)
+        return lambda x: {"value": sum(one(x)["value"] for one in members) / float(len(members))}
     trees = [
         tree_of(one.tree_, np.asarray(one.tree_.value)[:, :, 0], columns)
         for one, columns in zip(_trees_only(model), model.estimators_features_, strict=True)

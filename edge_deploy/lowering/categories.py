@@ -7,6 +7,7 @@ compared with 0.5, and there is one kernel for all trees.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +23,7 @@ from edge_deploy.lowering.registry import (
     exactly,
     fills,
     lower_steps,
+    of_columns,
     real,
     without_fill,
 )
@@ -154,10 +156,11 @@ def own_categories(model: Any) -> Own | None:
     sklearn.ensemble.HistGradientBoosting* since 1.4 has a ColumnTransformer inside
     (``_preprocessor``); of boosters of other libraries, boosters.facts gives ``own_categories_``.
     """
-    own: Own | None = vars(model).get("own_categories_")
+    has = getattr(model, "__dict__", {})
+    own: Own | None = has.get("own_categories_")
     if own is not None:
         return own
-    if (inside := vars(model).get("_preprocessor")) is None:
+    if (inside := has.get("_preprocessor")) is None:
         return None
     steps = {label: (step, columns) for label, step, columns in inside.transformers_}
     encoder, chosen = steps["encoder"]
@@ -206,8 +209,7 @@ def encoded(model: Any, width: int, before: Affine) -> tuple[Transform | None, A
         )
     rest = [n for n in range(width) if n not in own.columns]
     order = np.array([*own.columns, *rest], np.int32)
-    unscaled(model, before, own.columns)
-    to_codes = lower_steps([own.encoder]).transform
+    to_codes = lower_steps([_before_scaling(model, own, before)]).transform
     columns = np.array(own.columns, np.int32)
 
     def transform(x: Any) -> Any:
@@ -217,7 +219,28 @@ def encoded(model: Any, width: int, before: Affine) -> tuple[Transform | None, A
 
     place = np.empty(width, np.int64)
     place[order] = np.arange(width)
-    return transform, picked(before, order, width), place
+    plain = np.where(np.isin(order, own.columns), -1, order)  # codes are not scaled
+    return transform, picked(before, plain, width), place
+
+
+def _before_scaling(model: Any, own: Own, before: Affine) -> Any:
+    """The encoder of the whole numbers that a scaler made its categories of."""
+    encoder = copy.copy(own.encoder)
+    encoder.categories_ = []
+    for column, values in zip(own.columns, own.encoder.categories_, strict=True):
+        if not _is_scaled(before, column):
+            encoder.categories_.append(values)
+            continue
+        scaled = np.asarray(values, np.float64)
+        at, known = np.full(len(scaled), column), ~np.isnan(scaled)
+        centre, gain, offset = (
+            of_columns(part, at) for part in (before.centre, before.gain, before.offset)
+        )
+        given = np.rint((scaled - offset) / gain + centre)
+        if before.turn is not None or (exactly(before)(given, at) != scaled)[known].any():
+            raise _scaled(model)
+        encoder.categories_.append(given)
+    return encoder
 
 
 def picked(before: Affine, order: Array, width: int) -> Affine:
@@ -245,13 +268,18 @@ def unscaled(model: Any, before: Affine, columns: Sequence[int]) -> None:
     Raises:
         ConversionError: A category would no longer be its code.
     """
-    scaling = ((before.centre, 0.0), (before.gain, 1.0), (before.offset, 0.0))
-    for part, plain in scaling if columns else ():
-        values = np.asarray(part)
-        if (values != plain if values.ndim == 0 else values[list(columns)] != plain).any():
-            raise ConversionError(
-                f"{type(model).__name__} splits on categories that a scaler before it has "
-                "changed, which cannot be converted. Leave those columns out of the scaler: "
-                "ColumnTransformer([('scaled', StandardScaler(), numbers)], "
-                "remainder='passthrough')."
-            )
+    if before.turn is not None or any(_is_scaled(before, column) for column in columns):
+        raise _scaled(model)
+
+
+def _is_scaled(before: Affine, column: int) -> bool:
+    parts = ((before.centre, 0.0), (before.gain, 1.0), (before.offset, 0.0))
+    return any(of_columns(part, np.array([column])) != plain for part, plain in parts)
+
+
+def _scaled(model: Any) -> ConversionError:
+    return ConversionError(
+        f"{type(model).__name__} splits on categories that a scaler before it has changed, which "
+        "cannot be converted. Leave those columns out of the scaler: "
+        "ColumnTransformer([('scaled', StandardScaler(), numbers)], remainder='passthrough')."
+    )

@@ -85,9 +85,10 @@ def encode(model: Any, parts: Parts, later: Later) -> Any:
         if len(gaps := [value for value in categories if is_gap(value)]) == 1:
             column.gap = gaps[0]
         met = column.words if _are_words(known) else column.values
-        ordered = {**dict.fromkeys(known), **met}  # an imputer's fill may have come first
-        met.clear()
-        met.update(ordered)
+        if part.raw or _are_words(known):
+            ordered = {**dict.fromkeys(known), **met}  # an imputer's fill may have come first
+            met.clear()
+            met.update(ordered)
         if not part.raw:
             column.computed = True
         if policy in ("infrequent_if_exist", "warn") and rare[n] is not None:

@@ -102,7 +102,8 @@ class _Walk:
             for key, value in held.items():
                 several = isinstance(value, (list, np.ndarray))
                 inner = [
-                    self.predictor(one, parts, places) for one in (value if several else [value])
+                    self.predictor(one, *self.drawn(model, n, parts, places))
+                    for n, one in enumerate(value if several else [value])
                 ]
                 setattr(changed, key, inner if several else inner[0])
             return changed
@@ -110,6 +111,16 @@ class _Walk:
             self.compute(parts, gaps=name in _BEAR_GAPS)
             return model
         return self.encode_inside(model, own, parts)
+
+    def drawn(self, model: Any, member: int, parts: Parts, places: Places) -> tuple[Parts, Places]:
+        """What a member takes: in bagging, the columns that were drawn for it."""
+        if (columns := attribute(model, "estimators_features_")) is None:
+            return parts, places
+        for part in parts:
+            if part is not None:
+                part.column.used = True
+        own = [int(n) for n in columns[member]]
+        return [parts[n] for n in own], _side_by_side(own, places)
 
     def encode_inside(self, model: Any, own: Own, parts: Parts) -> Any:
         """A model of trees that encodes its categories itself."""
@@ -246,7 +257,7 @@ def _reads_frames(value: Any) -> bool:
         return any(_reads_frames(one) for one in np.ravel(np.asarray(value, dtype=object)))
     if type(value).__name__ == "_CalibratedClassifier":
         return _reads_frames(value.estimator)
-    return type(value).__name__ in _CONTAINERS
+    return type(value).__name__ in _CONTAINERS or own_categories(value) is not None
 
 
 def _indices(model: Any, label: str, columns: Any, names: list[str]) -> list[int]:
