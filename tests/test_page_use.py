@@ -243,7 +243,7 @@ def test_several_pictures_give_a_table_to_download(site: Site, tmp_path: Path) -
     text = Path(started.value.path()).read_text(encoding="utf-8-sig")
     head, *rows, bad = csv.reader(io.StringIO(text, newline=""))
     shares = [f"predicted_y: {label}" for label in LABELS]
-    assert head == ["picture", "predicted_y", *shares, "no answer because"]
+    assert head == ["file name", "predicted_y", *shares, "no answer because"]
     assert (bad[0], bad[1:-1]) == ("notes.txt", [""] * 8)
     assert "not a picture" in bad[-1]
     for name, row in zip(names, rows, strict=True):

@@ -41,7 +41,7 @@ export function pictureControls({ entry, manifest, folder }, act) {
       return;
     }
     film.stop();
-    const table = { name: 'answers.csv', header: [t('picture.name')], rows: files.map(({ name }) => [name]) };
+    const table = { name: 'pictures-answers.csv', header: [t('picture.file')], rows: files.map(({ name }) => [name]) };
     several.run(table, (_, n) => act.quietFile(files[n]));
   }
 

@@ -60,7 +60,7 @@ export default {
 
   'picture.choose': 'Choose a picture',
   'picture.drop': 'or drop or paste it here; several give a table',
-  'picture.name': 'picture',
+  'picture.file': 'file name',
   'picture.shown': 'The picture that was answered',
   'picture.sample': 'sample {n}',
   'picture.bad': 'This file is not a picture that the browser can read. Save it as PNG or JPEG and try again.',

@@ -60,7 +60,7 @@ export default {
 
   'picture.choose': 'Pilih gambar',
   'picture.drop': 'atau jatuhkan atau tempel di sini; beberapa sekaligus menjadi tabel',
-  'picture.name': 'gambar',
+  'picture.file': 'nama berkas',
   'picture.shown': 'Gambar yang dijawab',
   'picture.sample': 'contoh {n}',
   'picture.bad': 'Berkas ini bukan gambar yang dapat dibaca peramban. Simpan sebagai PNG atau JPEG, lalu coba lagi.',
