@@ -465,6 +465,32 @@ def test_back_and_forward_go_through_the_models(site: Site) -> None:
             assert page.input_value("input[name=length]") == "6.5"
 
 
+def test_back_returns_to_a_model_that_is_not_there(site: Site) -> None:
+    page = site.open("?model=gone&lang=en", state="error")
+    page.click("#gallery button[data-key=digits]")
+    page.wait_for_selector("html[data-model=digits][data-state=ready]", state="attached")
+    page.go_back()
+    page.wait_for_selector("html[data-state=error]", state="attached")
+    assert "no model “gone”" in page.inner_text("#status")
+    assert not page.is_visible("#input")
+    assert page.title() == "Models in your browser"
+    page.go_forward()
+    page.wait_for_selector("html[data-state=ready]", state="attached")
+    assert page.is_visible("#title")
+
+
+def test_back_returns_from_a_model_that_cannot_be_fetched(site: Site) -> None:
+    page = site.open("?model=digits&lang=en")
+    page.route("**/models/costs/**", lambda route: route.abort())
+    page.click("#gallery button[data-key=costs]")
+    page.wait_for_selector("html[data-state=error]", state="attached")
+    assert "cannot be fetched. Check the connection" in page.inner_text("#status")
+    page.go_back()
+    page.wait_for_selector("html[data-model=digits][data-state=ready]", state="attached")
+    assert page.inner_text("#title") == "digits"
+    assert not page.is_visible("#cancel")
+
+
 def test_csv_gives_a_table_to_download(site: Site, tmp_path: Path) -> None:
     page = site.open("?model=costs&lang=en")
     rows = [("2", "no"), ("7.5", "yes"), ("4", "perhaps"), ("3", "no")]

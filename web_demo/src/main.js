@@ -66,8 +66,11 @@ async function start() {
 async function follow(models) {
   const wanted = query.get('model');
   const entry = wanted ? models.find(({ key, name }) => [key, name].includes(wanted)) : models[0];
-  if (entry) await load(entry, query.get('file'), query.get('backend') ?? 'auto');
-  else nothing(t('error.unknown', { name: wanted }));
+  const loaded = entry
+    ? load(entry, query.get('file'), query.get('backend') ?? 'auto')
+    : nothing(t('error.unknown', { name: wanted }));
+  arriving = false; // what is chosen from now on is named in the address
+  await loaded;
 }
 
 /** What was loaded or is still loading makes way. */
@@ -110,7 +113,8 @@ async function load(entry, path, wantedBackend) {
 async function prepare(entry, file, backend, signal) {
   const folder = new URL(`${entry.folder}/`, site);
   const described = describe(folder);
-  const listed = entry.rows ? json(new URL(entry.rows, folder)) : [];
+  const listed = Promise.resolve(entry.rows ? json(new URL(entry.rows, folder)) : []);
+  listed.catch(() => {}); // told when it is waited for
   const addressOf = (one) => at(folder, one.file);
   const filesOf = (one) => one.parts.map((part) => ({ ...part, url: at(folder, part.path).href }));
   const place = { url: addressOf(file), files: filesOf(file), spec: entry.spec, described, signal };
@@ -277,7 +281,6 @@ function remember(entry, file, backend) {
   if (backend !== 'auto') query.set('backend', backend);
   if (arriving) replaceAddress();
   else if (asSearch(query) !== location.search) window.history.pushState(null, '', asSearch(query));
-  arriving = false;
 }
 
 function replaceAddress() {

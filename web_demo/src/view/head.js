@@ -174,6 +174,7 @@ export function clear() {
 /** No model, and nothing to choose for it. */
 export function nothing(message) {
   $('title').parentElement.hidden = true;
+  document.title = t('page.title');
   failed(message);
 }
 
