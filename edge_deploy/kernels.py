@@ -69,7 +69,7 @@ def _bundle(
 ) -> dict[str, bytes]:
     parts: dict[str, _Part] = {}
     orders = {
-        name: _order(folder, [f"{start}.mjs" for start in own], parts, definitions)
+        name: _order(folder, [f"{start}.js" for start in own], parts, definitions)
         for name, own in starts.items()
     }
     counts = [part for order in orders.values() for part in order]
@@ -80,13 +80,13 @@ def _bundle(
         own = [part for part in orders[backend] if part not in core]
         taken = {path for part in own for path, _ in parts[part].imports if path in core}
         crossing |= taken
-        first = f"{backend}/base.mjs"
+        first = f"{backend}/base.js"
         code = f"import{{{','.join(sorted(number[p] for p in taken))}}}from'./CORE';"
         code += "".join(_as_function(part, parts[part], number) for part in own)
         files[backend] = code + _exported(parts[first].exports, number[first])
     code = "".join(_as_function(part, parts[part], number) for part in core)
     code += f"export{{{','.join(sorted(number[p] for p in crossing))}}};"
-    files["core"] = code + _exported(parts["core.mjs"].exports, number["core.mjs"])
+    files["core"] = code + _exported(parts["core.js"].exports, number["core.js"])
     named = {"core": files["core"].encode()}
     core_name = file_name("core", named["core"])
     for backend in BACKENDS:
@@ -96,7 +96,7 @@ def _bundle(
 
 def file_name(part: str, code: bytes) -> str:
     """A name that changes with the content, so that a browser may keep the file for good."""
-    return f"tfjs-{part}-{hashlib.sha256(code).hexdigest()[:10]}.mjs"
+    return f"tfjs-{part}-{hashlib.sha256(code).hexdigest()[:10]}.js"
 
 
 def _order(

@@ -16,7 +16,7 @@ _WEIGHTS = 50_000_000
 # Of these a visitor loads what the device can run: it is kept when it was loaded.
 _WHEN_LOADED = ("vendor/", "harness.html", WORKER)
 _WASM = "vendor/tfjs-backend-wasm"  # what every device can run
-_WHOLE = ("vendor/tfjs.mjs", "vendor/tfjs-wasm.mjs", "vendor/tfjs-webgl.mjs", "vendor/chunk-")
+_WHOLE = ("vendor/tfjs.js", "vendor/tfjs-wasm.js", "vendor/tfjs-webgl.js", "vendor/chunk-")
 
 
 def site_list(files: Files, entries: Sequence[Mapping[str, Any]]) -> bytes:

@@ -61,7 +61,7 @@ def open_reduced(
             page.close()
             for mount in ("own-kernels", "own-model"):
                 del browser._mounts[mount]
-    modules = [url for url in taken if url.endswith(".mjs")]
+    modules = [url for url in taken if url.endswith(".js")]
     if whole is None:
         assert modules == []
     else:

@@ -182,7 +182,7 @@ TYPES = {
     "index.html": "text/html; charset=utf-8",
     "style.css": "text/css; charset=utf-8",
     "src/main.js": "text/javascript; charset=utf-8",
-    "vendor/tfjs.mjs": "text/javascript; charset=utf-8",
+    "vendor/tfjs.js": "text/javascript; charset=utf-8",
     "vendor/tfjs-backend-wasm-simd.wasm": "application/wasm",
     "vendor/LICENSES.txt": "text/plain; charset=utf-8",
     "icon.svg": "image/svg+xml",
@@ -219,7 +219,7 @@ def test_nginx_sends_what_the_browser_takes(
 
 
 def test_nginx_lets_browsers_keep_what_never_changes(nginx: Host) -> None:
-    kernels = [f for f in nginx.site.files if re.fullmatch(r"models/tfjs-.*\.mjs", f)]
+    kernels = [f for f in nginx.site.files if re.fullmatch(r"models/tfjs-.*\.js", f)]
     assert len(kernels) == 3
     for file in kernels:
         for below in ("/", "/sub/"):
@@ -249,7 +249,7 @@ def test_nginx_sends_a_folder_to_its_slash(nginx: Host) -> None:
 
 
 @pytest.mark.parametrize("accept", ["", "gzip", "br"])
-@pytest.mark.parametrize("path", ["/none.js", "/sub/none.bin", "/none/", "/models/tfjs-none.mjs"])
+@pytest.mark.parametrize("path", ["/none.js", "/sub/none.bin", "/none/", "/models/tfjs-none.js"])
 def test_nginx_says_what_is_missing(nginx: Host, path: str, accept: str) -> None:
     status, headers, body = nginx.get(path, accept)
     assert status == 404

@@ -146,7 +146,7 @@ def test_tracked_files_name_no_registry_and_no_machine() -> None:
         "examples/insurance/model.pkl",
         "web_demo/models/insurance/model.json",
         "web_demo/node_modules/esbuild/package.json",
-        "web_demo/vendor/tfjs.mjs",
+        "web_demo/vendor/tfjs.js",
     ],
 )
 def test_what_is_made_is_ignored(path: str) -> None:
@@ -280,7 +280,7 @@ def test_wheel_brings_the_page_and_the_licences_and_no_tools(wheel: Path) -> Non
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     page = {name for name in names if name.startswith("edge_deploy/_web_demo/")}
-    for part in ("index.html", "src/model.js", "vendor/tfjs.mjs", "vendor/LICENSES.txt"):
+    for part in ("index.html", "src/model.js", "vendor/tfjs.js", "vendor/LICENSES.txt"):
         assert f"edge_deploy/_web_demo/{part}" in page
     assert f"edge_deploy-{__version__}.dist-info/licenses/LICENSE" in names
     assert "edge_deploy/py.typed" in names

@@ -30,7 +30,7 @@ X = np.linspace(-1, 1, 256, dtype=np.float32)
 
 START = """async ([url, bytes]) => {
   const { openHere } = await import('/page/src/realm.js');
-  const tf = await import('/page/vendor/tfjs.mjs');
+  const tf = await import('/page/vendor/tfjs.js');
   const tensor = (name) => [{ name, dtype: 'float32' }];
   const spec = { inputs: tensor('x'), outputs: tensor('y') };
   const weights = new URL('group1-shard1of1.bin', url).href;

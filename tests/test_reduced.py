@@ -76,7 +76,7 @@ def test_kernel_that_is_missing_after_all_is_fetched_with_the_rest(
     with lacking as runner:
         verdict = judge(blank, runner, spec, Reference({"x": x}, {"y": y}, "user"), DEFAULT)
     assert (verdict.status, verdict.problems) == ("pass", ())
-    assert {url.rpartition("/")[2] for url in whole} == {"tfjs.mjs", f"tfjs-{backend}.mjs"}
+    assert {url.rpartition("/")[2] for url in whole} == {"tfjs.js", f"tfjs-{backend}.js"}
 
 
 def test_operator_that_nobody_knows_takes_the_whole_of_tfjs() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +64,8 @@ def test_site_brings_only_the_kernels_it_needs(
     assert ready(page, f"{site[1]}?backend={backend}")["backend"] == backend
     page.close()
     assert all(url.startswith(site[1]) for url in asked)
-    code = [url for url in asked if url.endswith(".mjs")]
-    assert sum(f"tfjs-{backend}-" in url for url in code) == 1
-    assert not [url for url in code if "/vendor/" in url]
+    assert sum(f"/models/tfjs-{backend}-" in url for url in asked) == 1
+    assert not [url for url in asked if "/vendor/" in url and not url.endswith(".wasm")]
 
 
 def test_model_with_more_kernels_than_the_site_has_runs(
@@ -76,10 +77,10 @@ def test_model_with_more_kernels_than_the_site_has_runs(
     # The site of a model with a softmax, with the kernels of one without.
     index = json.loads((labelled / "models/index.json").read_text())
     index["kernels"] = {
-        part: f"models/{next(folder.glob(f'models/tfjs-{part}-*.mjs')).name}"
+        part: f"models/{next(folder.glob(f'models/tfjs-{part}-*.js')).name}"
         for part in ("core", "webgl", "wasm")
     }
-    for file in folder.glob("models/tfjs-*.mjs"):
+    for file in folder.glob("models/tfjs-*.js"):
         (labelled / "models" / file.name).write_bytes(file.read_bytes())
     for stale in labelled.glob("models/index.json.*"):
         stale.unlink()
@@ -91,7 +92,7 @@ def test_model_with_more_kernels_than_the_site_has_runs(
     page.on("request", lambda request: asked.append(request.url))
     try:
         assert ready(page, f"{address(server)}?backend=wasm")["check"] == "pass"
-        assert any("/vendor/tfjs-wasm.mjs" in url for url in asked)
+        assert any("/vendor/tfjs-wasm.js" in url for url in asked)
     finally:
         page.close()
         server.shutdown()
@@ -102,7 +103,7 @@ def test_backend_that_computes_wrongly_is_left_and_said(
     browser: Browser, site: tuple[Path, str]
 ) -> None:
     folder, url = site
-    [webgl] = folder.glob("models/tfjs-webgl-*.mjs")
+    [webgl] = folder.glob("models/tfjs-webgl-*.js")
     code = webgl.read_text()
     assert "return a + b;" in code
     webgl.write_text(code.replace("return a + b;", "return a - b;"))
@@ -297,6 +298,81 @@ def test_unknown_host_and_two_embedded_models_are_refused(artifact: Path, tmp_pa
     other = make_artifact(tmp_path / "more", "other")
     with pytest.raises(UsageError, match="one model"):
         build_demo([artifact, other], tmp_path / "site", embed=True)
+
+
+# What a server does wrong, to which files, and what the page says of it.
+SERVERS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "sends code as bytes": (
+        "**/models/tfjs-*",
+        {"content_type": "application/octet-stream", "body": "export {}"},
+        "sends {file} as application/octet-stream, and browsers run “text/javascript” only",
+    ),
+    "has no code": ("**/models/tfjs-*", {"status": 404}, "{file} cannot be fetched (HTTP 404)"),
+    "sends a page for code": (
+        "**/models/tfjs-*",
+        {"content_type": "text/html", "body": "<!doctype html>"},
+        "{file} is missing on the server, which sends a web page in its place",
+    ),
+    "has no weights": ("**/group1-*", {"status": 404}, "{file} cannot be fetched (HTTP 404)"),
+}
+
+
+@pytest.mark.parametrize("fault", SERVERS)
+def test_server_s_fault_is_named(browser: Browser, site: tuple[Path, str], fault: str) -> None:
+    files, sent, says = SERVERS[fault]
+    page = browser.new_page(service_workers="block")
+    page.route(files, lambda route: route.fulfill(**sent))
+    ready(page, f"{site[1]}?backend=wasm&lang=en", "error")
+    said = page.inner_text("#status")
+    page.close()
+    name = re.search(r"tfjs-core-\w+\.js|tfjs-wasm-\w+\.js|group1-\S+\.bin", said)
+    assert name, said
+    assert says.format(file=name[0]) in said
+
+
+def test_download_that_breaks_off_is_told(browser: Browser, site: tuple[Path, str]) -> None:
+    folder, _ = site
+    weights = next(folder.rglob("group1-*.bin"))
+
+    class Breaks(BaseHTTPRequestHandler):
+        """Half of the weights."""
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(weights.stat().st_size))
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.end_headers()
+            self.wfile.write(weights.read_bytes()[:9])
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Breaks)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    page = browser.new_page(service_workers="block", bypass_csp=True)
+    elsewhere = f"http://127.0.0.1:{server.server_port}/"
+    page.route(
+        "**/group1-*", lambda route: route.fulfill(status=302, headers={"Location": elsewhere})
+    )
+    ready(page, f"{site[1]}?lang=en", "error")
+    assert "cannot be fetched. Check the connection, then load again" in page.inner_text("#status")
+    page.close()
+    server.shutdown()
+    server.server_close()
+
+
+def test_page_that_is_opened_as_a_file_says_what_it_needs(
+    browser: Browser, site: tuple[Path, str]
+) -> None:
+    page = browser.new_page()
+    page.goto((site[0] / "index.html").as_uri())
+    page.wait_for_selector("#unstarted:visible", timeout=20_000)
+    page.wait_for_function("document.querySelector('#unstarted').offsetHeight > 20")
+    assert "needs a web server" in page.inner_text("#unstarted")
+    page.goto(site[1])
+    page.wait_for_selector("html[data-state=ready]", state="attached")
+    assert not page.is_visible("#unstarted")
+    page.context.close()
 
 
 @pytest.mark.parametrize("room", [1, 20_000], ids=["no room", "room for the model"])

@@ -78,7 +78,6 @@ const { metafile } = await build({
   entryPoints: Object.keys(entries).map((out) => ({ in: `entry:${out}`, out })),
   plugins: [virtual],
   outdir: vendor,
-  outExtension: { '.js': '.mjs' },
   bundle: true,
   splitting: true,
   minify: true,

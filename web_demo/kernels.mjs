@@ -67,7 +67,6 @@ export async function buildKernels(here, out) {
     entryPoints: Object.keys(entries).map((name) => ({ in: `part:${name}`, out: name })),
     plugins: [takenApart(here, entries, read)],
     outdir: out,
-    outExtension: { '.js': '.mjs' },
     chunkNames: 'chunk-[hash]',
     bundle: true,
     splitting: true,

@@ -147,7 +147,9 @@ async function download(url, arrived) {
   const parts = [];
   let size = 0;
   for (const reader = response.body.getReader(); ; ) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch((error) => {
+      throw new Error(`${nameOf(url)} cannot be fetched to its end (${error.message})`);
+    });
     if (done) break;
     parts.push(value);
     size += value.length;

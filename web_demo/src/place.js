@@ -4,4 +4,27 @@
 export const SITE = new URL('../', import.meta.url);
 
 /** A module of vendor/ or of the site; by its address, so that no bundler takes it in. */
-export const load = (path) => import(new URL(path, SITE).href);
+export async function load(path) {
+  const { href } = new URL(path, SITE);
+  try {
+    return await import(href);
+  } catch (error) {
+    throw (await reason(href, path)) ?? error;
+  }
+}
+
+/** Why a module was not taken, which browsers say to nobody: what does the server send? */
+async function reason(href, path) {
+  const name = path.split('/').pop();
+  let response;
+  try {
+    response = await fetch(href);
+  } catch (error) {
+    return new Error(`${name} cannot be fetched (${error.message})`);
+  }
+  if (!response.ok) return new Error(`${name} is missing (HTTP ${response.status})`);
+  const type = response.headers.get('content-type') ?? 'nothing';
+  if (/html/.test(type)) return new Error(`${name}: the server answers with a web page`);
+  if (!/javascript|ecmascript/.test(type)) return new Error(`${name} is sent as ${type.split(';')[0]}`);
+  return null; // it came, and does not run
+}

@@ -15,6 +15,7 @@ const KNOWN = [
   [/^(.+?): the server answers with a web page/, 'error.html', ['file']],
   [/^(\S+) is not JSON, it starts with "<(?:!|html)/i, 'error.html', ['file']],
   [/^(\S+) cannot be fetched/, 'error.network', ['file']],
+  [/^(\S+) is sent as (\S+)/, 'error.type', ['file', 'type']],
   [/have (\d+) bytes, model\.json says (\d+)/, 'error.bytes', ['got', 'wanted']],
   [/the (\w+) backend does not start/, 'error.backend', ['backend']],
 ];

@@ -62,7 +62,7 @@ export async function load(url, backend, entry, { get }) {
 function start(backend) {
   starting ??= (async () => {
     const vendor = new URL('vendor/litert/', SITE);
-    const litert = await loadModule('vendor/litert.mjs');
+    const litert = await loadModule('vendor/litert.js');
     await litert.start(vendor.href);
     return litert;
   })();

@@ -45,7 +45,7 @@ export async function load(url, backend, entry, { get }) {
 }
 
 function start() {
-  starting ??= loadModule('vendor/ort.mjs').then((ort) => {
+  starting ??= loadModule('vendor/ort.js').then((ort) => {
     // Threads need isolation headers, a proxy a worker from a blob: the policy forbids it.
     ort.env.wasm.numThreads = 1;
     ort.env.wasm.proxy = false;

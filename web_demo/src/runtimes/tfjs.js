@@ -108,8 +108,8 @@ async function begin(backend, kernels) {
   if (!backends.includes(backend)) throw new Error(`TF.js has no backend "${backend}"`);
   const some = kernels?.[backend];
   const [tf, module] = await Promise.all([
-    loadModule(some ? kernels.core : 'vendor/tfjs.mjs'),
-    loadModule(some ?? `vendor/tfjs-${backend}.mjs`),
+    loadModule(some ? kernels.core : 'vendor/tfjs.js'),
+    loadModule(some ?? `vendor/tfjs-${backend}.js`),
   ]);
   if (backend === 'wasm' && !wasmReady) {
     // Threads would need a worker from a blob, which the content security policy forbids.

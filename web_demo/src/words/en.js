@@ -155,6 +155,7 @@ export default {
   'error.http': '{file} cannot be fetched (HTTP {status}). Upload the whole site again, or run “edge-deploy demo” again.',
   'error.network': '{file} cannot be fetched. Check the connection, then load again.',
   'error.html': '{file} is missing on the server, which sends a web page in its place. Upload the whole site again.',
+  'error.type': 'the server sends {file} as {type}, and browsers run “text/javascript” only. Set that type for .js files on the server.',
   'error.bytes': 'the weights are damaged: they have {got} bytes, model.json says {wanted}. Upload the whole site again.',
   'error.backend': '{backend} does not start in this browser. Choose another one under “Runs on”.',
   'error.storage': 'The browser’s storage is full: the model runs, but the page is downloaded again on the next visit and does not work offline. Free some space to keep it.',

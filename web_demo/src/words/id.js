@@ -155,6 +155,7 @@ export default {
   'error.http': '{file} tidak dapat diambil (HTTP {status}). Unggah lagi seluruh situs, atau jalankan lagi “edge-deploy demo”.',
   'error.network': '{file} tidak dapat diambil. Periksa sambungan, lalu muat lagi.',
   'error.html': '{file} tidak ada di server, yang mengirim halaman web sebagai gantinya. Unggah lagi seluruh situs.',
+  'error.type': 'server mengirim {file} sebagai {type}, padahal peramban hanya menjalankan “text/javascript”. Atur jenis itu untuk berkas .js di server.',
   'error.bytes': 'bobotnya rusak: berisi {got} bita, seharusnya {wanted} menurut model.json. Unggah lagi seluruh situs.',
   'error.backend': '{backend} tidak dapat dipakai di peramban ini. Pilih yang lain di “Dijalankan dengan”.',
   'error.storage': 'Penyimpanan peramban penuh: model berjalan, tetapi halaman diunduh lagi pada kunjungan berikutnya dan tidak bekerja tanpa jaringan. Kosongkan ruang agar tersimpan.',
