@@ -14,6 +14,7 @@ from edge_deploy.spec import Feature, LoadedModel, ModelSpec, TensorSpec
 
 _REFERENCES = ("reference.npz", "reference.npy", "reference.csv", "reference")
 _NUMBERED = re.compile(r"^(\d+)[\s:,]+(.+)$")  # Teachable Machine: "0 Cat"
+_BESIDE = " If the file is another model's, give this one a folder of its own."
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Sidecars:
 
     Attributes:
         labels: The classes, in the order of the columns.
+        labels_from: What gave them, for errors.
         features: The columns of a table model.
         target: What the model predicts: ``name``, ``unit``, ``min``, ``max``.
         preprocessing: How pictures become the input.
@@ -31,6 +33,7 @@ class Sidecars:
     """
 
     labels: tuple[str, ...] | None = None
+    labels_from: str = "--labels"
     features: tuple[Feature, ...] | None = None
     target: Mapping[str, Any] | None = None
     preprocessing: Mapping[str, Any] | None = None
@@ -120,11 +123,19 @@ def collect(
         if reference is not None:
             found.append(f"{reference.name}{'/' if reference.is_dir() else ''} (reference data)")
     if spec is not None:
-        image = _image_input(model.spec)
+        image = _image_input(model.spec, _BESIDE if preprocess is None else "")
         spec = images.with_size(dict(spec), tuple(axis or 1 for axis in image.shape[1:]))
     if columns is not None:
-        _check_width(model.spec, columns)
-    return Sidecars(names, columns, target, spec, None, reference, tuple(found))
+        _check_width(model.spec, columns, _BESIDE if features is None and path.is_file() else "")
+    return Sidecars(
+        labels=names,
+        labels_from="--labels" if labels is not None else "labels.txt beside the model",
+        features=columns,
+        target=target,
+        preprocessing=spec,
+        reference=reference,
+        found=tuple(found),
+    )
 
 
 def apply(spec: ModelSpec, sidecars: Sidecars) -> ModelSpec:
@@ -141,14 +152,16 @@ def apply(spec: ModelSpec, sidecars: Sidecars) -> ModelSpec:
         inputs[0] = replace(inputs[0], kind="table")
     outputs = list(spec.outputs)
     if sidecars.labels is not None:
-        outputs = _with_labels(outputs, sidecars.labels)
+        outputs = _with_labels(outputs, sidecars.labels, sidecars.labels_from)
     unit = (sidecars.target or {}).get("unit")
     if unit:
         outputs = [replace(o, unit=str(unit)) if o.kind == "value" else o for o in outputs]
     return ModelSpec(tuple(inputs), tuple(outputs))
 
 
-def _with_labels(outputs: Sequence[TensorSpec], labels: tuple[str, ...]) -> list[TensorSpec]:
+def _with_labels(
+    outputs: Sequence[TensorSpec], labels: tuple[str, ...], origin: str
+) -> list[TensorSpec]:
     def classes(output: TensorSpec) -> int | None:
         if output.kind == "probability":
             return 2
@@ -157,10 +170,11 @@ def _with_labels(outputs: Sequence[TensorSpec], labels: tuple[str, ...]) -> list
         return output.shape[-1] if len(output.shape) == 2 and output.kind != "value" else None
 
     if not any(classes(output) == len(labels) for output in outputs):
-        has = ", ".join(f"{o.name} {classes(o) or '?'}" for o in outputs)
+        has = ", ".join(f"{o.name} {classes(o) or '– (none)'}" for o in outputs)
         raise UsageError(
-            f"{len(labels)} labels ({', '.join(labels[:5])}{', …' if len(labels) > 5 else ''}) do "
-            f"not fit the model; classes by output: {has}. Give one label a class with --labels."
+            f"{origin}: {len(labels)} labels ({', '.join(labels[:5])}"
+            f"{', …' if len(labels) > 5 else ''}) do not fit the model; classes by output: {has}. "
+            f"Give one label a class with --labels.{'' if origin == '--labels' else _BESIDE}"
         )
     return [
         replace(output, classes=labels) if classes(output) == len(labels) else output
@@ -168,7 +182,7 @@ def _with_labels(outputs: Sequence[TensorSpec], labels: tuple[str, ...]) -> list
     ]
 
 
-def _image_input(spec: ModelSpec) -> TensorSpec:
+def _image_input(spec: ModelSpec, mend: str = "") -> TensorSpec:
     """The input that pictures go into: the one of kind image, or the only one."""
     images = [s for s in spec.inputs if s.kind == "image"]
     if len(images) == 1:
@@ -176,16 +190,18 @@ def _image_input(spec: ModelSpec) -> TensorSpec:
     if len(spec.inputs) == 1:
         return spec.inputs[0]
     names = ", ".join(s.name for s in spec.inputs)
-    raise UsageError(f"--preprocess: none of the inputs {names} is the one for pictures.")
+    origin = "preprocessing.json beside the model" if mend else "--preprocess"
+    raise UsageError(f"{origin}: none of the inputs {names} is the one for pictures.{mend}")
 
 
-def _check_width(spec: ModelSpec, features: Sequence[Feature]) -> None:
+def _check_width(spec: ModelSpec, features: Sequence[Feature], mend: str = "") -> None:
     width = sum(feature.width for feature in features)
     wanted = spec.inputs[0].shape[-1] if len(spec.inputs) == 1 else None
     if wanted != width:
         raise UsageError(
-            f"The features fill {width} numbers, the model takes {wanted or 'several inputs'}. A "
-            "one-hot feature fills one number a category."
+            f"{'features.json beside the model: the' if mend else 'The'} features fill {width} "
+            f"numbers, the model takes {wanted or 'several inputs'}. A one-hot feature fills one "
+            f"number a category.{mend}"
         )
 
 

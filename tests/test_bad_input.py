@@ -190,6 +190,26 @@ def test_convert_refuses_bad_options(run, linear: Path, arguments: list[str], sa
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("labels.txt", "red\ngreen\nblue\n", "labels.txt beside the model: 3 labels (red, green"),
+        ("features.json", '[{"name": "a"}]', "features.json beside the model: the features fill 1"),
+    ],
+)
+def test_file_of_another_model_beside_it_is_named(
+    run, linear: Path, tmp_path: Path, name: str, text: str, says: str
+) -> None:
+    model = tmp_path / "own" / linear.name
+    model.parent.mkdir()
+    model.write_bytes(linear.read_bytes())
+    (model.parent / name).write_text(text)
+    result = run("convert", model)
+    assert (result.code, is_one_message(result.err), nothing_written()) == (2, True, True), result
+    assert says in result.err, result.err
+    assert "another model's, give this one a folder of its own" in result.err
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
         (["verify", "nowhere"], 2, "no such artifact"),
