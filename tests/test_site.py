@@ -313,6 +313,7 @@ SERVERS: dict[str, tuple[str, dict[str, Any], str]] = {
         {"content_type": "text/html", "body": "<!doctype html>"},
         "{file} is missing on the server, which sends a web page in its place",
     ),
+    "has no worker": ("**/src/worker.js", {"status": 404}, "{file} cannot be fetched (HTTP 404)"),
     "has no weights": ("**/group1-*", {"status": 404}, "{file} cannot be fetched (HTTP 404)"),
 }
 
@@ -325,7 +326,7 @@ def test_server_s_fault_is_named(browser: Browser, site: tuple[Path, str], fault
     ready(page, f"{site[1]}?backend=wasm&lang=en", "error")
     said = page.inner_text("#status")
     page.close()
-    name = re.search(r"tfjs-core-\w+\.js|tfjs-wasm-\w+\.js|group1-\S+\.bin", said)
+    name = re.search(r"worker\.js|tfjs-core-\w+\.js|tfjs-wasm-\w+\.js|group1-\S+\.bin", said)
     assert name, said
     assert says.format(file=name[0]) in said
 

@@ -5,20 +5,20 @@ export const SITE = new URL('../', import.meta.url);
 
 /** A module of vendor/ or of the site; by its address, so that no bundler takes it in. */
 export async function load(path) {
-  const { href } = new URL(path, SITE);
   try {
-    return await import(href);
+    return await import(new URL(path, SITE).href);
   } catch (error) {
-    throw (await reason(href, path)) ?? error;
+    throw (await reason(path)) ?? error;
   }
 }
 
 /** Why a module was not taken, which browsers say to nobody: what does the server send? */
-async function reason(href, path) {
-  const name = path.split('/').pop();
+export async function reason(path) {
+  const url = new URL(path, SITE);
+  const name = url.pathname.split('/').pop();
   let response;
   try {
-    response = await fetch(href);
+    response = await fetch(url);
   } catch (error) {
     return new Error(`${name} cannot be fetched (${error.message})`);
   }

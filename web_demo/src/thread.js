@@ -1,6 +1,8 @@
 // Threads for models.
 import { memoryOf } from './arrays.js';
-import { SITE, load } from './place.js';
+import { SITE, load, reason } from './place.js';
+
+const WORKER = 'src/worker.js';
 
 export const aborted = () => new DOMException('stopped', 'AbortError');
 
@@ -12,7 +14,7 @@ export function newThread() {
 /** A model in a module worker, the first in the one that ahead.js started. */
 function workerThread() {
   const worker =
-    globalThis.spareWorker ?? new Worker(new URL('src/worker.js', SITE), { type: 'module' });
+    globalThis.spareWorker ?? new Worker(new URL(WORKER, SITE), { type: 'module' });
   globalThis.spareWorker = null;
   const waiting = new Map();
   let broken = null;
@@ -29,9 +31,10 @@ function workerThread() {
     else resolve?.(value);
     return undefined;
   };
-  worker.onerror = (event) => {
+  worker.onerror = async (event) => {
     event.preventDefault();
     broken = new Error(event.message || 'the page’s code for models cannot be loaded');
+    if (!event.message) broken = (await reason(WORKER)) ?? broken;
     fail(broken);
   };
   const end = () => {
@@ -61,7 +64,7 @@ function pageThread() {
   let ended = false;
   const thread = {
     async call({ call, target, url, backend, spec, options, inputs }) {
-      const { openHere } = await load('src/worker.js');
+      const { openHere } = await load(WORKER);
       if (ended) throw aborted();
       if (call === 'open') {
         model = await openHere(target, new URL(url), backend, spec, { ...options, onProgress: thread.progress });
