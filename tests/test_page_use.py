@@ -110,6 +110,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]
         without_preprocessing(root / "artifacts"),
         with_gaps(root / "artifacts"),
         with_truths(root / "artifacts"),
+        make_artifact(root / "artifacts", "many", picture=8, classes=[f"c{n}" for n in range(12)]),
     ]
     build_demo(made, root / "www")
     server = start(root / "www")
@@ -260,6 +261,26 @@ def test_several_pictures_give_a_table_to_download(site: Site, tmp_path: Path) -
         assert [float(value) for value in row[2:-1]] == alone
         assert row[:2] == [name, LABELS[int(np.argmax(alone))]]
     assert page.locator(".results tbody tr").count() == 4  # the table stays
+
+
+def test_table_of_many_classes_shows_the_likeliest(site: Site, tmp_path: Path) -> None:
+    page = site.open("?model=many&lang=en")
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(KINDS["png"]())
+    page.set_input_files(".drop input", [tmp_path / "a.png", tmp_path / "b.png"])
+    page.wait_for_selector("#csv-download")
+    assert page.locator(".results th").all_inner_texts() == ["file name", "predicted_y"]
+    shown = page.locator(".results tbody tr").first.locator("td").all_inner_texts()
+    with page.expect_download() as started:
+        page.click("#csv-download")
+    text = Path(started.value.path()).read_text(encoding="utf-8-sig")
+    head, first, _ = csv.reader(io.StringIO(text, newline=""))
+    assert head == ["file name", "predicted_y", *(f"predicted_y: c{n}" for n in range(12))]
+    shares = [float(value) for value in first[2:]]
+    assert sum(shares) == pytest.approx(1, abs=1e-5)
+    assert first[:2] == ["a.png", f"c{int(np.argmax(shares))}"]
+    assert shown == ["a.png", f"{first[1]} ({max(shares) * 100:.1f} %)"]
+    assert "all columns" in page.inner_text(".results")
 
 
 def test_camera_answers_live_and_stops(browser: Browser, site: Site) -> None:

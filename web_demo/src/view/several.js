@@ -3,9 +3,10 @@ import { writeCsv } from '../csv.js';
 import { el } from '../dom.js';
 import { count } from '../format.js';
 import { t } from '../i18n.js';
-import { labelled } from './answer.js';
+import { labelled, summary } from './answer.js';
 
-const SHOWN = 100;
+const SHOWN = 100; // rows
+const MANY = 10; // columns of one output
 
 /**
  * Where such a table is shown.
@@ -50,21 +51,22 @@ export function severalAnswers(manifest, act) {
 
   function show({ name, header, rows, separator = ',', mark = '.' }, done) {
     const bad = done.filter(({ error }) => error !== undefined).length;
-    const columns = columnsOf(manifest.outputs, done.find(({ outputs }) => outputs)?.outputs);
+    const answers = done.map(({ outputs }) => outputs && cellsOf(manifest.outputs, outputs));
+    const columns = answers.find(Boolean) ?? [];
     const titles = columns.map(({ title }) => title);
     const failed = bad ? [t('several.error')] : [];
     // Columns of an earlier download make way for the new ones.
     const kept = [...header.keys()].filter((at) => ![...titles, ...failed].includes(header[at]));
     const names = kept.map((at) => header[at]);
-    const lines = rows.map((cells, n) => {
-      const { outputs, error } = done[n];
-      const own = kept.map((at) => cells[at] ?? '');
-      const given = columns.map(({ of }) => (outputs ? of(outputs) : ''));
-      return { own, given, error: bad ? [error ?? ''] : [] };
-    });
+    const nothing = columns.map((cell) => ({ ...cell, value: '', short: '' }));
+    const lines = rows.map((cells, n) => ({
+      own: kept.map((at) => cells[at] ?? ''),
+      given: answers[n] ?? nothing,
+      error: bad ? [done[n].error ?? ''] : [],
+    }));
     const text = writeCsv(
       [...names, ...titles, ...failed],
-      lines.map(({ own, given, error }) => [...own, ...given, ...error]),
+      lines.map(({ own, given, error }) => [...own, ...given.map(({ value }) => value), ...error]),
       separator,
       mark,
     );
@@ -73,15 +75,21 @@ export function severalAnswers(manifest, act) {
     save.download = name;
     // A single name says better than a number which row it is; of many columns the answer is first.
     const ordered = (own, rest, n) => (names.length === 1 ? [...own, ...rest] : [n, ...rest, ...own]);
-    const heads = ordered(names, [...titles, ...failed], t('several.row'));
+    const onPage = (cells, of) => cells.filter(({ aside }) => !aside).map(of);
+    const shown = [...onPage(columns, ({ title }) => title), ...failed];
+    const heads = ordered(names, shown, t('several.row'));
     const body = lines.slice(0, SHOWN).map(({ own, given, error }, n) => {
-      const cells = ordered(own, [...given.map(brief), ...error], n + 1);
+      const words = onPage(given, ({ short, value }) => short ?? brief(value));
+      const cells = ordered(own, [...words, ...error], n + 1);
       return el('tr', {}, ...cells.map((value) => el('td', {}, String(value))));
     });
     const answered = { count: count(rows.length - bad), bad: count(bad) };
     const parts = [el('p', { role: 'status' }, t(bad ? 'several.failed' : 'several.done', answered)), save];
     if (lines.length > SHOWN) {
       parts.push(el('p', { className: 'quiet' }, t('several.shown', { count: SHOWN })));
+    }
+    if (columns.some(({ aside }) => aside)) {
+      parts.push(el('p', { className: 'quiet' }, t('several.columns')));
     }
     const scroll = el(
       'div',
@@ -99,31 +107,29 @@ export function severalAnswers(manifest, act) {
   return { element, run, clear, leave: clear };
 }
 
-/** The columns that an answer adds: the label and its probabilities, or the numbers. */
-function columnsOf(specs, example) {
-  if (!example) return [];
+/**
+ * What an answer adds to its row: the label and its probabilities, or the numbers.
+ * @returns {Array<{title, value, short?, aside?}>} short is the value on the page; what is aside is
+ *   in the file alone
+ */
+function cellsOf(specs, outputs) {
   return specs.flatMap((spec) => {
     const { name, kind, classes } = spec;
-    const columns = labelled(spec, example[name].data);
+    const { data } = outputs[name];
+    const title = `predicted_${name}`;
+    const columns = labelled(spec, data);
     if (columns) {
-      const best = (outputs) => {
-        const { labels, shares } = labelled(spec, outputs[name].data);
-        return labels[shares.indexOf(Math.max(...shares))];
-      };
-      const shares = columns.labels.map((label, n) => ({
-        title: `predicted_${name}: ${label}`,
-        of: (outputs) => labelled(spec, outputs[name].data).shares[n],
-      }));
-      return specs.some((one) => one.kind === 'class') ? shares : [{ title: `predicted_${name}`, of: best }, ...shares];
+      const { labels, shares } = columns;
+      const aside = labels.length > MANY;
+      const each = labels.map((label, n) => ({ title: `${title}: ${label}`, value: shares[n], aside }));
+      if (specs.some((one) => one.kind === 'class')) return each;
+      const value = labels[shares.indexOf(Math.max(...shares))];
+      return [{ title, value, short: aside ? summary(spec, outputs[name]) : value }, ...each];
     }
-    const each = (n) => (outputs) => {
-      const value = outputs[name].data[n];
-      return kind === 'class' ? classes?.[value] ?? value : value;
-    };
-    const { length } = example[name].data;
-    return Array.from({ length }, (_, n) => ({
-      title: `predicted_${name}${length > 1 ? ` ${n + 1}` : ''}`,
-      of: each(n),
+    return Array.from(data, (value, n) => ({
+      title: data.length > 1 ? `${title} ${n + 1}` : title,
+      value: kind === 'class' ? classes?.[value] ?? value : value,
+      aside: data.length > MANY && n >= MANY,
     }));
   });
 }

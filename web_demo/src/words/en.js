@@ -104,6 +104,7 @@ export default {
   'several.done': '{count} answered.',
   'several.failed': '{count} answered, {bad} could not be: see the column “no answer because”.',
   'several.shown': 'The first {count} rows are shown; the download has all.',
+  'several.columns': 'The download has all columns.',
   'several.download': 'Download the answers (CSV)',
   'several.row': 'row',
   'several.error': 'no answer because',

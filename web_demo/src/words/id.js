@@ -104,6 +104,7 @@ export default {
   'several.done': '{count} dijawab.',
   'several.failed': '{count} dijawab, {bad} tidak bisa: lihat kolom “tanpa jawaban karena”.',
   'several.shown': '{count} baris pertama ditampilkan; unduhan memuat semuanya.',
+  'several.columns': 'Unduhan memuat semua kolom.',
   'several.download': 'Unduh jawaban (CSV)',
   'several.row': 'baris',
   'several.error': 'tanpa jawaban karena',
