@@ -93,7 +93,7 @@ export function severalAnswers(manifest, act) {
     }
     const scroll = el(
       'div',
-      { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': t('page.answer') },
+      { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': t('several.table') },
       el(
         'table',
         {},

@@ -106,6 +106,7 @@ export default {
   'several.shown': 'The first {count} rows are shown; the download has all.',
   'several.columns': 'The download has all columns.',
   'several.download': 'Download the answers (CSV)',
+  'several.table': 'Table of answers',
   'several.row': 'row',
   'several.error': 'no answer because',
 

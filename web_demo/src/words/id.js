@@ -106,6 +106,7 @@ export default {
   'several.shown': '{count} baris pertama ditampilkan; unduhan memuat semuanya.',
   'several.columns': 'Unduhan memuat semua kolom.',
   'several.download': 'Unduh jawaban (CSV)',
+  'several.table': 'Tabel jawaban',
   'several.row': 'baris',
   'several.error': 'tanpa jawaban karena',
 
