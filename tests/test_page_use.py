@@ -299,6 +299,14 @@ def test_camera_answers_live_and_stops(browser: Browser, site: Site) -> None:
     page.click("#camera")
     assert page.inner_text("#camera") == "Use the camera"
     assert page.evaluate("document.querySelector('video').srcObject") is None
+    page.click("#camera")
+    page.wait_for_selector("#rate:has-text('answers a second')")
+    # As the browser says it of a camera that is unplugged.
+    page.evaluate("document.querySelector('video').srcObject.getTracks()[0].onended()")
+    page.wait_for_selector("#status:has-text('unplugged')")
+    assert page.inner_text("#camera") == "Use the camera"
+    page.wait_for_timeout(200)  # an answer that was still on its way
+    assert "unplugged" in page.inner_text("#status")
     assert requests == []
     page.close()
 

@@ -18,6 +18,7 @@ export function camera(act) {
   const context = canvas.getContext('2d', { willReadFrequently: true });
   let stream = null;
   let facing = 'environment';
+  let answered = null;
   let run = 0; // counts starts, so that an old loop ends
 
   function stop() {
@@ -41,6 +42,7 @@ export function camera(act) {
         return;
       }
       stream = opened;
+      for (const track of opened.getTracks()) track.onended = gone;
       video.srcObject = opened;
       await video.play();
     } catch (error) {
@@ -54,6 +56,13 @@ export function camera(act) {
     await loop(mine);
   }
 
+  /** Unplugged, or taken back in the browser's address bar. */
+  async function gone() {
+    stop();
+    await answered; // it would stand in place of the trouble
+    act.trouble(new PageError('camera.gone'));
+  }
+
   async function loop(mine) {
     const times = [];
     while (mine === run) {
@@ -63,7 +72,8 @@ export function camera(act) {
       canvas.width = Math.max(1, Math.round(video.videoWidth * shrink));
       canvas.height = Math.max(1, Math.round(video.videoHeight * shrink));
       context.drawImage(video, 0, 0, canvas.width, canvas.height);
-      await act.picture(pixelsOf(canvas), { live: true });
+      answered = act.picture(pixelsOf(canvas), { live: true });
+      await answered;
       times.push(performance.now());
       if (times.length > 20) times.shift();
       const seconds = (times.at(-1) - times[0]) / 1000;

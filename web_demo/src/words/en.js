@@ -74,6 +74,7 @@ export default {
   'camera.shown': 'What the camera sees',
   'camera.denied': 'The camera was not allowed. Allow it for this page in the browser’s address bar, then try again.',
   'camera.absent': 'No camera was found. Connect one, or choose a picture.',
+  'camera.gone': 'The camera has stopped: it was unplugged, or its use is no longer allowed. Start it again, or choose a picture.',
   'camera.insecure': 'Browsers give the camera to pages over https or on localhost only. Open the page so, or choose a picture.',
   'camera.trouble': 'The camera does not start ({detail}). Close other programs that use it, then try again.',
 

@@ -74,6 +74,7 @@ export default {
   'camera.shown': 'Yang dilihat kamera',
   'camera.denied': 'Kamera tidak diizinkan. Izinkan untuk halaman ini di bilah alamat peramban, lalu coba lagi.',
   'camera.absent': 'Kamera tidak ditemukan. Sambungkan kamera, atau pilih gambar.',
+  'camera.gone': 'Kamera berhenti: kabelnya dicabut, atau izinnya ditarik. Nyalakan lagi, atau pilih gambar.',
   'camera.insecure': 'Peramban hanya memberi kamera kepada halaman https atau localhost. Buka halaman dengan cara itu, atau pilih gambar.',
   'camera.trouble': 'Kamera tidak dapat dinyalakan ({detail}). Tutup program lain yang memakainya, lalu coba lagi.',
 
