@@ -3,19 +3,14 @@ import { hasDecimalCommas, readCsv, withPoint } from '../csv.js';
 import { el } from '../dom.js';
 import { t } from '../i18n.js';
 import { PageError } from '../troubles.js';
+import { dropZone } from './drop.js';
 import { severalAnswers } from './several.js';
 
 /** The drop zone for a CSV file, and its table of answers. */
 export function csvControls(manifest, features, act) {
   const answers = severalAnswers(manifest, act);
-  const chooser = el('input', { type: 'file', accept: '.csv,text/csv', id: 'csv' });
-  const zone = el(
-    'label',
-    { className: 'drop small' },
-    el('strong', {}, t('csv.choose')),
-    el('span', { className: 'quiet' }, t('csv.drop')),
-    chooser,
-  );
+  const words = { title: t('csv.choose'), hint: t('csv.drop'), className: 'drop small' };
+  const zone = dropZone({ ...words, accept: '.csv,text/csv', id: 'csv' }, ([file]) => file && take(file));
   let latest = null;
 
   async function take(file) {
@@ -37,28 +32,12 @@ export function csvControls(manifest, features, act) {
     );
   }
 
-  chooser.onchange = () => {
-    if (chooser.files[0]) take(chooser.files[0]);
-    chooser.value = '';
-  };
-  for (const event of ['dragover', 'dragleave']) {
-    zone.addEventListener(event, () => zone.classList.toggle('over', event === 'dragover'));
-  }
-  const over = (event) => event.preventDefault();
-  const drop = (event) => {
-    event.preventDefault();
-    zone.classList.remove('over');
-    if (event.dataTransfer?.files[0]) take(event.dataTransfer.files[0]);
-  };
-  document.addEventListener('dragover', over);
-  document.addEventListener('drop', drop);
   return {
-    element: el('div', { className: 'csv' }, zone, answers.element),
+    element: el('div', { className: 'csv' }, zone.element, answers.element),
     leave() {
       latest = null;
       answers.leave();
-      document.removeEventListener('dragover', over);
-      document.removeEventListener('drop', drop);
+      zone.leave();
     },
   };
 }

@@ -3,6 +3,7 @@ import { el } from '../dom.js';
 import { t } from '../i18n.js';
 import { camera } from './camera.js';
 import { drawing } from './drawing.js';
+import { dropZone } from './drop.js';
 import { severalAnswers } from './several.js';
 
 const LONGEST = 1024; // pixels of the preview, which is shown smaller
@@ -34,10 +35,9 @@ export function pictureControls({ entry, manifest, folder }, act) {
   }
 
   /** One is answered where answers stand, several in a table. */
-  function takeAll(given) {
-    const files = [...given];
+  function takeAll(files) {
     if (files.length < 2) {
-      for (const file of files) take(file, file.name);
+      files.forEach((file) => take(file, file.name));
       return;
     }
     film.stop();
@@ -46,20 +46,12 @@ export function pictureControls({ entry, manifest, folder }, act) {
   }
 
   if (color === 'gray' && Math.max(...size) <= 64) controls.push(drawing(size, act));
-  controls.push(dropZone(takeAll), film.element, preview, several.element);
+  const words = { title: t('picture.choose'), hint: t('picture.drop') };
+  const zone = dropZone({ ...words, accept: 'image/*', multiple: true }, takeAll);
+  controls.push(zone.element, film.element, preview, several.element);
 
-  const paste = ({ clipboardData }) => {
-    takeAll(clipboardData?.files ?? []);
-  };
-  // A picture that misses the box is meant for the model too, and not to replace the page.
-  const over = (event) => event.preventDefault();
-  const drop = (event) => {
-    event.preventDefault();
-    takeAll(event.dataTransfer?.files ?? []);
-  };
+  const paste = ({ clipboardData }) => takeAll([...(clipboardData?.files ?? [])]);
   document.addEventListener('paste', paste);
-  document.addEventListener('dragover', over);
-  document.addEventListener('drop', drop);
   return {
     controls,
     samples: entry.pictures.length ? [thumbs(entry.pictures, folder, take)] : [],
@@ -67,29 +59,9 @@ export function pictureControls({ entry, manifest, folder }, act) {
       film.stop();
       several.leave();
       document.removeEventListener('paste', paste);
-      document.removeEventListener('dragover', over);
-      document.removeEventListener('drop', drop);
+      zone.leave();
     },
   };
-}
-
-function dropZone(takeAll) {
-  const chooser = el('input', { type: 'file', accept: 'image/*', multiple: true });
-  chooser.onchange = () => {
-    takeAll(chooser.files);
-    chooser.value = ''; // the same file may be chosen again
-  };
-  const zone = el(
-    'label',
-    { className: 'drop' },
-    el('strong', {}, t('picture.choose')),
-    el('span', { className: 'quiet' }, t('picture.drop')),
-    chooser,
-  );
-  for (const event of ['dragover', 'dragleave', 'drop']) {
-    zone.addEventListener(event, () => zone.classList.toggle('over', event === 'dragover'));
-  }
-  return zone;
 }
 
 function thumbs(pictures, folder, take) {
