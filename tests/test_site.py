@@ -307,6 +307,12 @@ SERVERS: dict[str, tuple[str, dict[str, Any], str]] = {
         {"content_type": "application/octet-stream", "body": "export {}"},
         "sends {file} as application/octet-stream, and browsers run “text/javascript” only",
     ),
+    # Its name is a backend's, and no other backend is to hide the fault.
+    "sends a backend as bytes": (
+        "**/models/tfjs-wasm-*",
+        {"content_type": "application/octet-stream", "body": "export {}"},
+        "sends {file} as application/octet-stream, and browsers run “text/javascript” only",
+    ),
     "has no code": ("**/models/tfjs-*", {"status": 404}, "{file} cannot be fetched (HTTP 404)"),
     "sends a page for code": (
         "**/models/tfjs-*",

@@ -1,4 +1,5 @@
 // Files of a model over the network: streamed with progress, kept by content, checked.
+import { Unserved } from './place.js';
 
 const CACHE = 'edge-deploy-files';
 
@@ -134,12 +135,14 @@ async function download(url, arrived) {
   try {
     response = await fetch(url);
   } catch (error) {
-    throw new Error(`${nameOf(url)} cannot be fetched (${error.message})`);
+    throw new Unserved(`${nameOf(url)} cannot be fetched (${error.message})`);
   }
-  if (!response.ok) throw new Error(`${nameOf(url)} cannot be fetched (HTTP ${response.status})`);
+  if (!response.ok) {
+    throw new Unserved(`${nameOf(url)} cannot be fetched (HTTP ${response.status})`);
+  }
   if (/^text\/html/.test(response.headers.get('content-type') ?? '')) {
     // Single-page hosts answer every missing file with their index.html and "200 OK".
-    throw new Error(
+    throw new Unserved(
       `${nameOf(url)}: the server answers with a web page instead of weights or a model; the ` +
         'file is missing there. Upload the whole site again',
     );
@@ -148,7 +151,7 @@ async function download(url, arrived) {
   let size = 0;
   for (const reader = response.body.getReader(); ; ) {
     const { done, value } = await reader.read().catch((error) => {
-      throw new Error(`${nameOf(url)} cannot be fetched to its end (${error.message})`);
+      throw new Unserved(`${nameOf(url)} cannot be fetched to its end (${error.message})`);
     });
     if (done) break;
     parts.push(value);
@@ -171,7 +174,9 @@ function joined(parts, size) {
 /** A file of the site, or an error that names it. */
 export async function fetchOk(url) {
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`${nameOf(url)} is missing (HTTP ${response.status})`);
+  if (!response.ok) {
+    throw new Unserved(`${nameOf(url)} is missing (HTTP ${response.status})`);
+  }
   return response;
 }
 

@@ -3,6 +3,11 @@
 /** The root of the site, whatever page it is used from. */
 export const SITE = new URL('../', import.meta.url);
 
+/** A file of the site that does not come as it should: no other backend would mend that. */
+export class Unserved extends Error {
+  name = 'Unserved'; // which is all that comes out of a worker
+}
+
 /** A module of vendor/ or of the site; by its address, so that no bundler takes it in. */
 export async function load(path) {
   try {
@@ -20,11 +25,13 @@ export async function reason(path) {
   try {
     response = await fetch(url);
   } catch (error) {
-    return new Error(`${name} cannot be fetched (${error.message})`);
+    return new Unserved(`${name} cannot be fetched (${error.message})`);
   }
-  if (!response.ok) return new Error(`${name} is missing (HTTP ${response.status})`);
+  if (!response.ok) return new Unserved(`${name} is missing (HTTP ${response.status})`);
   const type = response.headers.get('content-type') ?? 'nothing';
-  if (/html/.test(type)) return new Error(`${name}: the server answers with a web page`);
-  if (!/javascript|ecmascript/.test(type)) return new Error(`${name} is sent as ${type.split(';')[0]}`);
+  if (/html/.test(type)) return new Unserved(`${name}: the server answers with a web page`);
+  if (!/javascript|ecmascript/.test(type)) {
+    return new Unserved(`${name} is sent as ${type.split(';')[0]}`);
+  }
   return null; // it came, and does not run
 }

@@ -52,7 +52,8 @@ export async function openChecked(file, backend, place, tell) {
         throw error;
       }
       firstError ??= error;
-      // What no other backend would mend: a file that is not there, or is not what it should be.
+      // What no other backend would mend: a file that does not come, or is not what it should be.
+      if (error.name === 'Unserved') break;
       if (!/backend|WebGL|WebGPU|context|shader|kernel|wasm/i.test(error.message)) break;
     }
   }
