@@ -41,7 +41,7 @@ from edge_deploy.spec import Array, Arrays, TensorSpec
 
 INDEX = "models/index.json"
 # What the page checks itself with: enough to see a fault, and light to download.
-_SAMPLES, _SAMPLE_BYTES = 8, 3_000_000
+_SAMPLES, _SAMPLE_BYTES = 8, 1_500_000
 
 
 @dataclass(frozen=True)

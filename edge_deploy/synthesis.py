@@ -108,7 +108,7 @@ def _draw(
 
 
 def _smooth(rng: np.random.Generator, size: tuple[int, ...], channels: int) -> Array:
-    """A picture of a few random waves: pixel values 0 to 255, with structure unlike noise."""
+    """A picture of a few random waves: whole pixel values 0 to 255, with structure unlike noise."""
     y, x = np.mgrid[0 : size[0], 0 : size[1]] / max(size)
     waves = np.zeros((*size, channels))
     for _ in range(4):
@@ -119,7 +119,7 @@ def _smooth(rng: np.random.Generator, size: tuple[int, ...], channels: int) -> A
         )
         wave = 6.28 * cycles * (x * np.cos(angle) + y * np.sin(angle))
         waves += np.sin(wave[..., None] + phase)
-    return np.clip(127.5 + 60 * waves, 0, 255)
+    return np.round(np.clip(127.5 + 60 * waves, 0, 255))
 
 
 def _picture(rng: np.random.Generator) -> Array:
