@@ -14,7 +14,8 @@ from edge_deploy.folding import check_pixels, fold, foreign_notes
 from edge_deploy.graph import freeze, index_limits
 from edge_deploy.mends import lacks
 from edge_deploy.quiet import quiet, set_environment
-from edge_deploy.reference import Reference, read, with_class_indices
+from edge_deploy.reference import Reference, with_class_indices
+from edge_deploy.reference_data import read
 from edge_deploy.sidecars import Sidecars
 from edge_deploy.spec import LoadedModel, LoadOptions, ModelSpec
 from edge_deploy.synthesis import synthesize

@@ -17,7 +17,8 @@ from edge_deploy.encoding import encode_rows
 from edge_deploy.errors import ArtifactError, UsageError
 from edge_deploy.features import columns_of
 from edge_deploy.pictures import is_picture
-from edge_deploy.reference import Reference, read, sample
+from edge_deploy.reference import Reference, sample
+from edge_deploy.reference_data import read
 from edge_deploy.remarks import remarks
 from edge_deploy.spec import Array, Feature, TensorSpec
 from edge_deploy.targets import TARGETS

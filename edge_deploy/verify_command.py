@@ -20,7 +20,8 @@ from edge_deploy.folding import fold_model
 from edge_deploy.integrity import label_failures, wrong_files
 from edge_deploy.preparing import load_model
 from edge_deploy.quiet import quiet
-from edge_deploy.reference import Reference, read, split
+from edge_deploy.reference import Reference, split
+from edge_deploy.reference_data import read
 from edge_deploy.spec import LoadOptions, ModelSpec
 from edge_deploy.targets import TARGETS, Target, check_names, runtimes_of, target_of
 from edge_deploy.tolerances import DEFAULT, Tolerances

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_deploy import examples, reference, sidecars, sources
+from edge_deploy import examples, reference_data, sidecars, sources
 from edge_deploy.errors import EdgeDeployError, UsageError
 from edge_deploy.examples import EXAMPLES, ExampleFiles, build_example
 from edge_deploy.examples.cat_vs_dog import draw_cat, draw_dog
@@ -140,7 +140,7 @@ def test_model_answers_its_reference_as_well_as_it_was_measured(built: Any, name
     side = sidecars.collect(files.folder, model, file_name=files.model.name)
     spec = sidecars.apply(model.spec, side)
     assert side.reference is not None
-    data = reference.read(side.reference, spec, side.features, side.preprocessing)
+    data = reference_data.read(side.reference, spec, side.features, side.preprocessing)
     assert data.origin == "user" and data.labels is not None
     answers = model.predict(data.inputs)[spec.outputs[-1].name]
     if side.labels is None:

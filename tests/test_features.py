@@ -15,7 +15,7 @@ from edge_deploy.csv_rows import chosen, read_csv
 from edge_deploy.encoding import encode_rows
 from edge_deploy.errors import UsageError
 from edge_deploy.features import features_to_json, parse_features, with_truths
-from edge_deploy.reference import read
+from edge_deploy.reference_data import read
 from edge_deploy.remarks import remarks
 from edge_deploy.sidecars import precheck
 from edge_deploy.spec import Feature, ModelSpec, TensorSpec

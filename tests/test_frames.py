@@ -215,7 +215,7 @@ def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path:
     from edge_deploy import ConvertOptions, VerifyOptions, build_demo, convert, verify
     from edge_deploy.browser import open_browser
     from edge_deploy.features import parse_features
-    from edge_deploy.reference import read as read_data
+    from edge_deploy.reference_data import read as read_data
     from edge_deploy.server import address, start
     from edge_deploy.targets import TARGETS
 

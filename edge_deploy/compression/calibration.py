@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.errors import UsageError
-from edge_deploy.reference import Reference, read, sample
+from edge_deploy.reference import Reference, sample
+from edge_deploy.reference_data import read
 from edge_deploy.spec import Array, Arrays, Feature, ModelSpec, TensorSpec, as_dtype
 
 MOST = 200

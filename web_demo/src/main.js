@@ -1,4 +1,5 @@
 // The flow of the page: which model, on what, ready or not, ask, show.
+import * as address from './address.js';
 import { asDocument, pictureInput, rowInput, tensorInput } from './asking.js';
 import { json } from './fetching.js';
 import { time } from './format.js';
@@ -18,8 +19,6 @@ import { unnamedFeatures } from './view/table.js';
 
 const root = document.documentElement;
 const site = new URL('models/', document.baseURI);
-let query = new URLSearchParams(location.search);
-let arriving = true; // the address names what is loaded, and not the other way round
 
 let current = null; // {entry, file, manifest, reference, model, leave}
 let loading = null; // {entry, controller} of the load that goes on
@@ -29,11 +28,10 @@ let past = [];
 start();
 
 async function start() {
-  chooseLanguage(query.get('lang'));
+  chooseLanguage(address.get('lang'));
   head.languageChoice((code) => {
     keepLanguage(code);
-    query.set('lang', code);
-    location.search = query;
+    address.reload({ lang: code });
   });
   let index;
   try {
@@ -43,20 +41,15 @@ async function start() {
     return;
   }
   useKernels(index.kernels);
-  if (query.has('selftest')) {
+  if (address.has('selftest')) {
     await selftest(index, site, document.querySelector('main'));
     return;
   }
   head.gallery(index.models, (chosen) => {
-    for (const key of ['file', 'row']) query.delete(key);
-    load(chosen, null, query.get('backend') ?? 'auto');
+    address.forget('file', 'row');
+    load(chosen, null, address.get('backend') ?? 'auto');
   });
-  window.addEventListener('popstate', () => {
-    if (location.search === asSearch(query)) return; // a link to a place in the page
-    query = new URLSearchParams(location.search);
-    arriving = true;
-    follow(index.models);
-  });
+  address.onMove(() => follow(index.models));
   await follow(index.models);
   // Last: what is kept must not delay what is waited for.
   keepOffline(index, () => head.note(t('error.storage')));
@@ -64,12 +57,12 @@ async function start() {
 
 /** Load what the address names. */
 async function follow(models) {
-  const wanted = query.get('model');
+  const wanted = address.get('model');
   const entry = wanted ? models.find(({ key, name }) => [key, name].includes(wanted)) : models[0];
   const loaded = entry
-    ? load(entry, query.get('file'), query.get('backend') ?? 'auto')
+    ? load(entry, address.get('file'), address.get('backend') ?? 'auto')
     : nothing(t('error.unknown', { name: wanted }));
-  arriving = false; // what is chosen from now on is named in the address
+  address.arrived();
   await loaded;
 }
 
@@ -91,7 +84,7 @@ async function load(entry, path, wantedBackend) {
   const { backends } = RUNTIMES[file.target];
   const backend = backends.includes(wantedBackend) ? wantedBackend : 'auto';
   root.dataset.state = 'loading';
-  remember(entry, file, backend);
+  address.remember(entry, file, backend);
   const again = () => load(entry, file.file, backend);
   head.loading(entry, file, backends, backend, {
     file: (chosen) => load(entry, chosen, backend),
@@ -142,7 +135,7 @@ async function prepare(entry, file, backend, signal) {
   const shown = { entry, file, manifest, reference, folder, features, rows, addressOf, filesOf };
   current = { ...shown, model, leave() {} };
   waiting();
-  const made = showInputs({ ...shown, row: wantedRow() }, acts(current));
+  const made = showInputs({ ...shown, row: address.row() }, acts(current));
   const compared = compareView(shown);
   current.leave = () => {
     made.leave();
@@ -181,10 +174,7 @@ function acts(own) {
     },
     picture: (picture, more) => guarded(() => pictureInput(manifest, picture), more),
     row(row, more) {
-      if (!more.live) {
-        query.set('row', JSON.stringify(row));
-        replaceAddress();
-      }
+      if (!more.live) address.keepRow(row);
       return guarded(() => rowInput(manifest, features, row), { ...more, row });
     },
     quiet: async (row) => own.model.predict(rowInput(manifest, features, row)),
@@ -261,33 +251,6 @@ function trouble(error) {
   head.status(words(error), true);
   waiting(words(error));
 }
-
-/** The table inputs of a link. */
-function wantedRow() {
-  try {
-    const row = JSON.parse(query.get('row'));
-    return row && typeof row === 'object' && !Array.isArray(row) ? row : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Another model, file or backend is a place to come back to. */
-function remember(entry, file, backend) {
-  if (query.get('model') !== entry.key) query.delete('row');
-  query.set('model', entry.key);
-  for (const key of ['file', 'backend']) query.delete(key);
-  if (file.file !== entry.file) query.set('file', file.file);
-  if (backend !== 'auto') query.set('backend', backend);
-  if (arriving) replaceAddress();
-  else if (asSearch(query) !== location.search) window.history.pushState(null, '', asSearch(query));
-}
-
-function replaceAddress() {
-  window.history.replaceState(null, '', asSearch(query));
-}
-
-const asSearch = (parameters) => `?${parameters}`;
 
 function nothing(message) {
   leave();
