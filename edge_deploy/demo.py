@@ -34,7 +34,7 @@ from edge_deploy.encoding import text_rows
 from edge_deploy.errors import ArtifactError, UsageError
 from edge_deploy.features import columns_of
 from edge_deploy.pictures import SUFFIXES
-from edge_deploy.publishing import RECORD, SCHEMA, Files, as_json, publish
+from edge_deploy.publishing import RECORD, SCHEMA, Files, as_json, file_digest, publish
 from edge_deploy.ranges import answer_ranges, column_ranges
 from edge_deploy.reference import sample
 from edge_deploy.spec import Array, Arrays, TensorSpec
@@ -191,11 +191,13 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
     files["manifest.json"] = as_json({**manifest, "command": None})
     reference, data = _reference(model)
     files["reference.json"], files["reference.bin"] = as_json(reference), data
+    described = [files[name] for name in ("manifest.json", "reference.json", "reference.bin")]
     entry = {
         "key": key,
         "name": model.name,
         "version": manifest["version"],
         "folder": _slug(key),
+        "revision": hashlib.sha256("".join(map(file_digest, described)).encode()).hexdigest()[:16],
         "file": model.main_file(chosen).relative_to(model.folder).as_posix(),
         "target": "tfjs",
         "precision": chosen["precision"],

@@ -8,7 +8,13 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from functools import partial
+from http.server import (
+    BaseHTTPRequestHandler,
+    HTTPServer,
+    SimpleHTTPRequestHandler,
+    ThreadingHTTPServer,
+)
 from pathlib import Path
 from typing import Any
 
@@ -116,15 +122,76 @@ def test_backend_that_computes_wrongly_is_left_and_said(
     page.close()
 
 
-def test_site_works_without_a_network_after_the_first_visit(
+def test_sites_work_without_a_network_after_the_first_visit(
     browser: Browser, site: tuple[Path, str]
 ) -> None:
+    folder, url = site
+    other = make_artifact(folder.parents[1] / "beside", "other")
+    build_demo([other], folder.parent / "beside")
     page = browser.new_page()
-    ready(page, site[1])
-    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    sites = {"costs": url, "other": url.replace("/sub/", "/beside/")}  # on one origin
+    for address_of_one in sites.values():
+        ready(page, address_of_one)
+        page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
     page.context.set_offline(True)
-    assert ready(page, f"{site[1]}?model=costs")["check"] == "pass"
+    for model, address_of_one in sites.items():
+        assert ready(page, f"{address_of_one}?model={model}")["check"] == "pass"
     page.context.close()
+
+
+KEPT = """async () => {
+  const files = await caches.open('edge-deploy-files');
+  const kept = (await files.keys()).map(({url}) => url.split('/models/')[1]);
+  const sites = (await caches.keys()).filter((name) => name.startsWith('edge-deploy-site'));
+  return [kept.sort(), sites.length];
+}"""
+
+
+@pytest.mark.parametrize("worker", [True, False], ids=["worker", "no worker"])
+def test_new_version_is_taken_whole_and_the_old_one_dropped(
+    browser: Browser, tmp_path: Path, worker: bool
+) -> None:
+    class Keeping(SimpleHTTPRequestHandler):
+        """GitHub Pages lets browsers keep files for ten minutes; here the index is past them."""
+
+        def end_headers(self) -> None:
+            kept = worker or not self.path.endswith("index.json")
+            self.send_header("Cache-Control", "max-age=600" if kept else "no-cache")
+            super().end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    www = tmp_path / "www"
+    first = [make_artifact(tmp_path / "made", name) for name in ("costs", "gone")]
+    build_demo(first, www, work_offline=worker)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Keeping, directory=www))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/"
+    page = browser.new_page()
+    ready(page, f"{url}?model=gone")
+    ready(page, f"{url}?model=costs")
+    if worker:
+        page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    time.sleep(1)  # this server tells versions apart by the second
+    second = make_artifact(tmp_path / "made", "costs", version="2")
+    build_demo([second], www, work_offline=worker)
+    files = json.loads((www / "models/index.json").read_text())["models"][0]["files"]
+    wanted = [f"costs/{part['path']}?sha256={part['sha256']}" for part in files[0]["parts"]]
+    deadline = time.monotonic() + 30
+    while True:
+        assert ready(page, url)["check"] == "pass"
+        if "Version 2" in page.inner_text("#facts"):
+            break
+        # The worker shows what it has, and fetches the new version for the next visit.
+        assert worker and time.monotonic() < deadline
+        page.wait_for_timeout(200)
+    while (kept := page.evaluate(KEPT)) != [sorted(wanted), int(worker)]:
+        assert time.monotonic() < deadline, kept
+        page.wait_for_timeout(50)
+    page.context.close()
+    server.shutdown()
+    server.server_close()
 
 
 def test_no_offline_leaves_the_worker_out(artifact: Path, tmp_path: Path) -> None:

@@ -5,9 +5,10 @@
 importScripts('models/offline.js');
 
 const { version, files, weights } = self.SITE;
-const CACHE = `edge-deploy-site-${version}`;
-const MODELS = 'edge-deploy-files'; // of fetching.js, which reads it without this worker
 const root = new URL('./', self.location);
+const OURS = `edge-deploy-site ${root.pathname} `; // other sites may lie at other paths
+const CACHE = OURS + version;
+const MODELS = 'edge-deploy-files'; // of fetching.js, which reads it without this worker
 const modelFiles = new Set(weights.map(({ path }) => place(path)));
 
 function place(path) {
@@ -26,7 +27,7 @@ self.addEventListener('fetch', (event) => {
   const { request } = event;
   const url = new URL(request.url);
   const ours = request.method === 'GET' && url.href.startsWith(root.href);
-  if (!ours || modelFiles.has(url.href) || url.href === self.location.href) return;
+  if (!ours || modelFiles.has(url.origin + url.pathname) || url.href === self.location.href) return;
   event.respondWith(answer(request, url));
 });
 
@@ -38,10 +39,15 @@ async function keepAll() {
   for (const { path, sha256 } of weights) {
     const key = `${place(path)}?sha256=${sha256}`;
     if (await models.match(key)) continue;
-    const response = await fetch(place(path));
-    // A full disk must not cost the page, which works without.
-    if (response.ok) await models.put(key, response).catch(() => {});
+    const data = await (await fetch(key)).arrayBuffer();
+    // The site may be changing meanwhile; and a full disk must not cost the page.
+    if ((await digest(data)) === sha256) await models.put(key, new Response(data)).catch(() => {});
   }
+}
+
+async function digest(data) {
+  const bytes = new Uint8Array(await crypto.subtle.digest('SHA-256', data));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** What is kept in part is of no use: leave the room to others, and let the page say why. */
@@ -56,7 +62,7 @@ async function giveUp(error) {
 
 async function dropOld() {
   for (const name of await caches.keys()) {
-    if (name.startsWith('edge-deploy-site-') && name !== CACHE) await caches.delete(name);
+    if (name.startsWith(OURS) && name !== CACHE) await caches.delete(name);
   }
 }
 

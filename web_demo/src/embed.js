@@ -3,10 +3,9 @@ import { pictureInput, rowInput, tensorInput } from './asking.js';
 import { json } from './fetching.js';
 import { useKernels } from './model.js';
 import { decode } from './preprocess.js';
+import { at, filesOf } from './place.js';
 import { describe } from './reference.js';
 import { openChecked } from './starting.js';
-
-const at = (folder, path) => new URL(path.split('/').map(encodeURIComponent).join('/'), folder);
 
 /**
  * Load a model of a site and check it against the original on this device.
@@ -22,10 +21,10 @@ export async function loadModel(site, key, options = {}) {
   const entry = index.models.find((model) => model.key === key);
   if (!entry) throw new Error(`there is no model "${key}" at ${site.href}`);
   const folder = new URL(`models/${entry.folder}/`, site);
-  const described = describe(folder);
+  const described = describe(folder, entry.revision);
   useKernels(index.kernels);
   const file = entry.files.find((one) => one.file === entry.file);
-  const files = file.parts.map((part) => ({ ...part, url: at(folder, part.path).href }));
+  const files = filesOf(folder, file);
   const place = { url: at(folder, file.file), files, spec: entry.spec, described, signal };
   const nothing = () => {};
   const tell = { starting: nothing, checking: nothing, fell: nothing, progress: onProgress };

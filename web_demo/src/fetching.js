@@ -1,13 +1,16 @@
 // Files of a model over the network: streamed with progress, kept by content, checked.
-import { Unserved } from './place.js';
+import { SITE, Unserved, filesOf } from './place.js';
 
 const CACHE = 'edge-deploy-files';
+
+/** Where a file is kept, and fetched from: no cache on the way may give one of another version. */
+const keyOf = ({ url, sha256 }) => `${url}?sha256=${sha256}`;
 
 /**
  * A fetcher for one model.
  *
- * What has a hash is kept in the browser under that hash: a new version of a file is fetched, and
- * the old one is dropped. Where nothing can be kept (no secure context, storage full) the files
+ * What has a hash is kept in the browser under that hash: a new version of a file is fetched.
+ * Where nothing can be kept (no secure context, storage full) the files
  * are fetched each time, and `trouble` says so once all that arrived was tried.
  *
  * @param {Array<{url: string, bytes: number, sha256: string}>} files what the manifest says of them
@@ -34,7 +37,7 @@ export function fetcher(files = [], onProgress = () => {}) {
   async function fetched(url, told = () => {}) {
     const file = known.get(url.href);
     const cache = file && (await opened);
-    const key = file && `${url.href}?sha256=${file.sha256}`;
+    const key = file && keyOf(file);
     const kept = await cache?.match(key).catch(() => undefined);
     if (kept) {
       const data = new Uint8Array(await kept.arrayBuffer());
@@ -43,12 +46,12 @@ export function fetcher(files = [], onProgress = () => {}) {
         return data;
       }
     }
-    const data = await download(url, (part) => {
+    const data = await download(key ?? url, (part) => {
       told(part);
       arrived(part.length, false);
     });
     if (cache && data.length === file.bytes) {
-      const put = keep(cache, key, url, data).catch((error) => {
+      const put = keep(cache, file, data).catch((error) => {
         if (error.name === 'QuotaExceededError') trouble = 'storage-full';
       });
       keeping.push(put);
@@ -121,12 +124,23 @@ async function openCache() {
   }
 }
 
-/** Put a file under its hash, and drop what the same address held before. */
-async function keep(cache, key, url, data) {
-  await cache.put(key, new Response(data));
-  for (const request of await cache.keys()) {
-    const old = new URL(request.url);
-    if (old.pathname === url.pathname && request.url !== key) await cache.delete(request);
+/** Put a file under its hash, if it is what the hash says: a site may be changing meanwhile. */
+async function keep(cache, file, data) {
+  const response = new Response(data); // a copy, as the runtime may take the memory
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', data));
+  const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  if (hex === file.sha256) await cache.put(keyOf(file), response);
+}
+
+/** Drop what is kept of models that the site has no longer, or has in another version. */
+export async function dropOld({ models }) {
+  const cache = await openCache();
+  const site = new URL('models/', SITE);
+  const listed = models.flatMap(({ folder, files }) =>
+    files.flatMap((file) => filesOf(new URL(`${folder}/`, site), file).map(keyOf)),
+  );
+  for (const { url } of (await cache?.keys()) ?? []) {
+    if (url.startsWith(site.href) && !listed.includes(url)) await cache.delete(url);
   }
 }
 

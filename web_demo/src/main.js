@@ -7,6 +7,7 @@ import { chooseLanguage, keepLanguage, t } from './i18n.js';
 import { RUNTIMES, useKernels } from './model.js';
 import { keepOffline } from './offline.js';
 import { decode } from './preprocess.js';
+import { at, filesOf } from './place.js';
 import { describe } from './reference.js';
 import { selftest } from './selftest.js';
 import { openChecked } from './starting.js';
@@ -105,12 +106,11 @@ async function load(entry, path, wantedBackend) {
 
 async function prepare(entry, file, backend, signal) {
   const folder = new URL(`${entry.folder}/`, site);
-  const described = describe(folder);
+  const described = describe(folder, entry.revision);
   const listed = Promise.resolve(entry.rows ? json(new URL(entry.rows, folder)) : []);
   listed.catch(() => {}); // told when it is waited for
-  const addressOf = (one) => at(folder, one.file);
-  const filesOf = (one) => one.parts.map((part) => ({ ...part, url: at(folder, part.path).href }));
-  const place = { url: addressOf(file), files: filesOf(file), spec: entry.spec, described, signal };
+  const url = at(folder, file.file);
+  const place = { url, files: filesOf(folder, file), spec: entry.spec, described, signal };
   described.then(
     ({ manifest }) => signal.aborted || head.facts(entry, file, manifest),
     () => {}, // told by what waits for it
@@ -132,7 +132,7 @@ async function prepare(entry, file, backend, signal) {
   }
   head.check(check, file, manifest, model.backend);
   const features = manifest.features ?? unnamedFeatures(manifest);
-  const shown = { entry, file, manifest, reference, folder, features, rows, addressOf, filesOf };
+  const shown = { entry, file, manifest, reference, folder, features, rows };
   current = { ...shown, model, leave() {} };
   waiting();
   const made = showInputs({ ...shown, row: address.row() }, acts(current));
@@ -262,5 +262,3 @@ function fail(message, again = null) {
   root.dataset.state = 'error';
   head.failed(message, again);
 }
-
-const at = (folder, path) => new URL(path.split('/').map(encodeURIComponent).join('/'), folder);

@@ -3,6 +3,13 @@
 /** The root of the site, whatever page it is used from. */
 export const SITE = new URL('../', import.meta.url);
 
+/** A file in a folder of the site, whatever its name. */
+export const at = (folder, path) => new URL(path.split('/').map(encodeURIComponent).join('/'), folder);
+
+/** The parts of a converted file, with their addresses, as model.js takes them. */
+export const filesOf = (folder, { parts }) =>
+  parts.map((part) => ({ ...part, url: at(folder, part.path).href }));
+
 /** A file of the site that does not come as it should: no other backend would mend that. */
 export class Unserved extends Error {
   name = 'Unserved'; // which is all that comes out of a worker

@@ -5,6 +5,7 @@ import { fetchOk, json } from './fetching.js';
 
 /**
  * @param {URL} folder of the model
+ * @param {string} revision of what is fetched here, by which no cache on the way confuses versions
  * @returns {Promise<{manifest: object, reference: {samples: Array<{inputs: object, outputs: object}>,
  *   whole: object, columns: ?{samples: number, ranges: Array}, answers: ?{samples: number, ranges:
  *   object}}}>} samples of {data, shape} by name,
@@ -13,11 +14,12 @@ import { fetchOk, json } from './fetching.js';
  *   mean square; the least and the largest number of each of a form's fields over all samples,
  *   and whether all are whole; the least and the largest answer of outputs that are one value
  */
-export async function describe(folder) {
+export async function describe(folder, revision) {
+  const file = (name) => new URL(`${name}?${revision}`, folder);
   const [manifest, { samples, whole, columns, answers }, buffer] = await Promise.all([
-    json(new URL('manifest.json', folder)),
-    json(new URL('reference.json', folder)),
-    fetchOk(new URL('reference.bin', folder)).then((response) => response.arrayBuffer()),
+    json(file('manifest.json')),
+    json(file('reference.json')),
+    fetchOk(file('reference.bin')).then((response) => response.arrayBuffer()),
   ]);
   const tensors = (place, specs) =>
     Object.fromEntries(

@@ -1,10 +1,8 @@
 // ?selftest=1: every model, file and backend of the site on this device, as JSON for machines.
 import { selfCheck } from './check.js';
 import { RUNTIMES, open } from './model.js';
+import { at, filesOf } from './place.js';
 import { describe } from './reference.js';
-
-/** A file of the model's folder, whatever its name. */
-const at = (folder, path) => new URL(path.split('/').map(encodeURIComponent).join('/'), folder);
 
 /**
  * Run all, and leave {ok, results: [{model, file, runtime, backend, ok, max_abs_error, ms}]} as
@@ -17,7 +15,7 @@ export async function selftest(index, site, root) {
   const results = [];
   for (const entry of index.models) {
     const folder = new URL(`${entry.folder}/`, site);
-    const { manifest, reference } = await describe(folder);
+    const { manifest, reference } = await describe(folder, entry.revision);
     for (const file of entry.files) {
       for (const backend of RUNTIMES[file.target].backends) {
         const row = { model: entry.key, file: file.file, runtime: RUNTIMES[file.target].runtime, backend };
@@ -38,7 +36,7 @@ async function tested(file, backend, { folder, manifest, reference }) {
   }
   let model = null;
   try {
-    const files = file.parts.map((part) => ({ ...part, url: at(folder, part.path).href }));
+    const files = filesOf(folder, file);
     model = await open(file.target, at(folder, file.file), backend, manifest, { files });
     await model.predict(reference.samples[0].inputs);
     const started = performance.now();

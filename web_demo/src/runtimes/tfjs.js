@@ -3,7 +3,7 @@
 //     dispose, tensors, lost}
 // where tensors on both sides are {data: TypedArray, shape: [...]}, by the model's own names.
 import { nameOf } from '../fetching.js';
-import { SITE, load as loadModule } from '../place.js';
+import { SITE, at, load as loadModule } from '../place.js';
 import { bytesOf, rehearse } from './rehearsal.js';
 import { given, wire } from './wiring.js';
 
@@ -156,14 +156,14 @@ async function fetchModel(url, get, first) {
   };
   const [path] = groups.flatMap((group) => group.paths);
   async function beginning(size) {
-    const part = path && (await first(addressOf(path, url), size));
+    const part = path && (await first(at(url, path), size));
     return part ?? new Uint8Array((await shards)[0] ?? 0).subarray(0, size);
   }
   return { artifacts, shards, beginning };
 }
 
 async function fetchGroup({ paths, weights }, url, get) {
-  const parts = await Promise.all(paths.map((path) => get(addressOf(path, url))));
+  const parts = await Promise.all(paths.map((path) => get(at(url, path))));
   const got = parts.reduce((sum, part) => sum + part.length, 0);
   const wanted = weights.reduce((sum, weight) => sum + bytesOf(weight), 0);
   // Strings have no fixed size: then the sum is NaN, and there is nothing to compare.
@@ -172,8 +172,6 @@ async function fetchGroup({ paths, weights }, url, get) {
   }
   return parts.map((part) => part.buffer);
 }
-
-const addressOf = (path, url) => new URL(path.split('/').map(encodeURIComponent).join('/'), url);
 
 /** Which node of the graph each wanted tensor is; not every file has a signature. */
 function nodesOf(what, wanted, signature, found) {

@@ -1,6 +1,7 @@
 // Inputs that are pictures: a file, a drop, a paste, a drawing, the camera, a sample.
 import { el } from '../dom.js';
 import { t } from '../i18n.js';
+import { at } from '../place.js';
 import { camera } from './camera.js';
 import { drawing } from './drawing.js';
 import { dropZone } from './drop.js';
@@ -66,7 +67,7 @@ export function pictureControls({ entry, manifest, folder }, act) {
 
 function thumbs(pictures, folder, take) {
   const buttons = pictures.map((path, n) => {
-    const url = new URL(path.split('/').map(encodeURIComponent).join('/'), folder);
+    const url = at(folder, path);
     const label = sampleName(path) || t('picture.sample', { n: n + 1 });
     const load = async () => take(await (await fetch(url)).blob(), label);
     const picture = el('img', { src: url.href, alt: label, loading: 'lazy' });
