@@ -53,7 +53,10 @@ async function start() {
   address.onMove(() => follow(index.models));
   await follow(index.models);
   // Last: what is kept must not delay what is waited for.
-  keepOffline(index, () => head.note(t('error.storage')));
+  keepOffline(index, {
+    full: () => head.note(t('error.storage')),
+    newer: () => head.note(t('state.newer')),
+  });
 }
 
 /** Load what the address names. */

@@ -3,24 +3,47 @@
 import { dropOld } from './fetching.js';
 import { SITE } from './place.js';
 
+const { serviceWorker } = navigator; // none where the page came over plain http
+const kept = serviceWorker?.controller; // none at the first visit
+
 /**
- * Drop what is kept of earlier versions, and start the service worker, or end one of an earlier site that wanted it.
+ * Drop what is kept of earlier versions, and start the service worker; or end it where the site
+ * has none any longer.
  * @param {{offline?: boolean, models: Array}} index models/index.json
- * @param {() => void} full is called when the browser's storage has no room for the site
+ * @param {{full: () => void, newer: () => void}} tell is told when the browser's storage has no room
+ *   for the site, and when there is another version of it, which the next visit takes
  */
-export async function keepOffline(index, full) {
+export async function keepOffline(index, { full, newer }) {
   await dropOld(index).catch(() => {}); // another time
-  const { serviceWorker } = navigator;
-  if (!serviceWorker) return; // no secure context
+  if (!serviceWorker) return;
+  const url = new URL('sw.js', SITE);
+  const changed = () => kept && serviceWorker.controller !== kept && newer();
   try {
+    serviceWorker.addEventListener('controllerchange', changed);
+    changed();
     serviceWorker.addEventListener('message', ({ data }) => data === 'storage-full' && full());
     // A host may let browsers keep sw.js' list for a while, which would hide new versions.
-    if (index.offline) await serviceWorker.register(new URL('sw.js', SITE), { updateViaCache: 'none' });
-    else {
-      const registrations = await serviceWorker.getRegistrations();
-      for (const worker of registrations) if (worker.scope === SITE.href) await worker.unregister();
-    }
+    if (index.offline && !(await gone(url))) await serviceWorker.register(url, { updateViaCache: 'none' });
+    else if (await ended()) newer();
   } catch {
     // The page works without it.
   }
+}
+
+/** Whether the server has no such worker; without a network nobody knows. */
+async function gone(url) {
+  const response = await fetch(url, { method: 'HEAD', cache: 'no-cache' }).catch(() => null);
+  const html = /html/.test(response?.headers.get('content-type')); // what some hosts send for 404
+  return [404, 410].includes(response?.status) || html;
+}
+
+/** End the worker, which would show this version for ever, and drop what it keeps. */
+async function ended() {
+  const registrations = await serviceWorker.getRegistrations();
+  const ours = registrations.filter(({ scope }) => scope === SITE.href);
+  for (const registration of ours) await registration.unregister();
+  for (const name of await caches.keys()) {
+    if (name.startsWith(`edge-deploy-site ${SITE.pathname} `)) await caches.delete(name);
+  }
+  return ours.length > 0 && kept;
 }

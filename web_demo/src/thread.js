@@ -8,7 +8,11 @@ export const aborted = () => new DOMException('stopped', 'AbortError');
 
 /** A thread of {call(message, signal) -> Promise, end(), progress}, which model.js sets. */
 export function newThread() {
-  return globalThis.Worker ? workerThread() : pageThread();
+  try {
+    return workerThread();
+  } catch {
+    return pageThread(); // a module of another site may not start a worker here
+  }
 }
 
 /** A model in a module worker, the first in the one that ahead.js started. */

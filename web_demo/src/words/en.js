@@ -35,6 +35,7 @@ export default {
   'state.starting': 'Starting…',
   'state.loading': 'Loading {size}…',
   'state.progress': 'Loading: {done} of {total}',
+  'state.newer': 'There is a new version of this page: load it again to see it.',
   'state.kept': 'Loading from this browser’s storage…',
   'state.backend': 'Getting ready on {backend}…',
   'state.checking': 'Comparing with the original on this device…',

@@ -35,6 +35,7 @@ export default {
   'state.starting': 'Memulai…',
   'state.loading': 'Memuat {size}…',
   'state.progress': 'Memuat: {done} dari {total}',
+  'state.newer': 'Ada versi baru dari halaman ini: muat ulang untuk melihatnya.',
   'state.kept': 'Memuat dari penyimpanan peramban…',
   'state.backend': 'Menyiapkan {backend}…',
   'state.checking': 'Membandingkan dengan model asli di perangkat ini…',
