@@ -32,6 +32,7 @@ export async function keepOffline(index, { full, newer }) {
 
 /** Whether the server has no such worker; without a network nobody knows. */
 async function gone(url) {
+  if (!navigator.onLine) return false;
   const response = await fetch(url, { method: 'HEAD', cache: 'no-cache' }).catch(() => null);
   const html = /html/.test(response?.headers.get('content-type')); // what some hosts send for 404
   return [404, 410].includes(response?.status) || html;
