@@ -31,7 +31,9 @@ def regression(targets: int = 1) -> tuple[np.ndarray, np.ndarray]:
 
 
 def classes(count: int) -> tuple[np.ndarray, np.ndarray]:
-    x, y = make_classification(120, COLUMNS, n_informative=4, n_redundant=0, n_classes=count)
+    x, y = make_classification(
+        120, COLUMNS, n_informative=4, n_redundant=0, n_classes=count, random_state=0
+    )
     return x, np.array(["no", "yes", "perhaps", "later"])[y]
 
 

@@ -146,7 +146,7 @@ MODELS: dict[str, Callable[[], Any]] = {
             ),
         }.items()
     },
-    # Decisions of -200 and less, whose logistic function is 0 in float32.
+    # Decisions from -200 to -3500: logistic functions that are 0 in float32, and in float64.
     "SGDClassifier log_loss, unscaled": lambda: lm.SGDClassifier(
         loss="log_loss", random_state=0
     ).fit(classes(4)[0] * 30, classes(4)[1]),

@@ -217,12 +217,12 @@ def test_texts_that_are_counted_otherwise_are_seen(
         )
         other = json.loads(told)
         other["samples"][3]["row"]["text"] += " free prize"
-        page.route("**/reference.json", lambda route: route.fulfill(json=other))
+        page.route("**/reference.json?*", lambda route: route.fulfill(json=other))
         try:
             go("model=tf-idf", "error")
             assert page.evaluate("document.documentElement.dataset.check") == "fail"
         finally:
-            page.unroute("**/reference.json")
+            page.unroute("**/reference.json?*")
         return
     found = tmp_path / "artifact"
     shutil.copytree(folder(converted["tf-idf"]), found)

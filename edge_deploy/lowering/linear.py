@@ -197,13 +197,13 @@ def _one_vs_rest(d: Any) -> Any:
     """LinearClassifierMixin._predict_proba_lr: logistic functions divided by their sum.
 
     As the softmax of their logarithms, since unscaled columns give decisions of -200, whose
-    logistic function is 0 in float32. Below -745 it is 0 in float64 too, and where that is so
-    of every class, scikit-learn gives all the same share.
+    logistic function is 0 in float32. Below -709.78, where e^-d is past float64, SciPy's is 0 too,
+    and where that is so of every class, scikit-learn gives all the same share.
     """
     import tensorflow as tf
 
     logs = tf.minimum(d, 0.0) - tf.math.log(1.0 + tf.exp(-tf.abs(d)))
-    some = tf.reduce_max(d, axis=1, keepdims=True) > -745.13
+    some = tf.reduce_max(d, axis=1, keepdims=True) > -np.log(np.finfo(np.float64).max)
     return tf.nn.softmax(tf.where(some, logs, tf.zeros_like(logs)))
 
 
