@@ -40,8 +40,9 @@ from edge_deploy.reference import sample
 from edge_deploy.spec import Array, Arrays, TensorSpec
 
 INDEX = "models/index.json"
-# What the page checks itself with: enough to see a fault, and light to download.
-_SAMPLES, _SAMPLE_BYTES = 8, 1_500_000
+# What the page checks itself with: enough to see a fault, and light to download. Of two samples
+# the answers must differ; one would not show an output that never changes.
+_FEWEST, _SAMPLES, _SAMPLE_BYTES = 2, 8, 1_500_000
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,7 @@ def _reference(model: Artifact) -> tuple[dict[str, Any], bytes]:
     data = model.reference()
     texts = text_rows(columns_of(model.manifest) or (), data.rows)
     size = sum(array.nbytes for array in data.inputs.values()) // max(data.count, 1)
-    fit = _SAMPLES if texts else max(1, _SAMPLE_BYTES // max(size, 1))
+    fit = _SAMPLES if texts else max(_FEWEST, _SAMPLE_BYTES // max(size, 1))
     count = min(data.count, _SAMPLES, fit)
     chunks: list[bytes] = []
     at = 0

@@ -168,6 +168,13 @@ def test_reference_is_light_and_complete(table: Path, tmp_path: Path) -> None:
                 assert np.array_equal(values.reshape(place["shape"]), expected)
 
 
+@pytest.mark.parametrize(("side", "count"), [(8, 3), (400, 2), (700, 2)])
+def test_large_samples_are_few_and_more_than_one(tmp_path: Path, side: int, count: int) -> None:
+    model = make_artifact(tmp_path / "made", "big", picture=side)
+    folder = build_demo([model], tmp_path / "site").folder / "models" / "big"
+    assert len(json.loads((folder / "reference.json").read_text())["samples"]) == count
+
+
 def test_ranges_are_of_all_that_the_artifact_holds(table: Path, tmp_path: Path) -> None:
     with np.load(table / "reference.npz") as data:
         x, y = data["in:x"], data["out:y"]
