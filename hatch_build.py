@@ -16,7 +16,11 @@ class WebDemoHook(BuildHookInterface):  # type: ignore[type-arg]
         if version == "editable":
             return
         sys.path.insert(0, self.root)
-        from edge_deploy.shell import FILES, FOLDERS, shell_folder  # needs nothing installed
+        from edge_deploy.web.assets import (
+            FILES,
+            FOLDERS,
+            shell_folder,  # needs nothing installed
+        )
 
         shell = shell_folder()
         for name in (*FILES, *FOLDERS):

@@ -8,14 +8,27 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from edge_deploy._version import __version__
 
 if TYPE_CHECKING:
-    from edge_deploy.bench_command import Bench, BenchOptions, bench
-    from edge_deploy.bench_page import BenchRow
-    from edge_deploy.conversion import Conversion, convert
-    from edge_deploy.demo import build_demo
-    from edge_deploy.errors import (
+    from edge_deploy.api._publish_search import Recommended
+    from edge_deploy.api.bench import Bench, bench
+    from edge_deploy.api.convert import Conversion, convert
+    from edge_deploy.api.demo import build_demo
+    from edge_deploy.api.inspect import inspect
+    from edge_deploy.api.options import (
+        BenchOptions,
+        ConvertOptions,
+        QuantizeOptions,
+        TuneOptions,
+        VerifyOptions,
+    )
+    from edge_deploy.api.quantize import Quantization, quantize
+    from edge_deploy.api.run import Answer, run
+    from edge_deploy.api.snippets import Snippet, bundle, snippet
+    from edge_deploy.api.tune import TuneResult, tune
+    from edge_deploy.api.verify import Verification, verify
+    from edge_deploy.core.errors import (
         ArtifactError,
         ConversionError,
         EdgeDeployError,
@@ -24,63 +37,56 @@ if TYPE_CHECKING:
         UntrustedError,
         UsageError,
     )
-    from edge_deploy.inspection import inspect
-    from edge_deploy.preparing import ConvertOptions, load_model
-    from edge_deploy.quantize_command import Quantization, QuantizeOptions, quantize
-    from edge_deploy.running import Answer, run
-    from edge_deploy.snippets import Snippet, bundle, snippet
-    from edge_deploy.spec import Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
-    from edge_deploy.tolerances import Tolerances
-    from edge_deploy.tune_command import TuneResult, tune
-    from edge_deploy.tuning.candidates import Candidate, Measured
-    from edge_deploy.tuning.publishing import Recommended
-    from edge_deploy.tuning.search import TuneOptions
-    from edge_deploy.verdicts import OutputVerdict, Verdict
-    from edge_deploy.verify_command import Verification, VerifyOptions, verify
+    from edge_deploy.core.spec import Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
+    from edge_deploy.frontends.load import load_model
+    from edge_deploy.optimize.search.candidates import Candidate, Measured
+    from edge_deploy.verification.benchmark_report import BenchRow
+    from edge_deploy.verification.tolerances import Tolerances
+    from edge_deploy.verification.verdicts import OutputVerdict, Verdict
 
 _HOMES = {
-    "Answer": "running",
-    "ArtifactError": "errors",
-    "Bench": "bench_command",
-    "BenchOptions": "bench_command",
-    "BenchRow": "bench_page",
-    "Candidate": "tuning.candidates",
-    "Conversion": "conversion",
-    "ConversionError": "errors",
-    "ConvertOptions": "preparing",
-    "EdgeDeployError": "errors",
-    "Feature": "spec",
-    "LoadOptions": "spec",
-    "LoadedModel": "spec",
-    "Measured": "tuning.candidates",
-    "MissingDependency": "errors",
-    "ModelSpec": "spec",
-    "OutputVerdict": "verdicts",
-    "Quantization": "quantize_command",
-    "QuantizeOptions": "quantize_command",
-    "Recommended": "tuning.publishing",
-    "Snippet": "snippets",
-    "SourceError": "errors",
-    "TensorSpec": "spec",
-    "Tolerances": "tolerances",
-    "TuneOptions": "tuning.search",
-    "TuneResult": "tune_command",
-    "UntrustedError": "errors",
-    "UsageError": "errors",
-    "Verdict": "verdicts",
-    "Verification": "verify_command",
-    "VerifyOptions": "verify_command",
-    "bench": "bench_command",
-    "build_demo": "demo",
-    "bundle": "snippets",
-    "convert": "conversion",
-    "inspect": "inspection",
-    "load_model": "preparing",
-    "quantize": "quantize_command",
-    "run": "running",
-    "snippet": "snippets",
-    "tune": "tune_command",
-    "verify": "verify_command",
+    "Answer": "api.run",
+    "ArtifactError": "core.errors",
+    "Bench": "api.bench",
+    "BenchOptions": "api.options",
+    "BenchRow": "verification.benchmark_report",
+    "Candidate": "optimize.search.candidates",
+    "Conversion": "api.convert",
+    "ConversionError": "core.errors",
+    "ConvertOptions": "api.options",
+    "EdgeDeployError": "core.errors",
+    "Feature": "core.spec",
+    "LoadOptions": "core.spec",
+    "LoadedModel": "core.spec",
+    "Measured": "optimize.search.candidates",
+    "MissingDependency": "core.errors",
+    "ModelSpec": "core.spec",
+    "OutputVerdict": "verification.verdicts",
+    "Quantization": "api.quantize",
+    "QuantizeOptions": "api.options",
+    "Recommended": "api._publish_search",
+    "Snippet": "api.snippets",
+    "SourceError": "core.errors",
+    "TensorSpec": "core.spec",
+    "Tolerances": "verification.tolerances",
+    "TuneOptions": "api.options",
+    "TuneResult": "api.tune",
+    "UntrustedError": "core.errors",
+    "UsageError": "core.errors",
+    "Verdict": "verification.verdicts",
+    "Verification": "api.verify",
+    "VerifyOptions": "api.options",
+    "bench": "api.bench",
+    "build_demo": "api.demo",
+    "bundle": "api.snippets",
+    "convert": "api.convert",
+    "inspect": "api.inspect",
+    "load_model": "frontends.load",
+    "quantize": "api.quantize",
+    "run": "api.run",
+    "snippet": "api.snippets",
+    "tune": "api.tune",
+    "verify": "api.verify",
 }
 
 __all__ = [

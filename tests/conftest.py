@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 from edge_deploy import cli
-from edge_deploy.browser import Browser, open_browser
+from edge_deploy.web.browser import Browser, open_browser
 
 
 @dataclass(frozen=True)

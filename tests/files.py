@@ -17,7 +17,7 @@ def change_tflite(path: Path, change: Change) -> int:
     """Apply a change to every float32 constant; returns how many it touched."""
     from ai_edge_litert import schema_py_generated as schema
 
-    from edge_deploy.targets.tflite_file import associated_files, pack
+    from edge_deploy.formats.tflite.file import associated_files, pack
 
     data = path.read_bytes()
     model = schema.ModelT.InitFromPackedBuf(data, 0)

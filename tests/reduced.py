@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge_deploy import kernels
-from edge_deploy.browser import Browser
-from edge_deploy.page_runner import PageRunner
-from edge_deploy.shell import shell_folder
-from edge_deploy.spec import ModelSpec, Runner
+from edge_deploy.core.spec import ModelSpec, Runner
+from edge_deploy.web import tfjs_bundle as kernels
+from edge_deploy.web.assets import shell_folder
+from edge_deploy.web.browser import Browser
+from edge_deploy.web.page_runner import PageRunner
 
 USE = """async (paths) => {
   const {useKernels} = await import(new URL('src/model.js', document.baseURI));

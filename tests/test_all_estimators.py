@@ -15,8 +15,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import all_estimators
 from three_targets import read, same_in_three_targets
 
-from edge_deploy.browser import Browser
-from edge_deploy.errors import ConversionError
+from edge_deploy.core.errors import ConversionError
+from edge_deploy.web.browser import Browser
 
 pytestmark = pytest.mark.slow
 TYPES = ("classifier", "regressor")

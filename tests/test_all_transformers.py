@@ -20,10 +20,10 @@ from sklearn.preprocessing import SplineTransformer, StandardScaler
 from sklearn.utils import all_estimators
 from three_targets import close, read, same_in_three_targets
 
-from edge_deploy.browser import Browser
-from edge_deploy.errors import ConversionError, SourceError
-from edge_deploy.lowering.refusals import REASONS
-from edge_deploy.lowering.registry import lower_steps
+from edge_deploy.core.errors import ConversionError, SourceError
+from edge_deploy.frontends.sklearn.converters.registry import lower_steps
+from edge_deploy.frontends.sklearn.converters.unsupported import REASONS
+from edge_deploy.web.browser import Browser
 
 pytestmark = pytest.mark.slow
 TRANSFORMERS = dict(all_estimators(type_filter="transformer"))

@@ -12,8 +12,9 @@ import pytest
 from models import randomize, save
 
 from edge_deploy import ConvertOptions, UsageError, bench, convert
-from edge_deploy.bench_command import BenchOptions, _against_float
-from edge_deploy.bench_page import BenchRow
+from edge_deploy.api.bench import _against_float
+from edge_deploy.api.options import BenchOptions
+from edge_deploy.verification.benchmark_report import BenchRow
 
 slow = pytest.mark.slow
 

@@ -18,9 +18,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn_models import classes, positive, regression, with_gaps
 
-from edge_deploy.errors import ConversionError, SourceError
-from edge_deploy.sources.sklearn import load
-from edge_deploy.spec import LoadOptions
+from edge_deploy.core.errors import ConversionError, SourceError
+from edge_deploy.core.spec import LoadOptions
+from edge_deploy.frontends.sklearn.loader import load
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -114,7 +114,7 @@ def test_library_is_not_needed_to_read(name: str) -> None:
     Path("model.pkl").write_bytes(pickle.dumps(MODELS[row]()))
     script = (
         "import sys; from pathlib import Path\n"
-        "from edge_deploy.sources.pickles import load_pickle\n"
+        "from edge_deploy.frontends.sklearn.safe_pickle.loader import load_pickle\n"
         f"load_pickle(Path('model.pkl')); sys.exit({name!r} in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
@@ -180,7 +180,7 @@ def of_row(model: Any, x: Any) -> np.ndarray:
 def test_categories_of_a_frame_are_what_the_library_makes_of_them(row: str) -> None:
     import tensorflow as tf
 
-    from edge_deploy.encoding import encode_rows
+    from edge_deploy.data.preprocessing.encoding import encode_rows
 
     model, table = CATEGORIES[row](), frame()
     if row.startswith("LGBM"):  # XGBoost answers none where a category is not known
@@ -386,7 +386,10 @@ def test_what_cannot_be_converted_is_named(make: Callable[[], Any], says: str) -
 
 
 def test_damaged_model_is_an_error_in_words() -> None:
-    from edge_deploy.lowering.booster_formats import lightgbm_model, xgboost_model
+    from edge_deploy.frontends.sklearn.converters.boosters.xgboost_lightgbm_format import (
+        lightgbm_model,
+        xgboost_model,
+    )
 
     good = bytes(MODELS["XGBRegressor"]()._Booster.__getstate__()["handle"])
     for bad in (b"", b"binf\0\0", b"CONFIG-offset:12", good[:-100], b"{}"):

@@ -151,7 +151,7 @@ DESCRIBED = [
 
 @pytest.mark.parametrize(("document", "lines"), DESCRIBED, ids=lambda v: str(v)[:24])
 def test_inspect_prints_what_is_nested_in_lines(document: dict, lines: list[str]) -> None:
-    from edge_deploy.cli.say import described
+    from edge_deploy.cli.console import described
 
     assert described(document) == lines
 
@@ -159,7 +159,8 @@ def test_inspect_prints_what_is_nested_in_lines(document: dict, lines: list[str]
 def test_a_bug_of_ours_is_told_as_one_in_json_too(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from edge_deploy import cli, inspection
+    from edge_deploy import cli
+    from edge_deploy.api import inspect as inspection
 
     def stumble(*_: object) -> None:
         raise RuntimeError("stumbled")

@@ -177,7 +177,9 @@ def test_convert_writes_a_manifest_that_its_schema_accepts(run, tiny: Path) -> N
 
     assert run("convert", tiny, "--labels", "a,b").code == 0
     folder = Path("artifacts/tiny/1")
-    schema = json.loads((Path(edge_deploy.__file__).parent / "manifest.schema.json").read_text())
+    schema = json.loads(
+        (Path(edge_deploy.__file__).parent / "artifact/manifest.schema.json").read_text()
+    )
     manifest = json.loads((folder / "manifest.json").read_text())
     jsonschema.Draft202012Validator(schema).validate(manifest)
     listed = {entry["path"] for entry in manifest["files"]}

@@ -16,14 +16,14 @@ import pytest
 from PIL import Image
 from tfjs_files import write_model
 
-from edge_deploy import artifact as artifacts
-from edge_deploy.browser import Browser
-from edge_deploy.demo import DemoSite, build_demo
-from edge_deploy.errors import ArtifactError, MissingDependency, UsageError
-from edge_deploy.features import features_to_json, parse_features
-from edge_deploy.pictures import decode_image
-from edge_deploy.preprocessing import parse_preprocess, preprocess_image, with_size
-from edge_deploy.server import address, start
+from edge_deploy.api.demo import DemoSite, build_demo
+from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.core.errors import ArtifactError, MissingDependency, UsageError
+from edge_deploy.data.preprocessing.decode import decode_image
+from edge_deploy.data.preprocessing.features import features_to_json, parse_features
+from edge_deploy.data.preprocessing.image import parse_preprocess, preprocess_image, with_size
+from edge_deploy.web.browser import Browser
+from edge_deploy.web.server import address, start
 
 pytestmark = pytest.mark.slow
 
@@ -307,10 +307,10 @@ def test_changed_file_is_told_and_nothing_is_written(
 def test_missing_vendor_is_told(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_deploy import shell
+    from edge_deploy.web import assets as shell
 
     (tmp_path / "clone" / "edge_deploy").mkdir(parents=True)
-    monkeypatch.setattr(shell, "__file__", str(tmp_path / "clone/edge_deploy/shell.py"))
+    monkeypatch.setattr(shell, "__file__", str(tmp_path / "clone/edge_deploy/web/assets.py"))
     with pytest.raises(MissingDependency, match="not part of this installation"):
         build_demo([table], tmp_path / "site")
     (tmp_path / "clone" / "web_demo").mkdir()
@@ -329,7 +329,7 @@ def test_missing_vendor_is_told(
 
 def test_building_imports_no_tensorflow(table: Path, tmp_path: Path) -> None:
     script = (
-        "import sys; from edge_deploy.demo import build_demo; "
+        "import sys; from edge_deploy.api.demo import build_demo; "
         f"build_demo([{str(table)!r}], {str(tmp_path / 'site')!r}); "
         "assert not {'tensorflow', 'keras', 'onnxruntime'} & set(sys.modules)"
     )

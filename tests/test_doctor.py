@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_deploy import browser, doctor, mends
-from edge_deploy.errors import MissingDependency
+from edge_deploy.api import doctor
+from edge_deploy.core import dependencies as mends
+from edge_deploy.core.errors import MissingDependency
+from edge_deploy.web import browser
 
 DECLARED = [
     "numpy>=1.26",
@@ -178,7 +180,7 @@ def test_full_disk_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_doctor_imports_no_framework() -> None:
-    code = "import sys; from edge_deploy.doctor import examine; examine(); print(*sys.modules)"
+    code = "import sys; from edge_deploy.api.doctor import examine; examine(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"tensorflow", "keras", "tf_keras", "sklearn", "onnxruntime", "playwright"}

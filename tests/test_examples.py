@@ -17,11 +17,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_deploy import examples, reference_data, sidecars, sources
-from edge_deploy.errors import EdgeDeployError, UsageError
+from edge_deploy import examples
+from edge_deploy.core.errors import EdgeDeployError, UsageError
+from edge_deploy.core.spec import LoadOptions
+from edge_deploy.data import readers as reference_data
+from edge_deploy.data import sidecars
 from edge_deploy.examples import EXAMPLES, ExampleFiles, build_example
 from edge_deploy.examples.cat_vs_dog import draw_cat, draw_dog
-from edge_deploy.spec import LoadOptions
+from edge_deploy.frontends import load as sources
 
 
 @dataclass(frozen=True)

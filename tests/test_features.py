@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_deploy import samples
-from edge_deploy.csv_rows import chosen, read_csv
-from edge_deploy.encoding import encode_rows
-from edge_deploy.errors import UsageError
-from edge_deploy.features import features_to_json, parse_features, with_truths
-from edge_deploy.reference_data import read
-from edge_deploy.remarks import remarks
-from edge_deploy.sidecars import precheck
-from edge_deploy.spec import Feature, ModelSpec, TensorSpec
+from edge_deploy.artifact import samples
+from edge_deploy.core.errors import UsageError
+from edge_deploy.core.spec import Feature, ModelSpec, TensorSpec
+from edge_deploy.data.csv_reader import chosen, read_csv
+from edge_deploy.data.input_warnings import remarks
+from edge_deploy.data.preprocessing.encoding import encode_rows
+from edge_deploy.data.preprocessing.features import features_to_json, parse_features, with_truths
+from edge_deploy.data.readers import read
+from edge_deploy.data.sidecars import precheck
 
 AGE = {"name": "age", "min": 18, "max": 65, "step": 1, "default": 40, "unit": "years"}
 SEX = {"name": "sex", "kind": "category", "categories": ["f", "m"], "encode": "one-hot"}
@@ -291,7 +291,7 @@ GIVEN: list[Any] = [
 @pytest.mark.slow
 def test_page_encodes_the_same() -> None:
     """Each value of every kind through every kind of feature: the same bits, the same refusals."""
-    from edge_deploy.browser import open_browser
+    from edge_deploy.web.browser import open_browser
 
     script = """async ([features, values]) => {
       const {encodeRow} = await import(new URL('src/features.js', location));

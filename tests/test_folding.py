@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from edge_deploy import ConvertOptions, convert
-from edge_deploy.errors import UsageError
-from edge_deploy.folding import check_pixels, foreign_notes, normalized
-from edge_deploy.preprocessing import parse_preprocess, preprocess_image, with_size
-from edge_deploy.spec import ModelSpec, TensorSpec
+from edge_deploy.core.errors import UsageError
+from edge_deploy.core.spec import ModelSpec, TensorSpec
+from edge_deploy.data.preprocessing.image import parse_preprocess, preprocess_image, with_size
+from edge_deploy.frontends.fold_preprocessing import check_pixels, foreign_notes, normalized
 
 slow = pytest.mark.slow
 SIZE = (10, 12)

@@ -24,10 +24,10 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from edge_deploy.encoding import encode_rows
-from edge_deploy.errors import ConversionError, UsageError
-from edge_deploy.sources.sklearn import load
-from edge_deploy.spec import Feature, LoadedModel, LoadOptions
+from edge_deploy.core.errors import ConversionError, UsageError
+from edge_deploy.core.spec import Feature, LoadedModel, LoadOptions
+from edge_deploy.data.preprocessing.encoding import encode_rows
+from edge_deploy.frontends.sklearn.loader import load
 
 pytestmark = pytest.mark.slow
 
@@ -194,7 +194,7 @@ def test_scaling_in_a_branch_is_folded_into_thresholds() -> None:
     ],
 )
 def test_what_cannot_be_lowered_is_named(step: Any, words: str) -> None:
-    from edge_deploy.lowering.registry import lower_steps
+    from edge_deploy.frontends.sklearn.converters.registry import lower_steps
 
     step.fit(frame()[["fare", "year"]])
     with pytest.raises(ConversionError, match=words):
@@ -213,11 +213,11 @@ def test_what_cannot_be_lowered_is_named(step: Any, words: str) -> None:
 def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path: Path) -> None:
     """From the pickle to the page's own CSV table, with words and gaps in the file."""
     from edge_deploy import ConvertOptions, VerifyOptions, build_demo, convert, verify
-    from edge_deploy.browser import open_browser
-    from edge_deploy.features import parse_features
-    from edge_deploy.reference_data import read as read_data
-    from edge_deploy.server import address, start
-    from edge_deploy.targets import TARGETS
+    from edge_deploy.data.preprocessing.features import parse_features
+    from edge_deploy.data.readers import read as read_data
+    from edge_deploy.formats.registry import TARGETS
+    from edge_deploy.web.browser import open_browser
+    from edge_deploy.web.server import address, start
 
     joblib.dump(original := fitted(row), "model.joblib")
     table = pd.concat([frame(), frame()]).head(1000)

@@ -21,8 +21,8 @@ import pytest
 import yaml
 from test_demo import make_artifact
 
-from edge_deploy.browser import open_browser
-from edge_deploy.demo import DemoSite, build_demo
+from edge_deploy.api.demo import DemoSite, build_demo
+from edge_deploy.web.browser import open_browser
 
 pytestmark = pytest.mark.slow
 

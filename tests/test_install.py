@@ -329,7 +329,7 @@ def test_light_install_is_healthy_and_says_how_to_convert(light: Path, tmp_path:
 
 @pytest.mark.slow
 def test_mend_of_an_installed_wheel_installs_what_was_tested(light: Path, tmp_path: Path) -> None:
-    code = "from edge_deploy.mends import install; print(install('tune'))"
+    code = "from edge_deploy.core.dependencies import install; print(install('tune'))"
     mend = succeeds(light / "python", "-c", code, cwd=tmp_path)
     python, _, _, *rest = shlex.split(mend)  # this environment has no pip of its own
     asked = (sys.executable, "-m", "pip", "--python", python, *rest, "--dry-run")

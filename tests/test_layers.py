@@ -12,8 +12,9 @@ import pytest
 from models import randomize, save
 
 from edge_deploy import ConvertOptions, UsageError, convert
-from edge_deploy.compression.keeping import fewest
-from edge_deploy.compression.layers import Layer, Operator, choose, group, of_file
+from edge_deploy.formats.layers import Layer, Operator, choose, group
+from edge_deploy.formats.registry import of_file
+from edge_deploy.optimize.mixed_precision import fewest
 
 slow = pytest.mark.slow
 
@@ -202,7 +203,9 @@ def test_keep_float_auto_brings_every_file_within_its_budget(run, copy: Path) ->
     # In int8 the small unit is lost between the two layers as well.
     assert kept["tflite", "int8"] == kept["onnx", "int8"] == ["first", "second"]
     assert all("second" in names and len(names) < 3 for names in kept.values())
-    schema = json.loads((Path(edge_deploy.__file__).parent / "manifest.schema.json").read_text())
+    schema = json.loads(
+        (Path(edge_deploy.__file__).parent / "artifact/manifest.schema.json").read_text()
+    )
     manifest = json.loads((copy / "manifest.json").read_text())
     jsonschema.Draft202012Validator(schema).validate(manifest)
     assert run("verify", copy).code == 0

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from other_models import sklearn_024_pickle
 
-from edge_deploy import sources
-from edge_deploy.errors import EdgeDeployError
-from edge_deploy.spec import LoadedModel, LoadOptions
+from edge_deploy.core.errors import EdgeDeployError
+from edge_deploy.core.spec import LoadedModel, LoadOptions
+from edge_deploy.frontends import load as sources
 
 pytestmark = pytest.mark.slow
 

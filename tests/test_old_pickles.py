@@ -19,10 +19,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn_models import classes, regression, with_gaps
 
-from edge_deploy.errors import ConversionError
-from edge_deploy.sources.pickles import load_pickle
-from edge_deploy.sources.sklearn import load
-from edge_deploy.spec import LoadOptions
+from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.spec import LoadOptions
+from edge_deploy.frontends.sklearn.loader import load
+from edge_deploy.frontends.sklearn.safe_pickle.loader import load_pickle
 
 MODELS: dict[str, Callable[[], Any]] = {
     "tree": lambda: tree.DecisionTreeClassifier(random_state=0).fit(*classes(4)),

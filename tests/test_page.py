@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from tfjs_files import dense, write_model
 
-from edge_deploy.browser import Browser
-from edge_deploy.errors import ArtifactError
-from edge_deploy.reference import Reference
-from edge_deploy.spec import ModelSpec, TensorSpec
-from edge_deploy.verification import run_samples
+from edge_deploy.core.errors import ArtifactError
+from edge_deploy.core.spec import ModelSpec, TensorSpec
+from edge_deploy.data.reference import Reference
+from edge_deploy.verification.compare import run_samples
+from edge_deploy.web.browser import Browser
 
 pytestmark = pytest.mark.slow
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_deploy import metrics
-from edge_deploy.browser import Browser, open_browser
-from edge_deploy.page_check import limits, refused
-from edge_deploy.server import address, start
-from edge_deploy.shell import shell_folder
-from edge_deploy.spec import Array, TensorSpec
-from edge_deploy.tolerances import DEFAULT, Tolerances, usual_budget
-from edge_deploy.verification import compare
+from edge_deploy.core.spec import Array, TensorSpec
+from edge_deploy.verification import metrics
+from edge_deploy.verification.compare import compare
+from edge_deploy.verification.page_limits import limits, refused
+from edge_deploy.verification.tolerances import DEFAULT, Tolerances, usual_budget
+from edge_deploy.web.assets import shell_folder
+from edge_deploy.web.browser import Browser, open_browser
+from edge_deploy.web.server import address, start
 
 pytestmark = pytest.mark.slow
 

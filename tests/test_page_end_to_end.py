@@ -23,11 +23,11 @@ from edge_deploy import (
     quantize,
     verify,
 )
-from edge_deploy.browser import Browser, open_browser
-from edge_deploy.demo import build_demo
+from edge_deploy.api.demo import build_demo
+from edge_deploy.api.run import run
 from edge_deploy.examples import EXAMPLES, build_example
-from edge_deploy.running import run
-from edge_deploy.server import address, start
+from edge_deploy.web.browser import Browser, open_browser
+from edge_deploy.web.server import address, start
 
 pytestmark = pytest.mark.slow
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from tfjs_files import write_model
 
-from edge_deploy import server as server_module
-from edge_deploy.browser import Browser
-from edge_deploy.server import address, start
-from edge_deploy.shell import shell_folder
+from edge_deploy.web import server as server_module
+from edge_deploy.web.assets import shell_folder
+from edge_deploy.web.browser import Browser
+from edge_deploy.web.server import address, start
 
 pytestmark = pytest.mark.slow
 

@@ -19,14 +19,14 @@ from picture_files import KINDS
 from playwright.sync_api import expect
 from test_demo import make_artifact
 
-from edge_deploy import artifact
-from edge_deploy.browser import FLAGS, Browser
-from edge_deploy.demo import build_demo
-from edge_deploy.encoding import encode_rows
-from edge_deploy.errors import UsageError
-from edge_deploy.features import features_to_json, parse_features
-from edge_deploy.server import address, start
-from edge_deploy.shell import shell_folder
+from edge_deploy.api.demo import build_demo
+from edge_deploy.artifact import artifact
+from edge_deploy.core.errors import UsageError
+from edge_deploy.data.preprocessing.encoding import encode_rows
+from edge_deploy.data.preprocessing.features import features_to_json, parse_features
+from edge_deploy.web.assets import shell_folder
+from edge_deploy.web.browser import FLAGS, Browser
+from edge_deploy.web.server import address, start
 
 pytestmark = pytest.mark.slow
 

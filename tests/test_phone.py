@@ -18,13 +18,13 @@ from models import teachable_machine_h5
 from PIL import Image
 
 from edge_deploy import ConvertOptions, convert
-from edge_deploy.errors import ArtifactError
-from edge_deploy.spec import TensorSpec
-from edge_deploy.targets import tflite
-from edge_deploy.targets.tflite_file import associated_files, operator_names, pack, unpack
-from edge_deploy.targets.tflite_metadata import finish, normalization
-from edge_deploy.targets.tflite_needs import multiply_adds, needs, peak_memory, too_new
-from edge_deploy.targets.tflite_runtimes import litert_version, order, runtime_of, table
+from edge_deploy.core.errors import ArtifactError
+from edge_deploy.core.spec import TensorSpec
+from edge_deploy.formats.tflite import TARGET as tflite
+from edge_deploy.formats.tflite.file import associated_files, operator_names, pack, unpack
+from edge_deploy.formats.tflite.metadata import finish, normalization
+from edge_deploy.formats.tflite.requirements import multiply_adds, needs, peak_memory, too_new
+from edge_deploy.formats.tflite.runtime_versions import litert_version, order, runtime_of, table
 
 slow = pytest.mark.slow
 NUMBERS = {name: number for number, name in operator_names().items()}
@@ -241,7 +241,7 @@ def edited(data: bytes, **files: bytes | None) -> bytes:
 def test_metadata_is_read_back_and_written_the_same_again(tmp_path: Path) -> None:
     path = tmp_path / "m.tflite"
     path.write_bytes(file_with(EMBEDDED))
-    assert tflite.read_metadata(path) == EMBEDDED
+    assert tflite.metadata(path) == EMBEDDED
     assert path.read_bytes() == file_with(EMBEDDED)
     with zipfile.ZipFile(path) as archive:
         assert {e.filename: e.compress_type for e in archive.infolist()} == {
@@ -251,19 +251,19 @@ def test_metadata_is_read_back_and_written_the_same_again(tmp_path: Path) -> Non
 
 
 def test_metadata_of_files_of_before_is_read(tmp_path: Path) -> None:
-    from edge_deploy.targets.tflite_file import set_buffer
+    from edge_deploy.formats.tflite.file import set_buffer
 
     model = unpack(Path("m.tflite"), file_with(EMBEDDED))
     set_buffer(model, "edge_deploy", json.dumps({"name": "older"}).encode())
     path = tmp_path / "m.tflite"
     path.write_bytes(pack(model))
-    assert tflite.read_metadata(path) == {"name": "older"}
+    assert tflite.metadata(path) == {"name": "older"}
 
 
 def test_other_labels_in_the_file_are_seen(tmp_path: Path) -> None:
     path = tmp_path / "m.tflite"
     path.write_bytes(edited(file_with(EMBEDDED), labels__txt=b"b\na\n"))
-    found = tflite.read_metadata(path)
+    found = tflite.metadata(path)
     assert found is not None and found["classes"] == {"y": ["b", "a"]}
 
 

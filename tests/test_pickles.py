@@ -26,11 +26,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from edge_deploy import sources
-from edge_deploy.errors import SourceError, UntrustedError, UsageError
-from edge_deploy.sources.pickle_names import BUILDERS, LISTED
-from edge_deploy.sources.pickles import load_pickle
-from edge_deploy.sources.skops import load_skops
+from edge_deploy.core.errors import SourceError, UntrustedError, UsageError
+from edge_deploy.frontends import load as sources
+from edge_deploy.frontends.sklearn.safe_pickle.allowlist import BUILDERS, LISTED
+from edge_deploy.frontends.sklearn.safe_pickle.loader import load_pickle
+from edge_deploy.frontends.sklearn.skops import load_skops
 
 CANARY = Path("CANARY")
 TOUCH = f"echo > {CANARY}"
@@ -230,8 +230,8 @@ def test_hostile_pickle_is_refused_and_not_run(row: str) -> None:
 
 
 def test_reader_refuses_too_when_the_scan_is_fooled(monkeypatch: pytest.MonkeyPatch) -> None:
-    from edge_deploy.sources import pickles
-    from edge_deploy.sources.pickle_reader import Contents
+    from edge_deploy.frontends.sklearn.safe_pickle import loader as pickles
+    from edge_deploy.frontends.sklearn.safe_pickle.reader import Contents
 
     monkeypatch.setattr(pickles, "scan", lambda stream: Contents())
     for row, (build, _) in HOSTILE.items():

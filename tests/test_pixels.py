@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from picture_files import KINDS
 
-from edge_deploy.browser import Browser
-from edge_deploy.pictures import decode_image
-from edge_deploy.preprocessing import CROPS, RESIZES, preprocess_image
+from edge_deploy.data.preprocessing.decode import decode_image
+from edge_deploy.data.preprocessing.image import CROPS, RESIZES, preprocess_image
+from edge_deploy.web.browser import Browser
 
 pytestmark = pytest.mark.slow
 

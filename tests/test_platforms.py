@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_deploy.encoding import encode_rows
-from edge_deploy.errors import UsageError
-from edge_deploy.features import parse_features
-from edge_deploy.platforms import PLATFORMS
-from edge_deploy.platforms.base import Golden
-from edge_deploy.platforms.plan import Plan, Tensor
-from edge_deploy.preprocessing import PRESETS, RESIZES, preprocess_image, with_size
+from edge_deploy.codegen import PLATFORMS
+from edge_deploy.codegen.base import Golden
+from edge_deploy.codegen.context import Plan, Tensor
+from edge_deploy.core.errors import UsageError
+from edge_deploy.data.preprocessing.encoding import encode_rows
+from edge_deploy.data.preprocessing.features import parse_features
+from edge_deploy.data.preprocessing.image import PRESETS, RESIZES, preprocess_image, with_size
 
 HERE = Path(__file__).parent
 GRAMMARS = {".kt": "kotlin", ".swift": "swift", ".dart": "dart", ".hpp": "cpp", ".cpp": "cpp"}
@@ -291,7 +291,7 @@ def quote(value: str) -> str:
 
 def test_importing_the_platforms_is_light() -> None:
     script = (
-        "import sys\nimport edge_deploy.snippets\n"
+        "import sys\nimport edge_deploy.api.snippets\n"
         "print(*({'tensorflow', 'onnxruntime', 'sklearn'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

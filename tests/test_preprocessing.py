@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from edge_deploy.errors import UsageError
-from edge_deploy.pictures import decode_image
-from edge_deploy.preprocessing import (
+from edge_deploy.core.errors import UsageError
+from edge_deploy.data.preprocessing.decode import decode_image
+from edge_deploy.data.preprocessing.image import (
     PILLOW,
     PRESETS,
     check,
@@ -21,7 +21,7 @@ from edge_deploy.preprocessing import (
     preprocess_image,
     with_size,
 )
-from edge_deploy.resizing import resize
+from edge_deploy.data.preprocessing.resize import resize
 
 RNG = np.random.default_rng(7)
 SIZES = [

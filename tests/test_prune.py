@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from edge_deploy import UsageError, load_model
-from edge_deploy.compression import pruning
-from edge_deploy.compression.finetuning import Tuning
-from edge_deploy.compression.pruning import kernels, pruned
-from edge_deploy.metrics import winners
-from edge_deploy.reference import Reference
+from edge_deploy.data.reference import Reference
+from edge_deploy.optimize import pruning
+from edge_deploy.optimize.finetuning import Tuning
+from edge_deploy.optimize.pruning import kernels, pruned
+from edge_deploy.verification.metrics import winners
 
 slow = pytest.mark.slow
 
@@ -206,7 +206,9 @@ def test_a_pruned_file_is_judged_against_the_pruned_model_and_the_original(
     assert result.code == 0, [v["problems"] for v in document["verdicts"]]
     folder = Path(document["artifact"])
     manifest = json.loads((folder / "manifest.json").read_text())
-    schema = json.loads((Path(edge_deploy.__file__).parent / "manifest.schema.json").read_text())
+    schema = json.loads(
+        (Path(edge_deploy.__file__).parent / "artifact/manifest.schema.json").read_text()
+    )
     jsonschema.Draft202012Validator(schema).validate(manifest)
     assert {e["pruned"]["asked"] for e in manifest["artifacts"]} == {0.8}
     assert all("_pruned" in e["files"][0]["path"] for e in manifest["artifacts"])

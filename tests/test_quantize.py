@@ -16,13 +16,12 @@ import pytest
 from files import put_hashes_right
 
 from edge_deploy import ConvertOptions, convert
-from edge_deploy.compression.quantization import PRECISIONS
-from edge_deploy.spec import TensorSpec
-from edge_deploy.targets import TARGETS
-from edge_deploy.targets.tflite_runtimes import runtime_version
-from edge_deploy.targets.tflite_versions import Signature, operator_version
-from edge_deploy.tolerances import BUDGETS, DEFAULT, Tolerances
-from edge_deploy.verification import compare
+from edge_deploy.core.spec import TensorSpec
+from edge_deploy.formats.registry import PRECISIONS, TARGETS
+from edge_deploy.formats.tflite.op_versions import Signature, operator_version
+from edge_deploy.formats.tflite.runtime_versions import runtime_version
+from edge_deploy.verification.compare import compare
+from edge_deploy.verification.tolerances import BUDGETS, DEFAULT, Tolerances
 
 slow = pytest.mark.slow
 PIXELS, CLASSES = (12, 12, 3), ("red", "green", "blue")
@@ -157,7 +156,9 @@ def test_quantize_lists_every_file_and_embeds_the_same_metadata(
 
     folder, document = everything
     manifest = manifest_of(folder)
-    schema = json.loads((Path(edge_deploy.__file__).parent / "manifest.schema.json").read_text())
+    schema = json.loads(
+        (Path(edge_deploy.__file__).parent / "artifact/manifest.schema.json").read_text()
+    )
     jsonschema.Draft202012Validator(schema).validate(manifest)
     there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     assert {entry["path"] for entry in manifest["files"]} == there - {"manifest.json"}
@@ -350,7 +351,7 @@ def test_quantize_replaces_a_precision_only_when_told(run, copy, colours: Path) 
 def test_a_full_disk_leaves_the_artifact_as_it_was(
     run, copy, colours: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_deploy.compression import making
+    from edge_deploy.optimize import builder as making
 
     folder, make = copy(colours), making.make
 

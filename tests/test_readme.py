@@ -88,7 +88,7 @@ def test_every_command_of_the_readme_is_known() -> None:
 
 @pytest.mark.slow
 def test_make_quickstart_ends_with_a_page(tmp_path: Path) -> None:
-    from edge_deploy.browser import open_browser
+    from edge_deploy.web.browser import open_browser
 
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
     virtual = Path(sys.executable).parent.parent
@@ -105,7 +105,7 @@ def test_make_quickstart_ends_with_a_page(tmp_path: Path) -> None:
     assert "<title>" in fetch_while_served(f"edge-deploy serve {shlex.quote(str(site))}", tmp_path)
     import threading
 
-    from edge_deploy.server import address, start
+    from edge_deploy.web.server import address, start
 
     with start(site) as server, open_browser() as browser:
         threading.Thread(target=server.serve_forever, daemon=True).start()

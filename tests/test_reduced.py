@@ -12,17 +12,17 @@ from models import GOOD
 from reduced import open_reduced
 from tfjs_files import write_model
 
-from edge_deploy import artifact as artifacts
-from edge_deploy import kernels
-from edge_deploy.artifact import Artifact
-from edge_deploy.browser import Browser
-from edge_deploy.conversion import ConvertOptions, convert
-from edge_deploy.reference import Reference
-from edge_deploy.shell import shell_folder
-from edge_deploy.spec import ModelSpec, TensorSpec
-from edge_deploy.tolerances import DEFAULT
-from edge_deploy.verdicts import Verdict
-from edge_deploy.verification import judge
+from edge_deploy.api.convert import ConvertOptions, convert
+from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.core.spec import ModelSpec, TensorSpec
+from edge_deploy.data.reference import Reference
+from edge_deploy.verification.compare import judge
+from edge_deploy.verification.tolerances import DEFAULT
+from edge_deploy.verification.verdicts import Verdict
+from edge_deploy.web import tfjs_bundle as kernels
+from edge_deploy.web.assets import shell_folder
+from edge_deploy.web.browser import Browser
 
 pytestmark = pytest.mark.slow
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_deploy import report
-from edge_deploy.artifact import Artifact
-from edge_deploy.earlier import with_earlier
-from edge_deploy.metrics import Task
-from edge_deploy.verdicts import LayerError, OutputVerdict, Verdict, from_json, to_json
+from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.formats.layers import LayerError
+from edge_deploy.verification import report
+from edge_deploy.verification.history import with_earlier
+from edge_deploy.verification.metrics import Task
+from edge_deploy.verification.verdicts import OutputVerdict, Verdict, from_json, to_json
 
 INFINITE = float("inf")
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_deploy import ConvertOptions, convert, mends
+from edge_deploy import ConvertOptions, convert
+from edge_deploy.core import dependencies as mends
 
 pytestmark = pytest.mark.slow
 

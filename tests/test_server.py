@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from edge_deploy.errors import UsageError
-from edge_deploy.server import address, serve, start
+from edge_deploy.core.errors import UsageError
+from edge_deploy.web.server import address, serve, start
 
 Get = Callable[[str], Any]
 

@@ -24,11 +24,11 @@ import numpy as np
 import pytest
 from test_demo import make_artifact
 
-from edge_deploy.browser import Browser
-from edge_deploy.demo import build_demo
-from edge_deploy.errors import UsageError
-from edge_deploy.hosting import HOSTS
-from edge_deploy.server import address, start
+from edge_deploy.api.demo import build_demo
+from edge_deploy.core.errors import UsageError
+from edge_deploy.web.browser import Browser
+from edge_deploy.web.hosting import HOSTS
+from edge_deploy.web.server import address, start
 
 pytestmark = pytest.mark.slow
 

@@ -46,10 +46,10 @@ from test_all_transformers import TRANSFORMERS as STEPS
 from test_boosters import CATBOOST
 from test_boosters import MODELS as BOOSTERS
 
-from edge_deploy.errors import ConversionError, SourceError
-from edge_deploy.lowering import PREDICTORS, TRANSFORMERS
-from edge_deploy.sources.sklearn import load
-from edge_deploy.spec import Arrays, LoadedModel, LoadOptions
+from edge_deploy.core.errors import ConversionError, SourceError
+from edge_deploy.core.spec import Arrays, LoadedModel, LoadOptions
+from edge_deploy.frontends.sklearn.converters import PREDICTORS, TRANSFORMERS
+from edge_deploy.frontends.sklearn.loader import load
 
 pytestmark = pytest.mark.slow
 TOLERANCE = 1e-5  # of the output's scale, from float64 to float32

@@ -23,9 +23,9 @@ import text_models
 from PIL import Image
 
 from edge_deploy import ConvertOptions, bundle, convert, run, snippet
-from edge_deploy.encoding import encode_rows
+from edge_deploy.codegen import PLATFORMS
+from edge_deploy.data.preprocessing.encoding import encode_rows
 from edge_deploy.examples import EXAMPLES, build_example
-from edge_deploy.platforms import PLATFORMS
 
 TEXTS = {"spam": "tf-idf", "spam-by-letters": "char counts", "spam-at-night": "beside columns"}
 ROOT = Path(__file__).parent.parent
@@ -99,8 +99,8 @@ PAGE = """<!doctype html><script type="importmap">{"imports": {
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path]]:
     """A page whose server serves a folder, with LiteRT.js as npm installs it."""
-    from edge_deploy.browser import open_browser
-    from edge_deploy.server import address, start
+    from edge_deploy.web.browser import open_browser
+    from edge_deploy.web.server import address, start
 
     site = tmp_path_factory.mktemp("site")
     (site / "index.html").write_text(PAGE)

@@ -12,8 +12,8 @@ from sklearn.datasets import make_classification
 from sklearn.svm import SVC, NuSVC
 from three_targets import close, read, same_in_three_targets
 
-from edge_deploy.browser import Browser
-from edge_deploy.lowering.coupling import coupled
+from edge_deploy.frontends.sklearn.converters.svm_probability import coupled
+from edge_deploy.web.browser import Browser
 
 pytestmark = pytest.mark.slow
 COUNTS = (2, 3, 5)

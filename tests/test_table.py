@@ -11,9 +11,9 @@ import pytest
 from test_prune import blobs, small
 
 from edge_deploy import Conversion, ConvertOptions, convert
-from edge_deploy.compression.quantization import PRECISIONS
 from edge_deploy.examples import build_example
 from edge_deploy.examples.pictures import write_pictures
+from edge_deploy.formats.registry import PRECISIONS
 
 slow = pytest.mark.slow
 

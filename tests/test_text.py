@@ -13,15 +13,15 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.pipeline import make_union
 from sklearn.utils import murmurhash3_32
 
-from edge_deploy.browser import open_browser
-from edge_deploy.encoding import encode_rows
-from edge_deploy.errors import ConversionError
-from edge_deploy.features import features_to_json, parse_features
-from edge_deploy.platforms import PLATFORMS
-from edge_deploy.platforms.plan import Plan, Tensor
-from edge_deploy.sources.vectorizers import text_of
-from edge_deploy.spec import Feature
-from edge_deploy.text import murmurhash3
+from edge_deploy.codegen import PLATFORMS
+from edge_deploy.codegen.context import Plan, Tensor
+from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.spec import Feature
+from edge_deploy.data.preprocessing.encoding import encode_rows
+from edge_deploy.data.preprocessing.features import features_to_json, parse_features
+from edge_deploy.data.preprocessing.text import murmurhash3
+from edge_deploy.frontends.sklearn.dataframe.vectorizers import text_of
+from edge_deploy.web.browser import open_browser
 
 WRITTEN = """
 Barangnya bagus sekali, pengiriman cepat!! Terima kasih kak 🙏🙏

@@ -17,11 +17,11 @@ import pytest
 from text_models import ASKED, HAM, MODELS, SPAM, fitted, frame, labels, rows, theirs
 
 from edge_deploy import Conversion, ConvertOptions, convert, run, verify
-from edge_deploy.artifact import save_reference
-from edge_deploy.browser import open_browser
-from edge_deploy.demo import build_demo
-from edge_deploy.server import address, start
-from edge_deploy.verify_command import VerifyOptions
+from edge_deploy.api.demo import build_demo
+from edge_deploy.api.options import VerifyOptions
+from edge_deploy.artifact.artifact import save_reference
+from edge_deploy.web.browser import open_browser
+from edge_deploy.web.server import address, start
 
 pytestmark = pytest.mark.slow
 

@@ -26,13 +26,13 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, Stan
 from sklearn.tree import DecisionTreeClassifier
 from sklearn_models import TREES
 
-from edge_deploy.errors import ConversionError
-from edge_deploy.lowering import lower
-from edge_deploy.lowering.forest import limits
-from edge_deploy.lowering.registry import Affine
-from edge_deploy.sources.sklearn import load
-from edge_deploy.spec import LoadOptions
-from edge_deploy.targets import TARGETS
+from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.spec import LoadOptions
+from edge_deploy.formats.registry import TARGETS
+from edge_deploy.frontends.sklearn.converters import lower
+from edge_deploy.frontends.sklearn.converters.registry import Affine
+from edge_deploy.frontends.sklearn.converters.tree_traversal import limits
+from edge_deploy.frontends.sklearn.loader import load
 
 ROWS = 100_000
 

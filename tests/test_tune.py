@@ -20,12 +20,18 @@ from models import save
 from test_layers import network
 
 from edge_deploy import ConvertOptions, MissingDependency, TuneOptions, TuneResult, tune
-from edge_deploy.artifact import BROTLI_QUALITY, Artifact
-from edge_deploy.tune_command import HEADER, rows
-from edge_deploy.tuning import executors
-from edge_deploy.tuning.candidates import Candidate, Measured, front, recommend, second_round
-from edge_deploy.tuning.publishing import Recommended
-from edge_deploy.verdicts import LayerError
+from edge_deploy.api._publish_search import Recommended
+from edge_deploy.api.tune import HEADER, rows
+from edge_deploy.artifact.artifact import BROTLI_QUALITY, Artifact
+from edge_deploy.formats.layers import LayerError
+from edge_deploy.optimize.search import executors
+from edge_deploy.optimize.search.candidates import (
+    Candidate,
+    Measured,
+    front,
+    recommend,
+    second_round,
+)
 
 slow = pytest.mark.slow
 
@@ -227,7 +233,9 @@ def test_the_version_is_whole_and_passes_verify(run, found: Path) -> None:
 
     import edge_deploy
 
-    schema = json.loads((Path(edge_deploy.__file__).parent / "manifest.schema.json").read_text())
+    schema = json.loads(
+        (Path(edge_deploy.__file__).parent / "artifact/manifest.schema.json").read_text()
+    )
     manifest = json.loads((found / "manifest.json").read_text())
     jsonschema.Draft202012Validator(schema).validate(manifest)
     there = {p.relative_to(found).as_posix() for p in found.rglob("*") if p.is_file()}

@@ -164,8 +164,8 @@ def test_verify_passes_and_reports_when_nothing_is_wrong(run, copy, small: Path)
 def test_verify_fails_when_state_is_carried_from_one_call_to_the_next(
     run, copy, recurrent: tuple[Path, bytes]
 ) -> None:
-    from edge_deploy.targets.tflite_file import ends, name_ends, unpack
-    from edge_deploy.targets.tflite_metadata import finish, read
+    from edge_deploy.formats.tflite.file import ends, name_ends, unpack
+    from edge_deploy.formats.tflite.metadata import finish, read
 
     artifact, carrying = recurrent
     folder = copy(artifact)

@@ -10,11 +10,11 @@ import joblib
 import numpy as np
 from reduced import open_reduced
 
-from edge_deploy.browser import Browser
-from edge_deploy.quiet import set_environment
-from edge_deploy.sources.sklearn import load
-from edge_deploy.spec import Arrays, LoadedModel, LoadOptions
-from edge_deploy.targets import TARGETS
+from edge_deploy.core.spec import Arrays, LoadedModel, LoadOptions
+from edge_deploy.core.stdio import set_environment
+from edge_deploy.formats.registry import TARGETS
+from edge_deploy.frontends.sklearn.loader import load
+from edge_deploy.web.browser import Browser
 
 set_environment()
 META = {"name": "model", "version": "1", "classes": {}, "preprocessing": None}

@@ -76,7 +76,7 @@ vendor() {
 }
 
 has_browser() {
-  "$python" -c 'from edge_deploy.browser import find_browser; find_browser()' 2>/dev/null
+  "$python" -c 'from edge_deploy.web.browser import find_browser; find_browser()' 2>/dev/null
 }
 
 browser() {

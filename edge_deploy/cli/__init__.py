@@ -11,35 +11,31 @@ import traceback
 
 import typer
 
-from edge_deploy import interrupt
-from edge_deploy.cli import (
-    bench,
-    convert,
-    demo,
-    inspect,
-    quantize,
-    run,
-    snippet,
-    starting,
-    tune,
-    verify,
-)
 from edge_deploy.cli.app import app
-from edge_deploy.cli.say import json_document
-from edge_deploy.errors import EdgeDeployError, UsageError
+from edge_deploy.cli.console import json_document
+from edge_deploy.core import signals as interrupt
+from edge_deploy.core.errors import EdgeDeployError, UsageError
 
-# Importing a command module registers its commands.
+# Importing a module registers its commands, in the order in which --help lists them.
+# isort: off
+from edge_deploy.cli import bench, convert, demo, inspect, quantize, run, snippet
+from edge_deploy.cli import examples, quickstart, doctor, tune, verify
+
+# isort: on
+
 __all__ = [
     "app",
     "bench",
     "convert",
     "demo",
+    "doctor",
+    "examples",
     "inspect",
     "main",
     "quantize",
+    "quickstart",
     "run",
     "snippet",
-    "starting",
     "tune",
     "verify",
 ]
@@ -92,7 +88,7 @@ def _usage(as_json: bool, error: Exception) -> int:
 
 def _missing(as_json: bool, error: ModuleNotFoundError) -> int:
     """Words for a package of an extra that is not installed."""
-    from edge_deploy.doctor import lack
+    from edge_deploy.api.doctor import lack
 
     told = lack(error)
     return _fail(as_json, told) if told else _usage(as_json, error)

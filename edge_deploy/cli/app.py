@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy import __version__
+from edge_deploy._version import __version__
 
 app = typer.Typer(
     name="edge-deploy",

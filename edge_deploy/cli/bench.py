@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy.cli import say
+import edge_deploy
+from edge_deploy.cli import console as say
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import BACKENDS, RUNTIMES, TARGETS, BrowserPath, Json, Quiet, split
 
@@ -35,9 +36,9 @@ def bench(
 
     Example: edge-deploy bench artifacts/digits-mlp/1 --only tflite
     """
-    from edge_deploy import bench_command, bench_page
+    from edge_deploy.verification import benchmark_report as bench_page
 
-    options = bench_command.BenchOptions(
+    options = edge_deploy.BenchOptions(
         only=split(only),
         runtimes=split(runtime),
         backends=split(backend),
@@ -46,7 +47,7 @@ def bench(
         browser=browser,
     )
     with say.progress(quiet or as_json) as progress:
-        done = bench_command.bench(artifact, options, progress)
+        done = edge_deploy.bench(artifact, options, progress)
     if as_json:
         say.json_document({"rows": [asdict(row) for row in done.rows], "page": str(done.page)})
     elif not quiet:

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy.cli import say
+import edge_deploy
+from edge_deploy.cli import console as say
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     TARGETS,
@@ -107,9 +108,8 @@ def convert(
 
     Example: edge-deploy convert keras_model.h5 --labels labels.txt --preprocess teachable-machine
     """
-    from edge_deploy import conversion, preparing
 
-    options = preparing.ConvertOptions(
+    options = edge_deploy.ConvertOptions(
         to=split(to),
         name=name,
         version=artifact_version,
@@ -140,7 +140,7 @@ def convert(
         load=load_options(signature, custom_objects, trust_pickle, input_shape),
     )
     with say.progress(quiet or as_json or verbose) as progress:
-        done = conversion.convert(model, options, progress)
+        done = edge_deploy.convert(model, options, progress)
     say.made(done, "converted", as_json, quiet)
     if done.artifact and not (as_json or quiet):
         typer.echo(f"{done.artifact.folder}")

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy.cli import say
+import edge_deploy
+from edge_deploy.cli import console as say
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import Json, Quiet
 
@@ -38,9 +39,10 @@ def demo(
 
     Example: edge-deploy demo artifacts/insurance/1 && edge-deploy serve
     """
-    from edge_deploy.demo import build_demo
 
-    site = build_demo(artifact, output, host=host, embed=embed, work_offline=not no_offline)
+    site = edge_deploy.build_demo(
+        artifact, output, host=host, embed=embed, work_offline=not no_offline
+    )
     if as_json:
         document = {"folder": str(site.folder), "models": list(site.models)}
         say.json_document({**document, "gone": list(site.gone)})
@@ -67,7 +69,7 @@ def serve(
 
     Example: edge-deploy serve web_demo
     """
-    from edge_deploy.server import serve as serve_folder
+    from edge_deploy.web.server import serve as serve_folder
 
     def ready(url: str) -> None:
         if as_json:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy.cli import say
+import edge_deploy
+from edge_deploy.cli import console as say
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     CustomObjects,
@@ -32,10 +33,9 @@ def inspect(
 
     Example: edge-deploy inspect keras_model.h5
     """
-    from edge_deploy import inspection
 
     options = load_options(signature, custom_objects, trust_pickle, input_shape)
-    document = inspection.inspect(path, options)
+    document = edge_deploy.inspect(path, options)
     if as_json:
         say.json_document(document)
         return

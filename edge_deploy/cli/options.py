@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_deploy.errors import UsageError
+from edge_deploy.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from edge_deploy.spec import LoadOptions
-    from edge_deploy.tolerances import Tolerances
+    from edge_deploy.core.spec import LoadOptions
+    from edge_deploy.verification.tolerances import Tolerances
 
 # What TARGETS and their runtimes are, which would take an import to ask; a test holds them equal.
 TARGETS, RUNTIMES, BACKENDS = "tflite,tfjs,onnx", "litert,ort,tfjs", "webgl,wasm"
@@ -74,7 +74,7 @@ def load_options(
     trust_pickle: bool,
     shapes: Sequence[str] | None,
 ) -> LoadOptions:
-    from edge_deploy.spec import LoadOptions
+    from edge_deploy.core.spec import LoadOptions
 
     return LoadOptions(signature, custom_objects, trust_pickle, tuple(map(_shape, shapes or [])))
 
@@ -105,7 +105,7 @@ def tolerances(
     Raises:
         UsageError: One is not a number of at least 0.
     """
-    from edge_deploy.tolerances import Tolerances
+    from edge_deploy.verification.tolerances import Tolerances
 
     for flag, value in (("--max-drop", max_drop), ("--min-agreement", min_agreement)):
         if value is not None and not 0 <= value <= 1:

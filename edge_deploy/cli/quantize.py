@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy.cli import say
+import edge_deploy
+from edge_deploy.cli import console as say
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     BrowserPath,
@@ -50,9 +51,8 @@ def quantize(
 
     Example: edge-deploy quantize artifacts/digits-mlp/1 --to float16,int8
     """
-    from edge_deploy import quantize_command
 
-    options = quantize_command.QuantizeOptions(
+    options = edge_deploy.QuantizeOptions(
         to=split(to),
         io=io,
         calibration=calibration,
@@ -65,6 +65,6 @@ def quantize(
         verbose=verbose,
     )
     with say.progress(quiet or as_json or verbose) as progress:
-        done = quantize_command.quantize(artifact, options, progress)
+        done = edge_deploy.quantize(artifact, options, progress)
     say.made(done, "made", as_json, quiet)
     raise typer.Exit(done.exit_code)

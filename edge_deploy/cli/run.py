@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy.cli import say
+from edge_deploy.cli import console as say
 from edge_deploy.cli.app import app
-from edge_deploy.cli.options import (
-    Json,
-)
+from edge_deploy.cli.options import Json
 
 
 @app.command()
@@ -28,7 +26,7 @@ def run(
 
     Example: edge-deploy run artifacts/insurance/1 age=40 sex=female smoker=no
     """
-    from edge_deploy import running
+    from edge_deploy.api import run as running
 
     def note(line: str) -> None:
         typer.echo(f"note: {line}", err=True)

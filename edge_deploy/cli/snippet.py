@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy.cli import say
+from edge_deploy.cli import console as say
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import Json, Quiet
-from edge_deploy.errors import UsageError
+from edge_deploy.core.errors import UsageError
 
 Platform = Annotated[
     str | None, typer.Option(help="android, ios, flutter, python, cpp or js.", show_default=False)
@@ -32,7 +32,7 @@ def snippet(
 
     Example: edge-deploy snippet artifacts/insurance/1 --platform android
     """
-    from edge_deploy import snippets
+    from edge_deploy.api import snippets
 
     made = snippets.snippet(artifact, _given(platform), precision)
     path = snippets.write_snippet(made, output) if output else None
@@ -69,7 +69,7 @@ def bundle(
 
     Example: edge-deploy bundle artifacts/insurance/1 --platform python -o insurance.zip
     """
-    from edge_deploy import snippets
+    from edge_deploy.api import snippets
 
     made = snippets.bundle(artifact, _given(platform), output, precision)
     if as_json:
@@ -80,7 +80,7 @@ def bundle(
 
 def _given(platform: str | None) -> str:
     """The platform that was named; without one there is nothing to guess from."""
-    from edge_deploy.platforms import PLATFORMS
+    from edge_deploy.codegen import PLATFORMS
 
     if platform is None:
         raise UsageError(f"--platform is missing: one of {', '.join(PLATFORMS)}.")

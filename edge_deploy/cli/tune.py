@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy.cli import say
+from edge_deploy.cli import console as say
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     TARGETS,
@@ -35,7 +35,7 @@ from edge_deploy.cli.options import (
     load_options,
     split,
 )
-from edge_deploy.errors import UsageError
+from edge_deploy.core.errors import UsageError
 
 
 @app.command()
@@ -90,9 +90,9 @@ def tune(
 
     Example: edge-deploy tune digits-mlp.keras --max-drop 0.01 --to tflite
     """
-    from edge_deploy import report, tune_command
-    from edge_deploy.preparing import ConvertOptions
-    from edge_deploy.tuning.search import TuneOptions
+    from edge_deploy.api import tune as tune_command
+    from edge_deploy.api.options import ConvertOptions, TuneOptions
+    from edge_deploy.verification import report
 
     options = TuneOptions(
         max_drop=max_drop,

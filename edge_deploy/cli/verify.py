@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy.cli import say
+import edge_deploy
+from edge_deploy.cli import console as say
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     BACKENDS,
@@ -67,9 +68,9 @@ def verify(
 
     Example: edge-deploy verify artifacts/insurance/1
     """
-    from edge_deploy import report, verify_command
+    from edge_deploy.verification import report
 
-    options = verify_command.VerifyOptions(
+    options = edge_deploy.VerifyOptions(
         only=split(only),
         runtimes=split(runtime),
         backends=split(backend),
@@ -82,7 +83,7 @@ def verify(
     )
     codes, documents = [], []
     for path in artifact:
-        done = verify_command.verify(path, options)
+        done = edge_deploy.verify(path, options)
         codes.append(done.exit_code)
         documents.append(report.to_document(done.manifest, done.verdicts))
         if as_json:

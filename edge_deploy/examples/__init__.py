@@ -12,7 +12,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from edge_deploy.errors import UsageError
+from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import unknown
 from edge_deploy.examples import (
     cat_vs_dog,
     chihuahua_vs_muffin,
@@ -23,7 +24,6 @@ from edge_deploy.examples import (
     insurance,
 )
 from edge_deploy.examples.base import Example, ExampleFiles, Request
-from edge_deploy.words import unknown
 
 EXAMPLES: dict[str, Example] = {
     example.name: example

@@ -11,11 +11,11 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_deploy.errors import EdgeDeployError
+from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.examples.base import Example, Metric, Request
 
 if TYPE_CHECKING:
-    from edge_deploy.spec import Array
+    from edge_deploy.core.spec import Array
 
 DIGITS = 1797
 _COPIES = 3
@@ -80,7 +80,7 @@ def train(x: Array, classes: Array, rng: Any, epochs: int = 10) -> Any:
 
 
 def _spec() -> dict[str, Any]:
-    from edge_deploy import preprocessing
+    from edge_deploy.data.preprocessing import image as preprocessing
 
     return preprocessing.with_size(preprocessing.parse_preprocess(_PREPROCESSING), (28, 28))
 
@@ -89,7 +89,7 @@ def as_inputs(pixels: Array) -> Array:
     """Grey pictures as the model takes them, by the way of every picture that it is asked."""
     import numpy as np
 
-    from edge_deploy.preprocessing import preprocess_image
+    from edge_deploy.data.preprocessing.image import preprocess_image
 
     spec = _spec()
     return np.stack(

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.disk import writing
-from edge_deploy.errors import UsageError
+from edge_deploy.core.atomic_io import writing
+from edge_deploy.core.dependencies import lacks
+from edge_deploy.core.errors import UsageError
 from edge_deploy.examples.base import Example, Metric, Request
-from edge_deploy.mends import lacks
 
 _INDEX = "example.json"
 _SCHEMA = "edge-deploy/example/1"

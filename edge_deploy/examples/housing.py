@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge_deploy.spec import Array
+    from edge_deploy.core.spec import Array
 
 _TOWNS = 506
 _SHOWN = 100  # held-out rows that become the reference

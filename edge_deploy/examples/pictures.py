@@ -1,7 +1,7 @@
 """What the two picture examples share: pictures, drawn or a user's own, and a CNN trained on them.
 
-The pictures go through edge_deploy.preprocessing, as they do when the converted model is asked,
-so training and serving cannot differ.
+The pictures go through edge_deploy.data.preprocessing.image, as they do when the converted
+model is asked, so training and serving cannot differ.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_deploy import preprocessing
-from edge_deploy.errors import UsageError
+from edge_deploy.core.errors import UsageError
+from edge_deploy.core.spec import Array
+from edge_deploy.data.preprocessing import image as preprocessing
+from edge_deploy.data.preprocessing.decode import decode_image, is_picture
 from edge_deploy.examples import folders, training
 from edge_deploy.examples.base import Metric, Request
-from edge_deploy.pictures import decode_image, is_picture
-from edge_deploy.spec import Array
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.spec import Array
+from edge_deploy.core.spec import Array
 
 
 def initialize(model: Any, rng: np.random.Generator) -> None:

@@ -87,9 +87,9 @@ def main() -> None:
     warnings.simplefilter("ignore")
     import joblib
 
-    from edge_deploy.artifact import find
-    from edge_deploy.browser import open_browser
-    from edge_deploy.spec import ModelSpec, TensorSpec
+    from edge_deploy.artifact.artifact import find
+    from edge_deploy.core.spec import ModelSpec, TensorSpec
+    from edge_deploy.web.browser import open_browser
 
     model, x = forest()
     nodes = sum(one.tree_.node_count for one in model.estimators_)

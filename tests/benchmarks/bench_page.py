@@ -22,12 +22,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from edge_deploy import compressed
-from edge_deploy import server as server_module
-from edge_deploy.browser import open_browser
-from edge_deploy.demo import build_demo
-from edge_deploy.server import address, start
-from edge_deploy.shell import shell_folder
+from edge_deploy.api.demo import build_demo
+from edge_deploy.web import precompress as compressed
+from edge_deploy.web import server as server_module
+from edge_deploy.web.assets import shell_folder
+from edge_deploy.web.browser import open_browser
+from edge_deploy.web.server import address, start
 
 PLAIN = """<!doctype html>
 <meta charset="utf-8" />

@@ -20,12 +20,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 from models import teachable_machine_h5
 
-from edge_deploy.compression import calibration, tflite
-from edge_deploy.compression.pruning import pruned
-from edge_deploy.preparing import load_model
-from edge_deploy.reference import Reference
-from edge_deploy.spec import LoadedModel
-from edge_deploy.targets import TARGETS
+from edge_deploy.core.spec import LoadedModel
+from edge_deploy.data import calibration
+from edge_deploy.data.reference import Reference
+from edge_deploy.formats.registry import TARGETS
+from edge_deploy.formats.tflite import quantize as tflite
+from edge_deploy.frontends.load import load_model
+from edge_deploy.optimize.pruning import pruned
 
 SAMPLES = 100
 GOALS = {"float16": 0.53, "dynamic": 0.33, "int8": 0.37, "int4": 0.24}

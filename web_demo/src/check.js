@@ -1,5 +1,5 @@
 // Is what this device computes what the original computed? The rules are those of
-// edge_deploy/verification.py.
+// edge_deploy/verification/compare.py.
 
 /** A float32 file may differ from the original by this share of the output's scale. */
 const TOLERANCE = 1e-4;

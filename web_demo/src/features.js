@@ -1,4 +1,4 @@
-// What a person types, as the numbers that a model takes; as edge_deploy/encoding.py does it,
+// What a person types, as the numbers that a model takes; as edge_deploy/data/preprocessing/encoding.py does it,
 // bit for bit.
 import { counter, countsOf } from './text.js';
 

@@ -1,5 +1,5 @@
 // How a picture becomes a model's input, as the manifest says, bit by bit like
-// edge_deploy/preprocessing.py.
+// edge_deploy/data/preprocessing/image.py.
 import { resize } from './resize.js';
 
 const f32 = Math.fround;

@@ -1,4 +1,4 @@
-// Resizing as Pillow and TensorFlow do it, bit by bit; edge_deploy/resizing.py is the same in
+// Resizing as Pillow and TensorFlow do it, bit by bit; edge_deploy/data/preprocessing/resize.py is the same in
 // Python. Pixels are {data: Uint8Array | Float32Array, height, width}, three channels a pixel.
 
 const f32 = Math.fround;

@@ -1,4 +1,4 @@
-// A text as counts of the words or characters that a model knows; as edge_deploy/text.py does it.
+// A text as counts of the words or characters that a model knows; as edge_deploy/data/preprocessing/text.py does it.
 
 const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 const RUNS_OF_SPACE = new RegExp(`[${SPACE}]{2,}`, 'gu'); // Python's \s, which is not JavaScript's

@@ -1,0 +1,99 @@
+"""What `convert` and `tune` begin with: the model, what lies beside it, and samples to ask."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from edge_deploy.api.options import ConvertOptions
+from edge_deploy.artifact import samples
+from edge_deploy.core.graph import freeze, index_limits
+from edge_deploy.core.spec import LoadedModel, ModelSpec
+from edge_deploy.core.stdio import quiet
+from edge_deploy.data import sidecars
+from edge_deploy.data.preprocessing.features import with_truths
+from edge_deploy.data.readers import read
+from edge_deploy.data.reference import Reference, with_class_indices
+from edge_deploy.data.sidecars import Sidecars
+from edge_deploy.data.synthetic import synthesize
+from edge_deploy.frontends import load as sources
+from edge_deploy.frontends.fold_preprocessing import check_pixels, fold, foreign_notes
+from edge_deploy.frontends.load import _check_dtypes, _load
+from edge_deploy.optimize.finetuning import Tuning
+
+_MOST_COUNTS = 1 << 26  # numbers that samples of text may hold: 256 MB
+
+
+def default_name(path: Path) -> str:
+    return (path.resolve().name if path.is_dir() else path.stem) or "model"
+
+
+def prepare(
+    source: sources.Source, options: ConvertOptions
+) -> tuple[LoadedModel, Sidecars, ModelSpec, Reference, tuple[str, ...]]:
+    """The model, what lies beside it, and samples with the original's answers."""
+    loaded = _load(source, options.load, options.verbose)
+    _check_dtypes(loaded)
+    side = sidecars.collect(
+        source.folder,
+        loaded,
+        file_name=source.path.name,
+        labels=options.labels,
+        features=options.features,
+        preprocess=options.preprocess,
+        reference=options.reference,
+    )
+    spec = sidecars.apply(loaded.spec, side)
+    if options.fold_preprocessing:
+        before = side.preprocessing
+        loaded, side = fold(replace(loaded, spec=spec), side)
+        side = replace(side, folded=before)
+    notes = [*loaded.notes, *(f"found beside the model: {line}" for line in side.found)]
+    keep = options.samples + 32
+    widest = max((f.text.width for f in side.features or () if f.text is not None), default=1)
+    if keep * widest > _MOST_COUNTS:
+        keep = max(32, _MOST_COUNTS // widest)
+        notes.append(f"a text is {widest:,} numbers: at most {keep} samples were taken")
+    with quiet(options.verbose):
+        if side.reference is not None:
+            data = read(side.reference, spec, side.features, side.preprocessing, keep, options.seed)
+            classes = next((o.classes for o in spec.outputs if o.classes), None)
+            data = with_class_indices(data, classes)
+            notes += samples.note(data, side.reference)
+            if (data.given or 0) > keep:
+                notes.append(
+                    f"{side.reference.name} has {data.given:,} samples, of which {keep:,} were "
+                    "chosen (--samples, --seed)"
+                )
+            if side.features and data.rows:
+                side = replace(side, features=with_truths(side.features, data.rows))
+        else:
+            limits = index_limits(freeze(loaded.function, loaded.spec.inputs))
+            data = synthesize(
+                spec, limits, side.features, side.preprocessing, loaded.typical, options.seed
+            )
+            notes.append(
+                "no reference data: samples were made up, and verdicts on made-up data say "
+                "little; give real ones with --reference"
+            )
+        if options.fold_preprocessing:
+            check_pixels("the reference data", spec, data.inputs)
+        elif side.preprocessing and "tflite" in options.to:
+            notes += foreign_notes(side.preprocessing)
+        data = data.take(range(min(data.count, keep)))
+        data = replace(data, outputs=loaded.ask(data.inputs, data.rows))
+    if spec.inputs[0].kind == "image" and side.preprocessing is None:
+        notes.append(
+            "no --preprocess: apps and the page cannot know how a picture becomes the input "
+            "(try unit, keras-load-img, teachable-machine, mobilenet, caffe or torch)"
+        )
+    return loaded, side, spec, data, tuple(notes)
+
+
+def training(options: ConvertOptions, spec: ModelSpec, side: Sidecars) -> Tuning | None:
+    """What a pruned model is trained on: ``--prune-data``."""
+    if options.prune_data is None:
+        return None
+    data = read(options.prune_data, spec, side.features, side.preprocessing)
+    classes = next((o.classes for o in spec.outputs if o.classes), None)
+    return Tuning(with_class_indices(data, classes), options.prune_epochs, options.seed)

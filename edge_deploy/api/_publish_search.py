@@ -1,0 +1,136 @@
+"""The version that a search ends in: its files, what was measured, and a report."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.api._write import finish
+from edge_deploy.api.options import ConvertOptions
+from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.core import atomic_io as disk
+from edge_deploy.core.stdio import quiet
+from edge_deploy.data.reference import Reference
+from edge_deploy.data.sidecars import Sidecars
+from edge_deploy.formats.registry import TARGETS
+from edge_deploy.optimize.builder import Making
+from edge_deploy.optimize.search import measure as measuring
+from edge_deploy.optimize.search.candidates import Candidate, Measured, front, recommend
+from edge_deploy.optimize.search.measure import Group
+from edge_deploy.optimize.search.search import Search
+from edge_deploy.verification.file_check import check_file
+from edge_deploy.verification.tolerances import Tolerances
+from edge_deploy.verification.verdicts import Verdict, blank, summarize
+
+_SCHEMA = "edge-deploy/tuning/1"
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """The file to take of one target.
+
+    Attributes:
+        path: Inside the artifact.
+        measured: What it costs.
+        reason: Why this one, in words.
+    """
+
+    path: str
+    measured: Measured
+    reason: str
+
+
+def publish(
+    search: Search,
+    asked: ConvertOptions,
+    groups: Sequence[Group],
+    measured: Sequence[Measured],
+    data: tuple[Reference, Reference],
+    manifest: dict[str, Any],
+    side: Sidecars,
+) -> tuple[Artifact, dict[str, Recommended | None], tuple[Verdict, ...]]:
+    """Write the version: the files of each target's front, tuning.json, the report.
+
+    The float32 file of a target is among them also where others beat it: ``quantize`` makes more
+    from it, and ``bench`` compares with it.
+
+    Returns:
+        The artifact, the file to take of each target, and verdicts on all files.
+    """
+    options = search.options
+    objective, name = options.objective, manifest["name"]
+    recommended: dict[str, Recommended | None] = {}
+    verdicts: list[Verdict] = []
+    labelled = measured[0].metric != "agreement" if measured else False
+    tolerances = (
+        Tolerances({}, {}, max_drop=options.max_drop)
+        if labelled
+        else Tolerances({}, {}, min_agreement=1 - options.max_drop)
+    )
+    final = artifacts.check_free(asked.output, name, asked.version, asked.overwrite)
+    with disk.staged(asked.output, final) as stage:
+        for target in asked.to:
+            mine = [m for m in measured if m.candidate.target == target]
+            best = front(mine, objective, options.max_drop)
+            whole = next((m for m in mine if m.candidate == Candidate(target, "float32")), None)
+            recommended[target] = None
+            for one in best if whole is None or whole in best else [*best, whole]:
+                search.progress(f"writing {target} {one.candidate.words}")
+                entry = _write(stage, manifest, groups, one)
+                with quiet(asked.verbose):
+                    rows = check_file(
+                        TARGETS[target], stage / entry["files"][0]["path"],
+                        blank(TARGETS[target], entry), groups[0].spec, data[0], tolerances,
+                        search.handle, ("wasm",), evaluation=data[1], features=side.features,
+                    )  # fmt: skip
+                entry["verification"] = summarize(rows)
+                manifest["artifacts"].append(entry)
+                verdicts.extend(rows)
+            if best:
+                chosen, reason = recommend(best, whole, objective)
+                path = TARGETS[target].path(name, chosen.candidate.label)
+                recommended[target] = Recommended(path, chosen, reason)
+        document = {
+            "schema": _SCHEMA,
+            "max_drop": options.max_drop,
+            "objective": objective,
+            "seed": asked.seed,
+            "recommended": {
+                target: r
+                and {"path": r.path, "label": r.measured.candidate.label, "reason": r.reason}
+                for target, r in recommended.items()
+            },
+            "candidates": [one.to_json() for one in measured],
+        }
+        search.progress("writing the report")
+        finish(stage, manifest, data, side, verdicts, document)
+    published = artifacts.find(final)
+    return published, recommended, tuple(verdicts)
+
+
+def _write(
+    stage: Path, manifest: dict[str, Any], groups: Sequence[Group], one: Measured
+) -> dict[str, Any]:
+    """A file of the front, made once more, and the manifest's form of it."""
+    c = one.candidate
+    group = next(g for g in groups if (g.target, g.sparsity) == (c.target, c.sparsity))
+    path = stage / TARGETS[c.target].path(manifest["name"], c.label)
+    with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
+        source = measuring.write(group, Path(folder))
+        made = measuring.build(group, c, source, path)
+        if made is source:
+            made = measuring.write(
+                replace(group, files=_renamed(group.files, path.name)), path.parent
+            )
+    making = Making(stage, manifest, group.spec, pruned=group.pruned)
+    return making.describe(TARGETS[c.target], c.precision, made, c.kept)
+
+
+def _renamed(files: Mapping[str, bytes], first: str) -> dict[str, bytes]:
+    """The file that a runtime opens under another name; its weights keep theirs."""
+    main, *others = files
+    return {first: files[main], **{name: files[name] for name in others}}

@@ -1,0 +1,50 @@
+"""The rest of a version once its files are made: samples, labels, the reports, the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact import samples
+from edge_deploy.core import atomic_io as disk
+from edge_deploy.data.preprocessing.encoding import text_rows
+from edge_deploy.data.reference import Reference
+from edge_deploy.data.sidecars import Sidecars
+from edge_deploy.optimize.search.report import sections
+from edge_deploy.verification import report
+from edge_deploy.verification.verdicts import Verdict
+
+
+def finish(
+    stage: Path,
+    manifest: Mapping[str, Any],
+    data: tuple[Reference, Reference],
+    side: Sidecars,
+    verdicts: Sequence[Verdict],
+    tuning: Mapping[str, Any] | None = None,
+) -> None:
+    """Write everything but the converted files, the manifest last.
+
+    Args:
+        stage: The folder that will be the version.
+        manifest: Its manifest, with the entries of its files.
+        data: The packaged samples, and those for costs.
+        side: What lay beside the model.
+        verdicts: On its files.
+        tuning: The search that chose them, where one did.
+    """
+    reference, evaluation = data
+    texts = text_rows(side.features or (), reference.rows)
+    artifacts.save_reference(stage / artifacts.REFERENCE, reference, texts)
+    if evaluation.count:
+        artifacts.save_reference(stage / artifacts.EVALUATION, evaluation)
+    samples.save(stage, reference, side.features or ())
+    if side.labels:
+        (stage / "labels.txt").write_text("\n".join(side.labels) + "\n", encoding="utf-8")
+    if tuning is not None:
+        (stage / artifacts.TUNING).write_text(disk.to_text(tuning), encoding="utf-8")
+    for file, text in report.documents(manifest, verdicts, sections(tuning)).items():
+        (stage / file).write_text(text, encoding="utf-8")
+    artifacts.write_manifest(stage, manifest)

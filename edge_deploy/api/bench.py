@@ -1,0 +1,166 @@
+"""``bench``: size and latency of every file of an artifact in every runtime; no TensorFlow."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.api.options import BenchOptions
+from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.core import atomic_io as disk
+from edge_deploy.core.errors import ArtifactError, UsageError
+from edge_deploy.core.stdio import quiet
+from edge_deploy.formats.registry import RUNTIMES, TARGETS, check_names
+from edge_deploy.verification.benchmark_report import MARK, BenchRow, to_html
+from edge_deploy.verification.file_check import BrowserHandle, browser_if_any
+from edge_deploy.verification.latency import time_runner
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What ``bench`` measured.
+
+    Attributes:
+        rows: One a file and runtime.
+        page: The page with the picture, where one was asked for.
+    """
+
+    rows: tuple[BenchRow, ...]
+    page: Path | None
+
+    @property
+    def exit_code(self) -> int:
+        """0 everything ran, 3 something did not."""
+        return 3 if any(row.reason for row in self.rows) else 0
+
+
+def bench(
+    paths: Sequence[Path | str],
+    options: BenchOptions | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Bench:
+    """Time every file of some artifacts in every runtime, one after another.
+
+    Native runtimes get one thread, as in ``verify``. A browser's times are those of its page,
+    with the copies to and from the backend; without a GPU, WebGL and WebGPU are computed by the
+    CPU and say nothing about phones.
+
+    Args:
+        paths: Artifacts.
+        options: Which files, in which runtimes.
+        progress: Called with a line for each file.
+
+    Raises:
+        UsageError: The request is wrong.
+        ArtifactError: An artifact cannot be read.
+    """
+    options = options or BenchOptions()
+    found = [artifacts.find(Path(path)) for path in paths]
+    jobs = [
+        (one, entry, runtime, backend)
+        for one in found
+        for entry in one.manifest["artifacts"]
+        if entry["target"] in options.only
+        for runtime, backend in _places(entry["target"], options)
+    ]
+    _check(options, bool(jobs))
+    rows = []
+    with browser_if_any(any(RUNTIMES[job[2]][1] for job in jobs), options.browser) as handle:
+        for one, entry, runtime, backend in jobs:
+            progress(f"{entry['files'][0]['path']} in {runtime} {backend or ''}".strip())
+            rows.append(_row(one, entry, runtime, backend, handle, options.seconds))
+    compared = tuple(_against_float(row, rows) for row in rows)
+    if options.page is not None:
+        with disk.writing(options.page, "--page"):
+            options.page.parent.mkdir(parents=True, exist_ok=True)
+            disk.replace_text(options.page, to_html(compared))
+    return Bench(compared, options.page)
+
+
+def _check(options: BenchOptions, any_file: bool) -> None:
+    check_names(options.only, options.runtimes, options.backends)
+    if not any_file:
+        raise UsageError("No file is left to time: --only and --runtime leave none.")
+    if not 0 < options.seconds <= 600:
+        raise UsageError(f"--seconds {options.seconds:g}: above 0 and at most 600.")
+    page = options.page
+    if page is None or not page.exists():
+        return
+    if page.is_dir() or MARK not in page.read_text(encoding="utf-8", errors="replace"):
+        raise UsageError(f"{page} was not written by bench: it is left alone. Name another.")
+
+
+def _places(target: str, options: BenchOptions) -> Iterator[tuple[str, str | None]]:
+    for runtime in options.runtimes:
+        opens, in_page = RUNTIMES.get(runtime, ("", False))
+        if opens != target:
+            continue
+        # LiteRT.js and ONNX Runtime Web are built here with their CPU backend.
+        backends = options.backends if runtime == "tfjs" else ("wasm",)
+        yield from ((runtime, backend) for backend in backends) if in_page else ((runtime, None),)
+
+
+def _row(
+    one: Artifact,
+    entry: Mapping[str, Any],
+    runtime: str,
+    backend: str | None,
+    handle: BrowserHandle,
+    seconds: float,
+) -> BenchRow:
+    row: dict[str, Any] = {
+        "artifact": f"{one.name} {one.manifest['version']}",
+        "path": entry["files"][0]["path"],
+        "target": entry["target"],
+        "precision": _precision(entry),
+        "runtime": runtime,
+        "backend": backend,
+        **{
+            key: sum(file[key] for file in entry["files"])
+            for key in ("bytes", "gzip_bytes", "brotli_bytes")
+        },
+    }
+    path, target = one.main_file(entry), TARGETS[entry["target"]]
+    opened: AbstractContextManager[Any]
+    try:
+        if backend is None:
+            assert target.open_runner is not None
+            opened = target.open_runner(path)
+        elif handle.browser is None:
+            return BenchRow(**row, reason=handle.reason)
+        else:
+            opened = handle.browser.open_file(entry["target"], path, backend, one.spec)
+        with quiet(), opened as runner:
+            times = [t * 1e3 for t in time_runner(runner, one.spec, one.reference(), seconds)]
+    except ArtifactError as error:
+        return BenchRow(**row, reason=str(error))
+    low, median, high = statistics.quantiles(times[1:], n=4)
+    return BenchRow(
+        **row, first_ms=times[0], median_ms=median, quartiles_ms=(low, high), runs=len(times)
+    )
+
+
+def _precision(entry: Mapping[str, Any]) -> str:
+    pruned, kept = entry["pruned"], entry.get("kept_float") or ()
+    text = str(entry["precision"])
+    if pruned:
+        text += f", {pruned['sparsity']:.0%} zeros"
+    return f"{text}, {len(kept)} in float" if kept else text
+
+
+def _against_float(row: BenchRow, rows: Sequence[BenchRow]) -> BenchRow:
+    where = (row.artifact, row.runtime, row.backend)
+    for other in rows:
+        same = (other.artifact, other.runtime, other.backend) == where
+        if not same or other.precision != "float32" or other is row:
+            continue
+        if row.quartiles_ms and other.quartiles_ms and row.median_ms and other.median_ms:
+            (low, high), (least, most) = row.quartiles_ms, other.quartiles_ms
+            ratio = other.median_ms / row.median_ms
+            return replace(row, against_float=ratio, distinct=high < least or most < low)
+    return row

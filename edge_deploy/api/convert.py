@@ -1,0 +1,234 @@
+"""A trained model to an artifact: preconditions first, then the targets, then one rename."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.api._prepare import default_name, prepare, training
+from edge_deploy.api._write import finish
+from edge_deploy.api.options import ConvertOptions
+from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact import manifest as manifests
+from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.core import atomic_io as disk
+from edge_deploy.core.errors import ConversionError, UsageError
+from edge_deploy.core.messages import unknown
+from edge_deploy.core.spec import LoadedModel
+from edge_deploy.core.stdio import quiet, set_environment
+from edge_deploy.data import sidecars
+from edge_deploy.data.calibration_checks import calibrate
+from edge_deploy.data.reference import Reference, split
+from edge_deploy.formats.base import FLOAT
+from edge_deploy.formats.registry import TARGETS
+from edge_deploy.formats.tflite import tf_converter_int8 as tflite_converter
+from edge_deploy.frontends import load as sources
+from edge_deploy.frontends.fold_preprocessing import check_pixels
+from edge_deploy.optimize import pruning
+from edge_deploy.optimize.builder import CONVERTER, Making, check_io, check_runtime
+from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
+from edge_deploy.optimize.precisions import Wish, parse
+from edge_deploy.verification.file_check import browser_if_any
+from edge_deploy.verification.tolerances import check_labels
+from edge_deploy.verification.verdicts import Verdict, exit_code
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What ``convert`` did.
+
+    Attributes:
+        artifact: The published folder; None for a dry run.
+        manifest: As written.
+        verdicts: One a file and runtime.
+        failed: Targets that could not be converted, with the reason (``keep_going``).
+        notes: What the user should know, one line each.
+    """
+
+    artifact: Artifact | None
+    manifest: Mapping[str, Any]
+    verdicts: tuple[Verdict, ...]
+    failed: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all within tolerance, 1 something is not, 3 a target could not be converted."""
+        return 3 if self.failed else exit_code(self.verdicts)
+
+
+def convert(
+    model: Path | str,
+    options: ConvertOptions | None = None,
+    progress: Progress = lambda _: None,
+) -> Conversion:
+    """Convert a trained model to ``<output>/<name>/<version>/``, and compare every file.
+
+    Args:
+        model: A Keras file, a SavedModel folder, a scikit-learn pickle, or a ``.zip`` of one.
+        options: What to make, and from which data.
+        progress: Called with a line at each step.
+
+    Returns:
+        What was made, with a verdict on each file.
+
+    Raises:
+        UsageError: The request or the data beside the model is wrong.
+        SourceError: The model cannot be read.
+        ConversionError: A target cannot hold it (nothing is published unless ``keep_going``).
+        EdgeDeployError: The output cannot be written.
+    """
+    set_environment()
+    path, options = Path(model), options or ConvertOptions()
+    if options.samples < 0:
+        raise UsageError(f"--samples {options.samples}: a number of samples is 0 or more.")
+    for target in options.to:
+        if target not in TARGETS:
+            raise UsageError(f"--to: {unknown(target, TARGETS, 'target')}")
+    wish = parse("--quantize", options.quantize, [t for t in TARGETS if t in options.to])
+    check_io(options.io, wish)
+    check_runtime(options.min_runtime, wish)
+    check_keep(options.keep_float, wish)
+    sidecars.precheck(
+        options.labels,
+        options.features,
+        options.preprocess,
+        (options.reference, options.calibration, options.prune_data, options.load.custom_objects),
+    )
+    pruning.check_options(options.prune, options.prune_data, options.prune_epochs)
+    with sources.find(path) as source:
+        if options.prune is not None:
+            pruning.check_kind(source.loader)
+        name = artifacts.check_name("--name", options.name or default_name(path))
+        artifacts.check_free(
+            options.output, name, options.version, options.overwrite or options.dry_run
+        )
+        progress(f"reading {path.name}")
+        loaded, side, spec, data, notes = prepare(source, options)
+        loaded = replace(loaded, spec=spec)
+        reference, evaluation = split(data, options.samples, options.seed)
+        check_labels(options.tolerances, reference)
+        calibration = None
+        if wish.static:
+            progress("looking at the calibration data")
+            calibration, warnings = calibrate(
+                loaded.spec,
+                (reference, evaluation),
+                options.calibration,
+                (side.features, side.preprocessing),
+                options.strict,
+            )
+            notes = (*notes, *warnings)
+        notes = (*notes, *wish.notes)
+        tuning = training(options, loaded.spec, side)
+        if options.fold_preprocessing and calibration is not None:
+            check_pixels("the calibration data", loaded.spec, next(iter(calibration), {}))
+        manifest = manifests.begin(
+            path, (name, options.version, options.command), loaded, side, reference
+        )
+        if options.dry_run:
+            return Conversion(None, manifest, (), {}, (*notes, "dry run: nothing was written"))
+        final = artifacts.check_free(options.output, name, options.version, options.overwrite)
+        with (
+            disk.staged(options.output, final) as stage,
+            contextlib.ExitStack() as stack,
+        ):
+            how = None
+            if options.prune is not None:
+                progress("pruning")
+                with quiet(options.verbose):
+                    done = stack.enter_context(
+                        pruning.pruned(loaded, options.prune, tuning, progress)
+                    )
+                    loaded, how = done.model, done.to_json()
+                    reference = replace(reference, pruned=loaded.predict(reference.inputs))
+                    if evaluation.count:
+                        evaluation = replace(evaluation, pruned=loaded.predict(evaluation.inputs))
+                notes = (*notes, *done.notes)
+            verdicts, failed, more = _make_files(
+                Making(
+                    stage,
+                    manifest,
+                    loaded.spec,
+                    options.io,
+                    calibration,
+                    options.keep_float,
+                    how,
+                    options.min_runtime,
+                ),
+                loaded,
+                wish,
+                (reference, evaluation),
+                options,
+                progress,
+            )
+            progress("writing the manifest")
+            finish(stage, manifest, (reference, evaluation), side, verdicts)
+    published = artifacts.find(final)
+    return Conversion(published, published.manifest, tuple(verdicts), failed, (*notes, *more))
+
+
+def _make_files(
+    making: Making,
+    model: LoadedModel,
+    wish: Wish,
+    data: tuple[Reference, Reference],
+    options: ConvertOptions,
+    progress: Progress,
+) -> tuple[list[Verdict], dict[str, str], list[str]]:
+    verdicts: list[Verdict] = []
+    failed: dict[str, str] = {}
+    notes: list[str] = []
+    manifest = making.manifest
+    making = replace(making, converter=functools.partial(tflite_converter.quantize, model))
+    with browser_if_any("tfjs" in wish.by_target, options.browser) as handle:
+        for name, precisions in wish.by_target.items():
+            target = TARGETS[name]
+            progress(f"converting to {name}")
+            source = making.path(target, FLOAT)
+            source.parent.mkdir(parents=True)
+            try:
+                with quiet(options.verbose):
+                    converted = target.convert(model, source, manifests.embedded(manifest))
+            except ConversionError as error:
+                if not options.keep_going:
+                    raise
+                failed[name] = str(error)
+                shutil.rmtree(making.stage / name)
+                continue
+            notes.extend(converted.notes)
+            for precision in precisions:
+                progress(f"{name} {precision}")
+                judged = (options.tolerances, handle, ("wasm",))
+                try:
+                    with quiet(options.verbose):
+                        entry, rows = make_and_judge(
+                            making, target, precision, converted, data, judged, progress
+                        )
+                except ConversionError as error:
+                    if not options.keep_going:
+                        raise
+                    failed[f"{name} {precision}"] = str(error)
+                    continue
+                manifest["artifacts"].append(entry)
+                if entry["quantizer"] == CONVERTER:
+                    notes.append(
+                        f"{name} {precision} is TFLiteConverter's: ai-edge-quantizer's file fell "
+                        "outside its budget and did worse"
+                    )
+                verdicts.extend(rows)
+            if FLOAT not in precisions or f"{name} {FLOAT}" in failed:  # the way to the others
+                for file in converted.files:
+                    file.unlink()
+                if target.name == "tfjs":
+                    source.parent.rmdir()
+    if failed and not verdicts:
+        raise ConversionError("\n".join(failed.values()))
+    return verdicts, failed, notes

@@ -1,0 +1,295 @@
+"""Artifacts and the page's shell, as a static site.
+
+``models/site.json`` records every file that was written, by hash: a later run replaces or
+drops its own files, and touches nothing of anybody else's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.artifact.statistics import answer_ranges, column_ranges
+from edge_deploy.core import atomic_io as disk
+from edge_deploy.core.errors import ArtifactError, UsageError
+from edge_deploy.core.spec import Array, Arrays, TensorSpec
+from edge_deploy.data.preprocessing.decode import SUFFIXES
+from edge_deploy.data.preprocessing.encoding import text_rows
+from edge_deploy.data.preprocessing.features import columns_of
+from edge_deploy.data.reference import sample
+from edge_deploy.verification import metrics
+from edge_deploy.verification import page_limits as page_check
+from edge_deploy.web import assets as shell
+from edge_deploy.web import embed as embedding
+from edge_deploy.web import hosting
+from edge_deploy.web import precompress as compressed
+from edge_deploy.web import service_worker as offline
+from edge_deploy.web import tfjs_bundle as kernels
+from edge_deploy.web.site_writer import RECORD, SCHEMA, Files, as_json, file_digest, publish
+
+INDEX = "models/index.json"
+# What the page checks itself with: enough to see a fault, and light to download. Of two samples
+# the answers must differ; one would not show an output that never changes.
+_FEWEST, _SAMPLES, _SAMPLE_BYTES = 2, 8, 1_500_000
+
+
+@dataclass(frozen=True)
+class DemoSite:
+    """A site on disk.
+
+    Attributes:
+        folder: Its root, which holds index.html.
+        models: What the page calls them: the name, or name@version where a name is there twice.
+        files: Every file that was written, by path from the root.
+        gone: Models that the site showed before and that were not named this time.
+    """
+
+    folder: Path
+    models: tuple[str, ...]
+    files: tuple[str, ...]
+    gone: tuple[str, ...] = ()
+
+
+def build_demo(
+    paths: Sequence[Path | str],
+    output: Path | str = "web_demo",
+    *,
+    host: str | None = None,
+    embed: bool = False,
+    work_offline: bool = True,
+) -> DemoSite:
+    """Build a static site that runs models in the browser.
+
+    Args:
+        paths: Artifacts: their folders.
+        output: The site. When it is the checkout's own web_demo/, only its models/ is filled;
+            otherwise a whole copy of the page is written.
+        host: One of hosting.HOSTS: what that host needs is written beside the page.
+        embed: Write ``embed.mjs``, which puts the model in a page of somebody else.
+        work_offline: Let a service worker keep the site for visits without a network.
+
+    Raises:
+        UsageError: An artifact has no TF.js file, a file is in the way, or the host is unknown.
+        ArtifactError: A file is not the one that was converted.
+        MissingDependency: The page's vendor/ is not built.
+    """
+    output = Path(output)
+    hosting.check(host)
+    source = shell.shell_folder()
+    found = {}
+    for path in paths:
+        opened = artifacts.find(Path(path))
+        found[opened.folder.resolve()] = opened
+    models = list(found.values())
+    keys = _keys(models)
+    if embed and len(models) != 1:
+        raise UsageError(f"--embed puts one model in a page; {len(models)} were given.")
+    whole = not (output.is_dir() and output.samefile(source))
+    if not whole and (host or embed):
+        raise UsageError(
+            f"{output} is the checkout's own page, and --host and --embed write beside it: name "
+            "another folder with --output."
+        )
+    entries: list[dict[str, Any]] = []
+    files: Files = {}
+    for key, model in zip(keys, models, strict=True):
+        entry, own = _model(key, model)
+        files |= {f"models/{entry['folder']}/{name}": file for name, file in own.items()}
+        entries.append(entry)
+    linked = kernels.link(source, set().union(*(_operators(model) for model in models)))
+    names = {part: kernels.file_name(part, code) for part, code in (linked or {}).items()}
+    files |= {f"models/{names[part]}": code for part, code in (linked or {}).items()}
+    # The index comes last, so that the page never lists what is not there yet.
+    files[INDEX] = as_json(
+        {
+            "schema": SCHEMA,
+            "offline": work_offline,
+            "kernels": {part: f"models/{name}" for part, name in names.items()},
+            "models": entries,
+        }
+    )
+    planned: Files = {}
+    if whole:
+        planned |= shell.files(source, {e["target"] for entry in entries for e in entry["files"]})
+        planned |= embedding.files(models[0], entries[0]) if embed else {}
+    if work_offline:
+        files[offline.LIST] = offline.site_list({**planned, **files}, entries)
+    elif whole:
+        planned.pop(offline.WORKER, None)
+    planned |= files
+    planned = compressed.with_compressed(planned, source)
+    planned |= hosting.files(host, models) if host else {}
+    planned[INDEX] = planned.pop(INDEX)
+    gone = tuple(key for key in _shown(output) if key not in keys)
+    with disk.writing(output):
+        publish(output, planned)
+    return DemoSite(output, tuple(keys), (*planned, RECORD), gone)
+
+
+def _shown(site: Path) -> list[str]:
+    """The models of a site as it is; none where there is no site yet."""
+    try:
+        return [str(e["key"]) for e in json.loads((site / INDEX).read_text())["models"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _operators(model: Artifact) -> set[str]:
+    ops: set[str] = set()
+    for entry in model.manifest["artifacts"]:
+        if entry["target"] == "tfjs":
+            ops |= kernels.operators(model.main_file(entry))
+    return ops
+
+
+def _keys(models: Sequence[Artifact]) -> list[str]:
+    names = Counter(model.name for model in models)
+    keys = [
+        model.name if names[model.name] == 1 else f"{model.name}@{model.manifest['version']}"
+        for model in models
+    ]
+    if twice := [key for key, count in Counter(keys).items() if count > 1]:
+        raise UsageError(
+            f"{twice[0]} is there twice, from different folders. Leave one out, or convert it "
+            "with another --name or --artifact-version."
+        )
+    return keys
+
+
+def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
+    """The page's entry of a model, and its files."""
+    manifest = model.manifest
+    candidates = [entry for entry in manifest["artifacts"] if entry["target"] == "tfjs"]
+    if not candidates:
+        raise UsageError(
+            f"{model.folder} has no TF.js file, which is what the page runs. Convert the model "
+            "again with --to tfjs among its targets."
+        )
+    # Lossless first: only that can be held to the original.
+    chosen = min(candidates, key=lambda e: (bool(e["pruned"]), e["precision"] != "float32"))
+    samples = [
+        file["path"]
+        for file in manifest["files"]
+        if file["path"].startswith("samples/")
+        and Path(file["path"]).suffix.lower() in (*SUFFIXES, ".json")
+    ]
+    shipped = [file["path"] for entry in manifest["artifacts"] for file in entry["files"]]
+    _check_hashes(model, {*shipped, *samples, artifacts.REFERENCE, artifacts.EVALUATION})
+    files: Files = {path: model.folder / path for path in (*shipped, *samples)}
+    # How it was converted names folders of the author's machine, which visitors need not know.
+    files["manifest.json"] = as_json({**manifest, "command": None})
+    reference, data = _reference(model)
+    files["reference.json"], files["reference.bin"] = as_json(reference), data
+    described = [files[name] for name in ("manifest.json", "reference.json", "reference.bin")]
+    entry = {
+        "key": key,
+        "name": model.name,
+        "version": manifest["version"],
+        "folder": _slug(key),
+        "revision": hashlib.sha256("".join(map(file_digest, described)).encode()).hexdigest()[:16],
+        "file": model.main_file(chosen).relative_to(model.folder).as_posix(),
+        "target": "tfjs",
+        "precision": chosen["precision"],
+        # What opening a file needs to know, so that it need not wait for the manifest.
+        "spec": {
+            side: [{key: spec[key] for key in ("name", "dtype")} for spec in manifest[side]]
+            for side in ("inputs", "outputs")
+        },
+        "strict": chosen["precision"] == "float32" and not chosen["pruned"],
+        "bytes": sum(file["bytes"] for file in chosen["files"]),
+        "pictures": [path for path in samples if not path.endswith(".json")],
+        "rows": next((path for path in samples if path.endswith(".json")), None),
+        "files": [_file(model, entry) for entry in manifest["artifacts"]],
+    }
+    return entry, files
+
+
+def _file(model: Artifact, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A converted file for the page's comparison."""
+    parts = [{key: file[key] for key in ("path", "bytes", "sha256")} for file in entry["files"]]
+    return {
+        "target": entry["target"],
+        "precision": entry["precision"],
+        "pruned": entry["pruned"],
+        "file": model.main_file(entry).relative_to(model.folder).as_posix(),
+        "bytes": sum(file["bytes"] for file in entry["files"]),
+        "brotli_bytes": sum(file["brotli_bytes"] for file in entry["files"]),
+        "strict": entry["precision"] == "float32" and not entry["pruned"],
+        "limits": page_check.limits(entry, model.spec.outputs),
+        "refused": page_check.refused(entry),
+        "parts": parts,
+    }
+
+
+def _check_hashes(model: Artifact, used: set[str]) -> None:
+    for path, what in model.changed_files().items():
+        if path in used:
+            raise ArtifactError(
+                f"{model.folder / path} {what}. Convert the model again with --overwrite."
+            )
+
+
+def _slug(key: str) -> str:
+    """A folder name that every system and URL takes as it is."""
+    plain = re.sub(r"[^a-z0-9._-]+", "-", key.lower()).strip("-.")
+    if plain == key:
+        return plain
+    return f"{plain}-{hashlib.sha256(key.encode()).hexdigest()[:8]}".lstrip("-")
+
+
+def _reference(model: Artifact) -> tuple[dict[str, Any], bytes]:
+    """Samples and the original's answers, where each lies in the bytes; what is known of all."""
+    data = model.reference()
+    texts = text_rows(columns_of(model.manifest) or (), data.rows)
+    size = sum(array.nbytes for array in data.inputs.values()) // max(data.count, 1)
+    fit = _SAMPLES if texts else max(_FEWEST, _SAMPLE_BYTES // max(size, 1))
+    count = min(data.count, _SAMPLES, fit)
+    chunks: list[bytes] = []
+    at = 0
+
+    def place(spec: TensorSpec, values: Array) -> dict[str, Any]:
+        nonlocal at
+        kind = {"b": "<u1", "i": "<i4", "u": "<i4"}.get(values.dtype.kind, "<f4")
+        chunks.append(np.ascontiguousarray(values, dtype=kind).tobytes())
+        at += len(chunks[-1])
+        start = at - len(chunks[-1])
+        return {"shape": list(values.shape), "start": start, "end": at}
+
+    def tensors(arrays: Arrays, specs: Sequence[TensorSpec], n: int) -> dict[str, Any]:
+        return {spec.name: place(spec, sample(arrays[spec.name], spec, n)) for spec in specs}
+
+    # A page that counts texts starts its check from the texts, not from counts of ours.
+    samples = [
+        {
+            **(
+                {"row": texts[n]}
+                if texts
+                else {"inputs": tensors(data.inputs, model.spec.inputs, n)}
+            ),
+            "outputs": tensors(data.outputs, model.spec.outputs, n),
+        }
+        # From all over the reference, whose samples may be sorted by class.
+        for n in (k * data.count // count for k in range(count))
+    ]
+    whole = {}
+    for spec in model.spec.outputs:
+        values = data.outputs[spec.name].astype(np.float64)
+        power = float(np.square(values[np.isfinite(values)]).sum() / max(values.size, 1))
+        whole[spec.name] = {"scale": metrics.scale(values), "power": power}
+    told = {
+        "samples": samples,
+        "whole": whole,
+        "columns": column_ranges(model, data),
+        "answers": answer_ranges(model, data),
+    }
+    return {"origin": data.origin, **told}, b"".join(chunks)

@@ -1,0 +1,61 @@
+"""``inspect``: what a model, a converted file or an artifact is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.core.spec import LoadOptions
+from edge_deploy.formats.registry import TARGETS, target_of
+
+
+def inspect(path: Path | str, options: LoadOptions | None = None) -> dict[str, Any]:
+    """Describe an artifact, a converted file or a trained model.
+
+    Only a trained model needs TensorFlow.
+
+    Returns:
+        A document with ``type`` (artifact, file or model) and what is known of it.
+
+    Raises:
+        EdgeDeployError: It is none of these, or cannot be read.
+    """
+    path = Path(path)
+    if path.name == artifacts.MANIFEST or (path.is_dir() and _holds_manifest(path)):
+        return {"type": "artifact", **artifacts.find(path).manifest}
+    suffixes = tuple(suffix for target in TARGETS.values() for suffix in target.suffixes)
+    if path.is_file() and path.name.endswith(suffixes):
+        info = target_of(path).describe(path)
+        return {
+            "type": "file",
+            "target": info.target,
+            "bytes": sum(p.stat().st_size for p in _parts(path)),
+            "inputs": [spec.to_json() for spec in info.inputs],
+            "outputs": [spec.to_json() for spec in info.outputs],
+            "ops": list(info.ops) if info.ops is not None else None,
+            "min_runtime": info.min_runtime,
+            "needs": dict(info.needs) if info.needs else None,
+            "metadata": info.metadata,
+        }
+    from edge_deploy.frontends.load import load_model
+
+    model = load_model(path, options)
+    return {
+        "type": "model",
+        "kind": model.kind,
+        "framework": model.framework,
+        "parameters": model.parameters,
+        "inputs": [spec.to_json() for spec in model.spec.inputs],
+        "outputs": [spec.output_to_json() for spec in model.spec.outputs],
+        "notes": list(model.notes),
+    }
+
+
+def _holds_manifest(folder: Path) -> bool:
+    return (folder / artifacts.MANIFEST).is_file() or any(folder.glob(f"*/{artifacts.MANIFEST}"))
+
+
+def _parts(path: Path) -> list[Path]:
+    """A TF.js model is its model.json and the shards beside it."""
+    return [path, *path.parent.glob("*.bin")] if path.name == "model.json" else [path]

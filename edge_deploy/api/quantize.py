@@ -1,0 +1,211 @@
+"""``quantize``: more precisions for an artifact, without the original and without TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.api.options import QuantizeOptions
+from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.core import atomic_io as disk
+from edge_deploy.core.errors import ArtifactError, ConversionError, UsageError
+from edge_deploy.core.stdio import quiet
+from edge_deploy.data.calibration_checks import calibrate
+from edge_deploy.data.preprocessing.features import parse_features
+from edge_deploy.formats.base import FLOAT, Converted
+from edge_deploy.formats.registry import TARGETS
+from edge_deploy.optimize.builder import Making, check_io, path_of
+from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
+from edge_deploy.optimize.precisions import Wish, parse
+from edge_deploy.optimize.search.report import sections
+from edge_deploy.verification import report
+from edge_deploy.verification.file_check import browser_if_any
+from edge_deploy.verification.history import with_earlier
+from edge_deploy.verification.tolerances import check_labels
+from edge_deploy.verification.verdicts import Verdict, exit_code
+
+Progress = Callable[[str], None]
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """What ``quantize`` did.
+
+    Attributes:
+        artifact: With the new files.
+        manifest: As written.
+        verdicts: One a new file and runtime.
+        failed: Precisions that could not be made, with the reason (``keep_going``).
+        notes: What the user should know, one line each.
+    """
+
+    artifact: Artifact
+    manifest: Mapping[str, Any]
+    verdicts: tuple[Verdict, ...]
+    failed: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all within budget, 1 something is not, 3 a precision could not be made."""
+        return 3 if self.failed else exit_code(self.verdicts)
+
+
+def quantize(
+    path: Path | str, options: QuantizeOptions, progress: Progress = lambda _: None
+) -> Quantization:
+    """Add precisions to an artifact, each file run and judged.
+
+    The new files are built in a folder beside the artifact's own and moved in by rename, the
+    manifest last: until then nothing of the artifact has changed.
+
+    Args:
+        path: An artifact with float32 files.
+        options: What to make.
+        progress: Called with a line at each step.
+
+    Raises:
+        UsageError: The request or the calibration data is wrong, or a precision is there already.
+        ArtifactError: The artifact cannot be read, or its float32 files are not the converted ones.
+        ConversionError: A quantizer cannot do it (nothing changes unless ``keep_going``).
+    """
+    found = artifacts.find(Path(path))
+    there = [e["target"] for e in found.manifest["artifacts"]]
+    wish = parse("--to", options.to, [t for t in TARGETS if t in there])
+    check_io(options.io, wish)
+    check_keep(options.keep_float, wish)
+    wish, skipped = _without_float(wish)
+    sources = {target: _source(found, target) for target in wish.by_target}
+    hows = {target: _float_entry(found, target)["pruned"] for target in wish.by_target}
+    _check_free(found, wish, options.overwrite)
+    reference, evaluation = found.reference(), found.evaluation()
+    check_labels(options.tolerances, reference)
+    notes = [*wish.notes, *skipped]
+    calibration = None
+    if wish.static:
+        progress("looking at the calibration data")
+        features = found.manifest["features"]
+        columns = parse_features(features)[0] if features else None
+        calibration, warnings = calibrate(
+            found.spec,
+            (reference, evaluation),
+            options.calibration,
+            (columns, found.manifest["preprocessing"]),
+            options.strict,
+        )
+        notes += warnings
+    entries: list[dict[str, Any]] = []
+    verdicts: list[Verdict] = []
+    failed: dict[str, str] = {}
+    with disk.scratch(found.folder.parent) as stage:
+        making = Making(
+            stage, dict(found.manifest), found.spec, options.io, calibration, options.keep_float
+        )
+        with browser_if_any("tfjs" in wish.by_target, options.browser) as handle:
+            for name, precisions in wish.by_target.items():
+                for precision in precisions:
+                    progress(f"{name} {precision}")
+                    try:
+                        with quiet(options.verbose):
+                            entry, rows = make_and_judge(
+                                replace(making, pruned=hows[name]),
+                                TARGETS[name],
+                                precision,
+                                sources[name],
+                                (reference, evaluation),
+                                (options.tolerances, handle, ("wasm",)),
+                                progress,
+                            )
+                    except ConversionError as error:
+                        if not options.keep_going:
+                            raise
+                        failed[f"{name} {precision}"] = str(error)
+                        continue
+                    entries.append(entry)
+                    verdicts.extend(rows)
+        manifest = _publish(found, stage, entries, verdicts)
+    return Quantization(
+        replace(found, manifest=manifest), manifest, tuple(verdicts), failed, tuple(notes)
+    )
+
+
+def _without_float(wish: Wish) -> tuple[Wish, list[str]]:
+    """float32 is what the others are made from, and there already."""
+    rest = {t: tuple(p for p in names if p != FLOAT) for t, names in wish.by_target.items()}
+    notes = ["float32 is there already: it is what the others are made from"]
+    skipped = notes if any(FLOAT in names for names in wish.by_target.values()) else []
+    rest = {target: names for target, names in rest.items() if names}
+    if not rest:
+        raise UsageError("--to float32: it is there already; name another precision.")
+    return replace(wish, by_target=rest), skipped
+
+
+def _source(found: Artifact, target: str) -> Converted:
+    """The float32 file of a target, which must be the one that was converted."""
+    entry = _float_entry(found, target)
+    changed = found.changed_files()
+    for file in entry["files"]:
+        if file["path"] in changed:
+            raise ArtifactError(f"{file['path']} {changed[file['path']]}. Convert the model again.")
+    files = tuple(found.folder / file["path"] for file in entry["files"])
+    return Converted(found.main_file(entry), files)
+
+
+def _float_entry(found: Artifact, target: str) -> Entry:
+    """The float32 entry of a target: the plain one, else the first that is pruned.
+
+    Raises:
+        UsageError: There is none.
+    """
+    entries = [
+        entry
+        for entry in found.manifest["artifacts"]
+        if (entry["target"], entry["precision"]) == (target, FLOAT)
+    ]
+    if not entries:
+        raise UsageError(
+            f"{found.folder} has no float32 file of {target}, from which the others are made. "
+            "Convert the model again with --quantize float32,..."
+        )
+    return min(entries, key=lambda entry: entry["pruned"] is not None)
+
+
+def _main(entry: Entry) -> str:
+    """What tells entries apart: ``tune`` keeps several of one precision."""
+    return str(entry["files"][0]["path"])
+
+
+def _check_free(found: Artifact, wish: Wish, overwrite: bool) -> None:
+    there = {_main(entry) for entry in found.manifest["artifacts"]}
+    taken = [
+        f"{target} {precision}"
+        for target, names in wish.by_target.items()
+        for precision in names
+        if path_of(
+            TARGETS[target], found.name, precision, bool(_float_entry(found, target)["pruned"])
+        )
+        in there
+    ]
+    if taken and not overwrite:
+        raise UsageError(
+            f"{found.folder} has {', '.join(taken)} already. Give --overwrite to make it anew."
+        )
+
+
+def _publish(
+    found: Artifact, stage: Path, entries: Sequence[Entry], verdicts: Sequence[Verdict]
+) -> Mapping[str, Any]:
+    """Move the new files in, then replace the manifest and the reports."""
+    new = {_main(e) for e in entries}
+    kept = [e for e in found.manifest["artifacts"] if _main(e) not in new]
+    manifest = {**found.manifest, "artifacts": [*kept, *entries]}
+    changed = found.changed_files()  # before the new files stand in the old ones' place
+    added = [file for entry in entries for file in entry["files"]]
+    every = with_earlier(found, manifest, verdicts, changed)
+    documents = report.documents(manifest, every, sections(found.tuning()))
+    artifacts.update(found, manifest, documents, added, stage)
+    return artifacts.find(found.folder).manifest

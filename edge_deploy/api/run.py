@@ -1,0 +1,207 @@
+"""``run``: answers from a converted file, with the light install."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.artifact.selection import usual
+from edge_deploy.core.errors import ArtifactError, UsageError
+from edge_deploy.core.messages import unknown
+from edge_deploy.core.spec import Array, Feature, TensorSpec
+from edge_deploy.data.input_warnings import remarks
+from edge_deploy.data.preprocessing.decode import is_picture
+from edge_deploy.data.preprocessing.encoding import encode_rows
+from edge_deploy.data.preprocessing.features import columns_of
+from edge_deploy.data.readers import read
+from edge_deploy.data.reference import Reference, sample
+from edge_deploy.formats.registry import TARGETS
+
+_TOP = 5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One sample's answer.
+
+    Attributes:
+        source: Where the sample came from: a file, a file and row, or the pairs.
+        outputs: By output name, in the form of the output's kind: ``label`` and
+            ``probabilities`` (largest first), ``value`` and ``unit``, or plain ``values``.
+    """
+
+    source: str
+    outputs: Mapping[str, Mapping[str, Any]]
+
+
+def run(
+    artifact: Path | str,
+    inputs: Sequence[str],
+    target: str | None = None,
+    precision: str | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> list[Answer]:
+    """Ask a converted file.
+
+    Args:
+        artifact: An artifact.
+        inputs: Pictures or folders of them, a ``.csv``, ``.npz`` or ``.npy``; or
+            ``feature=value`` pairs that make one row.
+        target: tflite or onnx; without it the first of the two that is there.
+        precision: Which of its files; without it float32, or the first that is there.
+        note: Told of what the model takes and the asker may not have meant: columns left out
+            that count as missing, categories that it does not know.
+
+    Raises:
+        UsageError: An input cannot be read or does not fit the model.
+        ArtifactError: The file is damaged or is not the one that was converted.
+    """
+    found = artifacts.find(Path(artifact))
+    entry = _entry(found, target, precision)
+    changed = found.changed_files()
+    path = found.main_file(entry)
+    if what := changed.get(path.relative_to(found.folder).as_posix()):
+        raise ArtifactError(f"{path} {what}. Convert the model again with --overwrite.")
+    data, sources = _read_all(found, inputs)
+    for line in remarks(columns_of(found.manifest) or (), data.rows):
+        note(line)
+    opener = TARGETS[entry["target"]].open_runner
+    assert opener is not None  # _entry offers only targets that run without a browser
+    answers = []
+    with opener(path) as runner:
+        for index, source in enumerate(sources):
+            feed = {s.name: sample(data.inputs[s.name], s, index) for s in found.spec.inputs}
+            raw = runner.predict(feed)
+            outputs = {s.name: _readable(s, raw[s.name]) for s in found.spec.outputs}
+            answers.append(Answer(source, outputs))
+    return answers
+
+
+def _entry(found: Artifact, target: str | None, precision: str | None) -> Mapping[str, Any]:
+    if target is not None and target not in TARGETS:
+        raise UsageError(f"--only: {unknown(target, TARGETS, 'target')}")
+    runnable = [
+        entry
+        for entry in found.manifest["artifacts"]
+        if TARGETS[entry["target"]].open_runner is not None and target in (None, entry["target"])
+    ]
+    if not runnable:
+        raise UsageError(
+            f"{found.folder}: no {target or 'tflite or onnx'} file to run here. TF.js files run "
+            "in the page: edge-deploy demo."
+        )
+    there = list(dict.fromkeys(entry["precision"] for entry in runnable))
+    if precision not in (None, *there):
+        raise UsageError(f"--precision: {unknown(str(precision), there, 'file here')}")
+    return usual(found, [e for e in runnable if precision in (None, e["precision"])])
+
+
+def _read_all(found: Artifact, inputs: Sequence[str]) -> tuple[Reference, list[str]]:
+    if not inputs:
+        raise UsageError(f"Nothing to ask. {_what_it_takes(found)}")
+    features = columns_of(found.manifest)
+    if all("=" in text and not Path(text).exists() for text in inputs):
+        return _from_pairs(found, features, inputs), [" ".join(inputs)]
+    parts, sources = [], []
+    for text in inputs:
+        path = Path(text)
+        data = _read_one(found, path, features)
+        parts.append(data)
+        single = data.count == 1 and not path.is_dir()
+        named = [str(p) for p in data.pictures]
+        sources += named or [text if single else f"{text}:{n + 1}" for n in range(data.count)]
+    joined = {
+        s.name: np.concatenate([part.inputs[s.name] for part in parts]) for s in found.spec.inputs
+    }
+    return Reference(joined, rows=tuple(row for part in parts for row in part.rows)), sources
+
+
+def _read_one(found: Artifact, path: Path, features: Sequence[Feature] | None) -> Reference:
+    if is_picture(path) and path.is_file():
+        if found.manifest["preprocessing"] is None:
+            raise UsageError(
+                f"{path}: {found.name} was converted without --preprocess, so how a picture "
+                "becomes its input is not known. Convert it again with one, or give an .npz."
+            )
+        with tempfile.TemporaryDirectory() as folder:  # a folder of one picture
+            link = Path(folder) / path.name
+            link.write_bytes(path.read_bytes())
+            data = read(Path(folder), found.spec, features, found.manifest["preprocessing"])
+        return Reference(data.inputs, pictures=(path,))
+    if not path.exists():
+        raise UsageError(f"{path}: no such file. {_what_it_takes(found)}")
+    return read(path, found.spec, features, found.manifest["preprocessing"])
+
+
+def _from_pairs(
+    found: Artifact, features: Sequence[Feature] | None, pairs: Sequence[str]
+) -> Reference:
+    if features is None:
+        raise UsageError(f"The model has no named features. {_what_it_takes(found)}")
+    row: dict[str, Any] = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        if name not in {feature.name for feature in features}:
+            raise UsageError(f"{pair}: no feature is called {name!r}. {_what_it_takes(found)}")
+        row[name] = value
+    defaults = {f.name: f.default for f in features if f.default is not None}
+    row = defaults | row
+    return Reference({found.spec.inputs[0].name: encode_rows(features, [row])}, rows=(row,))
+
+
+def _what_it_takes(found: Artifact) -> str:
+    if columns := found.manifest["features"]:
+        pairs = " ".join(f"{c['name']}=…" for c in columns)
+        return f"This model takes {pairs}, or a .csv with these columns."
+    if found.manifest["preprocessing"]:
+        return "This model takes pictures."
+    names = ", ".join(f"{s.name} {list(s.shape)}" for s in found.spec.inputs)
+    return f"This model takes an .npz with {names}."
+
+
+def _readable(spec: TensorSpec, value: Array) -> dict[str, Any]:
+    """An output in the form of its kind."""
+    flat = value.ravel()
+    if spec.kind == "class":
+        index = int(flat[0])
+        return {"class": index, "label": spec.classes[index] if spec.classes else str(index)}
+    if spec.kind == "probability" and spec.classes:
+        share = float(flat[0])
+        return _ranked(dict(zip(spec.classes, (1.0 - share, share), strict=True)))
+    if spec.kind == "probabilities" or (spec.classes and len(spec.classes) == len(flat)):
+        labels = spec.classes or tuple(str(n) for n in range(len(flat)))
+        return _ranked(dict(zip(labels, map(float, flat), strict=True)))
+    if spec.kind in ("value", "probability") and len(flat) == 1:
+        return {"value": float(flat[0]), "unit": spec.unit}
+    return {"shape": list(value.shape), "values": value.tolist()}
+
+
+def _ranked(shares: Mapping[str, float]) -> dict[str, Any]:
+    ordered = dict(sorted(shares.items(), key=lambda item: -item[1]))
+    return {"label": next(iter(ordered)), "probabilities": ordered}
+
+
+def to_text(answer: Answer) -> str:
+    """An answer in a line or a few, for a terminal."""
+    lines = []
+    for name, output in answer.outputs.items():
+        if "probabilities" in output:
+            top = list(output["probabilities"].items())[:_TOP]
+            lines.append(f"{name}: " + ", ".join(f"{label} {share:.4f}" for label, share in top))
+        elif "label" in output:
+            lines.append(f"{name}: {output['label']}")
+        elif "value" in output:
+            lines.append(f"{name}: {output['value']:.6g} {output['unit'] or ''}".rstrip())
+        else:
+            flat = np.asarray(output["values"]).ravel()
+            shown = " ".join(f"{value:.6g}" for value in flat[:20])
+            more = f" … ({flat.size} numbers; --json has all)" if flat.size > 20 else ""
+            lines.append(f"{name} {output['shape']}: {shown}{more}")
+    return f"{answer.source}\n  " + "\n  ".join(lines)

@@ -1,0 +1,257 @@
+"""``tune``: the smallest files of a trained model within an accuracy budget, by measurement."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.api import _prepare as preparing
+from edge_deploy.api._publish_search import Recommended, publish
+from edge_deploy.api.options import TuneOptions
+from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact import manifest as manifests
+from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.core import atomic_io as disk
+from edge_deploy.core.errors import MissingDependency, UsageError
+from edge_deploy.core.messages import size_text, unknown
+from edge_deploy.core.spec import LoadedModel, ModelSpec
+from edge_deploy.core.stdio import set_environment
+from edge_deploy.data import sidecars
+from edge_deploy.data.calibration import Samples
+from edge_deploy.data.calibration_checks import calibrate
+from edge_deploy.data.reference import Reference, join, split
+from edge_deploy.formats.registry import TARGETS
+from edge_deploy.frontends import load as sources
+from edge_deploy.optimize import pruning
+from edge_deploy.optimize.search import executors
+from edge_deploy.optimize.search.candidates import OBJECTIVES, Candidate, Measured, front
+from edge_deploy.optimize.search.measure import Group
+from edge_deploy.optimize.search.search import (
+    Progress,
+    Search,
+    SearchOptions,
+    can_be_pruned,
+    float_files,
+    measure_all,
+)
+from edge_deploy.optimize.search.store import open_store
+from edge_deploy.verification.file_check import BrowserHandle, browser_if_any
+from edge_deploy.verification.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """What ``tune`` found.
+
+    Attributes:
+        artifact: The files of the front, with tuning.json and the report.
+        manifest: As written.
+        measured: Every candidate that could be made.
+        recommended: By target; None where no file stays within the budget.
+        verdicts: On the files of the front.
+        notes: What the user should know, one line each.
+    """
+
+    artifact: Artifact
+    manifest: Mapping[str, Any]
+    measured: tuple[Measured, ...]
+    recommended: Mapping[str, Recommended | None]
+    verdicts: tuple[Verdict, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 a file for every target, 1 a target has none within the budget."""
+        return 1 if None in self.recommended.values() else 0
+
+
+HEADER = ("target", "file", "brotli", "of float32", "metric", "drop", "ms", "")
+
+
+def rows(found: TuneResult) -> list[tuple[str, ...]]:
+    """The front of each target, and float32 to compare with, for the terminal (see HEADER)."""
+    tuning = found.artifact.tuning() or {}
+    result: list[tuple[str, ...]] = []
+    for target, chosen in found.recommended.items():
+        mine = [m for m in found.measured if m.candidate.target == target]
+        whole = next((m for m in mine if m.candidate == Candidate(target, "float32")), None)
+        best = front(mine, tuning["objective"], tuning["max_drop"])
+        for m in [*best, *([whole] if whole and whole not in best else [])]:
+            share = f"{m.brotli_bytes / whole.brotli_bytes:.3f}" if whole else ""
+            result.append(
+                (
+                    target,
+                    m.candidate.words,
+                    size_text(m.brotli_bytes),
+                    share,
+                    f"{m.metric} {m.after:.4f}",
+                    f"{m.drop:+.4f}",
+                    "" if m.median_ms is None else f"{m.median_ms:.3f}",
+                    "★" if chosen is not None and m == chosen.measured else "",
+                )
+            )
+    return result
+
+
+def tune(
+    model: Path | str, options: TuneOptions | None = None, progress: Progress = lambda _: None
+) -> TuneResult:
+    """Search precisions, sparsities and layers kept in float for the best files of each target.
+
+    The model is converted to float32 once for each sparsity; every candidate is made from that
+    file without TensorFlow, run in its real runtime and measured. What was measured is kept in a
+    folder beside the version, ``.tune-<version>``, until the version is written.
+
+    Args:
+        model: A trained model, as for ``convert``.
+        options: What to search.
+        progress: Called with a line at each step.
+
+    Raises:
+        UsageError: The request or the data is wrong, or a search is there that did not end.
+        MissingDependency: The executor or a browser for TF.js is missing.
+        SourceError: The model cannot be read.
+        ConversionError: A target cannot hold it.
+    """
+    set_environment()
+    options = options or TuneOptions()
+    path, asked = Path(model), options.convert
+    _check(options)
+    given = (asked.reference, asked.calibration, asked.prune_data, asked.load.custom_objects)
+    sidecars.precheck(asked.labels, asked.features, asked.preprocess, given)
+    with sources.find(path) as source, ExitStack() as stack:
+        name = artifacts.check_name("--name", asked.name or preparing.default_name(path))
+        final = artifacts.check_free(asked.output, name, asked.version, asked.overwrite)
+        handle = stack.enter_context(_browser(options))
+        progress(f"reading {path.name}")
+        loaded, side, spec, data, notes = preparing.prepare(source, asked)
+        loaded = replace(loaded, spec=spec)
+        reference, evaluation = split(data, asked.samples, asked.seed)
+        progress("looking at the calibration data")
+        calibration, warnings = calibrate(
+            spec, (reference, evaluation), asked.calibration,
+            (side.features, side.preprocessing), asked.strict,
+        )  # fmt: skip
+        training = preparing.training(asked, spec, side)
+        manifest = manifests.begin(
+            path, (name, asked.version, asked.command), loaded, side, reference
+        )
+        about = _about(manifest, options, (data, training.data if training else None))
+        everything = join(reference, evaluation)
+        seen = (everything, _as_reference(calibration, spec))
+        with disk.writing(asked.output, left="--resume goes on with what was measured"):
+            store = open_store(
+                final.with_name(f".tune-{asked.version}"), about, options.resume, asked.overwrite
+            )
+            search = Search(
+                SearchOptions(
+                    asked.to, options.max_drop, options.objective, options.executor,
+                    options.jobs, options.sparsities, asked.verbose,
+                ),
+                store, handle, progress,
+            )  # fmt: skip
+            groups = float_files(search, loaded, manifest, training, seen)
+            measured = measure_all(search, groups)
+        notes = (*notes, *warnings, *_notes(options, loaded, everything, measured))
+        published, recommended, verdicts = publish(
+            search, asked, groups, measured, (reference, evaluation), manifest, side
+        )
+        store.end()
+    return TuneResult(
+        published, published.manifest, tuple(measured), recommended, verdicts, tuple(notes)
+    )
+
+
+def _check(options: TuneOptions) -> None:
+    """Refuse what cannot be meant, before anything is read.
+
+    Raises:
+        UsageError: A wrong option.
+        MissingDependency: The executor is not installed.
+    """
+    if options.objective not in OBJECTIVES:
+        raise UsageError(f"--objective: {unknown(options.objective, OBJECTIVES, 'objective')}")
+    if not 0 <= options.max_drop < 1:
+        raise UsageError(
+            f"--max-drop {options.max_drop:g}: a share from 0 to below 1, such as 0.01."
+        )
+    if options.jobs is not None and options.jobs < 1:
+        raise UsageError(f"--jobs {options.jobs}: at least 1.")
+    for target in options.convert.to:
+        if target not in TARGETS:
+            raise UsageError(f"--to: {unknown(target, TARGETS, 'target')}")
+    for sparsity in options.sparsities:
+        if not 0 < sparsity < 1:
+            raise UsageError(f"--sparsities {sparsity:g}: shares between 0 and 1, such as 0.8.")
+    if options.convert.prune_data and not options.sparsities:
+        raise UsageError("--prune-data is to train pruned models on, and --sparsities has none.")
+    pruning.check_options(0.5, options.convert.prune_data, options.convert.prune_epochs)
+    executors.check(options.executor)
+
+
+@contextmanager
+def _browser(options: TuneOptions) -> Iterator[BrowserHandle]:
+    """The browser that TF.js candidates are measured in.
+
+    Raises:
+        MissingDependency: There is none.
+    """
+    wanted = "tfjs" in options.convert.to
+    with browser_if_any(wanted, options.convert.browser) as handle:
+        if wanted and handle.browser is None:
+            raise MissingDependency(
+                f"TF.js candidates are measured in a browser: {handle.reason} Leave them out with "
+                "--to tflite,onnx."
+            )
+        yield handle
+
+
+def _about(
+    manifest: Mapping[str, Any], options: TuneOptions, data: tuple[Reference, Reference | None]
+) -> dict[str, str]:
+    """What must be the same for a search to go on; how it ends (budget, aim) may differ."""
+    nothing = Group("", 0.0, {}, ModelSpec((), ()), data[0], data[1] or Reference({}))
+    asked = options.convert
+    return {
+        "model": manifest["source"]["sha256"],
+        "data": nothing.digest(),
+        "training": f"{asked.prune_epochs} epochs" if asked.prune_data else "none",
+        "seed": str(asked.seed),
+        "name": f"{manifest['name']} {manifest['version']}",
+        "tools": json.dumps(manifest["tools"], sort_keys=True),
+    }
+
+
+def _as_reference(samples: Samples, spec: ModelSpec) -> Reference:
+    """Calibration samples as arrays, which can travel to other machines."""
+    import numpy as np
+
+    rows = list(samples)
+    return Reference(
+        {
+            s.name: (np.concatenate if s.batched else np.stack)([row[s.name] for row in rows])
+            for s in spec.inputs
+        }
+    )
+
+
+def _notes(
+    options: TuneOptions, loaded: LoadedModel, data: Reference, measured: Sequence[Measured]
+) -> Iterator[str]:
+    if options.sparsities and not can_be_pruned(loaded):
+        yield f"no pruning: only Keras files can be pruned, and this is a {loaded.kind} model"
+    if measured and measured[0].metric == "agreement":
+        yield (
+            "no labels: the budget is about the agreement with the original. Give --reference "
+            "data with labels to keep the accuracy itself"
+        )
+    counted = measured and measured[0].metric in ("accuracy", "agreement")
+    if counted and 0 < options.max_drop < 1 / data.count:
+        yield (
+            f"{data.count} samples: one answer is {1 / data.count:.1%}, so a drop of "
+            f"{options.max_drop:g} allows none. Give more with --reference"
+        )

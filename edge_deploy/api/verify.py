@@ -1,0 +1,274 @@
+"""``verify``: the files of an artifact, or a bare one, against the original's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.api.options import VerifyOptions
+from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.core import atomic_io as disk
+from edge_deploy.core import messages as words
+from edge_deploy.core.errors import EdgeDeployError, UsageError
+from edge_deploy.core.spec import ModelSpec
+from edge_deploy.core.stdio import quiet
+from edge_deploy.data.preprocessing.features import columns_of
+from edge_deploy.data.readers import read
+from edge_deploy.data.reference import Reference, split
+from edge_deploy.formats.base import FLOAT, Target
+from edge_deploy.formats.registry import check_names, runtimes_of, target_of
+from edge_deploy.frontends.fold_preprocessing import fold_model
+from edge_deploy.frontends.load import load_model
+from edge_deploy.optimize.search.report import sections
+from edge_deploy.verification import report
+from edge_deploy.verification.file_check import BrowserHandle, browser_if_any, check_file
+from edge_deploy.verification.history import with_earlier
+from edge_deploy.verification.integrity import label_failures, wrong_files
+from edge_deploy.verification.tolerances import check_labels
+from edge_deploy.verification.verdicts import Verdict, blank, exit_code, summarize
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What ``verify`` found.
+
+    Attributes:
+        manifest: Of the artifact; a made-up one for a bare file.
+        verdicts: One a file, runtime and backend.
+        report: The folder with report.json and report.html, if they were written.
+        notes: What the user should know.
+        samples: How many samples of how many were asked, and whose they are, in words.
+    """
+
+    manifest: Mapping[str, Any]
+    verdicts: tuple[Verdict, ...]
+    report: Path | None
+    notes: tuple[str, ...] = ()
+    samples: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """0 all pass, 1 something fails, 3 something could not be run."""
+        if any(verdict.status == "not run" for verdict in self.verdicts):
+            return 3
+        return exit_code(self.verdicts)
+
+
+def verify(path: Path | str, options: VerifyOptions | None = None) -> Verification:
+    """Compare every converted file with the original's answers, in its real runtime.
+
+    Args:
+        path: An artifact; or, with ``against``, a bare ``.tflite``, ``.onnx`` or ``model.json``.
+        options: What to run, and what passes.
+
+    Returns:
+        Verdicts with their evidence. The artifact's manifest and reports are replaced, unless
+        ``report`` names another folder for them.
+
+    Raises:
+        UsageError: The request is wrong.
+        ArtifactError: The artifact or its reference data cannot be read.
+    """
+    path, options = Path(path), options or VerifyOptions()
+    _check(options)
+    if path.is_file() and path.name != artifacts.MANIFEST:
+        return _verify_bare(path, options)
+    found = artifacts.find(path)
+    changed = found.changed_files()
+    entries = [
+        entry
+        for entry in found.manifest["artifacts"]
+        if entry["target"] in options.only and _wanted(entry["target"], options)
+    ]
+    if not entries:
+        there = ", ".join(sorted({e["target"] for e in found.manifest["artifacts"]})) or "none"
+        raise UsageError(f"{path}: no file to verify is left; its targets are: {there}.")
+    spec, reference, notes = _questions(found, options, changed)
+    evaluation = None
+    if options.reference is None and options.against is None and reference.count:
+        evaluation = found.evaluation() if artifacts.EVALUATION not in changed else None
+    costs = any(entry["precision"] != FLOAT or entry["pruned"] for entry in entries)
+    samples = _samples(reference, evaluation if costs else None)
+    check_labels(options.tolerances, reference)
+    manifest = dict(found.manifest)
+    verdicts: list[Verdict] = []
+    judged: dict[str, list[dict[str, Any]]] = {}
+    wrong = {entry["files"][0]["path"]: wrong_files(found, entry, changed) for entry in entries}
+    needs_browser = any(
+        target.open_runner is None and not wrong[e["files"][0]["path"]]
+        for e in entries
+        for target in _wanted(e["target"], options)
+    )
+    with browser_if_any(needs_browser, options.browser) as handle:
+        for entry in entries:
+            failures = wrong[entry["files"][0]["path"]]
+            rows = _check_entry(
+                found, entry, spec, reference, evaluation, options, failures, handle
+            )
+            judged[entry["files"][0]["path"]] = summarize(rows)
+            verdicts.extend(rows)
+    manifest["artifacts"] = [
+        {**e, "verification": judged.get(e["files"][0]["path"], e["verification"])}
+        for e in found.manifest["artifacts"]
+    ]
+    every = with_earlier(found, manifest, verdicts, changed)
+    documents = report.documents(manifest, every, sections(found.tuning()))
+    if options.report is not None:
+        folder: Path | None = _write_report(options.report, documents)
+        return Verification(manifest, tuple(verdicts), folder, notes, samples)
+    try:
+        with disk.writing(found.folder, "--report"):
+            artifacts.update(found, manifest, documents)
+    except EdgeDeployError as error:
+        # The verdicts are what was asked for; a folder that may only be read must not lose them.
+        kept = f"the reports were not kept: {error}"
+        return Verification(manifest, tuple(verdicts), None, (*notes, kept), samples)
+    return Verification(manifest, tuple(verdicts), found.folder, notes, samples)
+
+
+def _wanted(name: str, options: VerifyOptions) -> list[Target]:
+    return [target for target in runtimes_of(name) if target.runtime in options.runtimes]
+
+
+def _check(options: VerifyOptions) -> None:
+    check_names(options.only, options.runtimes, options.backends)
+    if options.reference is not None and options.against is None:
+        raise UsageError(
+            "--reference needs --against MODEL: only the original can answer new samples."
+        )
+
+
+def _questions(
+    found: Artifact, options: VerifyOptions, changed: Mapping[str, str]
+) -> tuple[ModelSpec, Reference, tuple[str, ...]]:
+    """What to ask, with the original's answers (packaged, or given anew by the original).
+
+    Also what the user should know.
+    """
+    if options.against is None:
+        if artifacts.REFERENCE in changed:
+            return found.spec, Reference({}), ()
+        return found.spec, found.reference(), ()
+    columns = columns_of(found.manifest)
+    model = load_model(options.against, options.load)
+    own = {s.name for s in (*found.spec.inputs, *found.spec.outputs)}
+    if own != {s.name for s in (*model.spec.inputs, *model.spec.outputs)}:
+        raise UsageError(
+            f"{options.against}: its inputs and outputs are not those of {found.folder}: it is "
+            "not the model that was converted."
+        )
+    if folded := found.manifest.get("folded_preprocessing"):
+        model = fold_model(replace(model, spec=found.spec), folded["image"])
+    if options.reference is None:
+        data = found.reference()
+    else:
+        data = read(options.reference, found.spec, columns, found.manifest["preprocessing"])
+        data, _ = split(data, 0, options.seed)
+    with quiet():
+        answered = replace(data, outputs=model.ask(data.inputs, data.rows))
+    return found.spec, answered, model.notes
+
+
+def _samples(reference: Reference, evaluation: Reference | None = None) -> str:
+    more = f", and {evaluation.count:,} more for what compressed files cost" if evaluation else ""
+    return f"{words.samples(reference.count, reference.given, reference.origin)}{more}"
+
+
+def _check_entry(
+    found: Artifact,
+    entry: Mapping[str, Any],
+    spec: ModelSpec,
+    reference: Reference,
+    evaluation: Reference | None,
+    options: VerifyOptions,
+    wrong: tuple[str, ...],
+    handle: BrowserHandle,
+) -> list[Verdict]:
+    targets = _wanted(entry["target"], options)
+    # A file that is not the one that was written is not opened: a runtime may crash on it.
+    if wrong:
+        return [replace(blank(target, entry), failures=wrong) for target in targets]
+    path = found.main_file(entry)
+    labels = label_failures(found, targets[0], path)
+    rows = [
+        row
+        for target in targets
+        for row in check_file(
+            target,
+            path,
+            blank(target, entry),
+            spec,
+            reference,
+            options.tolerances,
+            handle,
+            options.backends,
+            evaluation=evaluation,
+            features=columns_of(found.manifest),
+        )
+    ]
+    return [replace(row, failures=row.failures + labels) for row in rows]
+
+
+def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
+    """A file that somebody else converted, against a model and data."""
+    target = target_of(path)
+    if options.against is None or options.reference is None:
+        raise UsageError(
+            f"{path}: a bare file has no reference beside it. Say what it was converted from and "
+            "what to ask: --against MODEL --reference DATA."
+        )
+    model = load_model(options.against, options.load)
+    data, _ = split(read(options.reference, model.spec, model.features), 0, options.seed)
+    with quiet():
+        data = replace(data, outputs=model.ask(data.inputs, data.rows))
+    targets = _wanted(target.name, options) or [target]
+    needs_browser = any(one.open_runner is None for one in targets)
+    with browser_if_any(needs_browser, options.browser) as handle:
+        verdicts = [
+            row
+            for one in targets
+            for row in check_file(
+                one,
+                path,
+                Verdict(one.name, "float32", path.name, one.runtime),
+                model.spec,
+                data,
+                options.tolerances,
+                handle,
+                options.backends,
+                foreign=True,
+            )
+        ]
+    manifest: dict[str, Any] = {
+        "name": path.name,
+        "version": "",
+        "source": {
+            "file": options.against.name,
+            "sha256": disk.sha256(options.against),
+            "kind": model.kind,
+            "framework": model.framework,
+            "parameters": model.parameters,
+        },
+        "reference": {"samples": data.count, "origin": data.origin, "given": data.given},
+        "artifacts": [{"files": [{"path": path.name, "bytes": path.stat().st_size}]}],
+    }
+    documents = report.documents(manifest, verdicts)
+    return Verification(
+        manifest,
+        tuple(verdicts),
+        _write_report(options.report, documents),
+        model.notes,
+        _samples(data),
+    )
+
+
+def _write_report(folder: Path | None, documents: Mapping[str, str]) -> Path | None:
+    if folder is None:
+        return None
+    with disk.writing(folder, "--report"):
+        folder.mkdir(parents=True, exist_ok=True)
+        disk.replace_all({}, {folder / name: text for name, text in documents.items()})
+    return folder

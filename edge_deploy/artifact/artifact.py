@@ -1,0 +1,286 @@
+"""The artifact folder and its manifest: write it whole, read it, check its hashes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.artifact.schema import fault
+from edge_deploy.core.atomic_io import digest, replace_all, replace_text, sha256, to_text
+from edge_deploy.core.errors import ArtifactError, UsageError
+from edge_deploy.core.spec import Arrays, ModelSpec, TensorSpec
+from edge_deploy.data.reference import Reference
+
+SCHEMA = "edge-deploy/manifest/1"
+MANIFEST = "manifest.json"
+REFERENCE = "reference.npz"
+EVALUATION = "evaluation.npz"
+TUNING = "tuning.json"
+# Quality 11 gains 1 % of the size over 5 and takes a hundred times as long; a site compresses
+# once for its visitors, an artifact only tells what to expect.
+BROTLI_QUALITY = 5
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A converted model on disk.
+
+    Attributes:
+        folder: ``artifacts/<name>/<version>``.
+        manifest: What manifest.json says.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return str(self.manifest["name"])
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The original's inputs and outputs."""
+        return ModelSpec(
+            tuple(TensorSpec.from_json(entry) for entry in self.manifest["inputs"]),
+            tuple(TensorSpec.from_json(entry) for entry in self.manifest["outputs"]),
+        )
+
+    def main_file(self, entry: Mapping[str, Any]) -> Path:
+        """The file of an entry of ``artifacts`` that a runtime opens."""
+        paths = [file["path"] for file in entry["files"]]
+        main = next((p for p in paths if p.endswith("model.json")), paths[0])
+        return self.folder / str(main)
+
+    def reference(self) -> Reference:
+        """The packaged samples and the original's answers to them.
+
+        Raises:
+            ArtifactError: reference.npz is missing or unreadable.
+        """
+        return self._samples(REFERENCE)
+
+    def evaluation(self) -> Reference | None:
+        """More of the same, for costs; None where there were no more samples.
+
+        Raises:
+            ArtifactError: evaluation.npz is unreadable.
+        """
+        return self._samples(EVALUATION) if (self.folder / EVALUATION).is_file() else None
+
+    def _samples(self, name: str) -> Reference:
+        path = self.folder / name
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                arrays = {key: data[key] for key in data.files}
+            return Reference(
+                inputs={s.name: arrays[f"in:{s.name}"] for s in self.spec.inputs},
+                outputs={s.name: arrays[f"out:{s.name}"] for s in self.spec.outputs},
+                origin=self.manifest["reference"]["origin"],
+                labels=arrays.get("labels"),
+                pruned={
+                    s.name: arrays[f"pruned:{s.name}"]
+                    for s in self.spec.outputs
+                    if f"pruned:{s.name}" in arrays
+                },
+                given=self.manifest["reference"].get("given"),
+                rows=tuple(json.loads(str(arrays.get("rows", "[]")))),
+            )
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise ArtifactError(
+                f"{path}: cannot be read ({error}). Convert the model again with --overwrite."
+            ) from error
+
+    def tuning(self) -> Mapping[str, Any] | None:
+        """The search that made the files, where one did; unreadable it is as good as none."""
+        try:
+            found: Mapping[str, Any] = json.loads(
+                (self.folder / TUNING).read_text(encoding="utf-8")
+            )
+        except (OSError, ValueError):
+            return None
+        return found
+
+    def changed_files(self) -> dict[str, str]:
+        """Files that are not the ones that were written, and what is wrong with each."""
+        changed = {}
+        for entry in self.manifest["files"]:
+            path = self.folder / entry["path"]
+            if not path.is_file():
+                changed[entry["path"]] = "is missing"
+            elif sha256(path) != entry["sha256"]:
+                changed[entry["path"]] = "is not the file that was converted (sha256 differs)"
+        return changed
+
+
+def find(path: Path) -> Artifact:
+    """Open an artifact: its folder, its manifest.json, or ``artifacts/<name>`` with one version.
+
+    Raises:
+        UsageError: Nothing is there, or several versions are.
+        ArtifactError: The manifest cannot be read.
+    """
+    folder = path.parent if path.name == MANIFEST else path
+    if not (folder / MANIFEST).is_file():
+        if folder.is_file():
+            raise UsageError(
+                f"{path} is a file and not an artifact. If it is a model, convert it first: "
+                f"edge-deploy convert {shlex.quote(str(path))}"
+            )
+        if not folder.is_dir():
+            raise UsageError(
+                f"{path}: no such artifact. `edge-deploy convert MODEL` makes one in "
+                "artifacts/<name>/<version>/."
+            )
+        versions = sorted(p.parent for p in folder.glob(f"*/{MANIFEST}"))
+        if len(versions) != 1:
+            versions = versions or sorted(p.parent for p in folder.glob(f"*/*/{MANIFEST}"))
+            found = ", ".join(str(p) for p in versions) or "none"
+            mend = "Name one of them." if versions else "`edge-deploy convert MODEL` makes one."
+            raise UsageError(
+                f"{path}: not an artifact: it has no {MANIFEST}. Folders in it that have one: "
+                f"{found}. {mend}"
+            )
+        folder = versions[0]
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        schema = manifest["schema"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(
+            f"{folder / MANIFEST}: not a manifest ({error}). Convert the model again with "
+            "--overwrite."
+        ) from error
+    if schema != SCHEMA:
+        raise ArtifactError(
+            f"{folder / MANIFEST}: is of {schema!r}; this edge-deploy reads {SCHEMA!r}. Convert "
+            "the model again, or install the edge-deploy that wrote it."
+        )
+    if wrong := fault(manifest):
+        raise ArtifactError(
+            f"{folder / MANIFEST}: not as edge-deploy writes it: {wrong}. If it was edited, put "
+            "back what was there; else convert the model again with --overwrite."
+        )
+    return Artifact(folder, manifest)
+
+
+def check_name(what: str, name: str) -> str:
+    """A name that is one folder on every system, and stays inside the output.
+
+    Raises:
+        UsageError: It is empty, climbs out, or holds what a file name cannot.
+    """
+    bad = set(name) & set("/\\\0") or {c for c in name if ord(c) < 32}
+    if not name.strip() or name.startswith(".") or bad or len(name.encode()) > 120:
+        raise UsageError(
+            f"{what} {name!r} cannot name a folder: it must not be empty, start with a dot, hold "
+            "a slash, a backslash or a control character, or be longer than 120 bytes."
+        )
+    return name
+
+
+def check_free(output: Path, name: str, version: str, overwrite: bool) -> Path:
+    """The folder that a version will have, if it may be written.
+
+    Raises:
+        UsageError: The names cannot be folders, the version exists and ``overwrite`` is not
+            set, or what is there is no artifact.
+    """
+    final = output / check_name("--name", name) / check_name("--artifact-version", version)
+    if final.exists() and not overwrite:
+        raise UsageError(
+            f"{final} exists. Give --overwrite to replace it, or another --artifact-version."
+        )
+    if final.exists() and not (final / MANIFEST).is_file():
+        raise UsageError(f"{final} is not an artifact of edge-deploy: it is left alone.")
+    return final
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write manifest.json with the list of all other files, by rename."""
+    files = [
+        {"path": p.relative_to(folder).as_posix(), "bytes": p.stat().st_size, "sha256": sha256(p)}
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.name != MANIFEST
+    ]
+    replace_text(folder / MANIFEST, to_text({**manifest, "files": files}))
+
+
+def update(
+    artifact: Artifact,
+    manifest: Mapping[str, Any],
+    reports: Mapping[str, str],
+    added: Iterable[Mapping[str, Any]] = (),
+    stage: Path | None = None,
+) -> None:
+    """Replace the manifest and the reports of an artifact, and touch nothing else.
+
+    The hashes of other files stay as they are listed: a changed file must not become right
+    because somebody looked at it. All is written beside what it replaces before anything is
+    replaced, so that a full disk changes nothing.
+
+    Args:
+        artifact: The artifact.
+        manifest: The new manifest.
+        reports: Text by file name.
+        added: Files that are put in place: path, bytes and sha256.
+        stage: The folder that those lie in, under the same paths.
+    """
+    # Files of no entry any more belong to the version that was replaced.
+    listed = {file["path"] for entry in manifest["artifacts"] for file in entry["files"]}
+    gone = {file["path"] for entry in artifact.manifest["artifacts"] for file in entry["files"]}
+    new = [
+        {"path": name, "bytes": len(text.encode()), "sha256": digest(text.encode())}
+        for name, text in reports.items()
+    ]
+    new += [{key: entry[key] for key in ("path", "bytes", "sha256")} for entry in added]
+    named = {str(entry["path"]) for entry in new} | (gone - listed)
+    kept = [entry for entry in manifest["files"] if entry["path"] not in named]
+    files = sorted([*kept, *new], key=lambda entry: str(entry["path"]))
+    texts = {**reports, MANIFEST: to_text({**manifest, "files": files})}
+    moves = {stage / e["path"]: artifact.folder / e["path"] for e in added} if stage else {}
+    replace_all(moves, {artifact.folder / name: text for name, text in texts.items()})
+    for path in gone - listed:
+        (artifact.folder / path).unlink(missing_ok=True)
+
+
+def save_reference(path: Path, data: Reference, rows: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Write samples and answers under ``in:<name>``, ``out:<name>`` and ``labels``.
+
+    The answers of the pruned model, where there is one, are ``pruned:<name>``; ``rows``, where
+    samples are checked from their texts on, are the samples as JSON.
+    """
+    arrays: Arrays = {f"in:{name}": array for name, array in data.inputs.items()}
+    arrays |= {f"out:{name}": array for name, array in data.outputs.items()}
+    arrays |= {f"pruned:{name}": array for name, array in data.pruned.items()}
+    if data.labels is not None:
+        arrays["labels"] = data.labels
+    if rows:
+        arrays["rows"] = np.array(json.dumps(rows))
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def describe_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """The manifest's form of an entry's files: what they weigh on disk and on the wire."""
+    import brotli
+
+    entries = []
+    for path in sorted(paths, key=lambda p: (p.name != "model.json", p.name)):
+        data = path.read_bytes()
+        entries.append(
+            {
+                "path": path.relative_to(folder).as_posix(),
+                "bytes": len(data),
+                "gzip_bytes": len(gzip.compress(data, 6)),
+                "brotli_bytes": len(brotli.compress(data, quality=BROTLI_QUALITY)),
+                "sha256": digest(data),
+            }
+        )
+    return entries

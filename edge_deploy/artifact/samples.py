@@ -1,0 +1,52 @@
+"""Samples as the user gave them, for the page."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.core.spec import Feature
+from edge_deploy.data.preprocessing.encoding import as_typed
+from edge_deploy.data.reference import Reference
+
+_SAMPLES = 12  # pictures or rows for the page
+
+
+def note(reference: Reference, path: Path) -> tuple[str, ...]:
+    """That some of the user's own samples will be there for all to see."""
+    if reference.rows:
+        what = "rows"
+    elif reference.pictures:
+        what = "pictures"
+    else:
+        return ()
+    return (f"up to {_SAMPLES} {what} of {path.name} are packaged, and a page shows them",)
+
+
+def save(stage: Path, reference: Reference, features: Sequence[Feature] = ()) -> None:
+    """Up to twelve samples as the user gave them, spread over the reference, for the page.
+
+    Of a table's rows only what the model is asked with: a page is public, and a table may hold
+    names. Without features the rows have nothing else.
+    """
+    folder = stage / "samples"
+    step = max(1, reference.count // _SAMPLES)
+    if reference.pictures:
+        folder.mkdir()
+        for n, picture in enumerate(reference.pictures[::step][:_SAMPLES]):
+            name = re.sub(r"[^\w.-]", "_", f"{n:02d}_{picture.parent.name}{picture.suffix.lower()}")
+            shutil.copyfile(picture, folder / name)
+    elif reference.rows:
+        folder.mkdir()
+        rows: list[dict[str, Any]] = [dict(row) for row in reference.rows[::step][:_SAMPLES]]
+        if features:
+            rows = [
+                {f.name: as_typed(f, row[f.name]) for f in features if f.name in row}
+                for row in rows
+            ]
+        text = json.dumps(rows, ensure_ascii=False, indent=1)
+        (folder / "samples.json").write_text(text, encoding="utf-8")

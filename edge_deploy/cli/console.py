@@ -1,0 +1,153 @@
+"""What commands print: tables, problems, JSON, and a status line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+_MOST = 12  # values of a list that are printed
+
+
+def json_document(document: Mapping[str, Any]) -> None:
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def notes(notes: Sequence[str]) -> None:
+    for note in notes:
+        typer.echo(f"note: {note}")
+
+
+def described(document: Mapping[str, Any]) -> list[str]:
+    """What `inspect` found, a line each; what is not there is left out."""
+    from edge_deploy.verification.report import needed
+
+    lines = []
+    for key, value in document.items():
+        if key in ("inputs", "outputs"):
+            lines += [_tensor(key[:-1], spec) for spec in value]
+        elif key == "artifacts":
+            for entry in value:
+                total = sum(file["bytes"] for file in entry["files"])
+                lines.append(f"file: {entry['files'][0]['path']} {total:,} bytes")
+                lines += _integers(entry)
+                lines += [f"  {line}" for line in needed(entry.get("needs"))]
+        elif key == "needs":
+            lines += needed(value)
+        elif key in ("files", "min_runtime") or (key == "ops" and document.get("needs")):
+            continue
+        else:
+            lines += _nested(key, value)
+    return lines
+
+
+def _tensor(what: str, spec: Mapping[str, Any]) -> str:
+    shape = " x ".join("any" if axis is None else str(axis) for axis in spec["shape"])
+    classes = f": {_listed(spec['classes'])}" if spec.get("classes") else ""
+    return f"{what}: {spec['name']} [{shape}] {spec['dtype']} {spec['kind']}{classes}"
+
+
+def _integers(entry: Mapping[str, Any]) -> list[str]:
+    """How the integers of a file's ends stand for numbers."""
+    return [
+        f"  {what[:-1]} {spec['name']}: {spec['dtype']}, "
+        f"number = (integer - {found['zero_point']}) * {found['scale']:.9g}"
+        for what in ("inputs", "outputs")
+        for spec in entry.get(what) or ()
+        if "int" in spec["dtype"] and (found := spec.get("quantization"))
+    ]
+
+
+def _listed(values: Sequence[Any]) -> str:
+    """All of a few, the first of many: a vocabulary has thousands of words."""
+    more = f" and {len(values) - _MOST:,} more" if len(values) > _MOST + 1 else ""
+    return ", ".join(map(str, values[:_MOST] if more else values)) + more
+
+
+def _nested(key: str, value: Any) -> list[str]:
+    if value in (None, [], (), {}):
+        return []
+    if isinstance(value, Mapping):
+        inner = [line for k, v in value.items() for line in _nested(str(k), v)]
+        return [f"{key}:", *(f"  {line}" for line in inner)] if inner else []
+    if not isinstance(value, list | tuple):
+        return [f"{key}: {value}"]
+    if not any(isinstance(item, Mapping) for item in value):
+        return [f"{key}: {_listed(value)}"]
+    rows = [", ".join(line for k, v in item.items() for line in _nested(k, v)) for item in value]
+    return [f"{key}:", *(f"  {row}" for row in rows)]
+
+
+def problems(verdicts: Sequence[Any]) -> None:
+    for verdict in verdicts:
+        where = (
+            f"{verdict.path} ({verdict.runtime}{' ' + verdict.backend if verdict.backend else ''})"
+        )
+        for problem in verdict.problems:
+            typer.echo(f"FAIL {where}: {problem}", err=True)
+        for line in verdict.advice:
+            typer.echo(f"     {line}", err=True)
+        if verdict.reason and verdict.status == "not run":
+            typer.echo(f"not run {where}: {verdict.reason}", err=True)
+
+
+def made(done: Any, what: str, as_json: bool, quiet: bool) -> None:
+    """What ``convert`` or ``quantize`` did: their files with verdicts, and what could not be."""
+    from edge_deploy.verification import report
+
+    if as_json:
+        document = report.to_document(done.manifest, done.verdicts)
+        folder = str(done.artifact.folder) if done.artifact else None
+        more = {"artifact": folder, "notes": list(done.notes), "failed": dict(done.failed)}
+        json_document({**document, **more})
+        return
+    if not quiet:
+        notes(done.notes)
+        table(report.HEADER, report.rows(done.manifest, done.verdicts))
+    problems(done.verdicts)
+    for name, reason in done.failed.items():
+        typer.echo(f"{name} could not be {what}: {reason}", err=True)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if not rows:
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    kept = [n for n in range(len(header)) if any(row[n] for row in rows)]  # none that is empty
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for n in kept:
+        # The first two name the file and say whether it is right: never cut them short.
+        table.add_column(header[n], overflow="fold", no_wrap=n < 2)
+    for row in rows:
+        style = "red" if any("FAIL" in cell for cell in row[:2]) else None
+        table.add_row(*(row[n] for n in kept), style=style)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=140)  # a log has no width: lose no columns
+    console.print(table)
+
+
+@contextmanager
+def progress(silent: bool) -> Iterator[Callable[[str], None]]:
+    """A status line on stderr, on a terminal only; it survives what `quiet` turns aside."""
+    if silent or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    terminal = os.dup(2)
+
+    def show(line: str) -> None:
+        os.write(terminal, f"\r\x1b[K{line} …".encode())
+
+    try:
+        yield show
+    finally:
+        os.write(terminal, b"\r\x1b[K")
+        os.close(terminal)

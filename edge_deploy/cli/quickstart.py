@@ -1,0 +1,76 @@
+"""``quickstart``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import edge_deploy
+from edge_deploy.cli import console as say
+from edge_deploy.cli.app import app
+from edge_deploy.cli.examples import _build_example
+from edge_deploy.cli.options import BrowserPath, Json, Quiet
+from edge_deploy.core.errors import EdgeDeployError
+
+
+@app.command()
+def quickstart(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")] = Path(
+        "quickstart"
+    ),
+    browser: BrowserPath = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Examples, convert, verify and demo in one go.
+
+    Example: edge-deploy quickstart && edge-deploy serve quickstart/web_demo
+    """
+    from edge_deploy.examples import EXAMPLES
+    from edge_deploy.verification import report
+
+    codes, folders, rows, documents = [], [], [], []
+    for name in EXAMPLES:
+        with say.progress(quiet or as_json) as progress:
+            progress(f"{name}: training")
+            made = _build_example(name, output / "examples" / name)
+            options = edge_deploy.ConvertOptions(
+                name=name,
+                output=output / "artifacts",
+                overwrite=True,
+                browser=browser,
+                command=f"edge-deploy quickstart ({name})",
+            )
+            try:
+                done = edge_deploy.convert(
+                    made.model,
+                    options,
+                    lambda line, n=name: progress(f"{n}: {line}"),  # type: ignore[misc]
+                )
+            except EdgeDeployError as error:
+                if EXAMPLES[name].converts:
+                    raise
+                typer.echo(f"{name}: trained, not converted: {error}", err=True)
+                continue
+            assert done.artifact is not None
+            folders.append(done.artifact.folder)
+            progress(f"{name}: verifying")
+            checked = edge_deploy.verify(folders[-1], edge_deploy.VerifyOptions(browser=browser))
+            codes.append(checked.exit_code)
+        if not (as_json or quiet):
+            typer.echo(f"{name}: trained, converted and verified")
+        documents.append(report.to_document(checked.manifest, checked.verdicts))
+        rows += [(name, *row) for row in report.rows(checked.manifest, checked.verdicts)]
+        say.problems(checked.verdicts)
+    site = edge_deploy.build_demo(folders, output / "web_demo")
+    if as_json:
+        ok = not any(codes)
+        say.json_document({"ok": ok, "reports": documents, "site": str(site.folder)})
+    elif not quiet:
+        say.table(("model", *report.HEADER), rows)
+        typer.echo(f"The page: edge-deploy serve {shlex.quote(str(site.folder))}")
+        typer.echo("          then open http://127.0.0.1:8000/")
+    raise typer.Exit(max(codes))

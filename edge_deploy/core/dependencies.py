@@ -1,0 +1,48 @@
+"""Commands that mend an installation, as they are pasted into a shell."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from edge_deploy._version import __version__
+from edge_deploy.core.errors import MissingDependency
+
+PACKAGE = Path(__file__).parents[1]
+WHEEL = f"edge_deploy-{__version__}-py3-none-any.whl"  # what `make wheel` writes to dist/
+
+
+def install(extra: str) -> str:
+    """The command that adds an extra to this installation, with the versions we test with.
+
+    edge-deploy is in no registry. In a clone the folder is named; elsewhere pip finds what is
+    installed, and takes the extra's packages from its metadata.
+    """
+    checkout = in_checkout()
+    constraints = (PACKAGE.parent if checkout else PACKAGE) / "constraints.txt"
+    exact = ("-c", constraints) if constraints.is_file() else ()
+    what = ("-e", f"{PACKAGE.parent}[{extra}]") if checkout else (f"edge-deploy[{extra}]",)
+    return python_m("pip", "install", *exact, *what)
+
+
+def lacks(package: str | None, purpose: str, extra: str) -> MissingDependency:
+    """``tensorflow is needed to ... and is not installed``, and how to install it."""
+    return MissingDependency(
+        f"{package} is needed {purpose} and is not installed. Install it with: {install(extra)}"
+    )
+
+
+def in_checkout() -> bool:
+    """Whether this package is run from a clone."""
+    return (PACKAGE.parent / "pyproject.toml").is_file()
+
+
+def python_m(module: str, *arguments: object) -> str:
+    """A command of this very Python: the one that a shell finds may be another."""
+    return f"{quote(sys.executable)} -m {' '.join([module, *map(quote, arguments)])}"
+
+
+def quote(text: object) -> str:
+    """Double quotes where a shell needs them: they serve in each, cmd.exe among them."""
+    return str(text) if re.fullmatch(r"[\w.:/\\=-]+", str(text)) else f'"{text}"'

@@ -1,0 +1,231 @@
+"""A loaded model as one frozen TensorFlow graph: what all three converters start from.
+
+Freezing first, with no variable left in the graph, is what keeps a recurrent model free of
+state: the TFLite converter turns an LSTM over saved variables into an operator that remembers
+the previous call, and an LSTM over constants into one that does not. It also spares the
+converters a SavedModel on disk.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge_deploy.core.errors import ConversionError, SourceError
+from edge_deploy.core.messages import first_line
+from edge_deploy.core.spec import Function, TensorSpec
+
+# Operators that only move or relabel what another one computed.
+_PASS_THROUGH = frozenset({"Identity", "Reshape", "Squeeze", "Cast", "NoOp", "StopGradient"})
+_CONTROL_FLOW = frozenset({"While", "StatelessWhile", "If", "StatelessIf"})
+# A graph that writes a variable cannot be frozen without changing its answers.
+_STATEFUL = frozenset({"AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"})
+# What reaches out of the graph when it runs, on disk or into Python: no model needs it to answer.
+_REACHES_OUT = frozenset(
+    {"WriteFile", "SaveV2", "Save", "PyFunc", "PyFuncStateless", "EagerPyFunc", "WriteSummary"}
+)
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenGraph:
+    """A graph of constants with its named ends.
+
+    Attributes:
+        function: The ConcreteFunction of the graph.
+        graph_def: The same as a GraphDef; its output nodes carry the model's names if they can.
+        inputs: The model's input names and the graph's tensor names (``x`` -> ``x:0``).
+        outputs: The model's output names and the graph's tensor names.
+    """
+
+    function: Any
+    graph_def: Any
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+
+@functools.lru_cache(maxsize=8)
+def freeze(
+    function: Function,
+    inputs: tuple[TensorSpec, ...],
+    batch: int | None = None,
+    lower_control_flow: bool = False,
+    marks: frozenset[str] = frozenset(),
+) -> FrozenGraph:
+    """Trace a function of named tensors and fold its variables into constants.
+
+    Args:
+        function: Named TensorFlow tensors in, named tensors out.
+        inputs: The inputs, in order; a free first axis becomes ``batch``.
+        batch: The batch size, None for a free one.
+        lower_control_flow: Write loops as Switch/Merge nodes, which TF.js reads, in place of
+            While functions, which the other converters read.
+        marks: Operators that stand for others of the target's own, and will be replaced.
+
+    Raises:
+        ConversionError: The graph keeps state between calls, so it cannot be frozen.
+        SourceError: TensorFlow cannot trace the model.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    names: list[str] = []
+
+    def wrapped(*tensors: Any) -> list[Any]:
+        outputs = function(dict(zip((i.name for i in inputs), tensors, strict=True)))
+        names[:] = outputs
+        return [tf.identity(tensor) for tensor in outputs.values()]
+
+    signature = [
+        tf.TensorSpec(with_batch(spec.shape, batch), spec.dtype, name=node_name(spec.name, n))
+        for n, spec in enumerate(inputs)
+    ]
+    traced = tf.function(wrapped, autograph=False, input_signature=signature)
+    try:
+        concrete = traced.get_concrete_function()
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        raise SourceError(
+            f"TensorFlow cannot trace the model: {first_line(error)}. If an axis is free in the "
+            "file, say its size with --input-shape name=1,128,128,3."
+        ) from error
+    ops = _op_types(concrete.graph.as_graph_def())
+    if reaches := sorted((ops & _REACHES_OUT) - marks):
+        raise ConversionError(
+            f"The model writes files or calls Python when it answers ({', '.join(reaches)}); it "
+            "was not run, and no converted file can do that. Take that part out of the model."
+        )
+    if writes := sorted(ops & _STATEFUL):
+        raise ConversionError(
+            f"The model changes its own variables when it answers ({', '.join(writes)}), as a "
+            "layer with stateful=True does; converted files keep no state from one call to the "
+            "next. Rebuild it with stateful=False, load the weights, and save it again."
+        )
+    frozen = convert_variables_to_constants_v2(
+        concrete, lower_control_flow=lower_control_flow, aggressive_inlining=True
+    )
+    graph_def = frozen.graph.as_graph_def(add_shapes=True)
+    _write_erfc_as_erf(graph_def)
+    taken = {node.name for node in graph_def.node}
+    outputs = {}
+    nodes = {node.name: node for node in graph_def.node}
+    for n, (name, tensor) in enumerate(zip(names, frozen.outputs, strict=True)):
+        old = tensor.name.split(":")[0]
+        new = node_name(name, n)
+        if new not in taken:
+            nodes[old].name = new
+            taken.add(new)
+        else:
+            new = old
+        outputs[name] = f"{new}:0"
+    return FrozenGraph(
+        function=frozen,
+        graph_def=graph_def,
+        inputs={spec.name: t.name for spec, t in zip(inputs, _placeholders(frozen), strict=True)},
+        outputs=outputs,
+    )
+
+
+def _write_erfc_as_erf(graph_def: Any) -> None:
+    """Write erfc(x) as 1 - erf(x), which TF.js and ONNX have; Keras' gelu uses erfc.
+
+    Where erfc is tiny the difference loses digits; a gelu multiplies it by x and adds nothing
+    smaller, so the loss stays below float32's own error of the activation.
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    for node in list(graph_def.node):
+        if node.op != "Erfc":
+            continue
+        inner, one = graph_def.node.add(), graph_def.node.add()
+        inner.CopyFrom(node)
+        inner.name, inner.op = f"{node.name}/erf", "Erf"
+        one.name, one.op = f"{node.name}/one", "Const"
+        dtype = tf.as_dtype(node.attr["T"].type)
+        one.attr["dtype"].type = node.attr["T"].type
+        one.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(np.ones((), dtype.as_numpy_dtype)))
+        node.op = "Sub"
+        node.input[:] = [one.name, inner.name]
+
+
+def _op_types(graph_def: Any) -> set[str]:
+    """The operators of a graph and of the functions it calls."""
+    inner = (node.op for function in graph_def.library.function for node in function.node_def)
+    return {node.op for node in graph_def.node}.union(inner)
+
+
+def _placeholders(frozen: Any) -> list[Any]:
+    """The inputs of a frozen function; TensorFlow keeps unused ones too."""
+    return [tensor for tensor in frozen.inputs if tensor.dtype.name != "resource"]
+
+
+def with_batch(shape: tuple[int | None, ...], batch: int | None) -> tuple[int | None, ...]:
+    """A shape with its free first axis set."""
+    return (batch, *shape[1:]) if shape and shape[0] is None else shape
+
+
+def node_name(name: str, index: int) -> str:
+    """A name that TensorFlow allows for a node, close to the model's own."""
+    cleaned = re.sub(r"[^A-Za-z0-9_.\-]", "_", name, flags=re.ASCII).lstrip("_.-")
+    return cleaned or f"tensor_{index}"
+
+
+def has_control_flow(frozen: FrozenGraph) -> bool:
+    """Whether a graph holds a loop or a branch."""
+    return any(node.op in _CONTROL_FLOW for node in frozen.graph_def.node)
+
+
+def describe_outputs(frozen: FrozenGraph) -> tuple[TensorSpec, ...]:
+    """Name, shape, dtype and meaning of each output, read from the operator that makes it.
+
+    A softmax gives ``probabilities``, a sigmoid of one column ``probability``, any other float
+    of one column ``value``; everything else is a ``tensor``.
+    """
+    nodes = {node.name: node for node in frozen.graph_def.node}
+    specs = []
+    for (name, tensor), value in zip(frozen.outputs.items(), frozen.function.outputs, strict=True):
+        shape = tuple(value.shape.as_list()) if value.shape.rank is not None else (None,)
+        maker = _source(nodes, tensor).op
+        one = len(shape) == 2 and shape[1] == 1
+        kind = "tensor"
+        if maker == "Softmax" and len(shape) == 2:
+            kind = "probabilities"
+        elif maker == "Sigmoid" and one:
+            kind = "probability"
+        elif one and value.dtype.is_floating:
+            kind = "value"
+        specs.append(TensorSpec(name, shape, value.dtype.name, kind))
+    return tuple(specs)
+
+
+def output_makers(frozen: FrozenGraph) -> dict[str, str]:
+    """The operator that makes each output, such as Softmax."""
+    nodes = {node.name: node for node in frozen.graph_def.node}
+    return {name: _source(nodes, tensor).op for name, tensor in frozen.outputs.items()}
+
+
+def index_limits(frozen: FrozenGraph) -> dict[str, int]:
+    """For each input that indexes a table (an embedding), the number of the table's rows."""
+    nodes = {node.name: node for node in frozen.graph_def.node}
+    limits: dict[str, int] = {}
+    for node in frozen.graph_def.node:
+        if node.op not in ("GatherV2", "Gather", "ResourceGather"):
+            continue
+        table, index = (_source(nodes, name) for name in node.input[:2])
+        if table.op == "Const" and index.op == "Placeholder":
+            rows = table.attr["value"].tensor.tensor_shape.dim[0].size
+            for name, tensor in frozen.inputs.items():
+                if tensor.split(":")[0] == index.name:
+                    limits[name] = min(rows, limits.get(name, rows))
+    return limits
+
+
+def _source(nodes: Mapping[str, Any], name: str) -> Any:
+    node = nodes[name.lstrip("^").split(":")[0]]
+    while node.op in _PASS_THROUGH and node.input:
+        node = nodes[node.input[0].lstrip("^").split(":")[0]]
+    return node

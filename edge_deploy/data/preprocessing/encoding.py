@@ -1,0 +1,232 @@
+"""What a person types into a table's columns, as the numbers that a model takes.
+
+web_demo/src/features.js does the same in the page.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.core.errors import UsageError
+from edge_deploy.core.spec import Array, Feature
+from edge_deploy.data.preprocessing.text import counter
+
+_SHOWN = 20
+_LARGEST = float(np.finfo(np.float32).max)
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_TRUTH = {"false": 0.0, "true": 1.0}
+# What JavaScript's trim() removes; Python's strip() knows a few others.
+_BLANK = (
+    "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+
+
+NOTHING = frozenset(
+    (
+        *("", "#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>"),
+        *("N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+    )
+)
+"""Words that stand for no value where they are no category: those of pandas.read_csv."""
+
+
+def encode_rows(
+    features: Sequence[Feature],
+    rows: Sequence[Mapping[str, str | float]],
+    places: Sequence[int] | None = None,
+) -> Array:
+    """Rows of a table as the model's input.
+
+    Args:
+        features: The columns, in the model's order.
+        rows: Values by column name, as read from a CSV or a form; other columns are ignored.
+        places: Where each row stands in its file, for errors; None where all of it is given.
+
+    Returns:
+        float32 (rows, sum of the features' widths).
+
+    Raises:
+        UsageError: Names the row, the column, the value, and what would be right.
+    """
+    table = np.zeros((len(rows), sum(feature.width for feature in features)), np.float32)
+    at = 0
+    for feature in features:
+        encode, columns = _encoder(feature), slice(at, at + feature.width)
+        for number, row in enumerate(rows):
+            try:
+                table[number, columns] = encode(row.get(feature.name))
+            except ValueError as error:
+                place = number if places is None else places[number]
+                where = f"row {place + 1}, column {feature.name!r}"
+                told = "is missing" if feature.name not in row else str(error)
+                raise UsageError(f"{where}: {told}. Give {_wanted(feature)}.") from error
+        at += feature.width
+    return table
+
+
+def text_rows(
+    features: Sequence[Feature], rows: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Any], ...]:
+    """The rows that a check from the texts on needs: none where no column is a text.
+
+    Counting is part of such a model: an artifact keeps the texts of its reference, and every
+    place that counts them again must come to the same input.
+    """
+    if not any(feature.text for feature in features):
+        return ()
+    return tuple({f.name: row[f.name] for f in features if f.name in row} for row in rows)
+
+
+def _encoder(feature: Feature) -> Callable[[Any], Any]:
+    """What turns a value of one feature into its numbers; a ValueError says what is wrong."""
+    if feature.text is not None:
+        count = counter(feature.text)
+        return lambda value: count(_given_text(feature, value))
+    places = _places(feature)
+
+    def encode(value: Any) -> Any:
+        if _is_missing(value, places):
+            if feature.missing == "error":
+                raise ValueError("has no value")
+            if feature.missing == "nan":
+                return float(len(places.names)) if feature.encode == "ordinal" else math.nan
+            value = feature.default
+        if feature.encode == "none":
+            return _number(feature, value)
+        index = _index(feature, value, places)
+        if feature.encode == "ordinal":
+            return float(index)
+        return [float(index == n) for n in range(len(places.names))]
+
+    return encode
+
+
+def _given_text(feature: Feature, value: Any) -> str:
+    """A text may be empty, but not absent."""
+    if value is None or value != value:
+        if feature.missing != "value":
+            raise ValueError("has no value")
+        value = feature.default
+    return as_text(value)
+
+
+class _Places(dict[str, int]):
+    """The index of a category by its name, as it is and without blanks around it."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__({name: n for n, name in enumerate(names)})
+        self.names = names
+        for n, name in enumerate(names):
+            self.setdefault(name.strip(_BLANK), n)
+
+    def find(self, text: str) -> int | None:
+        found = self.get(text)
+        return self.get(text.strip(_BLANK)) if found is None else found
+
+
+def _places(feature: Feature) -> _Places:
+    return _Places(feature.categories or ())
+
+
+def _is_missing(value: Any, places: _Places) -> bool:
+    if value is None or value != value:
+        return True
+    if not isinstance(value, str):
+        return False
+    text = value.strip(_BLANK)
+    return text in NOTHING and text not in places
+
+
+def is_known(feature: Feature, value: Any) -> bool:
+    """Whether a value is missing or one of its feature's categories, where it has some."""
+    places = _places(feature)
+    if not places.names or _is_missing(value, places):
+        return True
+    if feature.encode == "none":
+        return _to_float(value) in map(_to_float, places.names)
+    return places.find(as_text(value)) is not None
+
+
+def are_truths(feature: Feature, values: Iterable[Any]) -> bool:
+    """Whether all values of a feature are True or False, missing ones apart, and some are there."""
+    places = _places(feature)
+    given = [value for value in values if not _is_missing(value, places)]
+    return bool(given) and all(str(v).strip(_BLANK).lower() in _TRUTH for v in given)
+
+
+def _number(feature: Feature, value: Any) -> float:
+    number = _to_float(value)
+    if number is None or not abs(number) <= _LARGEST:
+        raise ValueError(f"{value!r} is not a number")
+    known = feature.categories
+    if known and feature.unknown != "ignore" and number not in map(_to_float, known):
+        if feature.unknown == "infrequent":
+            return float(known[-1])
+        raise ValueError(f"no category is called {value!r}")
+    return number
+
+
+def _index(feature: Feature, value: Any, places: _Places) -> int:
+    text = as_text(value)
+    index = places.find(text)
+    if index is not None:
+        return index
+    if feature.unknown == "ignore":
+        return -1
+    if feature.unknown == "infrequent":
+        return len(places.names) - 1
+    close = difflib.get_close_matches(text, places.names, n=1)
+    hint = f". Did you mean {close[0]!r}?" if close else ""
+    raise ValueError(f"no category is called {value!r}{hint}")
+
+
+def _wanted(feature: Feature) -> str:
+    if feature.text is not None:
+        return "a text"
+    if names := feature.categories:
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return f"one of {', '.join(names[:_SHOWN])}{more}"
+    low, high = feature.min, feature.max
+    limits = f" from {low:g} to {high:g}" if low is not None and high is not None else ""
+    return f"a number{limits}"
+
+
+def as_text(value: Any) -> str:
+    """A number as it is written where categories are words: 1.0 is ``1``."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return str(value)
+
+
+def as_typed(feature: Feature, value: Any) -> Any:
+    """A value as a person types it into a form: True is 1 where a number is asked for."""
+    if feature.encode == "none" and feature.kind == "number" and isinstance(value, str):
+        truth = _TRUTH.get(value.strip(_BLANK).lower())
+        return value if truth is None else f"{truth:g}"
+    return value
+
+
+def _to_float(value: Any) -> float | None:
+    """A number, or a text that is one: True and False, as pandas writes them, are 1 and 0."""
+    if isinstance(value, str):
+        truth = _TRUTH.get(value.strip(_BLANK).lower())
+        return parse_number(value) if truth is None else truth
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def parse_number(text: str) -> float | None:
+    """A text that is a number in every language: not 1_000, 0x1F or inf."""
+    text = text.strip(_BLANK)
+    return float(text) if _NUMBER.fullmatch(text) else None

@@ -1,0 +1,244 @@
+"""The files beside a model that say what its numbers mean: labels, features, preprocessing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.core.errors import UsageError
+from edge_deploy.core.spec import Feature, LoadedModel, ModelSpec, TensorSpec
+
+_REFERENCES = ("reference.npz", "reference.npy", "reference.csv", "reference")
+_NUMBERED = re.compile(r"^(\d+)[\s:,]+(.+)$")  # Teachable Machine: "0 Cat"
+_BESIDE = " If the file is another model's, give this one a folder of its own."
+
+
+@dataclass(frozen=True)
+class Sidecars:
+    """What was given or found, and where.
+
+    Attributes:
+        labels: The classes, in the order of the columns.
+        labels_from: What gave them, for errors.
+        features: The columns of a table model.
+        target: What the model predicts: ``name``, ``unit``, ``min``, ``max``.
+        preprocessing: How pictures become the input.
+        folded: The preprocessing as it was before its arithmetic went into the graph.
+        reference: Reference data, not read yet.
+        found: One line for each that was found beside the model without being asked for.
+    """
+
+    labels: tuple[str, ...] | None = None
+    labels_from: str = "--labels"
+    features: tuple[Feature, ...] | None = None
+    target: Mapping[str, Any] | None = None
+    preprocessing: Mapping[str, Any] | None = None
+    folded: Mapping[str, Any] | None = None
+    reference: Path | None = None
+    found: tuple[str, ...] = ()
+
+
+def precheck(
+    labels: str | None, features: Path | None, preprocess: str | None, data: Iterable[Path | None]
+) -> None:
+    """Refuse what cannot be right before the model is loaded, which takes seconds.
+
+    Raises:
+        UsageError: A file is not there, or an option cannot be understood.
+    """
+    from edge_deploy.data.csv_reader import check_csv
+    from edge_deploy.data.preprocessing.features import parse_features
+    from edge_deploy.data.preprocessing.image import parse_preprocess
+
+    if labels is not None:
+        _given_labels(labels)
+    columns = None if features is None else parse_features(_json(features))[0]
+    if preprocess is not None:
+        parse_preprocess(preprocess)
+    for path in data:
+        if path is not None and not path.exists():
+            raise UsageError(f"{path}: no such file or folder.")
+        if path is not None and path.suffix == ".csv" and path.is_file() and columns is not None:
+            check_csv(path, columns)
+
+
+def collect(
+    folder: Path,
+    model: LoadedModel,
+    *,
+    file_name: str,
+    labels: str | None = None,
+    features: Path | None = None,
+    preprocess: str | None = None,
+    reference: Path | None = None,
+) -> Sidecars:
+    """Take what was given, and look beside the model for the rest.
+
+    Args:
+        folder: Where the model lies.
+        model: The loaded model; a scikit-learn pipeline brings its features along.
+        file_name: The model's file name, by which a Teachable Machine export is known.
+        labels: ``--labels``: a file or ``a,b,c``.
+        features: ``--features``: a JSON file.
+        preprocess: ``--preprocess``: a preset or ``key=value,...``.
+        reference: ``--reference``.
+
+    Raises:
+        UsageError: One of them cannot be read or does not fit the model.
+    """
+    from edge_deploy.data.preprocessing import image as images
+    from edge_deploy.data.preprocessing.features import parse_features, with_ranges
+
+    found = []
+    beside = folder / "labels.txt"
+    names: tuple[str, ...] | None = None
+    numbered = False
+    if labels is not None:
+        names = _given_labels(labels)
+    elif beside.is_file():
+        names, numbered = _read_labels(beside)
+        found.append(f"labels.txt ({len(names)} labels)")
+    columns, target = model.features, None
+    path = features or folder / "features.json"
+    if features is not None or path.is_file():
+        given, target = parse_features(_json(path))
+        columns = with_ranges(model.features, given)
+        if features is None:
+            found.append(f"features.json ({len(columns)} features)")
+    spec: Mapping[str, Any] | None = None
+    if preprocess is not None:
+        spec = images.parse_preprocess(preprocess)
+    elif (folder / "preprocessing.json").is_file():
+        spec = images.check(_json(folder / "preprocessing.json"))
+        found.append("preprocessing.json")
+    elif numbered and file_name == "keras_model.h5":
+        spec = images.parse_preprocess("teachable-machine")
+        found.append("Teachable Machine's export: its preprocessing is taken (crop, [-1, 1])")
+    if reference is None:
+        reference = next((p for n in _REFERENCES if (p := folder / n).exists()), None)
+        if reference is not None:
+            found.append(f"{reference.name}{'/' if reference.is_dir() else ''} (reference data)")
+    if spec is not None:
+        image = _image_input(model.spec, _BESIDE if preprocess is None else "")
+        spec = images.with_size(dict(spec), tuple(axis or 1 for axis in image.shape[1:]))
+    if columns is not None:
+        _check_width(model.spec, columns, _BESIDE if features is None and path.is_file() else "")
+    return Sidecars(
+        labels=names,
+        labels_from="--labels" if labels is not None else "labels.txt beside the model",
+        features=columns,
+        target=target,
+        preprocessing=spec,
+        reference=reference,
+        found=tuple(found),
+    )
+
+
+def apply(spec: ModelSpec, sidecars: Sidecars) -> ModelSpec:
+    """The model's spec with the labels, the unit and the kinds that the side files tell.
+
+    Raises:
+        UsageError: The number of labels is not the number of classes.
+    """
+    inputs = list(spec.inputs)
+    if sidecars.preprocessing is not None:
+        image = _image_input(spec)
+        inputs[inputs.index(image)] = replace(image, kind="image")
+    elif sidecars.features is not None:
+        inputs[0] = replace(inputs[0], kind="table")
+    outputs = list(spec.outputs)
+    if sidecars.labels is not None:
+        outputs = _with_labels(outputs, sidecars.labels, sidecars.labels_from)
+    unit = (sidecars.target or {}).get("unit")
+    if unit:
+        outputs = [replace(o, unit=str(unit)) if o.kind == "value" else o for o in outputs]
+    return ModelSpec(tuple(inputs), tuple(outputs))
+
+
+def _with_labels(
+    outputs: Sequence[TensorSpec], labels: tuple[str, ...], origin: str
+) -> list[TensorSpec]:
+    def classes(output: TensorSpec) -> int | None:
+        if output.kind == "probability":
+            return 2
+        if output.kind == "class":
+            return len(output.classes or ()) or None
+        return output.shape[-1] if len(output.shape) == 2 and output.kind != "value" else None
+
+    if not any(classes(output) == len(labels) for output in outputs):
+        has = ", ".join(f"{o.name} {classes(o) or '– (none)'}" for o in outputs)
+        raise UsageError(
+            f"{origin}: {len(labels)} labels ({', '.join(labels[:5])}"
+            f"{', …' if len(labels) > 5 else ''}) do not fit the model; classes by output: {has}. "
+            f"Give one label a class with --labels.{'' if origin == '--labels' else _BESIDE}"
+        )
+    return [
+        replace(output, classes=labels) if classes(output) == len(labels) else output
+        for output in outputs
+    ]
+
+
+def _image_input(spec: ModelSpec, mend: str = "") -> TensorSpec:
+    """The input that pictures go into: the one of kind image, or the only one."""
+    images = [s for s in spec.inputs if s.kind == "image"]
+    if len(images) == 1:
+        return images[0]
+    if len(spec.inputs) == 1:
+        return spec.inputs[0]
+    names = ", ".join(s.name for s in spec.inputs)
+    origin = "preprocessing.json beside the model" if mend else "--preprocess"
+    raise UsageError(f"{origin}: none of the inputs {names} is the one for pictures.{mend}")
+
+
+def _check_width(spec: ModelSpec, features: Sequence[Feature], mend: str = "") -> None:
+    width = sum(feature.width for feature in features)
+    wanted = spec.inputs[0].shape[-1] if len(spec.inputs) == 1 else None
+    if wanted != width:
+        raise UsageError(
+            f"{'features.json beside the model: the' if mend else 'The'} features fill {width} "
+            f"numbers, the model takes {wanted or 'several inputs'}. A one-hot feature fills one "
+            f"number a category.{mend}"
+        )
+
+
+def _given_labels(text: str) -> tuple[str, ...]:
+    path = Path(text)
+    if path.is_file():
+        return _read_labels(path)[0]
+    if "," not in text:
+        raise UsageError(f"--labels {text}: no such file; or give the labels themselves: a,b,c.")
+    return _checked("--labels", [label.strip() for label in text.split(",")])
+
+
+def _read_labels(path: Path) -> tuple[tuple[str, ...], bool]:
+    """The labels, one a line, and whether the lines were numbered from 0."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as UTF-8 text ({error}).") from error
+    lines = [line.strip() for line in lines if line.strip()]
+    matches = [_NUMBERED.match(line) for line in lines]
+    numbers = [int(m[1]) for m in matches if m]
+    if lines and numbers == list(range(len(lines))):
+        return _checked(str(path), [m[2] for m in matches if m]), True
+    return _checked(str(path), lines), False
+
+
+def _checked(where: str, labels: Sequence[str]) -> tuple[str, ...]:
+    if not labels or not all(labels):
+        raise UsageError(f"{where}: there are no labels, or an empty one among them.")
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise UsageError(f"{where}: the label {twice[0]!r} stands there twice.")
+    return tuple(labels)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read as JSON ({error}).") from error

@@ -1,0 +1,75 @@
+"""What an ONNX file says of itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.core.errors import ArtifactError
+from edge_deploy.core.messages import first_line
+from edge_deploy.core.spec import TensorSpec
+from edge_deploy.formats.base import METADATA_KEY, FileInfo
+
+_ONNX_TYPES = {"float": "float32", "double": "float64"}
+
+
+def describe(path: Path) -> FileInfo:
+    """What an ``.onnx`` file says of itself, as ONNX Runtime reads it.
+
+    The operators are listed only where the ``onnx`` package is installed.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot open it.
+    """
+    session = _session(path)
+    return FileInfo(
+        target="onnx",
+        inputs=tuple(_spec(value) for value in session.get_inputs()),
+        outputs=tuple(_spec(value) for value in session.get_outputs()),
+        ops=_ops(path),
+        min_runtime=None,
+        metadata=_metadata(session),
+    )
+
+
+def read_metadata(path: Path) -> Mapping[str, Any] | None:
+    """What edge-deploy embedded, without the ``onnx`` package that listing operators takes."""
+    return _metadata(_session(path))
+
+
+def _metadata(session: Any) -> Mapping[str, Any] | None:
+    embedded = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    return dict(json.loads(embedded)) if embedded else None
+
+
+def _ops(path: Path) -> tuple[str, ...] | None:
+    try:
+        import onnx
+    except ImportError:
+        return None
+    return tuple(sorted({node.op_type for node in onnx.load(str(path)).graph.node}))
+
+
+def _spec(value: Any) -> TensorSpec:
+    inner = value.type.removeprefix("tensor(").removesuffix(")")
+    shape = tuple(axis if isinstance(axis, int) else None for axis in value.shape)
+    return TensorSpec(value.name, shape, _ONNX_TYPES.get(inner, inner))
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(4)
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # a file that cannot be opened raises, it need not also print
+    options.intra_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        # onnxruntime's exceptions share no public base but Exception.
+        raise ArtifactError(
+            f"{path}: ONNX Runtime cannot open this file: {first_line(error)}."
+        ) from error

@@ -1,0 +1,36 @@
+"""The nodes of a TF.js graph model, for grouping into layers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.formats.layers import Layer, Operator
+
+
+def operators(path: Path) -> Iterable[Operator]:
+    nodes: list[Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["modelTopology"][
+        "node"
+    ]
+    constants = {
+        node["name"]
+        for node in nodes
+        if node["op"] == "Const" and node["attr"]["dtype"]["type"] == "DT_FLOAT"
+    }
+    for node in nodes:
+        if node["op"] not in ("Const", "Placeholder"):
+            taken = [name.lstrip("^").split(":")[0] for name in node.get("input", ())]
+            yield Operator(
+                id=node["name"],
+                label=node["name"],
+                weights=tuple(name for name in taken if name in constants),
+                before=tuple(name for name in taken if name not in constants),
+            )
+
+
+def tfjs_weights(path: Path, kept: Sequence[Layer]) -> frozenset[str]:
+    """Names of the weights that the operators of some layers take."""
+    names = {name for layer in kept for name in layer.operators}
+    return frozenset(w for op in operators(path) if op.id in names for w in op.weights)

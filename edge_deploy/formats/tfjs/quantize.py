@@ -1,0 +1,96 @@
+"""Smaller weight storage for TF.js files: model.json and shards -> the same, no TensorFlow.
+
+TF.js widens the weights to float32 when it loads them: this makes the download smaller and
+changes nothing after it. The format is that of ``WeightsManifestEntry.quantization`` in
+tfjs-core's ``io/types.ts``: float16 as it is, uint8 and uint16 as ``value * scale + min``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.core.errors import ArtifactError
+from edge_deploy.core.spec import Array
+from edge_deploy.formats.layers import Layer
+from edge_deploy.formats.tfjs.layers import tfjs_weights
+
+_SHARD_BYTES = 4 * 1024 * 1024  # as TF.js' converter cuts them: what browsers cache one by one
+_SMALL = 256  # fewer elements, biases mostly, save nothing and cost precision
+_BYTES = {"float32": 4, "int32": 4, "uint8": 1, "bool": 1, "complex64": 8}
+
+
+def quantize(source: Path, path: Path, precision: str, keep: Sequence[Layer] = ()) -> None:
+    """Write ``model.json`` and shards with narrower weights.
+
+    Args:
+        source: The float32 ``model.json``.
+        path: The ``model.json`` to write; its folder must exist.
+        precision: float16, uint16 or uint8.
+        keep: Layers whose weights stay float32.
+
+    Raises:
+        ArtifactError: The shards do not hold what ``model.json`` says.
+    """
+    document = json.loads(source.read_text(encoding="utf-8"))
+    entries: list[dict[str, Any]] = []
+    parts: list[bytes] = []
+    kept = tfjs_weights(source, keep)
+    for group in document["weightsManifest"]:
+        data = b"".join(source.with_name(name).read_bytes() for name in group["paths"])
+        offset = 0
+        for entry in group["weights"]:
+            count = int(np.prod(entry["shape"], dtype=np.int64))
+            if entry["dtype"] not in _BYTES or "quantization" in entry:
+                raise ArtifactError(
+                    f"{source}: weight {entry['name']!r} is {entry['dtype']}, not plain float32 "
+                    "storage. Convert the model again."
+                )
+            size = count * _BYTES[entry["dtype"]]
+            raw = data[offset : offset + size]
+            if len(raw) != size:
+                raise ArtifactError(f"{source}: its shards are too short. Convert it again.")
+            offset += size
+            wide = entry["dtype"] != "float32" or entry["name"] in kept
+            if not wide and (count >= _SMALL or precision == "float16"):
+                raw, entry = _narrow(np.frombuffer(raw, "<f4"), entry, precision)
+            entries.append(entry)
+            parts.append(raw)
+    blob = b"".join(parts)
+    count = max(1, -(-len(blob) // _SHARD_BYTES))
+    names = [f"group1-shard{n + 1}of{count}.bin" for n in range(count)]
+    for n, name in enumerate(names):
+        path.with_name(name).write_bytes(blob[n * _SHARD_BYTES : (n + 1) * _SHARD_BYTES])
+    document["weightsManifest"] = [{"paths": names, "weights": entries}]
+    path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+
+
+def _narrow(values: Array, entry: dict[str, Any], precision: str) -> tuple[bytes, dict[str, Any]]:
+    if precision == "float16":
+        if np.abs(values).max(initial=0.0) > np.finfo(np.float16).max:
+            return values.tobytes(), entry  # would become infinite
+        narrowed = values.astype("<f2").tobytes()
+        return narrowed, {
+            **entry,
+            "quantization": {"dtype": "float16", "original_dtype": "float32"},
+        }
+    levels = 2 ** (8 if precision == "uint8" else 16) - 1
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite([low, high]).all() or low == high:
+        return values.tobytes(), entry
+    scale = (high - low) / levels
+    if low < 0 < high:  # zero stays zero: pruned weights and paddings rely on it
+        zero = round(-low / scale)
+        low = -zero * scale
+    numbers = np.clip(np.rint((values.astype(np.float64) - low) / scale), 0, levels)
+    quantization = {
+        "dtype": precision, "scale": scale, "min": low, "original_dtype": "float32",
+    }  # fmt: skip
+    return (
+        numbers.astype("<u1" if precision == "uint8" else "<u2").tobytes(),
+        {**entry, "quantization": quantization},
+    )

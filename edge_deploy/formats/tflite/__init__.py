@@ -1,0 +1,19 @@
+"""TensorFlow Lite (LiteRT): ``.tflite`` files."""
+
+from __future__ import annotations
+
+from edge_deploy.formats.base import Target
+from edge_deploy.formats.tflite.describe import describe, read_metadata
+from edge_deploy.formats.tflite.export import convert
+from edge_deploy.formats.tflite.runner import open_runner
+
+TARGET = Target(
+    name="tflite",
+    runtime="litert",
+    path=lambda name, precision: f"tflite/{name}_{precision}.tflite",
+    convert=convert,
+    describe=describe,
+    metadata=read_metadata,
+    open_runner=open_runner,
+    suffixes=(".tflite",),
+)

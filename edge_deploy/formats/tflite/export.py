@@ -1,0 +1,68 @@
+"""TensorFlow Lite (LiteRT) files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.graph import freeze
+from edge_deploy.core.messages import first_line
+from edge_deploy.core.spec import LoadedModel
+from edge_deploy.formats.base import Converted
+from edge_deploy.formats.tflite.file import ends, name_ends, unpack
+from edge_deploy.formats.tflite.metadata import finish
+
+
+def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
+    """Write a ``.tflite`` file of built-in operators, for one sample at a time.
+
+    The batch is fixed to 1: that is what a phone asks, what recurrent layers need to stay
+    within the built-in operators, and what lets a delegate plan its memory.
+
+    Args:
+        model: The model.
+        path: The file to write.
+        metadata: Embedded as JSON.
+
+    Raises:
+        ConversionError: Neither the built-in operators nor TensorFlow's own can hold it.
+    """
+    import tensorflow as tf
+
+    frozen = freeze(model.function, model.spec.inputs, batch=1)
+    notes: tuple[str, ...] = ()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen.function])
+    try:
+        data = converter.convert()
+    except Exception as error:
+        # The converter raises its own ConverterError, whose base is Exception.
+        data = _convert_with_flex(frozen.function, error)
+        notes = (
+            "NEEDS FLEX: the built-in operators cannot hold this model, so the .tflite uses "
+            "TensorFlow's own (Flex). Apps must link the Flex delegate; browsers have none.",
+        )
+    names = [spec.name for spec in model.spec.inputs], [spec.name for spec in model.spec.outputs]
+    file = unpack(path, data)
+    name_ends(file, *names)
+    path.write_bytes(finish(file, metadata, *ends(file)))
+    return Converted(path, (path,), notes)
+
+
+def _convert_with_flex(function: Any, reason: Exception) -> bytes:
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS,
+        tf.lite.OpsSet.SELECT_TF_OPS,
+    ]
+    try:
+        return bytes(converter.convert())
+    except Exception as error:
+        # As above: ConverterError's base is Exception.
+        raise ConversionError(
+            f"TFLite cannot hold this model: {first_line(reason)}. With TensorFlow's own "
+            f"operators neither: {first_line(error)}. Leave it out with --to tfjs,onnx."
+        ) from error

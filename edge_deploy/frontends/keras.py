@@ -1,0 +1,273 @@
+"""Keras files of both generations: HDF5 and the ``.keras`` zip.
+
+Keras 3 refuses many files of Keras 2 (DepthwiseConv2D ``groups``, LSTM ``time_major``), and
+tf_keras, which is Keras 2, refuses those of Keras 3 (``batch_shape``). The version written in
+the file says which loader to try first; the other one is tried second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.core.errors import SourceError, UntrustedError, UsageError
+from edge_deploy.core.graph import describe_outputs, freeze
+from edge_deploy.core.messages import first_line
+from edge_deploy.core.spec import LoadedModel, LoadOptions, ModelSpec, TensorSpec
+from edge_deploy.frontends.keras_config import code_in, is_archive, read_config
+from edge_deploy.frontends.tracing import apply_shapes, input_kind, predictor
+
+_UNKNOWN = re.compile(
+    r"(?:Unknown (?:layer|object|loss function|activation function)|Could not locate "
+    r"(?:class|function))[: ]+['\"]?([\w>]+)"
+)
+
+
+def load(path: Path, options: LoadOptions) -> LoadedModel:
+    """Read a Keras model, never compiled, with the loader of its generation first.
+
+    Raises:
+        UntrustedError: The configuration holds Python byte code or names foreign modules.
+        SourceError: Neither loader can read it; both reasons are given.
+        UsageError: The ``--custom-objects`` file is at fault.
+    """
+    config, version = read_config(path)
+    notes = []
+    wanted = sorted(set(code_in(config)))
+    if wanted and not options.trust_pickle:
+        raise UntrustedError(
+            f"{path}: the model brings Python code along ({', '.join(wanted)}), which loading it "
+            "would run. If you trust its author, add --trust-pickle; else rebuild the model with "
+            "a named layer in place of it."
+        )
+    if wanted:
+        notes.append(f"code from the file was run (--trust-pickle): {', '.join(wanted)}")
+    custom = _custom_objects(options.custom_objects) if options.custom_objects else {}
+    model, keras, kind = _load_either(path, version, custom, bool(wanted))
+    if version and kind != _generation(version):
+        notes.append(f"written by Keras {version}, read by {keras.__name__} {keras.__version__}")
+    names, outputs_of = _ends(path, model, options)
+    inputs = tuple(
+        TensorSpec(name, shape, dtype, input_kind(shape, dtype)) for name, shape, dtype in names
+    )
+    inputs = apply_shapes(inputs, options.input_shapes)
+    feed = _feeder(model, [spec.name for spec in inputs])
+
+    def function(tensors: Any) -> Any:
+        return outputs_of(model(feed(tensors), training=False))
+
+    outputs = describe_outputs(freeze(function, inputs))
+    recurrent = _recurrent_layers(model)
+
+    def plain(tensors: Any) -> Any:
+        with _unrolling(recurrent), _einsum_as_products():
+            return function(tensors)
+
+    return LoadedModel(
+        spec=ModelSpec(inputs, outputs),
+        kind=kind,
+        framework=f"{keras.__name__} {keras.__version__}",
+        parameters=int(model.count_params()),
+        predict=predictor(function, inputs, outputs),
+        function=function,
+        plain=plain,
+        trackables=(model,),
+        notes=tuple(notes),
+    )
+
+
+def _generation(version: str) -> str:
+    return "keras3" if version.startswith("3") else "keras2"
+
+
+def _custom_objects(path: Path) -> dict[str, Any]:
+    """The public classes and functions that an author's Python file defines."""
+    if not path.is_file():
+        raise UsageError(f"--custom-objects {path}: no such file.")
+    spec = importlib.util.spec_from_file_location("edge_deploy_custom_objects", path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"--custom-objects {path}: not a Python file (.py).")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        # It is the user's own file: whatever it raises is theirs to mend.
+        raise UsageError(
+            f"--custom-objects {path}: {type(error).__name__}: {first_line(error)}."
+        ) from error
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if callable(value) and not name.startswith("_")
+    }
+
+
+def _load_either(
+    path: Path, version: str | None, custom: dict[str, Any], unsafe: bool
+) -> tuple[Any, Any, str]:
+    import keras
+    import tf_keras
+
+    order = [("keras2", tf_keras), ("keras3", keras)]
+    if version and _generation(version) == "keras3":
+        order.reverse()
+    errors = []
+    for kind, library in order:
+        try:
+            return _load_with(library, path, custom, unsafe), library, kind
+        except Exception as error:
+            # Both libraries raise anything at all on a file of the other generation.
+            errors.append((library, error))
+    for _, failure in errors:
+        if unknown := _UNKNOWN.search(str(failure)):
+            name = unknown[1].split(">")[-1]
+            given = " (the file given does not define it)" if custom else ""
+            raise SourceError(
+                f"{path}: the model uses {name!r}, which Keras does not know{given}. Give the "
+                f"Python file that defines it: --custom-objects FILE.py"
+            ) from failure
+    reasons = "\n".join(
+        f"  {library.__name__} {library.__version__}: {first_line(failure)}"
+        for library, failure in errors
+    )
+    raise SourceError(
+        f"{path}: neither generation of Keras can read this file"
+        f"{f' (written by Keras {version})' if version else ''}:\n{reasons}\n"
+        "If it has layers of its own, give --custom-objects FILE.py; else export it as a "
+        "SavedModel with the Keras that wrote it: model.export(folder)."
+    ) from errors[0][1]
+
+
+def _load_with(library: Any, path: Path, custom: dict[str, Any], unsafe: bool) -> Any:
+    """Load by content: both libraries choose their reader by the suffix."""
+    import shutil
+    import tempfile
+
+    right = ".keras" if is_archive(path) else ".h5"
+    with tempfile.TemporaryDirectory() as folder:
+        if path.suffix != right:
+            renamed = Path(folder) / f"model{right}"
+            try:
+                renamed.symlink_to(path.resolve())
+            except OSError:
+                shutil.copyfile(path, renamed)
+            path = renamed
+        model = library.models.load_model(
+            str(path), custom_objects=custom, compile=False, safe_mode=not unsafe
+        )
+    return model
+
+
+def _ends(
+    path: Path, model: Any, options: LoadOptions
+) -> tuple[list[tuple[str, tuple[int | None, ...], str]], Callable[[Any], dict[str, Any]]]:
+    """The model's inputs, and how its answer becomes named tensors."""
+    tensors = _inputs(model)
+    if not tensors:
+        if not options.input_shapes:
+            raise SourceError(
+                f"{path}: the model was saved before it was built: it has no input shape"
+                f"{'' if model.weights else ' and no weights'}. Call it once on data (or fit it), "
+                "save it again; or, if it has its weights, say --input-shape x=1,10."
+            )
+        if not model.built and not model.weights:
+            raise SourceError(
+                f"{path}: the model was saved before it was built, so the file holds no weights. "
+                "Fit it, then save it again."
+            )
+        names = [(name, shape, "float32") for name, shape in options.input_shapes]
+    else:
+        own = getattr(model, "input_names", None) or [t.name for t in tensors]
+        names = [
+            (name, tuple(t.shape), str(getattr(t.dtype, "name", t.dtype)))
+            for name, t in zip(own, tensors, strict=True)
+        ]
+    known = list(getattr(model, "output_names", None) or [])
+
+    def named(answer: Any) -> dict[str, Any]:
+        if isinstance(answer, dict):
+            return {str(key): value for key, value in answer.items()}
+        values = list(answer) if isinstance(answer, list | tuple) else [answer]
+        labels = known if len(known) == len(values) else [f"output_{n}" for n in range(len(values))]
+        result: dict[str, Any] = {}
+        for label, value in zip(labels, values, strict=True):
+            unique, n = label, 1
+            while unique in result:  # the same layer may answer twice
+                unique, n = f"{label}_{n}", n + 1
+            result[unique] = value
+        return result
+
+    return names, named
+
+
+def _recurrent_layers(model: Any) -> list[Any]:
+    """LSTM, GRU and other recurrent layers, wherever they are nested."""
+    return [layer for layer in model._flatten_layers() if hasattr(layer, "unroll")]
+
+
+@contextlib.contextmanager
+def _unrolling(layers: list[Any]) -> Iterator[None]:
+    """Have recurrent layers write out their loops while they are traced.
+
+    tf_keras looks at ``unroll`` only where its fused kernel is ruled out.
+    """
+    wanted = {"unroll": True, "_could_use_gpu_kernel": False}
+    before = [
+        (layer, {key: getattr(layer, key) for key in wanted if hasattr(layer, key)})
+        for layer in layers
+    ]
+    try:
+        for layer, found in before:
+            for key in found:
+                setattr(layer, key, wanted[key])
+        yield
+    finally:
+        for layer, found in before:
+            for key, value in found.items():
+                setattr(layer, key, value)
+
+
+@contextlib.contextmanager
+def _einsum_as_products() -> Iterator[None]:
+    """Have tf.einsum write matrix products, as TensorFlow 1 did, while a model is traced.
+
+    TensorFlow still has that way of writing it; attention layers ask for nothing else.
+    """
+    from tensorflow.python.ops import special_math_ops
+
+    modern = special_math_ops._einsum_v2
+    plain = special_math_ops._einsum_v1
+    special_math_ops._einsum_v2 = lambda equation, *inputs, **_: plain(equation, *inputs)
+    try:
+        yield
+    finally:
+        special_math_ops._einsum_v2 = modern
+
+
+def _inputs(model: Any) -> list[Any]:
+    """The symbolic inputs; a model that was never built has none, or raises."""
+    try:
+        return list(model.inputs or [])
+    except (AttributeError, ValueError):
+        return []
+
+
+def _feeder(model: Any, names: list[str]) -> Callable[[Any], Any]:
+    """How named tensors are put into the structure that the model was built with."""
+    structure = getattr(model, "_inputs_struct", None)
+    if structure is None:
+        structure = getattr(model, "_nested_inputs", None)
+    if isinstance(structure, dict):
+        keys = {key: names[_inputs_index(model, value)] for key, value in structure.items()}
+        return lambda tensors: {key: tensors[name] for key, name in keys.items()}
+    if len(names) == 1 and not isinstance(structure, list | tuple):
+        return lambda tensors: tensors[names[0]]
+    return lambda tensors: [tensors[name] for name in names]
+
+
+def _inputs_index(model: Any, tensor: Any) -> int:
+    return next(n for n, own in enumerate(model.inputs) if own is tensor)

@@ -1,0 +1,186 @@
+"""Trained models: a path in, a LoadedModel out. One file a kind of model.
+
+What a file is, its first bytes say: suffixes lie (an HDF5 file named ``.keras`` is common).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_deploy.core.dependencies import lacks
+from edge_deploy.core.errors import ConversionError, SourceError, UsageError
+from edge_deploy.core.spec import LoadedModel, LoadOptions
+from edge_deploy.core.stdio import quiet, set_environment
+from edge_deploy.frontends import keras, saved_model
+from edge_deploy.frontends import load as sources
+from edge_deploy.frontends.sklearn import loader as sklearn
+from edge_deploy.frontends.sklearn.catboost_file import is_catboost
+from edge_deploy.frontends.sklearn.skops import is_skops
+
+SOURCES: dict[str, Callable[[Path, LoadOptions], LoadedModel]] = {
+    "keras": keras.load,
+    "saved_model": saved_model.load,
+    "sklearn": sklearn.load,
+}
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK\x03\x04"
+# Pickle protocol 2 and later, gzip, bzip2, xz, lzma alone, lz4: what joblib writes, and zlib at
+# its levels (whose first byte is an x, with which many a text begins).
+_PICKLE = (
+    *(b"\x80", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00", b"\x04\x22\x4d\x18"),
+    *(b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"),
+)
+_MODEL_SUFFIXES = (".h5", ".hdf5", ".keras", ".pkl", ".pickle", ".joblib", ".skops", ".cbm")
+READABLE = (
+    "a Keras file (.h5, .hdf5, .keras), a SavedModel folder, a scikit-learn pickle, joblib or "
+    "skops file, a CatBoost .cbm or JSON file, or a .zip with one of them"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A trained model on disk.
+
+    Attributes:
+        path: The model itself.
+        folder: Where its labels, features, preprocessing and reference data may lie.
+        loader: A key of SOURCES.
+        archive: The ``.zip`` it was taken from, else None.
+    """
+
+    path: Path
+    folder: Path
+    loader: str
+    archive: Path | None = None
+
+
+@contextlib.contextmanager
+def find(path: Path) -> Iterator[Source]:
+    """Tell what kind of model is at a path; a ``.zip`` is unpacked for as long as it is needed.
+
+    Raises:
+        UsageError: Nothing is there, or what is there is not a trained model.
+        SourceError: It cannot be read or unpacked.
+    """
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder. MODEL is {READABLE}.")
+    if path.is_dir() or not zipfile.is_zipfile(path) or _is_keras_zip(path) or is_skops(path):
+        yield Source(path, path.parent, sniff(path))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        model = _unpack(path, Path(temporary))
+        yield Source(model, model.parent, sniff(model), archive=path)
+
+
+def sniff(path: Path) -> str:
+    """The loader for a model file or folder, from its first bytes.
+
+    Raises:
+        UsageError: It is not a trained model; the message says what it looks like instead.
+        SourceError: It cannot be read, or is empty.
+    """
+    if path.is_dir():
+        if (path / "saved_model.pb").is_file() or (path / "saved_model.pbtxt").is_file():
+            return "saved_model"
+        inside = ", ".join(sorted(p.name for p in path.iterdir())[:5]) or "nothing"
+        raise UsageError(
+            f"{path}: this folder is not a SavedModel: it has no saved_model.pb (it holds "
+            f"{inside}). Give the folder that has one, or the model file itself."
+        )
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
+    if not head:
+        raise SourceError(f"{path}: the file is empty. Save or download the model again.")
+    if head.startswith(b"version https://git-lfs"):
+        raise UsageError(
+            f"{path}: is a Git LFS pointer, not the model. Fetch the model with: git lfs pull."
+        )
+    if is_skops(path) or is_catboost(head):
+        return "sklearn"
+    if head.startswith((_HDF5, _ZIP)):
+        return "keras"
+    if head[4:8] == b"TFL3":
+        raise UsageError(
+            f"{path}: this is a .tflite file, already converted. `edge-deploy inspect` shows it, "
+            "`edge-deploy verify --against` compares it; `convert` wants the trained model."
+        )
+    if head.startswith(_PICKLE) or (path.suffix in (".pkl", ".pickle", ".joblib") and head):
+        return "sklearn"
+    looks = "a text file" if _is_text(head) else f"of an unknown format ({head[:8].hex(' ')} …)"
+    raise UsageError(f"{path}: not a trained model: the file is {looks}. MODEL is {READABLE}.")
+
+
+def load(source: Source, options: LoadOptions) -> LoadedModel:
+    """Read a model with the loader for its kind."""
+    return SOURCES[source.loader](source.path, options)
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        return head.decode("utf-8").isprintable() or b"\n" in head
+    except UnicodeDecodeError:
+        return False
+
+
+def _is_keras_zip(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        return "config.json" in archive.namelist()
+
+
+def _unpack(path: Path, folder: Path) -> Path:
+    """Unpack an archive and return the one model in it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(folder)
+    except (zipfile.BadZipFile, OSError, RuntimeError) as error:
+        raise SourceError(f"{path}: the archive cannot be unpacked ({error}).") from error
+    models = [p for p in folder.rglob("*") if p.suffix in _MODEL_SUFFIXES and p.is_file()]
+    models += [p.parent for p in folder.rglob("saved_model.pb")]
+    models = [m for m in models if "__MACOSX" not in m.parts]
+    if len(models) == 1:
+        return models[0]
+    found = ", ".join(sorted(m.relative_to(folder).as_posix() for m in models)) or "none"
+    raise UsageError(
+        f"{path}: expected one trained model in the archive, found {found}. From Teachable "
+        "Machine download the Keras export (keras_model.h5 with labels.txt), or unpack the "
+        "archive and give the model itself."
+    )
+
+
+def load_model(path: Path | str, options: LoadOptions | None = None) -> LoadedModel:
+    """Read a trained model of any supported kind.
+
+    Raises:
+        UsageError: Nothing is there.
+        SourceError: It cannot be read.
+        MissingDependency: TensorFlow is not installed.
+    """
+    set_environment()
+    with sources.find(Path(path)) as source:
+        return _load(source, options or LoadOptions(), verbose=False)
+
+
+def _load(source: sources.Source, options: LoadOptions, verbose: bool) -> LoadedModel:
+    try:
+        with quiet(verbose):
+            return sources.load(source, options)
+    except ModuleNotFoundError as error:
+        raise lacks(error.name, "to read a trained model", "convert") from error
+
+
+def _check_dtypes(model: LoadedModel) -> None:
+    for spec in (*model.spec.inputs, *model.spec.outputs):
+        if spec.dtype in ("string", "object", "variant", "resource") or "complex" in spec.dtype:
+            raise ConversionError(
+                f"{spec.name!r} is of dtype {spec.dtype}, which phones and browsers cannot hold. "
+                "Leave text and table look-ups to the app, and save the model from the numbers on."
+            )

@@ -1,0 +1,96 @@
+"""TensorFlow SavedModel folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.core.errors import SourceError, UsageError
+from edge_deploy.core.graph import describe_outputs, freeze
+from edge_deploy.core.messages import first_line
+from edge_deploy.core.spec import LoadedModel, LoadOptions, ModelSpec, TensorSpec
+from edge_deploy.frontends.tracing import apply_shapes, input_kind, predictor
+
+_NOT_INFERENCE = ("__saved_model_init_op", "train", "eval")
+
+
+def load(path: Path, options: LoadOptions) -> LoadedModel:
+    """Read one signature of a SavedModel.
+
+    Args:
+        path: The folder with ``saved_model.pb``.
+        options: ``signature`` chooses; without it ``serving_default``, or the only one there is.
+
+    Raises:
+        UsageError: The signature is not there, or several are and none was chosen.
+        SourceError: The folder cannot be loaded.
+    """
+    import tensorflow as tf
+
+    try:
+        loaded = tf.saved_model.load(str(path))
+    except Exception as error:
+        # The loader raises whatever protobuf, the file system or an operator raises.
+        raise SourceError(
+            f"{path}: TensorFlow cannot load this SavedModel: {first_line(error)}. Save it again "
+            "with model.export() or tf.saved_model.save()."
+        ) from error
+    name, notes = _choose(path, sorted(loaded.signatures), options.signature)
+    signature = loaded.signatures[name]
+
+    def function(tensors: Any) -> Any:
+        return signature(**{key: tensors[key] for key in keywords})
+
+    keywords = signature.structured_input_signature[1]
+    if not keywords:
+        raise SourceError(f"{path}: signature {name!r} takes no inputs: nothing to convert.")
+    inputs = tuple(
+        TensorSpec(
+            key,
+            tuple(spec.shape.as_list()) if spec.shape.rank is not None else (None,),
+            spec.dtype.name,
+            input_kind(tuple(spec.shape.as_list()), spec.dtype.name)
+            if spec.shape.rank is not None
+            else "tensor",
+        )
+        for key, spec in keywords.items()
+    )
+    inputs = apply_shapes(inputs, options.input_shapes)
+    outputs = describe_outputs(freeze(function, inputs))
+    variables = getattr(loaded, "variables", ()) or getattr(signature, "variables", ())
+    return LoadedModel(
+        spec=ModelSpec(inputs, outputs),
+        kind="saved_model",
+        framework=f"tensorflow {tf.__version__}",
+        parameters=sum(int(v.shape.num_elements() or 0) for v in variables),
+        predict=predictor(function, inputs, outputs),
+        function=function,
+        trackables=(loaded,),
+        notes=notes,
+    )
+
+
+def _choose(path: Path, names: list[str], asked: str | None) -> tuple[str, tuple[str, ...]]:
+    there = [name for name in names if name not in _NOT_INFERENCE]
+    listed = ", ".join(there) or "none"
+    if asked is not None:
+        if asked in names:
+            return asked, (f"signature {asked}",)
+        raise UsageError(
+            f"--signature {asked}: {path} has no such signature; the signatures there are: "
+            f"{listed}."
+        )
+    if "serving_default" in there:
+        others = [n for n in there if n != "serving_default"]
+        extra = f" (also there: {', '.join(others)}; --signature takes another)" if others else ""
+        return "serving_default", (f"signature serving_default{extra}",) if others else ()
+    if len(there) == 1:
+        return there[0], (f"signature {there[0]}, the only one for inference",)
+    if not there:
+        raise SourceError(
+            f"{path}: the SavedModel has no signature to call. Save it with one: "
+            "model.export(), or tf.saved_model.save(model, path, signatures=...)."
+        )
+    raise UsageError(
+        f"{path}: no serving_default and several signatures; choose with --signature: {listed}."
+    )

@@ -1,0 +1,251 @@
+"""scikit-learn models, pickled or dumped by joblib or skops."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.core.errors import SourceError
+from edge_deploy.core.messages import first_line
+from edge_deploy.core.spec import Array, Arrays, LoadedModel, LoadOptions, ModelSpec, TensorSpec
+from edge_deploy.frontends.sklearn.catboost_file import is_catboost, load_catboost
+from edge_deploy.frontends.sklearn.compat.fitted import attribute, classes, numbers, typical
+from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, Former
+from edge_deploy.frontends.sklearn.compat.upgrade import complete
+from edge_deploy.frontends.sklearn.dataframe.columns import as_given
+from edge_deploy.frontends.sklearn.dataframe.trace import read_frame
+from edge_deploy.frontends.sklearn.dataframe.vectorizers import VECTORIZERS
+from edge_deploy.frontends.sklearn.reference_answers import answers
+from edge_deploy.frontends.sklearn.safe_pickle.loader import load_pickle
+from edge_deploy.frontends.sklearn.skops import is_skops, load_skops
+
+INPUT = "features"
+_HEAD = 512
+
+_KINDS = {"value": "value", "class": "class", "probabilities": "probabilities"}
+
+
+def load(path: Path, options: LoadOptions) -> LoadedModel:
+    """Read a fitted regressor or classifier, alone or at the end of a pipeline.
+
+    The input is ``features``, float32 (samples, columns). A regressor gives ``value``; a
+    classifier ``class`` (an index into its classes) and ``probabilities``, or ``scores`` where
+    it has no probabilities.
+
+    Raises:
+        UntrustedError: The pickle names what could run code.
+        SourceError: It is damaged, holds something else, or is not fitted.
+        ConversionError: An estimator is not supported yet.
+    """
+    from edge_deploy.frontends.sklearn.converters import check, lower, steps
+
+    read = _reader(path)
+    model, notes = read(path, trust=options.trust_pickle)
+    _check(path, model)
+    try:
+        chain = steps(model)
+        _check_chain(path, chain)
+        check(chain[-1])
+        for step in (model, *chain):
+            complete(step)
+        named = _names(model, chain)
+        frame = read_frame(model, named or _unnamed(path, chain))
+        lowered, width = lower(frame.model), frame.width
+        outputs = _outputs(lowered, width, classes(chain[-1]))
+    except AttributeError as error:
+        raise SourceError(
+            f"{path}: an estimator in it lacks what fitting gives it ({first_line(error)}). Fit "
+            "the whole model, then dump it again."
+        ) from error
+    features = tuple(column.feature for column in frame.used)
+
+    def original(arrays: Arrays, rows: Sequence[Mapping[str, Any]] = ()) -> Arrays:
+        x = arrays[INPUT]
+        given = as_given(frame, x, bool(named), rows) if frame.special else x.astype(np.float64)
+        return _predict(path, model, chain[-1], outputs, given)
+
+    predict, note = answers(
+        frame.model,
+        chain,
+        original,
+        {INPUT: np.zeros((1, width), np.float32)},
+        old=bool(notes),
+    )
+    return LoadedModel(
+        spec=ModelSpec((TensorSpec(INPUT, (None, width), "float32", "table"),), outputs),
+        kind="sklearn",
+        framework=_framework(chain[-1]),
+        parameters=sum(map(numbers, chain)),
+        predict=predict,
+        function=lambda tensors: lowered(tensors[INPUT]),
+        trackables=(model,),
+        notes=notes if note is None else (*notes, note),
+        answers="original" if note is None else "lowering",
+        features=features if named or frame.special else None,
+        typical=frame.typical if frame.special else typical(chain[0], width),
+        predict_rows=original if note is None and any(f.text for f in features) else None,
+    )
+
+
+def _framework(last: Any) -> str:
+    """What the predictor is of; another library that is not asked does not tell its version."""
+    import sklearn
+
+    library = type(last).__module__.partition(".")[0]
+    return library if library in FOREIGN else f"scikit-learn {sklearn.__version__}"
+
+
+def _reader(path: Path) -> Callable[..., tuple[Any, tuple[str, ...]]]:
+    if is_skops(path):
+        return load_skops
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
+    return load_catboost if is_catboost(head) else load_pickle
+
+
+def _names(model: Any, chain: list[Any]) -> tuple[str, ...] | None:
+    """The columns of the frame that the model was fitted on, where it was one."""
+    found = (attribute(step, "feature_names_in_") for step in (model, *chain))
+    names = next((names for names in found if names is not None), None)
+    return None if names is None else tuple(map(str, names))
+
+
+def _unnamed(path: Path, chain: list[Any]) -> tuple[str, ...]:
+    """Names for columns that have none, as scikit-learn makes them up."""
+    if _counts(chain[0]):
+        return ("text",)
+    return tuple(f"x{n}" for n in range(_width(path, chain)))
+
+
+def _counts(step: Any) -> bool:
+    """Whether a step takes texts: a vectorizer, or several side by side."""
+    if type(step).__name__ == "FeatureUnion":
+        return any(_counts(one) for _, one in step.transformer_list)
+    if type(step).__name__ == "Pipeline":
+        return bool(step.steps) and _counts(step.steps[0][1])
+    return type(step).__name__ in VECTORIZERS
+
+
+def _check(path: Path, model: Any) -> None:
+    """Refuse what is no estimator, by what it is.
+
+    An estimator is never printed: one of another version may not survive its own repr.
+    """
+    from sklearn.base import BaseEstimator
+
+    if isinstance(model, (BaseEstimator, Former)):
+        return
+    kind = type(model)
+    what = f"an object of {kind.__module__}.{kind.__qualname__}"
+    mend = "Dump the fitted estimator or pipeline itself: joblib.dump(model, path)."
+    if isinstance(model, type):
+        what, mend = f"the class {model.__name__} and no object of it", f"Fit one first. {mend}"
+    elif isinstance(model, Mapping):
+        keys = list(model)
+        what = f"a dict with the keys {', '.join(map(str, keys[:6]))}" if keys else "an empty dict"
+        if inside := [str(key) for key in keys if isinstance(model[key], BaseEstimator)]:
+            mend = (
+                f"Its model is under {', '.join(inside)}: joblib.dump(data[{inside[0]!r}], path)."
+            )
+    elif isinstance(model, np.ndarray):
+        what = f"a numpy array of shape {model.shape}"
+    elif isinstance(model, (list, tuple)):
+        what = f"a {kind.__name__} of {len(model)}"
+        if len(model) and isinstance(model[0], BaseEstimator):
+            what += f" that starts with {type(model[0]).__name__}"
+    elif kind.__module__ == "builtins":
+        what = f"a plain {kind.__name__}" if model is not None else "None"
+    raise SourceError(f"{path}: the pickle holds {what}, not a scikit-learn model. {mend}")
+
+
+def _check_chain(path: Path, chain: list[Any]) -> None:
+    last = type(chain[-1]).__name__ if chain else "nothing"
+    if chain and isinstance(chain[-1], Former):
+        return  # its class can no longer tell what it did
+    if not chain or not hasattr(type(chain[-1]), "predict"):
+        from edge_deploy.frontends.sklearn.converters.unsupported import REASONS
+
+        if last in REASONS:
+            raise SourceError(f"{path}: {last} cannot be converted: {REASONS[last]}.")
+        raise SourceError(
+            f"{path}: the model ends in {last}, which predicts nothing. Dump the pipeline with its "
+            "regressor or classifier at the end: make_pipeline(transformer, model)."
+        )
+    if not any(name.endswith("_") and not name.startswith("_") for name in vars(chain[-1])):
+        raise SourceError(f"{path}: {last} is not fitted. Fit it, then dump it again.")
+
+
+def _width(path: Path, chain: list[Any]) -> int:
+    """How many columns the first step takes; before 0.24 only its arrays say it."""
+    for step in chain:
+        if (width := attribute(step, "n_features_in_")) is not None:
+            return int(width)
+        inner = attribute(step, "estimator_") or step
+        for name in ("scale_", "center_", "mean_", "coef_"):
+            if shape := getattr(attribute(inner, name), "shape", None):
+                return int(shape[-1])
+    raise SourceError(f"{path}: the fitted model does not say how many features it takes.")
+
+
+def _outputs(lowered: Any, width: int, classes: Any) -> tuple[TensorSpec, ...]:
+    """The outputs as the lowering gives them to one row."""
+    import tensorflow as tf
+
+    labels = None if classes is None else tuple(str(label) for label in classes)
+    specs = []
+    for name, tensor in lowered(tf.zeros([1, width])).items():
+        shape = (None, *map(int, tensor.shape[1:]))
+        named = labels if name == "class" or (labels and shape[-1] == len(labels)) else None
+        kind = _KINDS.get(name, "tensor")
+        specs.append(TensorSpec(name, shape, tensor.dtype.name, kind, named))
+    return tuple(specs)
+
+
+def _predict(path: Path, model: Any, last: Any, outputs: tuple[TensorSpec, ...], x: Any) -> Arrays:
+    """The original's own answers, in float64 as scikit-learn computes them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # feature names: the columns are in the fitted order
+        try:
+            if outputs[0].name == "value":
+                return {"value": np.asarray(model.predict(x)).reshape(len(x), -1)}
+            found = np.searchsorted(np.asarray(classes(last)), model.predict(x)).astype(np.int32)
+            if len(outputs) == 1:
+                return {"class": found}
+            shares = outputs[1].name
+            ask = _probabilities if shares == "probabilities" else type(model).decision_function
+            return {"class": found, shares: np.asarray(ask(model, x)).reshape(len(x), -1)}
+        except Exception as error:
+            # Estimators of other versions raise anything when an attribute is missing.
+            raise SourceError(
+                f"{path}: today's scikit-learn cannot predict with this model: "
+                f"{first_line(error)}. Load it with the version that saved it, and save it again "
+                "from a newer one."
+            ) from error
+
+
+def _probabilities(model: Any, x: Any) -> Array:
+    """predict_proba, as the version that saved the model had it."""
+    from edge_deploy.frontends.sklearn.converters import steps
+    from edge_deploy.frontends.sklearn.converters.linear_model import logistic_form
+
+    last = steps(model)[-1]
+    if type(last).__name__ not in ("LogisticRegression", "LogisticRegressionCV"):
+        return np.asarray(model.predict_proba(x))
+    form = logistic_form(last)
+    if form in ("sigmoid", "softmax"):
+        return np.asarray(model.predict_proba(x))
+    # Today's predict_proba has forgotten these two; the decision is the same.
+    from scipy.special import expit
+
+    decision = np.asarray(model.decision_function(x))
+    if form == "two-sided":
+        return np.stack([expit(-2 * decision), expit(2 * decision)], axis=1)
+    shares: Array = expit(decision)
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))

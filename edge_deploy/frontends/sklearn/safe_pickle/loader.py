@@ -1,0 +1,253 @@
+"""Pickle and joblib files, read behind a list of names.
+
+A pickle is a program: it calls what it names. So it is gone through first with stubs in place
+of everything (pickle_reader.scan), and built only when all that it names is on the list
+(pickle_names). The refusal can then say everything at once, and truly that nothing was run.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import importlib
+import importlib.util
+import io
+import lzma
+import warnings
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.core.dependencies import install
+from edge_deploy.core.errors import (
+    ConversionError,
+    MissingDependency,
+    SourceError,
+    UntrustedError,
+    UsageError,
+)
+from edge_deploy.core.messages import first_line
+from edge_deploy.frontends.sklearn.compat import stand_ins
+from edge_deploy.frontends.sklearn.safe_pickle.allowlist import LISTED, MODULES, VALUES, Global
+from edge_deploy.frontends.sklearn.safe_pickle.reader import Contents, read, scan
+
+_SHOWN = 8
+_OLD_JOBLIB = ("NDArrayWrapper", "ZNDArrayWrapper")
+_KERAS = ("keras", "tf_keras", "tensorflow")
+_LIBRARIES = ("torch", "statsmodels", "pycaret", "prophet", "spacy", "gensim")
+
+
+def load_pickle(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...]]:
+    """Read a pickle or joblib file, compressed or not.
+
+    Args:
+        path: The file.
+        trust: Where the file names what is not on the list, load it all the same, and so run
+            whatever code it brings.
+
+    Returns:
+        The object, and notes on how it was read.
+
+    Raises:
+        UntrustedError: It names something that is not on the list; nothing of it was run.
+        UsageError: It is a text file.
+        SourceError: It is damaged, no pickle, or names a class that is no longer there.
+    """
+    data = _unpacked(path)
+    found = scan(io.BytesIO(data))
+    if _is_text(data, found):
+        again = "Save or download the model again."
+        raise UsageError(f"{path}: is a text file, not a pickle. {again}")
+    wanted = list(dict.fromkeys(found.names))
+    unknown = [name for name in wanted if name not in LISTED or name in found.called & VALUES]
+    gone = [name for name in unknown if _is_gone(*name)]
+    refused = [name for name in unknown if name not in gone]
+    if trust and (refused or found.tricks):
+        value = _guarded(path, found, lambda: _trusted(path))
+        names = _listing([*map(_spelled, refused), *found.tricks])
+        return value, (*_versions(found), f"code from the file was run (--trust-pickle): {names}")
+    if old := [name for _, name in wanted if name in _OLD_JOBLIB]:
+        raise SourceError(f"{path}: holds joblib's {old[0]}, {_BEFORE_010}")
+    if refused or found.tricks:
+        raise UntrustedError(_refusal(path, found, refused))
+    if found.problem is not None:
+        raise SourceError(_unreadable(path, data, found)) from found.problem
+    inert = stand_ins.inert(wanted, gone)
+    return _guarded(path, found, lambda: read(io.BytesIO(data), inert)), _versions(found)
+
+
+_BEFORE_010 = (
+    "so it was dumped by a joblib before 0.10, which kept arrays in other files. Load it with "
+    "that joblib and dump it again with a newer one."
+)
+
+
+def _unpacked(path: Path) -> bytes:
+    """The bytes of a file, out of whichever compression joblib put them into."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
+    if not data:
+        raise SourceError(f"{path}: the file is empty. Save or download the model again.")
+    if data.startswith(b"ZF"):
+        raise SourceError(f"{path}: starts as joblib's Z-file, {_BEFORE_010}")
+    formats: tuple[tuple[tuple[bytes, ...], Callable[[bytes], bytes]], ...] = (
+        ((b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"), zlib.decompress),
+        ((b"\x1f\x8b",), gzip.decompress),
+        ((b"BZh",), bz2.decompress),
+        ((b"\xfd7zXZ", b"\x5d\x00"), lzma.decompress),
+        ((b"\x04\x22\x4d\x18",), _lz4),
+    )
+    for heads, unpack in formats:
+        if data.startswith(heads):
+            try:
+                return unpack(data)
+            except (zlib.error, OSError, EOFError, ValueError, lzma.LZMAError) as error:
+                raise SourceError(
+                    f"{path}: the compressed file is damaged or cut short ({first_line(error)}). "
+                    "Save or download it again."
+                ) from error
+    return data
+
+
+def _lz4(data: bytes) -> bytes:
+    try:
+        frame: Any = importlib.import_module("lz4.frame")
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            "The file is compressed with lz4, which needs a package: pip install lz4. Or dump the "
+            "model again without it: joblib.dump(model, path)."
+        ) from error
+    try:
+        return bytes(frame.decompress(data))
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _guarded(path: Path, found: Contents, load: Callable[[], Any]) -> Any:
+    """Load, with foreign errors in words and without the warnings that the notes replace."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return load()
+    except UntrustedError as error:
+        found.tricks.append(str(error))
+        raise UntrustedError(_refusal(path, found, [])) from error
+    except ConversionError:
+        raise  # of a booster, which is looked into as it is read
+    except Exception as error:
+        # Setting the state of objects of another version raises anything.
+        raise SourceError(_not_loaded(path, found, error)) from error
+
+
+def _trusted(path: Path) -> Any:
+    import joblib
+
+    return joblib.load(path)
+
+
+def _is_gone(module: str, name: str) -> bool:
+    """Whether a stand-in takes a global's place: scikit-learn had it once, or another library has.
+
+    Only modules that the lists name are imported to find out, and the packages they are in.
+    """
+    package = module.partition(".")[0]
+    if package != "sklearn":
+        if (module, name) == stand_ins.PARTIAL:
+            return True
+        return package in stand_ins.FOREIGN and "." not in name
+    if module in MODULES:
+        return "." not in name and not hasattr(importlib.import_module(module), name)
+    parent = module.rpartition(".")[0]
+    if parent == "sklearn.externals" or any(one.startswith(parent + ".") for one in MODULES):
+        return importlib.util.find_spec(module) is None
+    return _is_gone(parent, name)
+
+
+def _versions(found: Contents) -> tuple[str, ...]:
+    import sklearn
+
+    here = sklearn.__version__
+    others = dict.fromkeys(version for version in found.versions if version != here)
+    return tuple(f"saved by scikit-learn {version}, read by {here}" for version in others)
+
+
+def _spelled(name: Global) -> str:
+    return ".".join(name)
+
+
+def _listing(names: Iterable[str]) -> str:
+    spelled = list(names)
+    more = len(spelled) - _SHOWN
+    return ", ".join(spelled[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _refusal(path: Path, found: Contents, names: list[Global]) -> str:
+    wanted = _listing([*map(_spelled, names), *found.tricks])
+    return (
+        f"{path}: {_held(found)}reading it would run code that is not on the list of what a "
+        f"scikit-learn model needs: {wanted}. Nothing was run. {_mend(found, names)}"
+    )
+
+
+def _held(found: Contents) -> str:
+    """What the pickle is, where that is not a scikit-learn object."""
+    if isinstance(found.holds, str) or found.holds in LISTED or found.problem is not None:
+        return ""
+    kind = "somebody's own class"
+    if found.holds[0].startswith(_KERAS):
+        kind = "a Keras model"
+    elif found.holds[0].startswith(_LIBRARIES):
+        kind = "a model of another library"
+    elif found.holds in found.called and found.holds[1][:1].islower():
+        return ""  # a function was called: what it would have given is not known
+    return f"it holds {kind} ({_spelled(found.holds)}), and "
+
+
+def _mend(found: Contents, names: list[Global]) -> str:
+    if any(module.startswith(_KERAS) for module, _ in names):
+        return (
+            "A Keras model belongs in its own format: model.save('model.keras'). If you trust the "
+            "author of the file, --trust-pickle reads it."
+        )
+    return (
+        "If you trust its author, add --trust-pickle; else ask for the fitted scikit-learn model "
+        "alone, without functions or classes of its author's."
+    )
+
+
+def _is_text(data: bytes, found: Contents) -> bool:
+    """Whether a file that is no pickle is text: some of it reads as opcodes all the same."""
+    names = [part for name in found.names for part in _spelled(name).split(".")]
+    spoken = bool(names) and all(part.isidentifier() for part in names)
+    binary = data.startswith(b"\x80") or min(data[:512], default=0) < 9
+    return found.problem is not None and not spoken and not binary
+
+
+def _unreadable(path: Path, data: bytes, found: Contents) -> str:
+    """Why a file is no pickle, or half of one."""
+    if isinstance(found.problem, UnicodeDecodeError):
+        return (
+            f"{path}: was pickled by Python 2, whose strings cannot be told from bytes. Fit and "
+            "save the model again with Python 3."
+        )
+    reason = first_line(found.problem or EOFError())
+    return (
+        f"{path}: not a pickle that can be read, or cut short ({reason}). Save or download it "
+        "again."
+    )
+
+
+def _not_loaded(path: Path, found: Contents, error: Exception) -> str:
+    saved = f"saved by scikit-learn {found.versions[0]}, " if found.versions else ""
+    reason = first_line(error)
+    if isinstance(error, ModuleNotFoundError):
+        own = str(error.name).split(".")[0] in ("sklearn", "scipy", "joblib")
+        extra = f" Install it with: {install('convert')}" if own else ""
+        return f"{path}: {saved}needs the module {error.name}, which is not installed here.{extra}"
+    return (
+        f"{path}: {saved}cannot be read here ({type(error).__name__}: {reason}). Load it with the "
+        "versions of scikit-learn and numpy that saved it, and save it again with newer ones."
+    )

@@ -1,0 +1,232 @@
+"""A file made and judged, with layers kept in float: those named, or the fewest that help."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from edge_deploy.core.errors import ConversionError, UsageError
+from edge_deploy.data.reference import Reference
+from edge_deploy.formats.base import FLOAT, Converted, Target
+from edge_deploy.formats.layers import AUTO, Layer, LayerError, choose
+from edge_deploy.formats.registry import of_file
+from edge_deploy.formats.tflite import layer_errors
+from edge_deploy.optimize.builder import QUANTIZER, Making
+from edge_deploy.optimize.precisions import Wish
+from edge_deploy.verification.file_check import BrowserHandle
+from edge_deploy.verification.tolerances import Tolerances
+from edge_deploy.verification.verdicts import Verdict, summarize
+
+_TRAIN = (
+    "It was pruned at once. Train what is left, on samples with labels: convert --prune-data; or "
+    "prune less."
+)
+_TRIALS = 24  # files made at most in each round of the search for layers
+
+_CLEARLY = 0.9  # the share of the error that another file over budget must stay under
+
+_DROPS = 80  # sets that are tried to find out which layers it does without
+
+Bad = Callable[[Sequence[Layer]], tuple[float, int]]
+"""From kept layers to how bad the file is (0.0 within budget) and its bytes."""
+
+
+def check_keep(keep: Sequence[str], wish: Wish) -> None:
+    """Refuse --keep-float where no file is compressed.
+
+    Raises:
+        UsageError: All that is asked for is float32, or ``auto`` stands among names.
+    """
+    if not keep:
+        return
+    if all(set(names) <= {FLOAT} for names in wish.by_target.values()):
+        raise UsageError(
+            "--keep-float is about compressed files, and only float32 is asked for. Name a "
+            "precision, such as int8, too."
+        )
+    if AUTO in keep and len(keep) > 1:
+        raise UsageError("--keep-float auto finds the layers itself: give it alone, or only names.")
+
+
+def make_and_judge(
+    making: Making,
+    target: Target,
+    precision: str,
+    source: Converted,
+    data: tuple[Reference, Reference | None],
+    judged: tuple[Tolerances, BrowserHandle, Sequence[str]],
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[dict[str, Any], list[Verdict]]:
+    """One file with its verdicts, and where it fails its budget the layers that break it.
+
+    Args:
+        making: What all files of the run share, ``keep_float`` among it.
+        target: Its format.
+        precision: Of the file.
+        source: The float32 file.
+        data: The reference and the evaluation data.
+        judged: The budgets, the browser, and the TF.js backends.
+        progress: Called with a line for each trial of ``auto``.
+
+    Returns:
+        The manifest's entry, with the verification in it, and the verdicts.
+
+    Raises:
+        ConversionError: The quantizer cannot do it.
+        UsageError: A layer that is to be kept in float is not there.
+    """
+
+    def make(keep: Sequence[Layer]) -> tuple[dict[str, Any], list[Verdict]]:
+        entry = making.entry(target, precision, source, keep)
+        return entry, making.judge(target, entry, data, *judged)
+
+    def second(entry: dict[str, Any], rows: list[Verdict]) -> tuple[dict[str, Any], list[Verdict]]:
+        if making.converter is None or (target.name, precision) != ("tflite", "int8"):
+            return entry, rows
+        progress(f"{target.name} {precision}: TFLiteConverter's")
+        path = making.path(target, precision)
+        before = path.read_bytes()
+        with contextlib.suppress(ConversionError):
+            other = making.converted(target, source)
+            found = making.judge(target, other, data, *judged)
+            if _better(found, rows):
+                return other, found
+        path.write_bytes(before)
+        return entry, rows
+
+    names = making.keep_float if precision != FLOAT else ()
+    layers = of_file(target.name, source.path) if names else ()
+    named = tuple(name for name in names if name != AUTO)
+    try:
+        entry, rows = make(choose(layers, named, f"the {target.name} file"))
+    except ConversionError as error:
+        if not named:
+            raise
+        raise ConversionError(
+            f"{error} With {', '.join(named)} in float it may be that nothing is left to quantize."
+        ) from error
+    if _failed(rows) and not named:
+        entry, rows = second(entry, rows)
+    if making.pruned and making.pruned["epoch"] is None and not names:
+        # No layer in float brings back what pruning took; training the others may.
+        rows = [replace(row, advice=(_TRAIN,)) if row.status == "fail" else row for row in rows]
+    elif precision != FLOAT and _failed(rows):
+        layers = layers or of_file(target.name, source.path)
+        weighted = [layer for layer in layers if layer.weighted]
+        errors: tuple[LayerError, ...] = ()
+        # TFLiteConverter fuses otherwise: its tensors are not the float file's.
+        own = entry["quantizer"] == QUANTIZER
+        if own and all(row.outputs for row in rows):
+            path = making.path(target, precision)
+            with contextlib.suppress(RuntimeError, ValueError):  # LiteRT's, on a Flex file
+                errors = layer_errors.measure(source.path, path, layers, making.spec, data[0])
+        advice = layer_errors.advise(precision, errors, [layer.name for layer in weighted])
+        if advice is None and len(weighted) > 1:
+            advice = "--keep-float auto finds the fewest layers that must stay float, by trying."
+        if AUTO in names:
+            order = {e.name: n for n, e in enumerate(layer_errors.worst(errors))}
+            weighted.sort(key=lambda layer: order.get(layer.name, len(order)))
+            found = fewest(weighted, _trial(make, progress, f"{target.name} {precision}"))
+            entry, rows = make([layer for layer in layers if layer in (found or ())])
+            if not found:
+                entry, rows = second(entry, rows)
+            advice = None if found else "no layers kept in float bring it within its budget"
+        if advice and _failed(rows):
+            rows = [replace(row, layers=errors, advice=(advice,)) for row in rows]
+    entry["verification"] = summarize(rows)
+    return entry, rows
+
+
+def _failed(rows: Sequence[Verdict]) -> bool:
+    return any(row.status == "fail" for row in rows)
+
+
+def _better(rows: Sequence[Verdict], than: Sequence[Verdict]) -> bool:
+    """Within the budget, or clearly nearer to the original with no more that is wrong."""
+    if not _failed(rows):
+        return True
+    wrong, before = (sum(len(row.problems) for row in some) for some in (rows, than))
+    return wrong <= before and _cost(rows) < _CLEARLY * _cost(than)
+
+
+def _cost(rows: Sequence[Verdict]) -> float:
+    """The mean errors as shares of the outputs' sizes; infinite where nothing could be compared."""
+    cost = sum(o.mean_abs_error / o.scale for row in rows for o in row.outputs)
+    return cost if cost and math.isfinite(cost) else math.inf
+
+
+def _trial(
+    make: Callable[[Sequence[Layer]], tuple[Mapping[str, Any], list[Verdict]]],
+    progress: Callable[[str], None],
+    what: str,
+) -> Bad:
+    def trial(keep: Sequence[Layer]) -> tuple[float, int]:
+        progress(f"{what}: {', '.join(layer.name for layer in keep)} in float")
+        try:
+            entry, rows = make(keep)
+        except ConversionError:  # nothing is left to quantize
+            return math.inf, 0
+        size = sum(file["brotli_bytes"] for file in entry["files"])
+        if not _failed(rows):
+            return 0.0, size
+        return sum(o.mean_abs_error / o.scale for row in rows for o in row.outputs) or 1.0, size
+
+    return trial
+
+
+def fewest(layers: Sequence[Layer], bad: Bad) -> tuple[Layer, ...] | None:
+    """The fewest layers in float that bring a file within its budget, by trying.
+
+    All sets of one layer are tried, then of two and so on, while a round stays within _TRIALS
+    files; of several sets that do, the smallest file wins. Beyond that layers are added in the
+    order of what each gains alone, and those that turn out not to be needed are dropped: few,
+    not provably the fewest.
+
+    Args:
+        layers: Those with weights, the likeliest first.
+        bad: Makes and measures a file.
+
+    Returns:
+        The layers, in the order given; None where no set helps.
+    """
+    alone: dict[str, float] = {}
+    for size in range(1, len(layers) + 1):
+        if size > 1 and math.comb(len(layers), size) > _TRIALS:
+            break
+        tried = {keep: bad(keep) for keep in itertools.combinations(layers[:_TRIALS], size)}
+        if good := [keep for keep, (badness, _) in tried.items() if badness == 0.0]:
+            return min(good, key=lambda keep: tried[keep][1])
+        alone |= {keep[0].path: badness for keep, (badness, _) in tried.items() if size == 1}
+    else:
+        return None
+    ranked = sorted(layers, key=lambda layer: alone.get(layer.path, math.inf))
+    low, high = size - 1, size
+    while bad(ranked[:high])[0] > 0:
+        if high == len(ranked):
+            return None
+        low, high = high, min(2 * high, len(ranked))
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if bad(ranked[:middle])[0] == 0 else (middle, high)
+    kept = _without_idle(ranked[:high], bad)
+    chosen = {layer.path for layer in kept}
+    return tuple(layer for layer in layers if layer.path in chosen)
+
+
+def _without_idle(kept: list[Layer], bad: Bad) -> list[Layer]:
+    """Drop what a set does without: halves of it first, then quarters, at last single layers."""
+    chunk, left = len(kept) // 2, _DROPS
+    while chunk:
+        start = 0
+        while start < len(kept) and left:
+            rest, left = kept[:start] + kept[start + chunk :], left - 1
+            if rest and bad(rest)[0] == 0:
+                kept = rest
+            else:
+                start += chunk
+        chunk //= 2
+    return kept

@@ -1,0 +1,72 @@
+"""Which precision each target has, and how a float32 file gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import did_you_mean, unknown
+from edge_deploy.formats.registry import PRECISIONS, STATIC
+
+IO = ("float", "int8", "uint8")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which precisions to make.
+
+    Attributes:
+        by_target: Precisions by target, in the table's order.
+        notes: What was left out for which target, one line each.
+    """
+
+    by_target: Mapping[str, tuple[str, ...]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def static(self) -> bool:
+        """Whether calibration data are needed."""
+        return any(p in STATIC[t] for t, names in self.by_target.items() for p in names)
+
+
+def parse(flag: str, texts: Sequence[str], targets: Sequence[str]) -> Wish:
+    """Read ``float32,int8`` (for every target that has it) and ``tflite=int8`` (for one).
+
+    Args:
+        flag: As the user gave it, for messages.
+        texts: The parts between the commas.
+        targets: The targets that are made.
+
+    Raises:
+        UsageError: None of the targets has a precision of that name.
+    """
+    chosen: dict[str, set[str]] = {target: set() for target in targets}
+    notes = []
+    for text in texts:
+        only, _, name = text.rpartition("=")
+        if only and only not in targets:
+            raise UsageError(f"{flag} {text}: {unknown(only, targets, 'target of this run')}")
+        asked = [only] if only else list(targets)
+        having = [target for target in asked if name in PRECISIONS[target]]
+        if not having:
+            raise UsageError(f"{flag} {text}: {_unknown(name, asked)}")
+        for target in having:
+            chosen[target].add(name)
+        if missing := [target for target in asked if target not in having]:
+            notes.append(f"{name} is left out of {', '.join(missing)}: no such precision there")
+    if not texts:
+        raise UsageError(f"{flag}: no precision is named. {_table(targets)}")
+    return Wish(
+        {t: tuple(p for p in PRECISIONS[t] if p in chosen[t]) for t in targets if chosen[t]},
+        tuple(notes),
+    )
+
+
+def _unknown(name: str, targets: Sequence[str]) -> str:
+    known = list(dict.fromkeys(p for target in targets for p in PRECISIONS[target]))
+    return f"no target here has this precision.{did_you_mean(name, known)} {_table(targets)}"
+
+
+def _table(targets: Sequence[str]) -> str:
+    return "There are: " + "; ".join(f"{t}: {', '.join(PRECISIONS[t])}" for t in targets) + "."

@@ -1,0 +1,206 @@
+"""The search itself: float32 files at every sparsity, and each candidate measured."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.artifact import manifest as manifests
+from edge_deploy.core.spec import LoadedModel
+from edge_deploy.core.stdio import quiet
+from edge_deploy.data.reference import Reference
+from edge_deploy.formats.base import FLOAT
+from edge_deploy.formats.registry import TARGETS, of_file
+from edge_deploy.optimize import pruning
+from edge_deploy.optimize.finetuning import Tuning
+from edge_deploy.optimize.search import executors
+from edge_deploy.optimize.search import measure as measuring
+from edge_deploy.optimize.search.candidates import Candidate, Measured, first_round, second_round
+from edge_deploy.optimize.search.measure import Group
+from edge_deploy.optimize.search.store import Store
+from edge_deploy.verification.file_check import BrowserHandle, for_browser
+
+Progress = Callable[[str], None]
+SPARSITIES = (0.5, 0.7, 0.8, 0.9)
+"""What is tried besides no pruning; beyond 0.9 little is left to gain and much to lose."""
+
+_ROUNDS = 3  # in which files are timed
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What to search.
+
+    Attributes:
+        targets: The formats that files are made for.
+        max_drop: How far the task metric may fall, as a share.
+        objective: ``size`` or ``latency``.
+        executor: ``loky``, ``dask`` or ``ray``.
+        jobs: Candidates at a time on this machine; None for one a core.
+        sparsities: Shares of weights to prune.
+        verbose: Let TensorFlow and the quantizers write to the terminal.
+    """
+
+    targets: tuple[str, ...]
+    max_drop: float
+    objective: str
+    executor: str
+    jobs: int | None
+    sparsities: tuple[float, ...]
+    verbose: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What the parts of one search share."""
+
+    options: SearchOptions
+    store: Store
+    handle: BrowserHandle
+    progress: Progress
+
+
+def float_files(
+    search: Search,
+    loaded: LoadedModel,
+    manifest: Mapping[str, Any],
+    training: Tuning | None,
+    seen: tuple[Reference, Reference],
+) -> list[Group]:
+    """The float32 file of every target at every sparsity: converted once, or found."""
+    asked = search.options
+    groups = []
+    sparsities = asked.sparsities if can_be_pruned(loaded) else ()
+    for sparsity in (0.0, *sorted(set(sparsities))):
+        names = [f"{target}-{sparsity:g}" for target in asked.targets]
+        found = {name: search.store.float_files(name) for name in names}
+        with ExitStack() as stack:
+            model, how = loaded, None
+            if sparsity and None in found.values():
+                search.progress(f"pruning {sparsity:.0%}")
+                with quiet(asked.verbose):
+                    done = stack.enter_context(
+                        pruning.pruned(loaded, sparsity, training, search.progress)
+                    )
+                model, how = done.model, done.to_json()
+            for target, name in zip(asked.targets, names, strict=True):
+                files, known = found[name] or (None, how)
+                if files is None:
+                    what = f", {sparsity:.0%} pruned" if sparsity else ""
+                    search.progress(f"converting to {target}{what}")
+                    with quiet(asked.verbose):
+                        files = _convert(model, target, manifest)
+                    search.store.keep_float_files(name, files, how)
+                data = for_browser(seen[0]) if TARGETS[target].open_runner is None else seen[0]
+                groups.append(Group(target, sparsity, files, loaded.spec, data, seen[1], known))
+    return groups
+
+
+def can_be_pruned(model: LoadedModel) -> bool:
+    return model.kind in ("keras2", "keras3")
+
+
+def _convert(model: LoadedModel, target: str, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
+        path = Path(folder) / "files" / Path(TARGETS[target].path("model", "float32")).name
+        path.parent.mkdir()
+        made = TARGETS[target].convert(model, path, manifests.embedded(manifest))
+        others = [file for file in made.files if file != made.path]
+        return {file.name: file.read_bytes() for file in (made.path, *others)}
+
+
+def measure_all(search: Search, groups: Sequence[Group]) -> list[Measured]:
+    """Both rounds, and with ``latency`` the time of each file that may be used."""
+    options = search.options
+    place = {(g.target, g.sparsity): g for g in groups}
+    targets = [g.target for g in groups if not g.sparsity]
+    sparsities = sorted({g.sparsity for g in groups})
+    weighted = {g.target: _weighted(g) for g in groups if not g.sparsity}
+    with executors.pool(options.executor, options.jobs) as run:
+        first = _round(search, run, place, first_round(targets, sparsities))
+        more = second_round(first, weighted, options.max_drop)
+        measured = [*first, *_round(search, run, place, more)]
+    if options.objective == "latency":
+        measured = _timed(search, place, measured)
+    return measured
+
+
+def _weighted(group: Group) -> list[str]:
+    with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
+        source = measuring.write(group, Path(folder))
+        return [layer.name for layer in of_file(group.target, source.path) if layer.weighted]
+
+
+def _round(
+    search: Search,
+    run: executors.Run,
+    place: Mapping[tuple[str, float], Group],
+    candidates: Sequence[Candidate],
+) -> list[Measured]:
+    """Measure candidates: those that are known are read, the others made; in their own order."""
+    found: dict[Candidate, Measured | None] = {}
+    keys = {c: place[c.target, c.sparsity].key(c) for c in candidates}
+    open_ones = []
+    for c, key in keys.items():
+        known = search.store.get(key)
+        if isinstance(known, bool):
+            open_ones.append(c)
+        else:
+            found[c] = known
+
+    def done(c: Candidate, result: Measured | None) -> None:
+        found[c] = result
+        search.store.put(keys[c], result)
+        search.progress(f"measured {len(found)} of {len(candidates)}: {c.target} {c.words}")
+
+    here = [c for c in open_ones if TARGETS[c.target].open_runner is None]
+    away = [c for c in open_ones if c not in here]
+    search.progress(f"measured {len(found)} of {len(candidates)}")
+    if away:
+        tasks = [(place[c.target, c.sparsity], c) for c in away]
+        for number, result in run(tasks):
+            done(away[number], result)
+    for c in here:
+        group = place[c.target, c.sparsity]
+        done(c, measuring.measure_in(group, c, _opener(search, group)))
+    return [one for c in candidates if (one := found[c]) is not None]
+
+
+def _opener(search: Search, group: Group) -> Any:
+    """Opens a file of a group's target: TF.js on wasm, whose speed is a CPU's own."""
+    target = TARGETS[group.target]
+    if target.open_runner is not None:
+        return target.open_runner
+    browser = search.handle.browser
+    assert browser is not None  # _browser made sure
+    return lambda path: browser.open_tfjs(path, "wasm", group.spec)
+
+
+def _timed(
+    search: Search, place: Mapping[tuple[str, float], Group], measured: Sequence[Measured]
+) -> list[Measured]:
+    """The same with the time of each file within the budget, the best of several rounds.
+
+    The files take turns, so that what else the machine does meanwhile meets all of them. TF.js
+    widens stored weights and knows no zeros: its files do the same work, so float32 is timed.
+    """
+    times: dict[Candidate, float] = {}
+    usable = [m.candidate for m in measured if m.within(search.options.max_drop)]
+    timed = list(dict.fromkeys(_same_work(c) for c in usable))
+    for number in range(_ROUNDS):
+        for c in timed:
+            search.progress(f"timing {c.target} {c.words}, round {number + 1} of {_ROUNDS}")
+            group = place[c.target, c.sparsity]
+            with quiet(search.options.verbose):
+                found = measuring.time_alone(group, c, _opener(search, group))
+            times[c] = min(found, times.get(c, found))
+    return [m.with_time(times.get(_same_work(m.candidate))) if m.candidate in usable else m
+            for m in measured]  # fmt: skip
+
+
+def _same_work(candidate: Candidate) -> Candidate:
+    return Candidate("tfjs", FLOAT) if candidate.target == "tfjs" else candidate

@@ -1,0 +1,105 @@
+"""What a search has found so far, on disk, so that it can go on after a kill."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.core import atomic_io as disk
+from edge_deploy.core.errors import UsageError
+from edge_deploy.optimize.search.candidates import Measured
+
+_ABOUT = "search.json"
+_FILES = "about.json"
+
+
+class Store:
+    """A folder of results, each under a digest of all that it depends on.
+
+    Args:
+        folder: Beside the version that the search makes.
+        about: What the search is about: digests by name.
+    """
+
+    def __init__(self, folder: Path, about: Mapping[str, str]) -> None:
+        self.folder = folder
+        (folder / "results").mkdir(parents=True, exist_ok=True)
+        disk.replace_text(folder / _ABOUT, disk.to_text(about))
+
+    def get(self, key: str) -> Measured | bool | None:
+        """A result; None of a file that cannot be made, False where it is not known yet."""
+        try:
+            text = (self.folder / "results" / f"{key}.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return False
+        data = json.loads(text)
+        return None if data is None else Measured.from_json(data)
+
+    def put(self, key: str, found: Measured | None) -> None:
+        """Keep a result; a reader sees all of it or nothing."""
+        data: Any = None if found is None else found.to_json()
+        path = self.folder / "results" / f"{key}.json"
+        disk.replace_text(path, json.dumps(data, ensure_ascii=False))
+
+    def float_files(self, what: str) -> tuple[dict[str, bytes], Mapping[str, Any] | None] | None:
+        """The float32 file of a target and sparsity and how it was pruned; None if not there."""
+        folder = self.folder / "float" / what
+        if not folder.is_dir():
+            return None
+        about = json.loads((folder / _FILES).read_text(encoding="utf-8"))
+        return {name: (folder / name).read_bytes() for name in about["files"]}, about["pruned"]
+
+    def keep_float_files(
+        self, what: str, files: Mapping[str, bytes], pruned: Mapping[str, Any] | None
+    ) -> None:
+        """Keep them: the folder appears whole."""
+        final = self.folder / "float" / what
+        with disk.scratch(self.folder) as stage:
+            whole = stage / "files"
+            whole.mkdir()
+            for name, data in files.items():
+                (whole / name).write_bytes(data)
+            about = {"files": list(files), "pruned": pruned}
+            (whole / _FILES).write_text(disk.to_text(about), encoding="utf-8")
+            final.parent.mkdir(exist_ok=True)
+            whole.rename(final)
+
+    def end(self) -> None:
+        """The search is done: its version has all that matters."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def open_store(folder: Path, about: Mapping[str, str], resume: bool, overwrite: bool) -> Store:
+    """Begin a search, or go on with one.
+
+    Args:
+        folder: Where its results are.
+        about: What it is about: digests by name.
+        resume: ``--resume``.
+        overwrite: ``--overwrite``: an unfinished search may be thrown away.
+
+    Raises:
+        UsageError: One is there and ``resume`` is not set, or it was about something else.
+    """
+    if folder.is_dir() and not resume:
+        if not overwrite:
+            raise UsageError(
+                f"{folder} holds a search that did not end. --resume goes on with it, "
+                "--overwrite begins anew."
+            )
+        shutil.rmtree(folder)
+    if (folder / _ABOUT).is_file():
+        before = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+        if other := [name for name in about if before.get(name) != about[name]]:
+            raise UsageError(
+                f"--resume: the search in {folder} had another {_and(other)}. Give the same "
+                "again, or begin anew with --overwrite and without --resume."
+            )
+    return Store(folder, about)
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join(names)

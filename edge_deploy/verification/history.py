@@ -1,0 +1,50 @@
+"""What an artifact's report said before, of files that nobody asked about now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.verification.verdicts import Verdict, from_json
+
+
+def with_earlier(
+    found: Artifact,
+    manifest: Mapping[str, Any],
+    verdicts: Sequence[Verdict],
+    changed: Mapping[str, str],
+) -> list[Verdict]:
+    """New verdicts, and the earlier ones on the manifest's other files, in the manifest's order.
+
+    An earlier verdict counts for as long as its file is the one that it was about: not where one of
+    the entry's files has changed, or was made anew.
+
+    Args:
+        found: The artifact as it was.
+        manifest: As it will be.
+        verdicts: The new ones.
+        changed: Files that are not the ones that were written (``Artifact.changed_files``).
+    """
+    before = {e["files"][0]["path"]: e["files"] for e in found.manifest["artifacts"]}
+    places = {e["files"][0]["path"]: n for n, e in enumerate(manifest["artifacts"])}
+    same = {
+        e["files"][0]["path"]
+        for e in manifest["artifacts"]
+        if e["files"] == before.get(e["files"][0]["path"])
+        and not any(file["path"] in changed for file in e["files"])
+    }
+    kept = same - {verdict.path for verdict in verdicts}
+    old = [] if "report.json" in changed else _read(found)
+    both = [*(verdict for verdict in old if verdict.path in kept), *verdicts]
+    return sorted(both, key=lambda verdict: places[verdict.path])
+
+
+def _read(found: Artifact) -> list[Verdict]:
+    """The verdicts of report.json; a report that cannot be read is as good as none."""
+    try:
+        document = json.loads((found.folder / "report.json").read_text(encoding="utf-8"))
+        return [from_json(verdict) for verdict in document["verdicts"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []

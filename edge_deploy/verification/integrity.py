@@ -1,0 +1,49 @@
+"""What speaks against a file before it is asked: other bytes, or another model's labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.artifact.manifest import LATER, embedded
+from edge_deploy.formats.base import Target
+
+_SHOWN = 300  # characters of what a file carries, in an error
+
+
+def wrong_files(
+    found: Artifact, entry: Mapping[str, Any], changed: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Changed files that speak against an entry: its own, and those that belong to no entry."""
+    own = {file["path"] for file in entry["files"]}
+    others = {f["path"] for e in found.manifest["artifacts"] for f in e["files"]} - own
+    return tuple(f"{path} {what}" for path, what in changed.items() if path not in others)
+
+
+def label_failures(found: Artifact, target: Target, path: Path) -> tuple[str, ...]:
+    """Whether the labels and the rest that a file carries are the manifest's."""
+    expected = embedded(found.manifest)
+    carried = target.metadata(path)
+    failures = []
+    if carried is None:
+        failures.append("carries none of the metadata that edge-deploy embeds")
+    else:
+        failures = [
+            f"{key} in the file: {_short(carried.get(key))}, in the manifest: {_short(value)}"
+            for key, value in expected.items()
+            if carried.get(key, value if key in LATER else None) != value
+        ]
+    listed = found.folder / "labels.txt"
+    if listed.is_file():
+        lines = listed.read_text(encoding="utf-8").splitlines()
+        if lines not in [list(o["classes"] or ()) for o in found.manifest["outputs"]]:
+            failures.append("labels.txt does not hold the manifest's classes")
+    return tuple(failures)
+
+
+def _short(value: Any) -> str:
+    """Its beginning: what a file carries may be long."""
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"

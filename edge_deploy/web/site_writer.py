@@ -1,0 +1,132 @@
+"""Writing a site: its own files replaced or dropped, nothing of anybody else's touched.
+
+``models/site.json`` records every file that was written, by hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.core import atomic_io as disk
+from edge_deploy.core.errors import UsageError
+
+SCHEMA = "edge-deploy/site/1"
+RECORD = "models/site.json"
+_STAGE = ".edge-deploy-partial"
+
+Files = dict[str, Path | bytes]
+"""What a site is to hold: path in the site -> a file to copy, or its content."""
+
+
+def as_json(document: Mapping[str, Any]) -> bytes:
+    """A JSON file's content."""
+    return json.dumps(document, ensure_ascii=False, indent=1).encode()
+
+
+def publish(output: Path, planned: Files) -> None:
+    """Write what is planned, file by file and each by one rename, and drop what is stale."""
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output} is a file; name a folder for the site with --output.")
+    record = _read_record(output)
+    hashes = {path: file_digest(file) for path, file in planned.items()}
+    for path in planned:
+        _check_own(output, path, hashes[path], record)
+    if not record and output.is_dir() and _holds_other_things(output):
+        raise UsageError(
+            f"{output} is not empty and is not a site of edge-deploy. Name a new or an empty "
+            "folder with --output."
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    stage = output / _STAGE
+    shutil.rmtree(stage, ignore_errors=True)  # of a run that was killed
+    try:
+        # Until the end both the old and the new files count as ours, whenever we are killed.
+        both = {p: sorted({*record.get(p, ()), *_one(hashes, p)}) for p in {*record, *hashes}}
+        _put(output, stage, RECORD, as_json({"schema": SCHEMA, "files": both}))
+        for path, file in planned.items():
+            if not _is(output / path, hashes[path]):
+                _put(output, stage, path, file)
+        for path in record.keys() - planned.keys():
+            _drop(output, path, record[path])
+        final = {path: [digest] for path, digest in sorted(hashes.items())}
+        _put(output, stage, RECORD, as_json({"schema": SCHEMA, "files": final}))
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _holds_other_things(output: Path) -> bool:
+    """Whether a folder without our record has files; the page's own source may be filled."""
+    if (output / "harness.html").is_file():
+        return False
+    return any(entry.name != _STAGE for entry in output.iterdir())
+
+
+def _one(hashes: Mapping[str, str], path: str) -> Iterator[str]:
+    if path in hashes:
+        yield hashes[path]
+
+
+def _read_record(output: Path) -> dict[str, list[str]]:
+    try:
+        record = json.loads((output / RECORD).read_text(encoding="utf-8"))
+        return {str(path): [str(h) for h in known] for path, known in record["files"].items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{output / RECORD} cannot be read ({error}), so that it is not known which files are "
+            "edge-deploy's. Move the folder away, or name another with --output."
+        ) from error
+
+
+def _check_own(output: Path, path: str, digest: str, record: Mapping[str, list[str]]) -> None:
+    """Nothing of somebody else's, and nothing that was changed by hand, is overwritten."""
+    file = output / path
+    if not file.exists() and not file.is_symlink():
+        return
+    if file.is_symlink() or not file.is_file():
+        what = "is not a plain file"
+    elif (now := disk.sha256(file)) == digest or now in record.get(path, ()):
+        return
+    else:
+        what = "was changed since" if path in record else "was not written by `edge-deploy demo`"
+    raise UsageError(
+        f"{file} {what}; it is left alone. Move it away, or name another folder with --output."
+    )
+
+
+def file_digest(file: Path | bytes) -> str:
+    return disk.sha256(file) if isinstance(file, Path) else hashlib.sha256(file).hexdigest()
+
+
+def _is(file: Path, digest: str) -> bool:
+    return file.is_file() and disk.sha256(file) == digest
+
+
+def _put(output: Path, stage: Path, path: str, file: Path | bytes) -> None:
+    stage.mkdir(exist_ok=True)
+    part, final = stage / "part", output / path
+    if isinstance(file, Path):
+        shutil.copyfile(file, part)
+    else:
+        part.write_bytes(file)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    part.replace(final)
+
+
+def _drop(output: Path, path: str, known: Sequence[str]) -> None:
+    """Remove a file of an earlier run, and the folders that it leaves empty."""
+    file = output / path
+    inside = file.resolve().is_relative_to(output.resolve())
+    if not inside or not file.is_file() or disk.sha256(file) not in known:
+        return
+    file.unlink()
+    for folder in file.relative_to(output).parents:
+        if folder == Path() or any((output / folder).iterdir()):
+            return
+        (output / folder).rmdir()
