@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge_deploy.core.spec import ModelSpec, Runner
-from edge_deploy.web import tfjs_bundle as kernels
+from edge_deploy.web import tfjs_bundle
 from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser import Browser
 from edge_deploy.web.page_runner import PageRunner
@@ -38,13 +38,13 @@ def open_reduced(
         without: Graph operators whose kernels are left out on purpose.
         whole: Is told what was loaded of the whole TF.js; None where nothing may be.
     """
-    linked = kernels.link(shell_folder(), kernels.operators(model) - set(without))
+    linked = tfjs_bundle.link(shell_folder(), tfjs_bundle.operators(model) - set(without))
     assert linked is not None, "an operator that demo does not know"
     taken: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         paths = {}
         for part, code in linked.items():
-            name = kernels.file_name(part, code)
+            name = tfjs_bundle.file_name(part, code)
             (Path(folder) / name).write_bytes(code)
             paths[part] = f"own-kernels/{name}"
         page = browser.new_page()

@@ -160,12 +160,12 @@ def test_a_bug_of_ours_is_told_as_one_in_json_too(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from edge_deploy import cli
-    from edge_deploy.api import inspect as inspection
+    from edge_deploy.api import inspect
 
     def stumble(*_: object) -> None:
         raise RuntimeError("stumbled")
 
-    monkeypatch.setattr(inspection, "inspect", stumble)
+    monkeypatch.setattr(inspect, "inspect", stumble)
     monkeypatch.setattr(sys, "argv", ["edge-deploy", "inspect", ".", "--json"])
     with pytest.raises(SystemExit) as stopped:
         cli.main()

@@ -17,7 +17,7 @@ from PIL import Image
 from tfjs_files import write_model
 
 from edge_deploy.api.demo import DemoSite, build_demo
-from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact import artifact
 from edge_deploy.core.errors import ArtifactError, MissingDependency, UsageError
 from edge_deploy.data.preprocessing.decode import decode_image
 from edge_deploy.data.preprocessing.features import features_to_json, parse_features
@@ -98,12 +98,12 @@ def make_artifact(
             side: [{"name": name, "shape": [None, size], "dtype": "float32", "quantization": None}]
             for side, name, size in (("inputs", "x", width), ("outputs", "y", count))
         },
-        "files": artifacts.describe_files(root, list(model.parent.iterdir())),
+        "files": artifact.describe_files(root, list(model.parent.iterdir())),
     }
-    artifacts.write_manifest(
+    artifact.write_manifest(
         root,
         {
-            "schema": artifacts.SCHEMA,
+            "schema": artifact.SCHEMA,
             "name": name,
             "version": version,
             "command": "edge-deploy convert secret/place.h5",
@@ -307,10 +307,10 @@ def test_changed_file_is_told_and_nothing_is_written(
 def test_missing_vendor_is_told(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_deploy.web import assets as shell
+    from edge_deploy.web import assets
 
     (tmp_path / "clone" / "edge_deploy").mkdir(parents=True)
-    monkeypatch.setattr(shell, "__file__", str(tmp_path / "clone/edge_deploy/web/assets.py"))
+    monkeypatch.setattr(assets, "__file__", str(tmp_path / "clone/edge_deploy/web/assets.py"))
     with pytest.raises(MissingDependency, match="not part of this installation"):
         build_demo([table], tmp_path / "site")
     (tmp_path / "clone" / "web_demo").mkdir()

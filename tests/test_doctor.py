@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge_deploy.api import doctor
-from edge_deploy.core import dependencies as mends
+from edge_deploy.core import dependencies
 from edge_deploy.core.errors import MissingDependency
 from edge_deploy.web import browser
 
@@ -119,7 +119,7 @@ def test_light_install_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_mend_names_the_package_when_it_is_no_checkout(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(mends, "PACKAGE", tmp_path / "edge_deploy")
+    monkeypatch.setattr(dependencies, "PACKAGE", tmp_path / "edge_deploy")
     monkeypatch.setattr(sys, "executable", "/home/Ada L/python")
     check = examine(monkeypatch, {"numpy": "2.1.3"})["[convert]"]
     assert check.mend == '"/home/Ada L/python" -m pip install "edge-deploy[convert]"'
@@ -131,12 +131,12 @@ def test_mend_of_what_is_in_no_registry_is_its_wheel(
     def none_here() -> Path:
         raise MissingDependency("no page")
 
-    monkeypatch.setattr(mends, "PACKAGE", tmp_path / "edge_deploy")
+    monkeypatch.setattr(dependencies, "PACKAGE", tmp_path / "edge_deploy")
     monkeypatch.setattr(doctor, "shell_folder", none_here)
-    assert (examine(monkeypatch, WHOLE)["page and TF.js"].mend or "").endswith(mends.WHEEL)
+    assert (examine(monkeypatch, WHOLE)["page and TF.js"].mend or "").endswith(dependencies.WHEEL)
     monkeypatch.setattr(metadata, "requires", lambda package: metadata.metadata("no-such-package"))
     found = {check.name: check for check in doctor.examine().checks}["edge-deploy"]
-    assert (found.mend or "").endswith(f'install "{mends.WHEEL}[convert,browser]"')
+    assert (found.mend or "").endswith(f'install "{dependencies.WHEEL}[convert,browser]"')
 
 
 def test_missing_browser_is_no_fault_and_has_a_mend(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,11 +20,10 @@ import pytest
 from edge_deploy import examples
 from edge_deploy.core.errors import EdgeDeployError, UsageError
 from edge_deploy.core.spec import LoadOptions
-from edge_deploy.data import readers as reference_data
-from edge_deploy.data import sidecars
+from edge_deploy.data import readers, sidecars
 from edge_deploy.examples import EXAMPLES, ExampleFiles, build_example
 from edge_deploy.examples.cat_vs_dog import draw_cat, draw_dog
-from edge_deploy.frontends import load as sources
+from edge_deploy.frontends import load
 
 
 @dataclass(frozen=True)
@@ -138,12 +137,12 @@ def test_model_answers_its_reference_as_well_as_it_was_measured(built: Any, name
     files = built(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what Keras says of HDF5
-        with sources.find(files.model) as source:
-            model = sources.load(source, LoadOptions())
+        with load.find(files.model) as source:
+            model = load.load(source, LoadOptions())
     side = sidecars.collect(files.folder, model, file_name=files.model.name)
     spec = sidecars.apply(model.spec, side)
     assert side.reference is not None
-    data = reference_data.read(side.reference, spec, side.features, side.preprocessing)
+    data = readers.read(side.reference, spec, side.features, side.preprocessing)
     assert data.origin == "user" and data.labels is not None
     answers = model.predict(data.inputs)[spec.outputs[-1].name]
     if side.labels is None:

@@ -15,7 +15,7 @@ from other_models import sklearn_024_pickle
 
 from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.core.spec import LoadedModel, LoadOptions
-from edge_deploy.frontends import load as sources
+from edge_deploy.frontends import load
 
 pytestmark = pytest.mark.slow
 
@@ -31,8 +31,8 @@ def folder(tmp_path: Path) -> Path:
 def _load(path: Path, **options: Any) -> LoadedModel:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Keras says of old files is not tested here
-        with sources.find(path) as source:
-            return sources.load(source, LoadOptions(**options))
+        with load.find(path) as source:
+            return load.load(source, LoadOptions(**options))
 
 
 # Which loader refuses a file, with a word of its reason; the other one reads it.

@@ -27,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from edge_deploy.core.errors import SourceError, UntrustedError, UsageError
-from edge_deploy.frontends import load as sources
+from edge_deploy.frontends import load
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import BUILDERS, LISTED
 from edge_deploy.frontends.sklearn.safe_pickle.loader import load_pickle
 from edge_deploy.frontends.sklearn.skops import load_skops
@@ -230,10 +230,10 @@ def test_hostile_pickle_is_refused_and_not_run(row: str) -> None:
 
 
 def test_reader_refuses_too_when_the_scan_is_fooled(monkeypatch: pytest.MonkeyPatch) -> None:
-    from edge_deploy.frontends.sklearn.safe_pickle import loader as pickles
+    from edge_deploy.frontends.sklearn.safe_pickle import loader
     from edge_deploy.frontends.sklearn.safe_pickle.reader import Contents
 
-    monkeypatch.setattr(pickles, "scan", lambda stream: Contents())
+    monkeypatch.setattr(loader, "scan", lambda stream: Contents())
     for row, (build, _) in HOSTILE.items():
         path = Path("model.pkl")
         path.write_bytes(build())
@@ -434,7 +434,7 @@ def test_skops_file_is_read_as_it_was_saved() -> None:
     read, notes = load_skops(Path("model.skops"))
     assert notes == ()
     np.testing.assert_array_equal(read.predict_proba(x), model.predict_proba(x))
-    with sources.find(Path("model.skops")) as source:
+    with load.find(Path("model.skops")) as source:
         assert source.loader == "sklearn"
 
 

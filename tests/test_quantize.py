@@ -351,9 +351,9 @@ def test_quantize_replaces_a_precision_only_when_told(run, copy, colours: Path) 
 def test_a_full_disk_leaves_the_artifact_as_it_was(
     run, copy, colours: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_deploy.optimize import builder as making
+    from edge_deploy.optimize import builder
 
-    folder, make = copy(colours), making.make
+    folder, make = copy(colours), builder.make
 
     def fill(target: str, source: Path, path: Path, *rest: object) -> object:
         if target == "onnx":
@@ -361,7 +361,7 @@ def test_a_full_disk_leaves_the_artifact_as_it_was(
             raise OSError(28, "No space left on device", str(path))
         return make(target, source, path, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(making, "make", fill)
+    monkeypatch.setattr(builder, "make", fill)
     before = {p: p.read_bytes() for p in folder.parent.rglob("*") if p.is_file()}
     result = run("quantize", folder, "--to", "tflite=float16,onnx=float16")
     assert (result.code, "No space left on device" in result.err) == (3, True)

@@ -13,14 +13,14 @@ from reduced import open_reduced
 from tfjs_files import write_model
 
 from edge_deploy.api.convert import ConvertOptions, convert
-from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core.spec import ModelSpec, TensorSpec
 from edge_deploy.data.reference import Reference
 from edge_deploy.verification.compare import judge
 from edge_deploy.verification.tolerances import DEFAULT
 from edge_deploy.verification.verdicts import Verdict
-from edge_deploy.web import tfjs_bundle as kernels
+from edge_deploy.web import tfjs_bundle
 from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser import Browser
 
@@ -35,14 +35,14 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Artif
         options = ConvertOptions(to=("tfjs",), output=folder / "out")
         done = convert(GOOD[name](folder), options)
         assert done.artifact is not None
-        return artifacts.find(done.artifact.folder)
+        return artifact.find(done.artifact.folder)
 
     return make
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
 @pytest.mark.filterwarnings("ignore:.*np.asarray:DeprecationWarning")
-@pytest.mark.parametrize("backend", kernels.BACKENDS)
+@pytest.mark.parametrize("backend", tfjs_bundle.BACKENDS)
 @pytest.mark.parametrize("name", GOOD)
 def test_model_runs_on_the_kernels_of_its_site(
     converted: Callable[[str], Artifact], browser: Browser, name: str, backend: str
@@ -57,7 +57,7 @@ def test_model_runs_on_the_kernels_of_its_site(
     assert (verdict.status, verdict.problems) == ("pass", ())
 
 
-@pytest.mark.parametrize("backend", kernels.BACKENDS)
+@pytest.mark.parametrize("backend", tfjs_bundle.BACKENDS)
 def test_kernel_that_is_missing_after_all_is_fetched_with_the_rest(
     browser: Browser, tmp_path: Path, backend: str
 ) -> None:
@@ -80,4 +80,4 @@ def test_kernel_that_is_missing_after_all_is_fetched_with_the_rest(
 
 
 def test_operator_that_nobody_knows_takes_the_whole_of_tfjs() -> None:
-    assert kernels.link(shell_folder(), {"MatMul", "NewestOp"}) is None
+    assert tfjs_bundle.link(shell_folder(), {"MatMul", "NewestOp"}) is None

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge_deploy import ConvertOptions, convert
-from edge_deploy.core import dependencies as mends
+from edge_deploy.core import dependencies
 
 pytestmark = pytest.mark.slow
 
@@ -158,7 +158,7 @@ def test_convert_without_tensorflow_says_what_to_install(table: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 3, done
-    assert mends.install("convert") in done.stderr
+    assert dependencies.install("convert") in done.stderr
 
 
 def test_verify_without_playwright_does_the_rest_and_exits_3(table: Path, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_verify_without_playwright_does_the_rest_and_exits_3(table: Path, tmp_pa
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 3, done
     assert done.stdout.count("✓ pass") == 2 and done.stdout.count("– not run") == 2
-    assert mends.install("browser") in done.stderr
+    assert dependencies.install("browser") in done.stderr
 
 
 def test_inspect_tells_models_files_and_artifacts_apart(run, table: Path) -> None:

@@ -16,7 +16,7 @@ from edge_deploy.data.readers import read
 from edge_deploy.data.reference import Reference, with_class_indices
 from edge_deploy.data.sidecars import Sidecars
 from edge_deploy.data.synthetic import synthesize
-from edge_deploy.frontends import load as sources
+from edge_deploy.frontends import load
 from edge_deploy.frontends.fold_preprocessing import check_pixels, fold, foreign_notes
 from edge_deploy.frontends.load import _check_dtypes, _load
 from edge_deploy.optimize.finetuning import Tuning
@@ -29,7 +29,7 @@ def default_name(path: Path) -> str:
 
 
 def prepare(
-    source: sources.Source, options: ConvertOptions
+    source: load.Source, options: ConvertOptions
 ) -> tuple[LoadedModel, Sidecars, ModelSpec, Reference, tuple[str, ...]]:
     """The model, what lies beside it, and samples with the original's answers."""
     loaded = _load(source, options.load, options.verbose)

@@ -10,15 +10,15 @@ from typing import Any
 
 from edge_deploy.api._write import finish
 from edge_deploy.api.options import ConvertOptions
-from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.core import atomic_io as disk
+from edge_deploy.core import atomic_io
 from edge_deploy.core.stdio import quiet
 from edge_deploy.data.reference import Reference
 from edge_deploy.data.sidecars import Sidecars
 from edge_deploy.formats.registry import TARGETS
 from edge_deploy.optimize.builder import Making
-from edge_deploy.optimize.search import measure as measuring
+from edge_deploy.optimize.search import measure
 from edge_deploy.optimize.search.candidates import Candidate, Measured, front, recommend
 from edge_deploy.optimize.search.measure import Group
 from edge_deploy.optimize.search.search import Search
@@ -71,8 +71,8 @@ def publish(
         if labelled
         else Tolerances({}, {}, min_agreement=1 - options.max_drop)
     )
-    final = artifacts.check_free(asked.output, name, asked.version, asked.overwrite)
-    with disk.staged(asked.output, final) as stage:
+    final = artifact.check_free(asked.output, name, asked.version, asked.overwrite)
+    with atomic_io.staged(asked.output, final) as stage:
         for target in asked.to:
             mine = [m for m in measured if m.candidate.target == target]
             best = front(mine, objective, options.max_drop)
@@ -108,7 +108,7 @@ def publish(
         }
         search.progress("writing the report")
         finish(stage, manifest, data, side, verdicts, document)
-    published = artifacts.find(final)
+    published = artifact.find(final)
     return published, recommended, tuple(verdicts)
 
 
@@ -120,10 +120,10 @@ def _write(
     group = next(g for g in groups if (g.target, g.sparsity) == (c.target, c.sparsity))
     path = stage / TARGETS[c.target].path(manifest["name"], c.label)
     with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
-        source = measuring.write(group, Path(folder))
-        made = measuring.build(group, c, source, path)
+        source = measure.write(group, Path(folder))
+        made = measure.build(group, c, source, path)
         if made is source:
-            made = measuring.write(
+            made = measure.write(
                 replace(group, files=_renamed(group.files, path.name)), path.parent
             )
     making = Making(stage, manifest, group.spec, pruned=group.pruned)

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.artifact import artifact as artifacts
-from edge_deploy.artifact import samples
-from edge_deploy.core import atomic_io as disk
+from edge_deploy.artifact import artifact, samples
+from edge_deploy.core import atomic_io
 from edge_deploy.data.preprocessing.encoding import text_rows
 from edge_deploy.data.reference import Reference
 from edge_deploy.data.sidecars import Sidecars
@@ -37,14 +36,14 @@ def finish(
     """
     reference, evaluation = data
     texts = text_rows(side.features or (), reference.rows)
-    artifacts.save_reference(stage / artifacts.REFERENCE, reference, texts)
+    artifact.save_reference(stage / artifact.REFERENCE, reference, texts)
     if evaluation.count:
-        artifacts.save_reference(stage / artifacts.EVALUATION, evaluation)
+        artifact.save_reference(stage / artifact.EVALUATION, evaluation)
     samples.save(stage, reference, side.features or ())
     if side.labels:
         (stage / "labels.txt").write_text("\n".join(side.labels) + "\n", encoding="utf-8")
     if tuning is not None:
-        (stage / artifacts.TUNING).write_text(disk.to_text(tuning), encoding="utf-8")
+        (stage / artifact.TUNING).write_text(atomic_io.to_text(tuning), encoding="utf-8")
     for file, text in report.documents(manifest, verdicts, sections(tuning)).items():
         (stage / file).write_text(text, encoding="utf-8")
-    artifacts.write_manifest(stage, manifest)
+    artifact.write_manifest(stage, manifest)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.api.options import BenchOptions
-from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.core import atomic_io as disk
+from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.stdio import quiet
 from edge_deploy.formats.registry import RUNTIMES, TARGETS, check_names
@@ -60,7 +60,7 @@ def bench(
         ArtifactError: An artifact cannot be read.
     """
     options = options or BenchOptions()
-    found = [artifacts.find(Path(path)) for path in paths]
+    found = [artifact.find(Path(path)) for path in paths]
     jobs = [
         (one, entry, runtime, backend)
         for one in found
@@ -76,9 +76,9 @@ def bench(
             rows.append(_row(one, entry, runtime, backend, handle, options.seconds))
     compared = tuple(_against_float(row, rows) for row in rows)
     if options.page is not None:
-        with disk.writing(options.page, "--page"):
+        with atomic_io.writing(options.page, "--page"):
             options.page.parent.mkdir(parents=True, exist_ok=True)
-            disk.replace_text(options.page, to_html(compared))
+            atomic_io.replace_text(options.page, to_html(compared))
     return Bench(compared, options.page)
 
 

@@ -16,7 +16,7 @@ from edge_deploy.api.options import ConvertOptions
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact import manifest as manifests
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.core import atomic_io as disk
+from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import ConversionError, UsageError
 from edge_deploy.core.messages import unknown
 from edge_deploy.core.spec import LoadedModel
@@ -26,8 +26,8 @@ from edge_deploy.data.calibration_checks import calibrate
 from edge_deploy.data.reference import Reference, split
 from edge_deploy.formats.base import FLOAT
 from edge_deploy.formats.registry import TARGETS
-from edge_deploy.formats.tflite import tf_converter_int8 as tflite_converter
-from edge_deploy.frontends import load as sources
+from edge_deploy.formats.tflite import tf_converter_int8
+from edge_deploy.frontends import load
 from edge_deploy.frontends.fold_preprocessing import check_pixels
 from edge_deploy.optimize import pruning
 from edge_deploy.optimize.builder import CONVERTER, Making, check_io, check_runtime
@@ -103,7 +103,7 @@ def convert(
         (options.reference, options.calibration, options.prune_data, options.load.custom_objects),
     )
     pruning.check_options(options.prune, options.prune_data, options.prune_epochs)
-    with sources.find(path) as source:
+    with load.find(path) as source:
         if options.prune is not None:
             pruning.check_kind(source.loader)
         name = artifacts.check_name("--name", options.name or default_name(path))
@@ -137,7 +137,7 @@ def convert(
             return Conversion(None, manifest, (), {}, (*notes, "dry run: nothing was written"))
         final = artifacts.check_free(options.output, name, options.version, options.overwrite)
         with (
-            disk.staged(options.output, final) as stage,
+            atomic_io.staged(options.output, final) as stage,
             contextlib.ExitStack() as stack,
         ):
             how = None
@@ -187,7 +187,7 @@ def _make_files(
     failed: dict[str, str] = {}
     notes: list[str] = []
     manifest = making.manifest
-    making = replace(making, converter=functools.partial(tflite_converter.quantize, model))
+    making = replace(making, converter=functools.partial(tf_converter_int8.quantize, model))
     with browser_if_any("tfjs" in wish.by_target, options.browser) as handle:
         for name, precisions in wish.by_target.items():
             target = TARGETS[name]

@@ -17,24 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.statistics import answer_ranges, column_ranges
-from edge_deploy.core import atomic_io as disk
+from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.spec import Array, Arrays, TensorSpec
 from edge_deploy.data.preprocessing.decode import SUFFIXES
 from edge_deploy.data.preprocessing.encoding import text_rows
 from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.reference import sample
-from edge_deploy.verification import metrics
-from edge_deploy.verification import page_limits as page_check
-from edge_deploy.web import assets as shell
+from edge_deploy.verification import metrics, page_limits
+from edge_deploy.web import assets, hosting, precompress, service_worker, tfjs_bundle
 from edge_deploy.web import embed as embedding
-from edge_deploy.web import hosting
-from edge_deploy.web import precompress as compressed
-from edge_deploy.web import service_worker as offline
-from edge_deploy.web import tfjs_bundle as kernels
 from edge_deploy.web.site_writer import RECORD, SCHEMA, Files, as_json, file_digest, publish
 
 INDEX = "models/index.json"
@@ -85,10 +80,10 @@ def build_demo(
     """
     output = Path(output)
     hosting.check(host)
-    source = shell.shell_folder()
+    source = assets.shell_folder()
     found = {}
     for path in paths:
-        opened = artifacts.find(Path(path))
+        opened = artifact.find(Path(path))
         found[opened.folder.resolve()] = opened
     models = list(found.values())
     keys = _keys(models)
@@ -106,8 +101,8 @@ def build_demo(
         entry, own = _model(key, model)
         files |= {f"models/{entry['folder']}/{name}": file for name, file in own.items()}
         entries.append(entry)
-    linked = kernels.link(source, set().union(*(_operators(model) for model in models)))
-    names = {part: kernels.file_name(part, code) for part, code in (linked or {}).items()}
+    linked = tfjs_bundle.link(source, set().union(*(_operators(model) for model in models)))
+    names = {part: tfjs_bundle.file_name(part, code) for part, code in (linked or {}).items()}
     files |= {f"models/{names[part]}": code for part, code in (linked or {}).items()}
     # The index comes last, so that the page never lists what is not there yet.
     files[INDEX] = as_json(
@@ -120,18 +115,18 @@ def build_demo(
     )
     planned: Files = {}
     if whole:
-        planned |= shell.files(source, {e["target"] for entry in entries for e in entry["files"]})
+        planned |= assets.files(source, {e["target"] for entry in entries for e in entry["files"]})
         planned |= embedding.files(models[0], entries[0]) if embed else {}
     if work_offline:
-        files[offline.LIST] = offline.site_list({**planned, **files}, entries)
+        files[service_worker.LIST] = service_worker.site_list({**planned, **files}, entries)
     elif whole:
-        planned.pop(offline.WORKER, None)
+        planned.pop(service_worker.WORKER, None)
     planned |= files
-    planned = compressed.with_compressed(planned, source)
+    planned = precompress.with_compressed(planned, source)
     planned |= hosting.files(host, models) if host else {}
     planned[INDEX] = planned.pop(INDEX)
     gone = tuple(key for key in _shown(output) if key not in keys)
-    with disk.writing(output):
+    with atomic_io.writing(output):
         publish(output, planned)
     return DemoSite(output, tuple(keys), (*planned, RECORD), gone)
 
@@ -148,7 +143,7 @@ def _operators(model: Artifact) -> set[str]:
     ops: set[str] = set()
     for entry in model.manifest["artifacts"]:
         if entry["target"] == "tfjs":
-            ops |= kernels.operators(model.main_file(entry))
+            ops |= tfjs_bundle.operators(model.main_file(entry))
     return ops
 
 
@@ -184,7 +179,7 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
         and Path(file["path"]).suffix.lower() in (*SUFFIXES, ".json")
     ]
     shipped = [file["path"] for entry in manifest["artifacts"] for file in entry["files"]]
-    _check_hashes(model, {*shipped, *samples, artifacts.REFERENCE, artifacts.EVALUATION})
+    _check_hashes(model, {*shipped, *samples, artifact.REFERENCE, artifact.EVALUATION})
     files: Files = {path: model.folder / path for path in (*shipped, *samples)}
     # How it was converted names folders of the author's machine, which visitors need not know.
     files["manifest.json"] = as_json({**manifest, "command": None})
@@ -225,8 +220,8 @@ def _file(model: Artifact, entry: Mapping[str, Any]) -> dict[str, Any]:
         "bytes": sum(file["bytes"] for file in entry["files"]),
         "brotli_bytes": sum(file["brotli_bytes"] for file in entry["files"]),
         "strict": entry["precision"] == "float32" and not entry["pruned"],
-        "limits": page_check.limits(entry, model.spec.outputs),
-        "refused": page_check.refused(entry),
+        "limits": page_limits.limits(entry, model.spec.outputs),
+        "refused": page_limits.refused(entry),
         "parts": parts,
     }
 

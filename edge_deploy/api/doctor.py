@@ -16,7 +16,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from edge_deploy._version import __version__
-from edge_deploy.core import dependencies as mends
+from edge_deploy.core import dependencies
 from edge_deploy.core.errors import EdgeDeployError, MissingDependency
 from edge_deploy.web.assets import shell_folder
 
@@ -102,13 +102,13 @@ def _packages() -> Iterator[Check]:
     try:
         declared = metadata.requires("edge-deploy") or []
     except metadata.PackageNotFoundError:
-        found = f"{__version__} in {mends.PACKAGE}, which no pip installed"
-        mend = mends.python_m("pip", "install", f"{mends.WHEEL}[convert,browser]")
-        if mends.in_checkout():
-            mend = mends.install("convert,browser")
+        found = f"{__version__} in {dependencies.PACKAGE}, which no pip installed"
+        mend = dependencies.python_m("pip", "install", f"{dependencies.WHEEL}[convert,browser]")
+        if dependencies.in_checkout():
+            mend = dependencies.install("convert,browser")
         yield Check("edge-deploy", False, found, mend)
         return
-    yield Check("edge-deploy", True, f"{__version__} in {mends.PACKAGE}")
+    yield Check("edge-deploy", True, f"{__version__} in {dependencies.PACKAGE}")
     groups = _groups(declared)
     found, lacking = _look(groups[""])
     yield Check("base packages", not lacking, found, _pip(lacking))
@@ -142,8 +142,8 @@ def lack(error: ModuleNotFoundError) -> MissingDependency | None:
     for extra, requirements in groups.items():
         if package in {requirement.name for requirement in requirements}:
             if extra:
-                return mends.lacks(package, "here", extra)
-            mend = mends.python_m("pip", "install", package)
+                return dependencies.lacks(package, "here", extra)
+            mend = dependencies.python_m("pip", "install", package)
             return MissingDependency(
                 f"{package} is needed here and is not installed. Install it with: {mend}"
             )
@@ -154,7 +154,9 @@ def _extra(extra: str, requirements: list[Requirement]) -> Check:
     name = f"[{extra}]"
     sign, purpose = EXTRAS[extra]
     if _version(sign) is None:
-        return Check(name, False, f"not installed; needed {purpose}", mends.install(extra), False)
+        return Check(
+            name, False, f"not installed; needed {purpose}", dependencies.install(extra), False
+        )
     found, lacking = _look(requirements)
     return Check(name, not lacking, found, _pip(lacking))
 
@@ -182,16 +184,16 @@ def _look(requirements: list[Requirement]) -> tuple[str, list[Requirement]]:
 
 def _conflicts(requirements: Iterable[Requirement]) -> Check:
     """What the installed packages themselves require: a later install may have broken it."""
-    found, mends = [], []
+    found, dependencies = [], []
     for package in sorted({requirement.name for requirement in requirements}):
         for needed in _needs_of(package):
             version = _version(needed.name)
             if version is not None and not _fits(needed, version):
                 found.append(f"{package} needs {needed.name}{needed.specifier}, not {version}")
-                mends.append(needed)
+                dependencies.append(needed)
     if not found:
         return Check("versions together", True, "no package contradicts another")
-    return Check("versions together", False, "; ".join(found), _pip(mends))
+    return Check("versions together", False, "; ".join(found), _pip(dependencies))
 
 
 def _browser() -> Check:
@@ -200,7 +202,7 @@ def _browser() -> Check:
     try:
         return Check("browser", True, str(find_browser()))
     except EdgeDeployError as error:
-        mend = mends.python_m("playwright", "install", "chromium")
+        mend = dependencies.python_m("playwright", "install", "chromium")
         return Check("browser", False, str(error), mend, needed=False)
 
 
@@ -208,9 +210,11 @@ def _page() -> Check:
     try:
         return Check("page and TF.js", True, str(shell_folder()))
     except EdgeDeployError as error:
-        mend = mends.python_m("pip", "install", "--force-reinstall", "--no-deps", mends.WHEEL)
-        if mends.in_checkout():
-            mend = f"make -C {mends.quote(mends.PACKAGE.parent)} vendor"
+        mend = dependencies.python_m(
+            "pip", "install", "--force-reinstall", "--no-deps", dependencies.WHEEL
+        )
+        if dependencies.in_checkout():
+            mend = f"make -C {dependencies.quote(dependencies.PACKAGE.parent)} vendor"
         return Check("page and TF.js", False, str(error), mend)
 
 
@@ -252,4 +256,4 @@ def _fits(requirement: Requirement, version: str) -> bool:
 def _pip(requirements: Sequence[Requirement]) -> str | None:
     """The command that installs these, with the versions they need; None for none."""
     wanted = dict.fromkeys(f"{needed.name}{needed.specifier}" for needed in requirements)
-    return mends.python_m("pip", "install", *wanted) if wanted else None
+    return dependencies.python_m("pip", "install", *wanted) if wanted else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact import artifact
 from edge_deploy.core.spec import LoadOptions
 from edge_deploy.formats.registry import TARGETS, target_of
 
@@ -22,8 +22,8 @@ def inspect(path: Path | str, options: LoadOptions | None = None) -> dict[str, A
         EdgeDeployError: It is none of these, or cannot be read.
     """
     path = Path(path)
-    if path.name == artifacts.MANIFEST or (path.is_dir() and _holds_manifest(path)):
-        return {"type": "artifact", **artifacts.find(path).manifest}
+    if path.name == artifact.MANIFEST or (path.is_dir() and _holds_manifest(path)):
+        return {"type": "artifact", **artifact.find(path).manifest}
     suffixes = tuple(suffix for target in TARGETS.values() for suffix in target.suffixes)
     if path.is_file() and path.name.endswith(suffixes):
         info = target_of(path).describe(path)
@@ -53,7 +53,7 @@ def inspect(path: Path | str, options: LoadOptions | None = None) -> dict[str, A
 
 
 def _holds_manifest(folder: Path) -> bool:
-    return (folder / artifacts.MANIFEST).is_file() or any(folder.glob(f"*/{artifacts.MANIFEST}"))
+    return (folder / artifact.MANIFEST).is_file() or any(folder.glob(f"*/{artifact.MANIFEST}"))
 
 
 def _parts(path: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Any
 from edge_deploy.api.options import QuantizeOptions
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.core import atomic_io as disk
+from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import ArtifactError, ConversionError, UsageError
 from edge_deploy.core.stdio import quiet
 from edge_deploy.data.calibration_checks import calibrate
@@ -101,7 +101,7 @@ def quantize(
     entries: list[dict[str, Any]] = []
     verdicts: list[Verdict] = []
     failed: dict[str, str] = {}
-    with disk.scratch(found.folder.parent) as stage:
+    with atomic_io.scratch(found.folder.parent) as stage:
         making = Making(
             stage, dict(found.manifest), found.spec, options.io, calibration, options.keep_float
         )

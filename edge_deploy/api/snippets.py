@@ -13,8 +13,7 @@ import numpy as np
 
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.codegen import PLATFORMS
-from edge_deploy.codegen import context as plan
+from edge_deploy.codegen import PLATFORMS, context
 from edge_deploy.codegen.base import Golden, Platform, headline, needs
 from edge_deploy.codegen.context import Plan
 from edge_deploy.core.atomic_io import scratch, writing
@@ -72,7 +71,7 @@ def _plan(
     if platform not in PLATFORMS:
         raise UsageError(f"--platform: {unknown(platform, PLATFORMS, 'platform')}")
     found = artifacts.find(Path(artifact))
-    return PLATFORMS[platform], found, plan.make(found, precision)
+    return PLATFORMS[platform], found, context.make(found, precision)
 
 
 def bundle(
@@ -161,7 +160,7 @@ def _golden(found: Artifact, drawn: Plan, folder: Path, suffix: str) -> list[Gol
             sources.append(file)
             feeds.append({name: ready[None]})
     elif drawn.features:
-        for row in plan.rows(found, drawn.features)[:_CASES]:
+        for row in context.rows(found, drawn.features)[:_CASES]:
             sources.append(row)
             feeds.append({name: encode_rows(drawn.features, [row])})
     else:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.api import _prepare as preparing
+from edge_deploy.api import _prepare
 from edge_deploy.api._publish_search import Recommended, publish
 from edge_deploy.api.options import TuneOptions
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact import manifest as manifests
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.core import atomic_io as disk
+from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import MissingDependency, UsageError
 from edge_deploy.core.messages import size_text, unknown
 from edge_deploy.core.spec import LoadedModel, ModelSpec
@@ -25,7 +25,7 @@ from edge_deploy.data.calibration import Samples
 from edge_deploy.data.calibration_checks import calibrate
 from edge_deploy.data.reference import Reference, join, split
 from edge_deploy.formats.registry import TARGETS
-from edge_deploy.frontends import load as sources
+from edge_deploy.frontends import load
 from edge_deploy.optimize import pruning
 from edge_deploy.optimize.search import executors
 from edge_deploy.optimize.search.candidates import OBJECTIVES, Candidate, Measured, front
@@ -123,12 +123,12 @@ def tune(
     _check(options)
     given = (asked.reference, asked.calibration, asked.prune_data, asked.load.custom_objects)
     sidecars.precheck(asked.labels, asked.features, asked.preprocess, given)
-    with sources.find(path) as source, ExitStack() as stack:
-        name = artifacts.check_name("--name", asked.name or preparing.default_name(path))
+    with load.find(path) as source, ExitStack() as stack:
+        name = artifacts.check_name("--name", asked.name or _prepare.default_name(path))
         final = artifacts.check_free(asked.output, name, asked.version, asked.overwrite)
         handle = stack.enter_context(_browser(options))
         progress(f"reading {path.name}")
-        loaded, side, spec, data, notes = preparing.prepare(source, asked)
+        loaded, side, spec, data, notes = _prepare.prepare(source, asked)
         loaded = replace(loaded, spec=spec)
         reference, evaluation = split(data, asked.samples, asked.seed)
         progress("looking at the calibration data")
@@ -136,14 +136,14 @@ def tune(
             spec, (reference, evaluation), asked.calibration,
             (side.features, side.preprocessing), asked.strict,
         )  # fmt: skip
-        training = preparing.training(asked, spec, side)
+        training = _prepare.training(asked, spec, side)
         manifest = manifests.begin(
             path, (name, asked.version, asked.command), loaded, side, reference
         )
         about = _about(manifest, options, (data, training.data if training else None))
         everything = join(reference, evaluation)
         seen = (everything, _as_reference(calibration, spec))
-        with disk.writing(asked.output, left="--resume goes on with what was measured"):
+        with atomic_io.writing(asked.output, left="--resume goes on with what was measured"):
             store = open_store(
                 final.with_name(f".tune-{asked.version}"), about, options.resume, asked.overwrite
             )

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.api.options import VerifyOptions
-from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.core import atomic_io as disk
-from edge_deploy.core import messages as words
+from edge_deploy.core import atomic_io, messages
 from edge_deploy.core.errors import EdgeDeployError, UsageError
 from edge_deploy.core.spec import ModelSpec
 from edge_deploy.core.stdio import quiet
@@ -74,9 +73,9 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
     """
     path, options = Path(path), options or VerifyOptions()
     _check(options)
-    if path.is_file() and path.name != artifacts.MANIFEST:
+    if path.is_file() and path.name != artifact.MANIFEST:
         return _verify_bare(path, options)
-    found = artifacts.find(path)
+    found = artifact.find(path)
     changed = found.changed_files()
     entries = [
         entry
@@ -89,7 +88,7 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
     spec, reference, notes = _questions(found, options, changed)
     evaluation = None
     if options.reference is None and options.against is None and reference.count:
-        evaluation = found.evaluation() if artifacts.EVALUATION not in changed else None
+        evaluation = found.evaluation() if artifact.EVALUATION not in changed else None
     costs = any(entry["precision"] != FLOAT or entry["pruned"] for entry in entries)
     samples = _samples(reference, evaluation if costs else None)
     check_labels(options.tolerances, reference)
@@ -120,8 +119,8 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
         folder: Path | None = _write_report(options.report, documents)
         return Verification(manifest, tuple(verdicts), folder, notes, samples)
     try:
-        with disk.writing(found.folder, "--report"):
-            artifacts.update(found, manifest, documents)
+        with atomic_io.writing(found.folder, "--report"):
+            artifact.update(found, manifest, documents)
     except EdgeDeployError as error:
         # The verdicts are what was asked for; a folder that may only be read must not lose them.
         kept = f"the reports were not kept: {error}"
@@ -149,7 +148,7 @@ def _questions(
     Also what the user should know.
     """
     if options.against is None:
-        if artifacts.REFERENCE in changed:
+        if artifact.REFERENCE in changed:
             return found.spec, Reference({}), ()
         return found.spec, found.reference(), ()
     columns = columns_of(found.manifest)
@@ -174,7 +173,7 @@ def _questions(
 
 def _samples(reference: Reference, evaluation: Reference | None = None) -> str:
     more = f", and {evaluation.count:,} more for what compressed files cost" if evaluation else ""
-    return f"{words.samples(reference.count, reference.given, reference.origin)}{more}"
+    return f"{messages.samples(reference.count, reference.given, reference.origin)}{more}"
 
 
 def _check_entry(
@@ -247,7 +246,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
         "version": "",
         "source": {
             "file": options.against.name,
-            "sha256": disk.sha256(options.against),
+            "sha256": atomic_io.sha256(options.against),
             "kind": model.kind,
             "framework": model.framework,
             "parameters": model.parameters,
@@ -268,7 +267,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
 def _write_report(folder: Path | None, documents: Mapping[str, str]) -> Path | None:
     if folder is None:
         return None
-    with disk.writing(folder, "--report"):
+    with atomic_io.writing(folder, "--report"):
         folder.mkdir(parents=True, exist_ok=True)
-        disk.replace_all({}, {folder / name: text for name, text in documents.items()})
+        atomic_io.replace_all({}, {folder / name: text for name, text in documents.items()})
     return folder

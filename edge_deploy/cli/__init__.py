@@ -13,7 +13,7 @@ import typer
 
 from edge_deploy.cli.app import app
 from edge_deploy.cli.console import json_document
-from edge_deploy.core import signals as interrupt
+from edge_deploy.core import signals
 from edge_deploy.core.errors import EdgeDeployError, UsageError
 
 # Importing a module registers its commands, in the order in which --help lists them.
@@ -45,12 +45,12 @@ _TYPER_INTERRUPTED = 130  # what newer Typers make of Ctrl-C
 
 def main() -> None:
     """The console script: run a command and turn what went wrong into words and a code."""
-    interrupt.listen()
+    signals.listen()
     as_json = "--json" in sys.argv
     try:
         code = app(standalone_mode=False)
     except EdgeDeployError as error:
-        code = _TYPER_INTERRUPTED if interrupt.happened() else _fail(as_json, error)
+        code = _TYPER_INTERRUPTED if signals.happened() else _fail(as_json, error)
     except (KeyboardInterrupt, typer.Abort):
         code = _TYPER_INTERRUPTED
     except ModuleNotFoundError as error:
@@ -59,7 +59,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 0
     except Exception as error:
-        code = _TYPER_INTERRUPTED if interrupt.happened() else _usage(as_json, error)
+        code = _TYPER_INTERRUPTED if signals.happened() else _usage(as_json, error)
     if code == _TYPER_INTERRUPTED:
         code = _fail(as_json, EdgeDeployError("Interrupted. Nothing half-written was left behind."))
         sys.stdout.flush()

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console as say
+from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import BACKENDS, RUNTIMES, TARGETS, BrowserPath, Json, Quiet, split
 
@@ -36,7 +36,7 @@ def bench(
 
     Example: edge-deploy bench artifacts/digits-mlp/1 --only tflite
     """
-    from edge_deploy.verification import benchmark_report as bench_page
+    from edge_deploy.verification import benchmark_report
 
     options = edge_deploy.BenchOptions(
         only=split(only),
@@ -46,12 +46,12 @@ def bench(
         page=page,
         browser=browser,
     )
-    with say.progress(quiet or as_json) as progress:
+    with console.progress(quiet or as_json) as progress:
         done = edge_deploy.bench(artifact, options, progress)
     if as_json:
-        say.json_document({"rows": [asdict(row) for row in done.rows], "page": str(done.page)})
+        console.json_document({"rows": [asdict(row) for row in done.rows], "page": str(done.page)})
     elif not quiet:
-        say.table(bench_page.HEADER, bench_page.table(done.rows))
+        console.table(benchmark_report.HEADER, benchmark_report.table(done.rows))
         typer.echo(f"picture: {done.page}")
     for row in done.rows:
         if row.reason:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console as say
+from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     TARGETS,
@@ -139,9 +139,9 @@ def convert(
         command=shlex.join(["edge-deploy", *sys.argv[1:]]),
         load=load_options(signature, custom_objects, trust_pickle, input_shape),
     )
-    with say.progress(quiet or as_json or verbose) as progress:
+    with console.progress(quiet or as_json or verbose) as progress:
         done = edge_deploy.convert(model, options, progress)
-    say.made(done, "converted", as_json, quiet)
+    console.made(done, "converted", as_json, quiet)
     if done.artifact and not (as_json or quiet):
         typer.echo(f"{done.artifact.folder}")
         typer.echo(f"Next: edge-deploy verify {shlex.quote(str(done.artifact.folder))}")

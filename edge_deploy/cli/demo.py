@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console as say
+from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import Json, Quiet
 
@@ -45,7 +45,7 @@ def demo(
     )
     if as_json:
         document = {"folder": str(site.folder), "models": list(site.models)}
-        say.json_document({**document, "gone": list(site.gone)})
+        console.json_document({**document, "gone": list(site.gone)})
     elif not quiet:
         typer.echo(f"{site.folder} shows {', '.join(site.models)}")
         if site.gone:
@@ -73,7 +73,7 @@ def serve(
 
     def ready(url: str) -> None:
         if as_json:
-            say.json_document({"folder": str(folder), "url": url})
+            console.json_document({"folder": str(folder), "url": url})
         else:
             typer.echo(f"Serving {folder} at {url}")
 

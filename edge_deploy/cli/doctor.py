@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from edge_deploy.cli import console as say
+from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import Json
 
@@ -21,7 +21,7 @@ def doctor(as_json: Json = False) -> None:
 
     found = examine()
     if as_json:
-        say.json_document({"ok": found.ok, "checks": [asdict(check) for check in found.checks]})
+        console.json_document({"ok": found.ok, "checks": [asdict(check) for check in found.checks]})
     else:
         for check in found.checks:
             mark = "✓" if check.ok else "✗" if check.needed else "–"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge_deploy.cli import console as say
+from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import Json, Quiet
 from edge_deploy.core.errors import UsageError
@@ -42,14 +42,14 @@ def examples(
             raise UsageError(unknown(name, EXAMPLES, "example"))
     results = []
     for name in wanted:
-        with say.progress(quiet or as_json) as progress:
+        with console.progress(quiet or as_json) as progress:
             progress(f"training {name}")
             made = _build_example(name, output / name, seed=seed, data=data, dataset=dataset)
         results.append({"name": name, "model": str(made.model), made.metric: made.value})
         if not (as_json or quiet):
             typer.echo(f"{made.model}  {made.metric} {made.value:.3g} on held-out data")
     if as_json:
-        say.json_document({"examples": results})
+        console.json_document({"examples": results})
 
 
 def _build_example(name: str, folder: Path, **options: Any) -> Any:

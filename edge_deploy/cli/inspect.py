@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console as say
+from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     CustomObjects,
@@ -37,7 +37,7 @@ def inspect(
     options = load_options(signature, custom_objects, trust_pickle, input_shape)
     document = edge_deploy.inspect(path, options)
     if as_json:
-        say.json_document(document)
+        console.json_document(document)
         return
-    for line in say.described(document):
+    for line in console.described(document):
         typer.echo(line)

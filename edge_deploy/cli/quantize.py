@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console as say
+from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     BrowserPath,
@@ -64,7 +64,7 @@ def quantize(
         browser=browser,
         verbose=verbose,
     )
-    with say.progress(quiet or as_json or verbose) as progress:
+    with console.progress(quiet or as_json or verbose) as progress:
         done = edge_deploy.quantize(artifact, options, progress)
-    say.made(done, "made", as_json, quiet)
+    console.made(done, "made", as_json, quiet)
     raise typer.Exit(done.exit_code)

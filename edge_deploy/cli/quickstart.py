@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console as say
+from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.examples import _build_example
 from edge_deploy.cli.options import BrowserPath, Json, Quiet
@@ -34,7 +34,7 @@ def quickstart(
 
     codes, folders, rows, documents = [], [], [], []
     for name in EXAMPLES:
-        with say.progress(quiet or as_json) as progress:
+        with console.progress(quiet or as_json) as progress:
             progress(f"{name}: training")
             made = _build_example(name, output / "examples" / name)
             options = edge_deploy.ConvertOptions(
@@ -64,13 +64,13 @@ def quickstart(
             typer.echo(f"{name}: trained, converted and verified")
         documents.append(report.to_document(checked.manifest, checked.verdicts))
         rows += [(name, *row) for row in report.rows(checked.manifest, checked.verdicts)]
-        say.problems(checked.verdicts)
+        console.problems(checked.verdicts)
     site = edge_deploy.build_demo(folders, output / "web_demo")
     if as_json:
         ok = not any(codes)
-        say.json_document({"ok": ok, "reports": documents, "site": str(site.folder)})
+        console.json_document({"ok": ok, "reports": documents, "site": str(site.folder)})
     elif not quiet:
-        say.table(("model", *report.HEADER), rows)
+        console.table(("model", *report.HEADER), rows)
         typer.echo(f"The page: edge-deploy serve {shlex.quote(str(site.folder))}")
         typer.echo("          then open http://127.0.0.1:8000/")
     raise typer.Exit(max(codes))

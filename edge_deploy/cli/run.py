@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy.cli import console as say
+from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import Json
 
@@ -33,7 +33,7 @@ def run(
 
     answers = running.run(artifact, inputs, only, precision, note)
     if as_json:
-        say.json_document({"answers": [{"source": a.source, **a.outputs} for a in answers]})
+        console.json_document({"answers": [{"source": a.source, **a.outputs} for a in answers]})
     else:
         for answer in answers:
             typer.echo(running.to_text(answer))

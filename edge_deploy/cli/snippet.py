@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy.cli import console as say
+from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import Json, Quiet
 from edge_deploy.core.errors import UsageError
@@ -37,7 +37,7 @@ def snippet(
     made = snippets.snippet(artifact, _given(platform), precision)
     path = snippets.write_snippet(made, output) if output else None
     if as_json:
-        say.json_document(
+        console.json_document(
             {
                 "platform": made.platform,
                 "file": str(path or made.file),
@@ -73,7 +73,7 @@ def bundle(
 
     made = snippets.bundle(artifact, _given(platform), output, precision)
     if as_json:
-        say.json_document({"platform": platform, "path": str(made)})
+        console.json_document({"platform": platform, "path": str(made)})
     elif not quiet:
         typer.echo(f"{made}: its README.md says how to use it")
 

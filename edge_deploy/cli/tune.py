@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy.cli import console as say
+from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     TARGETS,
@@ -122,18 +122,18 @@ def tune(
             load=load_options(signature, custom_objects, trust_pickle, input_shape),
         ),
     )
-    with say.progress(quiet or as_json or verbose) as progress:
+    with console.progress(quiet or as_json or verbose) as progress:
         done = tune_command.tune(model, options, progress)
     folder = done.artifact.folder
     if as_json:
         document = report.to_document(done.manifest, done.verdicts)
         tuning = done.artifact.tuning()
-        say.json_document(
+        console.json_document(
             {**document, "artifact": str(folder), "notes": list(done.notes), "tuning": tuning}
         )
     elif not quiet:
-        say.notes(done.notes)
-        say.table(tune_command.HEADER, tune_command.rows(done))
+        console.notes(done.notes)
+        console.table(tune_command.HEADER, tune_command.rows(done))
     for target, found in done.recommended.items():
         if found is None:
             typer.echo(f"{target}: no file stays within a drop of {max_drop:g}.", err=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console as say
+from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     BACKENDS,
@@ -91,11 +91,11 @@ def verify(
         if not quiet:
             name = f"{done.manifest['name']} {done.manifest['version']}".rstrip()
             typer.echo(f"{name}: {done.samples}")
-            say.notes(done.notes)
-            say.table(report.HEADER, report.rows(done.manifest, done.verdicts))
-        say.problems(done.verdicts)
+            console.notes(done.notes)
+            console.table(report.HEADER, report.rows(done.manifest, done.verdicts))
+        console.problems(done.verdicts)
         if done.report and not quiet:
             typer.echo(f"report: {done.report / 'report.html'}")
     if as_json:
-        say.json_document({"ok": not any(codes), "reports": documents})
+        console.json_document({"ok": not any(codes), "reports": documents})
     raise typer.Exit(max(codes))

@@ -23,7 +23,7 @@ from edge_deploy.codegen.expressions import helper, told
 from edge_deploy.codegen.source_extract import source_of
 from edge_deploy.codegen.text_features import counters, in_python
 from edge_deploy.core.spec import Feature
-from edge_deploy.data.preprocessing import resize as resizing
+from edge_deploy.data.preprocessing import resize
 
 _CODE = pieces("snippet.py.txt")
 _HELPERS = helpers(_CODE)
@@ -137,18 +137,18 @@ def _picture(plan: Plan) -> list[str]:
         names = ["_centers"]
         names += ["_weights", "_tf_bilinear"] if method == "tf-bilinear" else ["_tf_nearest"]
         names = ["_smart_crop", *names] if centered else names
-        sources = [source_of(getattr(resizing, name)) for name in names]
+        sources = [source_of(getattr(resize, name)) for name in names]
         name = "_tf_bilinear" if method == "tf-bilinear" else "_tf_nearest"
         pixels = "_smart_crop(pixels, (HEIGHT, WIDTH))" if centered else "pixels"
         sources.append(f"def resize(pixels):\n    return {name}({pixels}, (HEIGHT, WIDTH))")
     elif method == "nearest":
         box = "_fit_box(pixels, (HEIGHT, WIDTH))" if centered else "None"
-        sources = [source_of(resizing._fit_box)] if centered else []
+        sources = [source_of(resize._fit_box)] if centered else []
         sources.append(fill(_CODE["nearest"], box=box))
     else:
         box = "_fit_box(pixels, (HEIGHT, WIDTH))" if centered else "0, 0, width, height"
-        sources = [source_of(resizing._fit_box)] if centered else []
-        sources.append(source_of(resizing.down_first))
+        sources = [source_of(resize._fit_box)] if centered else []
+        sources.append(source_of(resize.down_first))
         sources.append(fill(_CODE["pillow"], box=box, method=method, METHOD=method.upper()))
     return [_CODE["decode"], *sources, _preprocess(plan)]
 

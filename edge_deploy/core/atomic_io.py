@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.core import signals as interrupt
+from edge_deploy.core import signals
 from edge_deploy.core.errors import EdgeDeployError
 
 _PARTIAL = ".partial-"
@@ -36,7 +36,7 @@ def staged(output: Path, final: Path) -> Iterator[Path]:
         with scratch(output) as stage:
             stage.chmod(0o755)
             yield stage
-            with interrupt.deferred():
+            with signals.deferred():
                 final.parent.mkdir(exist_ok=True)
                 _put_in_place(stage, final)
     finally:
@@ -71,7 +71,7 @@ def scratch(beside: Path) -> Iterator[Path]:
     try:
         with writing(beside):
             # Not between the folder and its name, which would then stay.
-            with interrupt.deferred():
+            with signals.deferred():
                 beside.mkdir(parents=True, exist_ok=True)
                 _sweep(beside)
                 folder = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=beside))
@@ -143,7 +143,7 @@ def replace_all(moves: Mapping[Path, Path], texts: Mapping[Path, str]) -> None:
             part.write_text(texts[path], encoding="utf-8")
         for place in moves.values():
             place.parent.mkdir(parents=True, exist_ok=True)
-        with interrupt.deferred():
+        with signals.deferred():
             for file, place in moves.items():
                 file.replace(place)
             for path, part in parts.items():

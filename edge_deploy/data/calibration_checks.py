@@ -16,7 +16,7 @@ import numpy as np
 
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.spec import Array, Feature, ModelSpec, TensorSpec
-from edge_deploy.data import calibration as calibrations
+from edge_deploy.data import calibration
 from edge_deploy.data.calibration import Samples
 from edge_deploy.data.reference import Reference, join
 
@@ -214,13 +214,13 @@ def calibrate(
         UsageError: They cannot be read, or no good file can come from them.
     """
     reference, evaluation = data
-    usual = calibrations.from_reference(join(reference, evaluation), spec, "the reference")
+    usual = calibration.from_reference(join(reference, evaluation), spec, "the reference")
     if given is not None:
-        samples = calibrations.open_samples(given, spec, *how)
+        samples = calibration.open_samples(given, spec, *how)
     elif evaluation is not None and evaluation.count:
-        samples = calibrations.from_reference(evaluation, spec, "the evaluation data")
+        samples = calibration.from_reference(evaluation, spec, "the evaluation data")
     else:
-        samples = calibrations.from_reference(reference, spec, "the reference")
+        samples = calibration.from_reference(reference, spec, "the reference")
     warnings = check(samples, spec, usual if given else None, strict)
     if given is None and reference.origin == "synthetic":
         made_up = (

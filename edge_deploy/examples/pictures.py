@@ -16,7 +16,7 @@ import numpy as np
 
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.spec import Array
-from edge_deploy.data.preprocessing import image as preprocessing
+from edge_deploy.data.preprocessing import image
 from edge_deploy.data.preprocessing.decode import decode_image, is_picture
 from edge_deploy.examples import folders, training
 from edge_deploy.examples.base import Metric, Request
@@ -78,8 +78,8 @@ def train_pictures(task: PictureTask, path: Path, request: Request) -> Metric:
 
     model = task.network()
     shape = tuple(int(axis) for axis in model.input_shape[1:])
-    spec = preprocessing.with_size(preprocessing.parse_preprocess(task.preset), shape)
-    x = np.stack([preprocessing.preprocess_image(spec, pixels, shape) for pixels in decoded])
+    spec = image.with_size(image.parse_preprocess(task.preset), shape)
+    x = np.stack([image.preprocess_image(spec, pixels, shape) for pixels in decoded])
     train, test = _split(pictures.classes, rng)
     training.initialize(model, rng)
     model.compile(tf_keras.optimizers.Adam(1e-3, name="adam"), task.loss, metrics=["accuracy"])

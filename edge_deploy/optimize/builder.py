@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact import artifact
 from edge_deploy.core.errors import ConversionError, UsageError
 from edge_deploy.core.messages import unknown
 from edge_deploy.core.spec import ModelSpec
@@ -116,7 +116,7 @@ class Making:
             "pruned": dict(self.pruned) if self.pruned else None,
             "kept_float": list(kept),
             "quantizer": QUANTIZER if target.name == "tflite" and precision != FLOAT else None,
-            "files": artifacts.describe_files(self.stage, made.files),
+            "files": artifact.describe_files(self.stage, made.files),
             "inputs": [_tensor(spec, taken) for spec in info.inputs],
             "outputs": [_tensor(spec, given) for spec in info.outputs],
             "ops": list(info.ops) if info.ops is not None else None,

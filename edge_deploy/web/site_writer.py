@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.core import atomic_io as disk
+from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import UsageError
 
 SCHEMA = "edge-deploy/site/1"
@@ -91,7 +91,7 @@ def _check_own(output: Path, path: str, digest: str, record: Mapping[str, list[s
         return
     if file.is_symlink() or not file.is_file():
         what = "is not a plain file"
-    elif (now := disk.sha256(file)) == digest or now in record.get(path, ()):
+    elif (now := atomic_io.sha256(file)) == digest or now in record.get(path, ()):
         return
     else:
         what = "was changed since" if path in record else "was not written by `edge-deploy demo`"
@@ -101,11 +101,11 @@ def _check_own(output: Path, path: str, digest: str, record: Mapping[str, list[s
 
 
 def file_digest(file: Path | bytes) -> str:
-    return disk.sha256(file) if isinstance(file, Path) else hashlib.sha256(file).hexdigest()
+    return atomic_io.sha256(file) if isinstance(file, Path) else hashlib.sha256(file).hexdigest()
 
 
 def _is(file: Path, digest: str) -> bool:
-    return file.is_file() and disk.sha256(file) == digest
+    return file.is_file() and atomic_io.sha256(file) == digest
 
 
 def _put(output: Path, stage: Path, path: str, file: Path | bytes) -> None:
@@ -123,7 +123,7 @@ def _drop(output: Path, path: str, known: Sequence[str]) -> None:
     """Remove a file of an earlier run, and the folders that it leaves empty."""
     file = output / path
     inside = file.resolve().is_relative_to(output.resolve())
-    if not inside or not file.is_file() or disk.sha256(file) not in known:
+    if not inside or not file.is_file() or atomic_io.sha256(file) not in known:
         return
     file.unlink()
     for folder in file.relative_to(output).parents:

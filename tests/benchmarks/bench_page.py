@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.api.demo import build_demo
-from edge_deploy.web import precompress as compressed
+from edge_deploy.web import precompress
 from edge_deploy.web import server as server_module
 from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser import open_browser
@@ -183,7 +183,7 @@ def plain(folder: Path, artifact: Path, shape: list[int]) -> None:
         files[name] = modules / "tfjs-backend-wasm/dist" / name
     for file in (artifact / "tfjs/float32").iterdir():
         files[f"model/{file.name}"] = file
-    for name, file in compressed.with_compressed(files, Path("nowhere")).items():
+    for name, file in precompress.with_compressed(files, Path("nowhere")).items():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(file, Path):

@@ -24,7 +24,7 @@ from edge_deploy.core.spec import LoadedModel
 from edge_deploy.data import calibration
 from edge_deploy.data.reference import Reference
 from edge_deploy.formats.registry import TARGETS
-from edge_deploy.formats.tflite import quantize as tflite
+from edge_deploy.formats.tflite import quantize
 from edge_deploy.frontends.load import load_model
 from edge_deploy.optimize.pruning import pruned
 
@@ -104,7 +104,7 @@ def main() -> None:
         print(f"{'precision':<10} {'ours':>9} {'TFLiteConverter':>17}")
         for precision in ("float16", "dynamic", "int8", "int16x8", "int4"):
             took, files[precision] = seconds(
-                lambda kind=precision: tflite.quantize(small, kind, samples)
+                lambda kind=precision: quantize.quantize(small, kind, samples)
             )
             ours += took
             other = "does not have it"
@@ -121,7 +121,7 @@ def main() -> None:
             share = len(files[precision]) / len(small)
             print(f"size {precision} / float32: {share:.3f}, goal <= {goal}")
         with pruned(model, 0.8) as done:
-            sparse = tflite.quantize(float_file(done.model, place / "p.tflite"), "int8", samples)
+            sparse = quantize.quantize(float_file(done.model, place / "p.tflite"), "int8", samples)
         share = len(brotli.compress(sparse, quality=11)) / len(small)
         print(f"size int8, 80 % pruned, brotli / float32: {share:.3f}, goal <= {PRUNED_GOAL}")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from edge_deploy.core import dependencies as mends
+from edge_deploy.core import dependencies
 from edge_deploy.core.errors import EdgeDeployError, MissingDependency, UsageError
 from edge_deploy.core.messages import first_line, unknown
 from edge_deploy.optimize.search.candidates import Candidate, Measured
@@ -37,8 +37,8 @@ def check(name: str) -> None:
         raise UsageError(f"--executor: {unknown(name, NAMES, 'executor')}")
     for module in _NEEDS[name]:
         if importlib.util.find_spec(module) is None:
-            ray = mends.python_m("pip", "install", "ray")  # which is in no extra
-            mend = ray if module == "ray" else mends.install("tune")
+            ray = dependencies.python_m("pip", "install", "ray")  # which is in no extra
+            mend = ray if module == "ray" else dependencies.install("tune")
             raise MissingDependency(
                 f"--executor {name} needs {module}, which is not installed. Install it with: {mend}"
             )

@@ -17,8 +17,7 @@ from edge_deploy.formats.base import FLOAT
 from edge_deploy.formats.registry import TARGETS, of_file
 from edge_deploy.optimize import pruning
 from edge_deploy.optimize.finetuning import Tuning
-from edge_deploy.optimize.search import executors
-from edge_deploy.optimize.search import measure as measuring
+from edge_deploy.optimize.search import executors, measure
 from edge_deploy.optimize.search.candidates import Candidate, Measured, first_round, second_round
 from edge_deploy.optimize.search.measure import Group
 from edge_deploy.optimize.search.store import Store
@@ -131,7 +130,7 @@ def measure_all(search: Search, groups: Sequence[Group]) -> list[Measured]:
 
 def _weighted(group: Group) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
-        source = measuring.write(group, Path(folder))
+        source = measure.write(group, Path(folder))
         return [layer.name for layer in of_file(group.target, source.path) if layer.weighted]
 
 
@@ -166,7 +165,7 @@ def _round(
             done(away[number], result)
     for c in here:
         group = place[c.target, c.sparsity]
-        done(c, measuring.measure_in(group, c, _opener(search, group)))
+        done(c, measure.measure_in(group, c, _opener(search, group)))
     return [one for c in candidates if (one := found[c]) is not None]
 
 
@@ -196,7 +195,7 @@ def _timed(
             search.progress(f"timing {c.target} {c.words}, round {number + 1} of {_ROUNDS}")
             group = place[c.target, c.sparsity]
             with quiet(search.options.verbose):
-                found = measuring.time_alone(group, c, _opener(search, group))
+                found = measure.time_alone(group, c, _opener(search, group))
             times[c] = min(found, times.get(c, found))
     return [m.with_time(times.get(_same_work(m.candidate))) if m.candidate in usable else m
             for m in measured]  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.core import atomic_io as disk
+from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import UsageError
 from edge_deploy.optimize.search.candidates import Measured
 
@@ -27,7 +27,7 @@ class Store:
     def __init__(self, folder: Path, about: Mapping[str, str]) -> None:
         self.folder = folder
         (folder / "results").mkdir(parents=True, exist_ok=True)
-        disk.replace_text(folder / _ABOUT, disk.to_text(about))
+        atomic_io.replace_text(folder / _ABOUT, atomic_io.to_text(about))
 
     def get(self, key: str) -> Measured | bool | None:
         """A result; None of a file that cannot be made, False where it is not known yet."""
@@ -42,7 +42,7 @@ class Store:
         """Keep a result; a reader sees all of it or nothing."""
         data: Any = None if found is None else found.to_json()
         path = self.folder / "results" / f"{key}.json"
-        disk.replace_text(path, json.dumps(data, ensure_ascii=False))
+        atomic_io.replace_text(path, json.dumps(data, ensure_ascii=False))
 
     def float_files(self, what: str) -> tuple[dict[str, bytes], Mapping[str, Any] | None] | None:
         """The float32 file of a target and sparsity and how it was pruned; None if not there."""
@@ -57,13 +57,13 @@ class Store:
     ) -> None:
         """Keep them: the folder appears whole."""
         final = self.folder / "float" / what
-        with disk.scratch(self.folder) as stage:
+        with atomic_io.scratch(self.folder) as stage:
             whole = stage / "files"
             whole.mkdir()
             for name, data in files.items():
                 (whole / name).write_bytes(data)
             about = {"files": list(files), "pruned": pruned}
-            (whole / _FILES).write_text(disk.to_text(about), encoding="utf-8")
+            (whole / _FILES).write_text(atomic_io.to_text(about), encoding="utf-8")
             final.parent.mkdir(exist_ok=True)
             whole.rename(final)
 

@@ -16,8 +16,7 @@ import numpy as np
 
 from edge_deploy.core.errors import UntrustedError
 from edge_deploy.core.spec import Array
-from edge_deploy.frontends.sklearn.compat import stand_ins
-from edge_deploy.frontends.sklearn.compat import upgrade as former
+from edge_deploy.frontends.sklearn.compat import stand_ins, upgrade
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import BUILDERS, LISTED, Global
 from edge_deploy.frontends.sklearn.safe_pickle.unpickler import ArrayInFile, Unpickler
 
@@ -185,9 +184,9 @@ class _Reader(Unpickler):
 
     def load_build(self) -> None:
         target = self.stack[-2]
-        self.stack[-1] = former.state_of_today(target, self.stack[-1])
+        self.stack[-1] = upgrade.state_of_today(target, self.stack[-1])
         Unpickler.load_build(self)
-        former.complete(target)
+        upgrade.complete(target)
 
     dispatch[pickle.BUILD[0]] = load_build
 
