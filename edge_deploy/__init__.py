@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from edge_deploy._version import __version__
 
 if TYPE_CHECKING:
-    from edge_deploy.api._publish_search import Recommended
-    from edge_deploy.api.bench import Bench, bench
-    from edge_deploy.api.convert import Conversion, convert
+    from edge_deploy.api._publish_search import Recommendation
+    from edge_deploy.api.bench import BenchResult, bench
+    from edge_deploy.api.convert import ConvertResult, convert
     from edge_deploy.api.demo import build_demo
     from edge_deploy.api.inspect import inspect
     from edge_deploy.api.options import (
@@ -23,48 +23,48 @@ if TYPE_CHECKING:
         TuneOptions,
         VerifyOptions,
     )
-    from edge_deploy.api.quantize import Quantization, quantize
-    from edge_deploy.api.run import Answer, run
+    from edge_deploy.api.quantize import QuantizeResult, quantize
+    from edge_deploy.api.run import Prediction, run
     from edge_deploy.api.snippets import Snippet, bundle, snippet
     from edge_deploy.api.tune import TuneResult, tune
-    from edge_deploy.api.verify import Verification, verify
+    from edge_deploy.api.verify import VerifyResult, verify
     from edge_deploy.core.errors import (
         ArtifactError,
         ConversionError,
         EdgeDeployError,
-        MissingDependency,
+        MissingDependencyError,
         SourceError,
         UntrustedError,
         UsageError,
     )
     from edge_deploy.core.spec import Feature, LoadedModel, LoadOptions, ModelSpec, TensorSpec
     from edge_deploy.frontends.load import load_model
-    from edge_deploy.optimize.search.candidates import Candidate, Measured
+    from edge_deploy.optimize.search.candidates import Candidate, CandidateResult
     from edge_deploy.verification.benchmark_report import BenchRow
     from edge_deploy.verification.tolerances import Tolerances
     from edge_deploy.verification.verdicts import OutputVerdict, Verdict
 
 _HOMES = {
-    "Answer": "api.run",
+    "Prediction": "api.run",
     "ArtifactError": "core.errors",
-    "Bench": "api.bench",
+    "BenchResult": "api.bench",
     "BenchOptions": "api.options",
     "BenchRow": "verification.benchmark_report",
     "Candidate": "optimize.search.candidates",
-    "Conversion": "api.convert",
+    "ConvertResult": "api.convert",
     "ConversionError": "core.errors",
     "ConvertOptions": "api.options",
     "EdgeDeployError": "core.errors",
     "Feature": "core.spec",
     "LoadOptions": "core.spec",
     "LoadedModel": "core.spec",
-    "Measured": "optimize.search.candidates",
-    "MissingDependency": "core.errors",
+    "CandidateResult": "optimize.search.candidates",
+    "MissingDependencyError": "core.errors",
     "ModelSpec": "core.spec",
     "OutputVerdict": "verification.verdicts",
-    "Quantization": "api.quantize",
+    "QuantizeResult": "api.quantize",
     "QuantizeOptions": "api.options",
-    "Recommended": "api._publish_search",
+    "Recommendation": "api._publish_search",
     "Snippet": "api.snippets",
     "SourceError": "core.errors",
     "TensorSpec": "core.spec",
@@ -74,7 +74,7 @@ _HOMES = {
     "UntrustedError": "core.errors",
     "UsageError": "core.errors",
     "Verdict": "verification.verdicts",
-    "Verification": "api.verify",
+    "VerifyResult": "api.verify",
     "VerifyOptions": "api.options",
     "bench": "api.bench",
     "build_demo": "api.demo",
@@ -90,26 +90,26 @@ _HOMES = {
 }
 
 __all__ = [
-    "Answer",
     "ArtifactError",
-    "Bench",
     "BenchOptions",
+    "BenchResult",
     "BenchRow",
     "Candidate",
-    "Conversion",
+    "CandidateResult",
     "ConversionError",
     "ConvertOptions",
+    "ConvertResult",
     "EdgeDeployError",
     "Feature",
     "LoadOptions",
     "LoadedModel",
-    "Measured",
-    "MissingDependency",
+    "MissingDependencyError",
     "ModelSpec",
     "OutputVerdict",
-    "Quantization",
+    "Prediction",
     "QuantizeOptions",
-    "Recommended",
+    "QuantizeResult",
+    "Recommendation",
     "Snippet",
     "SourceError",
     "TensorSpec",
@@ -119,8 +119,8 @@ __all__ = [
     "UntrustedError",
     "UsageError",
     "Verdict",
-    "Verification",
     "VerifyOptions",
+    "VerifyResult",
     "__version__",
     "bench",
     "build_demo",

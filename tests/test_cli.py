@@ -98,12 +98,12 @@ def test_the_defaults_of_flags_are_those_of_the_api() -> None:
 
 
 PUBLIC = (
-    "Answer ArtifactError Bench BenchOptions BenchRow Candidate Conversion ConversionError "
-    "ConvertOptions EdgeDeployError Feature LoadOptions LoadedModel Measured "
-    "MissingDependency ModelSpec OutputVerdict Quantization QuantizeOptions Recommended "
-    "Snippet SourceError TensorSpec Tolerances TuneOptions TuneResult UntrustedError "
-    "UsageError Verdict Verification VerifyOptions __version__ bench build_demo bundle "
-    "convert inspect load_model quantize run snippet tune verify"
+    "ArtifactError BenchOptions BenchResult BenchRow Candidate CandidateResult ConversionError "
+    "ConvertOptions ConvertResult EdgeDeployError Feature LoadOptions LoadedModel "
+    "MissingDependencyError ModelSpec OutputVerdict Prediction QuantizeOptions QuantizeResult "
+    "Recommendation Snippet SourceError TensorSpec Tolerances TuneOptions TuneResult "
+    "UntrustedError UsageError Verdict VerifyOptions VerifyResult __version__ bench build_demo "
+    "bundle convert inspect load_model quantize run snippet tune verify "
 )
 
 

@@ -18,7 +18,7 @@ from tfjs_files import write_model
 
 from edge_deploy.api.demo import DemoSite, build_demo
 from edge_deploy.artifact import artifact
-from edge_deploy.core.errors import ArtifactError, MissingDependency, UsageError
+from edge_deploy.core.errors import ArtifactError, MissingDependencyError, UsageError
 from edge_deploy.data.preprocessing.decode import decode_image
 from edge_deploy.data.preprocessing.features import features_to_json, parse_features
 from edge_deploy.data.preprocessing.image import parse_preprocess, preprocess_image, with_size
@@ -311,7 +311,7 @@ def test_missing_vendor_is_told(
 
     (tmp_path / "clone" / "edge_deploy").mkdir(parents=True)
     monkeypatch.setattr(assets, "__file__", str(tmp_path / "clone/edge_deploy/web/assets.py"))
-    with pytest.raises(MissingDependency, match="not part of this installation"):
+    with pytest.raises(MissingDependencyError, match="not part of this installation"):
         build_demo([table], tmp_path / "site")
     (tmp_path / "clone" / "web_demo").mkdir()
     (tmp_path / "clone" / "web_demo" / "package.json").write_text("{}")
@@ -322,7 +322,9 @@ def test_missing_vendor_is_told(
             (page / "vendor").mkdir()
             (page / "vendor" / "LICENSES.txt").write_text("Apache-2.0")
             (page / "vendor" / "tfjs.mjs").write_text("export {};")
-        with pytest.raises(MissingDependency, match=r"vendor is (not built|of an older build)"):
+        with pytest.raises(
+            MissingDependencyError, match=r"vendor is (not built|of an older build)"
+        ):
             build_demo([table], tmp_path / "site")
         assert not (tmp_path / "site").exists()
 

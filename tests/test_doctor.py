@@ -13,7 +13,7 @@ import pytest
 
 from edge_deploy.api import doctor
 from edge_deploy.core import dependencies
-from edge_deploy.core.errors import MissingDependency
+from edge_deploy.core.errors import MissingDependencyError
 from edge_deploy.web import browser
 
 DECLARED = [
@@ -129,7 +129,7 @@ def test_mend_of_what_is_in_no_registry_is_its_wheel(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def none_here() -> Path:
-        raise MissingDependency("no page")
+        raise MissingDependencyError("no page")
 
     monkeypatch.setattr(dependencies, "PACKAGE", tmp_path / "edge_deploy")
     monkeypatch.setattr(doctor, "shell_folder", none_here)
@@ -141,7 +141,7 @@ def test_mend_of_what_is_in_no_registry_is_its_wheel(
 
 def test_missing_browser_is_no_fault_and_has_a_mend(monkeypatch: pytest.MonkeyPatch) -> None:
     def none_here() -> Path:
-        raise MissingDependency("no browser")
+        raise MissingDependencyError("no browser")
 
     monkeypatch.setattr(browser, "find_browser", none_here)
     check = examine(monkeypatch, WHOLE)["browser"]
@@ -153,7 +153,7 @@ def test_missing_vendor_is_a_fault_that_make_mends(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def none_here() -> Path:
-        raise MissingDependency("vendor is not built")
+        raise MissingDependencyError("vendor is not built")
 
     monkeypatch.setattr(doctor, "shell_folder", none_here)
     check = examine(monkeypatch, WHOLE)["page and TF.js"]

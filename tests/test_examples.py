@@ -137,7 +137,7 @@ def test_model_answers_its_reference_as_well_as_it_was_measured(built: Any, name
     files = built(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what Keras says of HDF5
-        with load.find(files.model) as source:
+        with load.open_source(files.model) as source:
             model = load.load(source, LoadOptions())
     side = sidecars.collect(files.folder, model, file_name=files.model.name)
     spec = sidecars.apply(model.spec, side)

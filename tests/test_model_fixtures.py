@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 def _load(path: Path, **options: Any) -> LoadedModel:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Keras says of old files is not tested here
-        with load.find(path) as source:
+        with load.open_source(path) as source:
             return load.load(source, LoadOptions(**options))
 
 

@@ -434,7 +434,7 @@ def test_skops_file_is_read_as_it_was_saved() -> None:
     read, notes = load_skops(Path("model.skops"))
     assert notes == ()
     np.testing.assert_array_equal(read.predict_proba(x), model.predict_proba(x))
-    with load.find(Path("model.skops")) as source:
+    with load.open_source(Path("model.skops")) as source:
         assert source.loader == "sklearn"
 
 

@@ -20,7 +20,7 @@ import pytest
 
 from edge_deploy.codegen import PLATFORMS
 from edge_deploy.codegen.base import Golden
-from edge_deploy.codegen.context import Plan, Tensor
+from edge_deploy.codegen.context import TemplateContext, Tensor
 from edge_deploy.core.errors import UsageError
 from edge_deploy.data.preprocessing.encoding import encode_rows
 from edge_deploy.data.preprocessing.features import parse_features
@@ -56,10 +56,14 @@ def tensor(name: str, shape: tuple[int, ...], **more: Any) -> Tensor:
     return Tensor(name=name, shape=shape, **values)
 
 
-def plan(name: str, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], **more: Any) -> Plan:
+def plan(
+    name: str, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], **more: Any
+) -> TemplateContext:
     values = {"image": None, "features": None, "example": None, "precision": "float32", **more}
     path = Path(f"{name}_{values['precision']}.tflite")
-    return Plan(name, "1", path, min_runtime="2.17.0", inputs=inputs, outputs=outputs, **values)
+    return TemplateContext(
+        name, "1", path, min_runtime="2.17.0", inputs=inputs, outputs=outputs, **values
+    )
 
 
 LABELS = tensor("probabilities", (1, 2), kind="probabilities", classes=("cat", 'dog "$x"'))
@@ -69,7 +73,9 @@ CLASS = tensor("class", (1,), dtype="int32", kind="class", classes=("no", "yes")
 INT8 = {"dtype": "int8", "scale": 0.00390625, "zero": -128}
 
 
-def picture(name: str, shape: tuple[int, ...], image: Any, *outputs: Tensor, **more: Any) -> Plan:
+def picture(
+    name: str, shape: tuple[int, ...], image: Any, *outputs: Tensor, **more: Any
+) -> TemplateContext:
     taken = tensor("picture", (1, *shape), kind="image", **more)
     return plan(name, (taken,), outputs, image=with_size({"image": image}, shape)["image"])
 
@@ -113,7 +119,7 @@ PIXELS = [
 ]
 
 
-def pictures() -> list[tuple[Plan, Any]]:
+def pictures() -> list[tuple[TemplateContext, Any]]:
     """A plan for every resize, crop and colour, and what Python makes of PIXELS with it."""
     made = []
     for n, (spec, size) in enumerate(product(SPECS, SIZES)):
@@ -185,7 +191,7 @@ def test_code_is_the_snapshot(platform: str, name: str) -> None:
     assert code == kept.read_text(encoding="utf-8")
 
 
-def load(one: Plan) -> dict[str, Any]:
+def load(one: TemplateContext) -> dict[str, Any]:
     """The Python snippet as a module."""
     module: dict[str, Any] = {"__name__": "snippet", "__file__": "snippet.py"}
     exec(PLATFORMS["python"].code(one), module)

@@ -13,7 +13,7 @@ import pytest
 from edge_deploy import UsageError, load_model
 from edge_deploy.data.reference import Reference
 from edge_deploy.optimize import pruning
-from edge_deploy.optimize.finetuning import Tuning
+from edge_deploy.optimize.finetuning import FineTuneData
 from edge_deploy.optimize.pruning import kernels, pruned
 from edge_deploy.verification.metrics import winners
 
@@ -131,7 +131,7 @@ def test_fine_tuning_mends_what_pruning_broke(generation: str, last: str, tmp_pa
 
     with pruned(model, 0.9) as once:
         broken = error(once.model.predict({"x": test})[spec.name])
-    tuning = Tuning(Reference({"x": x}, labels=truth(y, last)), epochs=8, seed=0)
+    tuning = FineTuneData(Reference({"x": x}, labels=truth(y, last)), epochs=8, seed=0)
     lines: list[str] = []
     with pruned(model, 0.9, tuning, lines.append) as done:
         mended = error(done.model.predict({"x": test})[spec.name])

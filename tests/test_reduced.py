@@ -35,7 +35,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Artif
         options = ConvertOptions(to=("tfjs",), output=folder / "out")
         done = convert(GOOD[name](folder), options)
         assert done.artifact is not None
-        return artifact.find(done.artifact.folder)
+        return artifact.open_artifact(done.artifact.folder)
 
     return make
 

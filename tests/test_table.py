@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_prune import blobs, small
 
-from edge_deploy import Conversion, ConvertOptions, convert
+from edge_deploy import ConvertOptions, ConvertResult, convert
 from edge_deploy.examples import build_example
 from edge_deploy.examples.pictures import write_pictures
 from edge_deploy.formats.registry import PRECISIONS
@@ -63,11 +63,11 @@ ROWS = [
 
 
 @pytest.fixture(scope="session")
-def converted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bool], Conversion]:
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bool], ConvertResult]:
     """All files of a kind of model at once, converted when first asked for."""
 
     @cache
-    def make(kind: str, pruned: bool) -> Conversion:
+    def make(kind: str, pruned: bool) -> ConvertResult:
         folder = tmp_path_factory.mktemp(kind)
         for name, seed in (("reference", 4), ("calibration", 5), ("train", 6)):
             x, y = blobs(600 if name == "train" else 232, seed)

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_union
 from sklearn.utils import murmurhash3_32
 
 from edge_deploy.codegen import PLATFORMS
-from edge_deploy.codegen.context import Plan, Tensor
+from edge_deploy.codegen.context import TemplateContext, Tensor
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.spec import Feature
 from edge_deploy.data.preprocessing.encoding import encode_rows
@@ -141,7 +141,7 @@ def code(way: str, platform: str) -> str:
     counts = Tensor("counts", 0, (1, features[0].width), "float32", None, 0, "table")
     value = Tensor("value", 0, (1, 1), "float32", None, 0, "value")
     given = (Path("t.tflite"), "float32", None, (counts,), (value,))
-    return PLATFORMS[platform].code(Plan("t", "1", *given, None, features, {"text": ""}))
+    return PLATFORMS[platform].code(TemplateContext("t", "1", *given, None, features, {"text": ""}))
 
 
 @pytest.mark.parametrize("way", [*WAYS, *HASHED, *TOGETHER])

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from text_models import ASKED, HAM, MODELS, SPAM, fitted, frame, labels, rows, theirs
 
-from edge_deploy import Conversion, ConvertOptions, convert, run, verify
+from edge_deploy import ConvertOptions, ConvertResult, convert, run, verify
 from edge_deploy.api.demo import build_demo
 from edge_deploy.api.options import VerifyOptions
 from edge_deploy.artifact.artifact import save_reference
@@ -38,7 +38,7 @@ def write_csv(path: Path, table: list[dict[str, str]]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def converted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Conversion]:
+def converted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ConvertResult]:
     root = tmp_path_factory.mktemp("texts")
     made = {}
     for name in MODELS:
@@ -53,14 +53,14 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Conversion]
     return made
 
 
-def folder(made: Conversion) -> Path:
+def folder(made: ConvertResult) -> Path:
     assert made.artifact is not None
     return made.artifact.folder
 
 
 @pytest.fixture(scope="module")
 def site(
-    converted: dict[str, Conversion], tmp_path_factory: pytest.TempPathFactory
+    converted: dict[str, ConvertResult], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Any, Open]]:
     """The page with all models, and what opens it at another address."""
     root = tmp_path_factory.mktemp("site") / "www"
@@ -82,7 +82,9 @@ def site(
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_text_model_converts_to_every_target(converted: dict[str, Conversion], name: str) -> None:
+def test_a_text_model_converts_to_every_target(
+    converted: dict[str, ConvertResult], name: str
+) -> None:
     made = converted[name]
     assert (made.exit_code, dict(made.failed)) == (0, {})
     seen = [(v.target, v.backend, v.status, v.problems, v.samples) for v in made.verdicts]
@@ -101,7 +103,7 @@ def test_a_text_model_converts_to_every_target(converted: dict[str, Conversion],
 
 @pytest.mark.parametrize("name", ["tf-idf", "beside columns"])
 def test_a_text_model_verifies_in_every_runtime(
-    converted: dict[str, Conversion], name: str
+    converted: dict[str, ConvertResult], name: str
 ) -> None:
     found = folder(converted[name])
     with np.load(found / "reference.npz") as reference:
@@ -120,7 +122,7 @@ def test_a_text_model_verifies_in_every_runtime(
 
 
 def test_the_original_answers_new_texts_again(
-    converted: dict[str, Conversion], tmp_path: Path
+    converted: dict[str, ConvertResult], tmp_path: Path
 ) -> None:
     found = folder(converted["tf-idf"])
     options = VerifyOptions(
@@ -192,7 +194,7 @@ def test_a_link_and_a_csv_carry_texts(site: Any, name: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("only", ["tflite", "onnx"])
 def test_texts_on_the_command_line_get_scikit_learns_answers(
-    converted: dict[str, Conversion], tmp_path: Path, only: str
+    converted: dict[str, ConvertResult], tmp_path: Path, only: str
 ) -> None:
     asked = rows("beside columns", [text for text in ASKED if text])
     expected = theirs("beside columns", asked)
@@ -208,7 +210,7 @@ def test_texts_on_the_command_line_get_scikit_learns_answers(
 
 @pytest.mark.parametrize("way", ["counts", "page"])
 def test_texts_that_are_counted_otherwise_are_seen(
-    converted: dict[str, Conversion], site: Any, tmp_path: Path, way: str
+    converted: dict[str, ConvertResult], site: Any, tmp_path: Path, way: str
 ) -> None:
     if way == "page":  # its own check starts from the texts, so another text must fail it
         page, go = site

@@ -19,15 +19,15 @@ import pytest
 from models import save
 from test_layers import network
 
-from edge_deploy import ConvertOptions, MissingDependency, TuneOptions, TuneResult, tune
-from edge_deploy.api._publish_search import Recommended
+from edge_deploy import ConvertOptions, MissingDependencyError, TuneOptions, TuneResult, tune
+from edge_deploy.api._publish_search import Recommendation
 from edge_deploy.api.tune import HEADER, rows
 from edge_deploy.artifact.artifact import BROTLI_QUALITY, Artifact
 from edge_deploy.formats.layers import LayerError
 from edge_deploy.optimize.search import executors
 from edge_deploy.optimize.search.candidates import (
     Candidate,
-    Measured,
+    CandidateResult,
     front,
     recommend,
     second_round,
@@ -39,8 +39,8 @@ slow = pytest.mark.slow
 def measured(
     precision: str, size: int, after: float, ms: float | None = None, sparsity: float = 0.0,
     problems: tuple[str, ...] = (), layers: tuple[LayerError, ...] = (), target: str = "tflite",
-) -> Measured:  # fmt: skip
-    return Measured(Candidate(target, precision, sparsity), size * 2, size, "accuracy", 0.95,
+) -> CandidateResult:  # fmt: skip
+    return CandidateResult(Candidate(target, precision, sparsity), size * 2, size, "accuracy", 0.95,
                     after, 100, ms, problems, layers)  # fmt: skip
 
 
@@ -57,7 +57,9 @@ FRONTS = [
 
 
 @pytest.mark.parametrize(("found", "names"), FRONTS)
-def test_the_front_has_no_file_that_another_beats(found: list[Measured], names: list[str]) -> None:
+def test_the_front_has_no_file_that_another_beats(
+    found: list[CandidateResult], names: list[str]
+) -> None:
     best = front(found, "size", 0.02)
     assert [m.candidate.precision for m in best] == names
     for order in (found[::-1], sorted(found, key=lambda m: m.after)):
@@ -68,10 +70,10 @@ def test_the_front_has_no_file_that_another_beats(found: list[Measured], names: 
     ("found", "names"), [*FRONTS[:1], ([FLOAT, measured("int8", 25, 0.95)], ["int8", "float32"])]
 )
 def test_the_table_has_float32_to_compare_with(
-    tmp_path: Path, found: list[Measured], names: list[str]
+    tmp_path: Path, found: list[CandidateResult], names: list[str]
 ) -> None:
     (tmp_path / "tuning.json").write_text(json.dumps({"objective": "size", "max_drop": 0.02}))
-    best = Recommended("a.tflite", found[1], "it is the smallest")
+    best = Recommendation("a.tflite", found[1], "it is the smallest")
     done = TuneResult(Artifact(tmp_path, {}), {}, tuple(found), {"tflite": best}, (), ())
     table = [dict(zip(HEADER, row, strict=True)) for row in rows(done)]
     assert [row["file"] for row in table] == names
@@ -117,7 +119,7 @@ def test_layers_are_kept_where_the_precision_alone_is_what_costs() -> None:
 def test_a_stored_result_reads_as_it_was_written() -> None:
     one = measured("int8", 25, 0.94, 1.5, 0.8, ("NaN",), (LayerError("a", 0.0, 0.1),))
     one = replace(one, candidate=replace(one.candidate, kept=("a", "b")))
-    assert Measured.from_json(json.loads(json.dumps(one.to_json()))) == one
+    assert CandidateResult.from_json(json.loads(json.dumps(one.to_json()))) == one
     assert one.candidate.label == "int8_pruned80_mixed2"
     assert one.candidate.words == "int8, 80% pruned, a and b in float"
 
@@ -132,7 +134,7 @@ def test_a_missing_executor_is_named_with_its_mend(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr(executors.importlib.util, "find_spec", lambda name: name != module or None)
-    with pytest.raises(MissingDependency) as raised:
+    with pytest.raises(MissingDependencyError) as raised:
         executors.check(executor)
     assert f"needs {module}" in str(raised.value) and mend in str(raised.value)
 
@@ -203,7 +205,7 @@ def test_what_is_recommended_holds_when_it_is_measured_again(found: Path, digits
     chosen = tuning["recommended"]["tflite"]
     (row,) = [
         c for c in tuning["candidates"]
-        if Measured.from_json(c).candidate == Candidate("tflite", *label_of(chosen["label"]))
+        if CandidateResult.from_json(c).candidate == Candidate("tflite", *label_of(chosen["label"]))
     ]  # fmt: skip
     path = found / chosen["path"]
     assert len(brotli.compress(path.read_bytes(), quality=BROTLI_QUALITY)) == row["brotli_bytes"]
@@ -216,7 +218,9 @@ def test_what_is_recommended_holds_when_it_is_measured_again(found: Path, digits
     ]
     assert np.mean(right) == pytest.approx(row["after"])
     assert row["before"] - row["after"] <= 0.01 + 1e-9
-    sizes = {Measured.from_json(c).candidate: c["brotli_bytes"] for c in tuning["candidates"]}
+    sizes = {
+        CandidateResult.from_json(c).candidate: c["brotli_bytes"] for c in tuning["candidates"]
+    }
     # 60 % zeros and eight bits: smaller than either alone.
     assert row["brotli_bytes"] < 0.25 * sizes[Candidate("tflite", "float32")]
     assert f"{row['brotli_bytes'] / 1000:.1f} KB to download" in chosen["reason"]
@@ -249,8 +253,8 @@ def test_the_version_is_whole_and_passes_verify(run, found: Path) -> None:
     assert page.count('<circle class="best"') == 2 and page.count("★ recommended") == 2
     assert "<script" not in page and "http" not in page
     for target in ("tflite", "onnx"):
-        mine = [m for c in tuning["candidates"] if (m := Measured.from_json(c)).candidate.target
-                == target]  # fmt: skip
+        every = [CandidateResult.from_json(one) for one in tuning["candidates"]]
+        mine = [m for m in every if m.candidate.target == target]
         names = {m.candidate.label for m in front(mine, "size", 0.01)}
         entries = [e for e in manifest["artifacts"] if e["target"] == target]
         assert {Path(e["files"][0]["path"]).stem for e in entries} == {
@@ -389,8 +393,8 @@ def test_a_budget_of_nothing_is_kept_by_latency_too(run, digits: Path) -> None:
     assert result.code == 0, result.err
     tuning = json.loads(result.out)["tuning"]
     for target in ("tfjs", "onnx"):
-        rows = [m for c in tuning["candidates"] if (m := Measured.from_json(c)).candidate.target
-                == target]  # fmt: skip
+        every = [CandidateResult.from_json(one) for one in tuning["candidates"]]
+        rows = [m for m in every if m.candidate.target == target]
         assert all((m.median_ms is not None) == m.within(0.0) for m in rows)
         assert Candidate(target, "float32") in {m.candidate for m in rows if m.within(0.0)}
         assert "ms an answer" in tuning["recommended"][target]["reason"]

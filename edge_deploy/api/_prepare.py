@@ -19,7 +19,7 @@ from edge_deploy.data.synthetic import synthesize
 from edge_deploy.frontends import load
 from edge_deploy.frontends.fold_preprocessing import check_pixels, fold, foreign_notes
 from edge_deploy.frontends.load import _check_dtypes, _load
-from edge_deploy.optimize.finetuning import Tuning
+from edge_deploy.optimize.finetuning import FineTuneData
 
 _MOST_COUNTS = 1 << 26  # numbers that samples of text may hold: 256 MB
 
@@ -90,10 +90,10 @@ def prepare(
     return loaded, side, spec, data, tuple(notes)
 
 
-def training(options: ConvertOptions, spec: ModelSpec, side: Sidecars) -> Tuning | None:
+def training(options: ConvertOptions, spec: ModelSpec, side: Sidecars) -> FineTuneData | None:
     """What a pruned model is trained on: ``--prune-data``."""
     if options.prune_data is None:
         return None
     data = read(options.prune_data, spec, side.features, side.preprocessing)
     classes = next((o.classes for o in spec.outputs if o.classes), None)
-    return Tuning(with_class_indices(data, classes), options.prune_epochs, options.seed)
+    return FineTuneData(with_class_indices(data, classes), options.prune_epochs, options.seed)

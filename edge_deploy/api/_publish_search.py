@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.api._write import finish
+from edge_deploy.api._write import write_version
 from edge_deploy.api.options import ConvertOptions
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
@@ -17,10 +17,10 @@ from edge_deploy.core.stdio import quiet
 from edge_deploy.data.reference import Reference
 from edge_deploy.data.sidecars import Sidecars
 from edge_deploy.formats.registry import TARGETS
-from edge_deploy.optimize.builder import Making
+from edge_deploy.optimize.builder import FileBuilder
 from edge_deploy.optimize.search import measure
-from edge_deploy.optimize.search.candidates import Candidate, Measured, front, recommend
-from edge_deploy.optimize.search.measure import Group
+from edge_deploy.optimize.search.candidates import Candidate, CandidateResult, front, recommend
+from edge_deploy.optimize.search.measure import CandidateGroup
 from edge_deploy.optimize.search.search import Search
 from edge_deploy.verification.file_check import check_file
 from edge_deploy.verification.tolerances import Tolerances
@@ -30,7 +30,7 @@ _SCHEMA = "edge-deploy/tuning/1"
 
 
 @dataclass(frozen=True)
-class Recommended:
+class Recommendation:
     """The file to take of one target.
 
     Attributes:
@@ -40,19 +40,19 @@ class Recommended:
     """
 
     path: str
-    measured: Measured
+    measured: CandidateResult
     reason: str
 
 
 def publish(
     search: Search,
     asked: ConvertOptions,
-    groups: Sequence[Group],
-    measured: Sequence[Measured],
+    groups: Sequence[CandidateGroup],
+    measured: Sequence[CandidateResult],
     data: tuple[Reference, Reference],
     manifest: dict[str, Any],
     side: Sidecars,
-) -> tuple[Artifact, dict[str, Recommended | None], tuple[Verdict, ...]]:
+) -> tuple[Artifact, dict[str, Recommendation | None], tuple[Verdict, ...]]:
     """Write the version: the files of each target's front, tuning.json, the report.
 
     The float32 file of a target is among them also where others beat it: ``quantize`` makes more
@@ -63,7 +63,7 @@ def publish(
     """
     options = search.options
     objective, name = options.objective, manifest["name"]
-    recommended: dict[str, Recommended | None] = {}
+    recommended: dict[str, Recommendation | None] = {}
     verdicts: list[Verdict] = []
     labelled = measured[0].metric != "agreement" if measured else False
     tolerances = (
@@ -93,7 +93,7 @@ def publish(
             if best:
                 chosen, reason = recommend(best, whole, objective)
                 path = TARGETS[target].path(name, chosen.candidate.label)
-                recommended[target] = Recommended(path, chosen, reason)
+                recommended[target] = Recommendation(path, chosen, reason)
         document = {
             "schema": _SCHEMA,
             "max_drop": options.max_drop,
@@ -107,13 +107,13 @@ def publish(
             "candidates": [one.to_json() for one in measured],
         }
         search.progress("writing the report")
-        finish(stage, manifest, data, side, verdicts, document)
-    published = artifact.find(final)
+        write_version(stage, manifest, data, side, verdicts, document)
+    published = artifact.open_artifact(final)
     return published, recommended, tuple(verdicts)
 
 
 def _write(
-    stage: Path, manifest: dict[str, Any], groups: Sequence[Group], one: Measured
+    stage: Path, manifest: dict[str, Any], groups: Sequence[CandidateGroup], one: CandidateResult
 ) -> dict[str, Any]:
     """A file of the front, made once more, and the manifest's form of it."""
     c = one.candidate
@@ -126,7 +126,7 @@ def _write(
             made = measure.write(
                 replace(group, files=_renamed(group.files, path.name)), path.parent
             )
-    making = Making(stage, manifest, group.spec, pruned=group.pruned)
+    making = FileBuilder(stage, manifest, group.spec, pruned=group.pruned)
     return making.describe(TARGETS[c.target], c.precision, made, c.kept)
 
 

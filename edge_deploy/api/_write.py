@@ -16,7 +16,7 @@ from edge_deploy.verification import report
 from edge_deploy.verification.verdicts import Verdict
 
 
-def finish(
+def write_version(
     stage: Path,
     manifest: Mapping[str, Any],
     data: tuple[Reference, Reference],

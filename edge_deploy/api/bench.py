@@ -17,12 +17,12 @@ from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.stdio import quiet
 from edge_deploy.formats.registry import RUNTIMES, TARGETS, check_names
 from edge_deploy.verification.benchmark_report import MARK, BenchRow, to_html
-from edge_deploy.verification.file_check import BrowserHandle, browser_if_any
+from edge_deploy.verification.file_check import BrowserSession, browser_if_any
 from edge_deploy.verification.latency import time_runner
 
 
 @dataclass(frozen=True)
-class Bench:
+class BenchResult:
     """What ``bench`` measured.
 
     Attributes:
@@ -43,7 +43,7 @@ def bench(
     paths: Sequence[Path | str],
     options: BenchOptions | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> Bench:
+) -> BenchResult:
     """Time every file of some artifacts in every runtime, one after another.
 
     Native runtimes get one thread, as in ``verify``. A browser's times are those of its page,
@@ -60,7 +60,7 @@ def bench(
         ArtifactError: An artifact cannot be read.
     """
     options = options or BenchOptions()
-    found = [artifact.find(Path(path)) for path in paths]
+    found = [artifact.open_artifact(Path(path)) for path in paths]
     jobs = [
         (one, entry, runtime, backend)
         for one in found
@@ -79,7 +79,7 @@ def bench(
         with atomic_io.writing(options.page, "--page"):
             options.page.parent.mkdir(parents=True, exist_ok=True)
             atomic_io.replace_text(options.page, to_html(compared))
-    return Bench(compared, options.page)
+    return BenchResult(compared, options.page)
 
 
 def _check(options: BenchOptions, any_file: bool) -> None:
@@ -110,7 +110,7 @@ def _row(
     entry: Mapping[str, Any],
     runtime: str,
     backend: str | None,
-    handle: BrowserHandle,
+    handle: BrowserSession,
     seconds: float,
 ) -> BenchRow:
     row: dict[str, Any] = {

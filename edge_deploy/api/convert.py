@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.api._prepare import default_name, prepare, training
-from edge_deploy.api._write import finish
+from edge_deploy.api._write import write_version
 from edge_deploy.api.options import ConvertOptions
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact import manifest as manifests
@@ -30,9 +30,9 @@ from edge_deploy.formats.tflite import tf_converter_int8
 from edge_deploy.frontends import load
 from edge_deploy.frontends.fold_preprocessing import check_pixels
 from edge_deploy.optimize import pruning
-from edge_deploy.optimize.builder import CONVERTER, Making, check_io, check_runtime
+from edge_deploy.optimize.builder import CONVERTER, FileBuilder, check_io, check_runtime
 from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
-from edge_deploy.optimize.precisions import Wish, parse
+from edge_deploy.optimize.precisions import PrecisionRequest, parse
 from edge_deploy.verification.file_check import browser_if_any
 from edge_deploy.verification.tolerances import check_labels
 from edge_deploy.verification.verdicts import Verdict, exit_code
@@ -41,7 +41,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Conversion:
+class ConvertResult:
     """What ``convert`` did.
 
     Attributes:
@@ -68,7 +68,7 @@ def convert(
     model: Path | str,
     options: ConvertOptions | None = None,
     progress: Progress = lambda _: None,
-) -> Conversion:
+) -> ConvertResult:
     """Convert a trained model to ``<output>/<name>/<version>/``, and compare every file.
 
     Args:
@@ -103,7 +103,7 @@ def convert(
         (options.reference, options.calibration, options.prune_data, options.load.custom_objects),
     )
     pruning.check_options(options.prune, options.prune_data, options.prune_epochs)
-    with load.find(path) as source:
+    with load.open_source(path) as source:
         if options.prune is not None:
             pruning.check_kind(source.loader)
         name = artifacts.check_name("--name", options.name or default_name(path))
@@ -130,11 +130,11 @@ def convert(
         tuning = training(options, loaded.spec, side)
         if options.fold_preprocessing and calibration is not None:
             check_pixels("the calibration data", loaded.spec, next(iter(calibration), {}))
-        manifest = manifests.begin(
+        manifest = manifests.new_manifest(
             path, (name, options.version, options.command), loaded, side, reference
         )
         if options.dry_run:
-            return Conversion(None, manifest, (), {}, (*notes, "dry run: nothing was written"))
+            return ConvertResult(None, manifest, (), {}, (*notes, "dry run: nothing was written"))
         final = artifacts.check_free(options.output, name, options.version, options.overwrite)
         with (
             atomic_io.staged(options.output, final) as stage,
@@ -153,7 +153,7 @@ def convert(
                         evaluation = replace(evaluation, pruned=loaded.predict(evaluation.inputs))
                 notes = (*notes, *done.notes)
             verdicts, failed, more = _make_files(
-                Making(
+                FileBuilder(
                     stage,
                     manifest,
                     loaded.spec,
@@ -170,15 +170,15 @@ def convert(
                 progress,
             )
             progress("writing the manifest")
-            finish(stage, manifest, (reference, evaluation), side, verdicts)
-    published = artifacts.find(final)
-    return Conversion(published, published.manifest, tuple(verdicts), failed, (*notes, *more))
+            write_version(stage, manifest, (reference, evaluation), side, verdicts)
+    published = artifacts.open_artifact(final)
+    return ConvertResult(published, published.manifest, tuple(verdicts), failed, (*notes, *more))
 
 
 def _make_files(
-    making: Making,
+    making: FileBuilder,
     model: LoadedModel,
-    wish: Wish,
+    wish: PrecisionRequest,
     data: tuple[Reference, Reference],
     options: ConvertOptions,
     progress: Progress,
@@ -196,7 +196,7 @@ def _make_files(
             source.parent.mkdir(parents=True)
             try:
                 with quiet(options.verbose):
-                    converted = target.convert(model, source, manifests.embedded(manifest))
+                    converted = target.convert(model, source, manifests.file_metadata(manifest))
             except ConversionError as error:
                 if not options.keep_going:
                     raise

@@ -76,14 +76,14 @@ def build_demo(
     Raises:
         UsageError: An artifact has no TF.js file, a file is in the way, or the host is unknown.
         ArtifactError: A file is not the one that was converted.
-        MissingDependency: The page's vendor/ is not built.
+        MissingDependencyError: The page's vendor/ is not built.
     """
     output = Path(output)
     hosting.check(host)
     source = assets.shell_folder()
     found = {}
     for path in paths:
-        opened = artifact.find(Path(path))
+        opened = artifact.open_artifact(Path(path))
         found[opened.folder.resolve()] = opened
     models = list(found.values())
     keys = _keys(models)

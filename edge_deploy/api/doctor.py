@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 from edge_deploy._version import __version__
 from edge_deploy.core import dependencies
-from edge_deploy.core.errors import EdgeDeployError, MissingDependency
+from edge_deploy.core.errors import EdgeDeployError, MissingDependencyError
 from edge_deploy.web.assets import shell_folder
 
 PYTHONS = ((3, 11), (3, 12))
@@ -131,7 +131,7 @@ def _groups(declared: Iterable[str]) -> dict[str, list[Requirement]]:
     return groups
 
 
-def lack(error: ModuleNotFoundError) -> MissingDependency | None:
+def lack(error: ModuleNotFoundError) -> MissingDependencyError | None:
     """A failed import as the extra to install; None where none of ours has the module."""
     module = (error.name or "").split(".")[0]
     package = _PACKAGES.get(module, module.replace("_", "-"))
@@ -142,9 +142,9 @@ def lack(error: ModuleNotFoundError) -> MissingDependency | None:
     for extra, requirements in groups.items():
         if package in {requirement.name for requirement in requirements}:
             if extra:
-                return dependencies.lacks(package, "here", extra)
+                return dependencies.missing_dependency(package, "here", extra)
             mend = dependencies.python_m("pip", "install", package)
-            return MissingDependency(
+            return MissingDependencyError(
                 f"{package} is needed here and is not installed. Install it with: {mend}"
             )
     return None

@@ -23,7 +23,7 @@ def inspect(path: Path | str, options: LoadOptions | None = None) -> dict[str, A
     """
     path = Path(path)
     if path.name == artifact.MANIFEST or (path.is_dir() and _holds_manifest(path)):
-        return {"type": "artifact", **artifact.find(path).manifest}
+        return {"type": "artifact", **artifact.open_artifact(path).manifest}
     suffixes = tuple(suffix for target in TARGETS.values() for suffix in target.suffixes)
     if path.is_file() and path.name.endswith(suffixes):
         info = target_of(path).describe(path)

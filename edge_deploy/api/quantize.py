@@ -17,9 +17,9 @@ from edge_deploy.data.calibration_checks import calibrate
 from edge_deploy.data.preprocessing.features import parse_features
 from edge_deploy.formats.base import FLOAT, Converted
 from edge_deploy.formats.registry import TARGETS
-from edge_deploy.optimize.builder import Making, check_io, path_of
+from edge_deploy.optimize.builder import FileBuilder, check_io, path_of
 from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
-from edge_deploy.optimize.precisions import Wish, parse
+from edge_deploy.optimize.precisions import PrecisionRequest, parse
 from edge_deploy.optimize.search.report import sections
 from edge_deploy.verification import report
 from edge_deploy.verification.file_check import browser_if_any
@@ -32,7 +32,7 @@ Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Quantization:
+class QuantizeResult:
     """What ``quantize`` did.
 
     Attributes:
@@ -57,7 +57,7 @@ class Quantization:
 
 def quantize(
     path: Path | str, options: QuantizeOptions, progress: Progress = lambda _: None
-) -> Quantization:
+) -> QuantizeResult:
     """Add precisions to an artifact, each file run and judged.
 
     The new files are built in a folder beside the artifact's own and moved in by rename, the
@@ -73,7 +73,7 @@ def quantize(
         ArtifactError: The artifact cannot be read, or its float32 files are not the converted ones.
         ConversionError: A quantizer cannot do it (nothing changes unless ``keep_going``).
     """
-    found = artifacts.find(Path(path))
+    found = artifacts.open_artifact(Path(path))
     there = [e["target"] for e in found.manifest["artifacts"]]
     wish = parse("--to", options.to, [t for t in TARGETS if t in there])
     check_io(options.io, wish)
@@ -102,7 +102,7 @@ def quantize(
     verdicts: list[Verdict] = []
     failed: dict[str, str] = {}
     with atomic_io.scratch(found.folder.parent) as stage:
-        making = Making(
+        making = FileBuilder(
             stage, dict(found.manifest), found.spec, options.io, calibration, options.keep_float
         )
         with browser_if_any("tfjs" in wish.by_target, options.browser) as handle:
@@ -128,12 +128,12 @@ def quantize(
                     entries.append(entry)
                     verdicts.extend(rows)
         manifest = _publish(found, stage, entries, verdicts)
-    return Quantization(
+    return QuantizeResult(
         replace(found, manifest=manifest), manifest, tuple(verdicts), failed, tuple(notes)
     )
 
 
-def _without_float(wish: Wish) -> tuple[Wish, list[str]]:
+def _without_float(wish: PrecisionRequest) -> tuple[PrecisionRequest, list[str]]:
     """float32 is what the others are made from, and there already."""
     rest = {t: tuple(p for p in names if p != FLOAT) for t, names in wish.by_target.items()}
     notes = ["float32 is there already: it is what the others are made from"]
@@ -179,7 +179,7 @@ def _main(entry: Entry) -> str:
     return str(entry["files"][0]["path"])
 
 
-def _check_free(found: Artifact, wish: Wish, overwrite: bool) -> None:
+def _check_free(found: Artifact, wish: PrecisionRequest, overwrite: bool) -> None:
     there = {_main(entry) for entry in found.manifest["artifacts"]}
     taken = [
         f"{target} {precision}"
@@ -208,4 +208,4 @@ def _publish(
     every = with_earlier(found, manifest, verdicts, changed)
     documents = report.documents(manifest, every, sections(found.tuning()))
     artifacts.update(found, manifest, documents, added, stage)
-    return artifacts.find(found.folder).manifest
+    return artifacts.open_artifact(found.folder).manifest

@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.artifact.selection import usual
+from edge_deploy.artifact.selection import default_entry
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.messages import unknown
 from edge_deploy.core.spec import Array, Feature, TensorSpec
@@ -28,7 +28,7 @@ _TOP = 5
 
 
 @dataclass(frozen=True)
-class Answer:
+class Prediction:
     """One sample's answer.
 
     Attributes:
@@ -47,7 +47,7 @@ def run(
     target: str | None = None,
     precision: str | None = None,
     note: Callable[[str], None] = lambda _: None,
-) -> list[Answer]:
+) -> list[Prediction]:
     """Ask a converted file.
 
     Args:
@@ -63,7 +63,7 @@ def run(
         UsageError: An input cannot be read or does not fit the model.
         ArtifactError: The file is damaged or is not the one that was converted.
     """
-    found = artifacts.find(Path(artifact))
+    found = artifacts.open_artifact(Path(artifact))
     entry = _entry(found, target, precision)
     changed = found.changed_files()
     path = found.main_file(entry)
@@ -80,7 +80,7 @@ def run(
             feed = {s.name: sample(data.inputs[s.name], s, index) for s in found.spec.inputs}
             raw = runner.predict(feed)
             outputs = {s.name: _readable(s, raw[s.name]) for s in found.spec.outputs}
-            answers.append(Answer(source, outputs))
+            answers.append(Prediction(source, outputs))
     return answers
 
 
@@ -100,7 +100,7 @@ def _entry(found: Artifact, target: str | None, precision: str | None) -> Mappin
     there = list(dict.fromkeys(entry["precision"] for entry in runnable))
     if precision not in (None, *there):
         raise UsageError(f"--precision: {unknown(str(precision), there, 'file here')}")
-    return usual(found, [e for e in runnable if precision in (None, e["precision"])])
+    return default_entry(found, [e for e in runnable if precision in (None, e["precision"])])
 
 
 def _read_all(found: Artifact, inputs: Sequence[str]) -> tuple[Reference, list[str]]:
@@ -188,7 +188,7 @@ def _ranked(shares: Mapping[str, float]) -> dict[str, Any]:
     return {"label": next(iter(ordered)), "probabilities": ordered}
 
 
-def to_text(answer: Answer) -> str:
+def to_text(answer: Prediction) -> str:
     """An answer in a line or a few, for a terminal."""
     lines = []
     for name, output in answer.outputs.items():

@@ -15,7 +15,7 @@ from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.codegen import PLATFORMS, context
 from edge_deploy.codegen.base import Golden, Platform, headline, needs
-from edge_deploy.codegen.context import Plan
+from edge_deploy.codegen.context import TemplateContext
 from edge_deploy.core.atomic_io import scratch, writing
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.messages import unknown
@@ -67,10 +67,10 @@ def snippet(artifact: Path | str, platform: str, precision: str | None = None) -
 
 def _plan(
     artifact: Path | str, platform: str, precision: str | None
-) -> tuple[Platform, Artifact, Plan]:
+) -> tuple[Platform, Artifact, TemplateContext]:
     if platform not in PLATFORMS:
         raise UsageError(f"--platform: {unknown(platform, PLATFORMS, 'platform')}")
-    found = artifacts.find(Path(artifact))
+    found = artifacts.open_artifact(Path(artifact))
     return PLATFORMS[platform], found, context.make(found, precision)
 
 
@@ -112,7 +112,9 @@ def bundle(
     return target
 
 
-def _fill(folder: Path, chosen: Platform, found: Artifact, drawn: Plan, code: str) -> None:
+def _fill(
+    folder: Path, chosen: Platform, found: Artifact, drawn: TemplateContext, code: str
+) -> None:
     shutil.copyfile(drawn.path, folder / drawn.path.name)
     (folder / chosen.file(drawn)).write_text(code, encoding="utf-8")
     if classes := drawn.main_output.classes:
@@ -135,7 +137,7 @@ def _zip(folder: Path, path: Path) -> Path:
     return path
 
 
-def _golden(found: Artifact, drawn: Plan, folder: Path, suffix: str) -> list[Golden]:
+def _golden(found: Artifact, drawn: TemplateContext, folder: Path, suffix: str) -> list[Golden]:
     """A few samples, written to the folder where they are files, and the file's answers."""
     from edge_deploy.data.preprocessing.encoding import encode_rows
     from edge_deploy.formats.registry import TARGETS
@@ -203,7 +205,7 @@ def _pictures(found: Artifact) -> Sequence[Path]:
 
 
 def _readme(
-    chosen: Platform, drawn: Plan, golden: Sequence[Golden], tests: Mapping[str, str]
+    chosen: Platform, drawn: TemplateContext, golden: Sequence[Golden], tests: Mapping[str, str]
 ) -> str:
     steps = "\n".join(f"{n}. {step}" for n, step in enumerate(chosen.steps(drawn), start=1))
     test = ", ".join(f"`{name}`" for name in tests)

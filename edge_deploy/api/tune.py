@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.api import _prepare
-from edge_deploy.api._publish_search import Recommended, publish
+from edge_deploy.api._publish_search import Recommendation, publish
 from edge_deploy.api.options import TuneOptions
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact import manifest as manifests
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
-from edge_deploy.core.errors import MissingDependency, UsageError
+from edge_deploy.core.errors import MissingDependencyError, UsageError
 from edge_deploy.core.messages import size_text, unknown
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.core.stdio import set_environment
@@ -28,8 +28,8 @@ from edge_deploy.formats.registry import TARGETS
 from edge_deploy.frontends import load
 from edge_deploy.optimize import pruning
 from edge_deploy.optimize.search import executors
-from edge_deploy.optimize.search.candidates import OBJECTIVES, Candidate, Measured, front
-from edge_deploy.optimize.search.measure import Group
+from edge_deploy.optimize.search.candidates import OBJECTIVES, Candidate, CandidateResult, front
+from edge_deploy.optimize.search.measure import CandidateGroup
 from edge_deploy.optimize.search.search import (
     Progress,
     Search,
@@ -39,7 +39,7 @@ from edge_deploy.optimize.search.search import (
     measure_all,
 )
 from edge_deploy.optimize.search.store import open_store
-from edge_deploy.verification.file_check import BrowserHandle, browser_if_any
+from edge_deploy.verification.file_check import BrowserSession, browser_if_any
 from edge_deploy.verification.verdicts import Verdict
 
 
@@ -58,8 +58,8 @@ class TuneResult:
 
     artifact: Artifact
     manifest: Mapping[str, Any]
-    measured: tuple[Measured, ...]
-    recommended: Mapping[str, Recommended | None]
+    measured: tuple[CandidateResult, ...]
+    recommended: Mapping[str, Recommendation | None]
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...]
 
@@ -113,7 +113,7 @@ def tune(
 
     Raises:
         UsageError: The request or the data is wrong, or a search is there that did not end.
-        MissingDependency: The executor or a browser for TF.js is missing.
+        MissingDependencyError: The executor or a browser for TF.js is missing.
         SourceError: The model cannot be read.
         ConversionError: A target cannot hold it.
     """
@@ -123,7 +123,7 @@ def tune(
     _check(options)
     given = (asked.reference, asked.calibration, asked.prune_data, asked.load.custom_objects)
     sidecars.precheck(asked.labels, asked.features, asked.preprocess, given)
-    with load.find(path) as source, ExitStack() as stack:
+    with load.open_source(path) as source, ExitStack() as stack:
         name = artifacts.check_name("--name", asked.name or _prepare.default_name(path))
         final = artifacts.check_free(asked.output, name, asked.version, asked.overwrite)
         handle = stack.enter_context(_browser(options))
@@ -137,7 +137,7 @@ def tune(
             (side.features, side.preprocessing), asked.strict,
         )  # fmt: skip
         training = _prepare.training(asked, spec, side)
-        manifest = manifests.begin(
+        manifest = manifests.new_manifest(
             path, (name, asked.version, asked.command), loaded, side, reference
         )
         about = _about(manifest, options, (data, training.data if training else None))
@@ -171,7 +171,7 @@ def _check(options: TuneOptions) -> None:
 
     Raises:
         UsageError: A wrong option.
-        MissingDependency: The executor is not installed.
+        MissingDependencyError: The executor is not installed.
     """
     if options.objective not in OBJECTIVES:
         raise UsageError(f"--objective: {unknown(options.objective, OBJECTIVES, 'objective')}")
@@ -194,16 +194,16 @@ def _check(options: TuneOptions) -> None:
 
 
 @contextmanager
-def _browser(options: TuneOptions) -> Iterator[BrowserHandle]:
+def _browser(options: TuneOptions) -> Iterator[BrowserSession]:
     """The browser that TF.js candidates are measured in.
 
     Raises:
-        MissingDependency: There is none.
+        MissingDependencyError: There is none.
     """
     wanted = "tfjs" in options.convert.to
     with browser_if_any(wanted, options.convert.browser) as handle:
         if wanted and handle.browser is None:
-            raise MissingDependency(
+            raise MissingDependencyError(
                 f"TF.js candidates are measured in a browser: {handle.reason} Leave them out with "
                 "--to tflite,onnx."
             )
@@ -214,7 +214,7 @@ def _about(
     manifest: Mapping[str, Any], options: TuneOptions, data: tuple[Reference, Reference | None]
 ) -> dict[str, str]:
     """What must be the same for a search to go on; how it ends (budget, aim) may differ."""
-    nothing = Group("", 0.0, {}, ModelSpec((), ()), data[0], data[1] or Reference({}))
+    nothing = CandidateGroup("", 0.0, {}, ModelSpec((), ()), data[0], data[1] or Reference({}))
     asked = options.convert
     return {
         "model": manifest["source"]["sha256"],
@@ -240,7 +240,7 @@ def _as_reference(samples: Samples, spec: ModelSpec) -> Reference:
 
 
 def _notes(
-    options: TuneOptions, loaded: LoadedModel, data: Reference, measured: Sequence[Measured]
+    options: TuneOptions, loaded: LoadedModel, data: Reference, measured: Sequence[CandidateResult]
 ) -> Iterator[str]:
     if options.sparsities and not can_be_pruned(loaded):
         yield f"no pruning: only Keras files can be pruned, and this is a {loaded.kind} model"

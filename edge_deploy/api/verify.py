@@ -17,13 +17,13 @@ from edge_deploy.core.stdio import quiet
 from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.readers import read
 from edge_deploy.data.reference import Reference, split
-from edge_deploy.formats.base import FLOAT, Target
+from edge_deploy.formats.base import FLOAT, Format
 from edge_deploy.formats.registry import check_names, runtimes_of, target_of
 from edge_deploy.frontends.fold_preprocessing import fold_model
 from edge_deploy.frontends.load import load_model
 from edge_deploy.optimize.search.report import sections
 from edge_deploy.verification import report
-from edge_deploy.verification.file_check import BrowserHandle, browser_if_any, check_file
+from edge_deploy.verification.file_check import BrowserSession, browser_if_any, check_file
 from edge_deploy.verification.history import with_earlier
 from edge_deploy.verification.integrity import label_failures, wrong_files
 from edge_deploy.verification.tolerances import check_labels
@@ -31,7 +31,7 @@ from edge_deploy.verification.verdicts import Verdict, blank, exit_code, summari
 
 
 @dataclass(frozen=True)
-class Verification:
+class VerifyResult:
     """What ``verify`` found.
 
     Attributes:
@@ -56,7 +56,7 @@ class Verification:
         return exit_code(self.verdicts)
 
 
-def verify(path: Path | str, options: VerifyOptions | None = None) -> Verification:
+def verify(path: Path | str, options: VerifyOptions | None = None) -> VerifyResult:
     """Compare every converted file with the original's answers, in its real runtime.
 
     Args:
@@ -75,7 +75,7 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
     _check(options)
     if path.is_file() and path.name != artifact.MANIFEST:
         return _verify_bare(path, options)
-    found = artifact.find(path)
+    found = artifact.open_artifact(path)
     changed = found.changed_files()
     entries = [
         entry
@@ -117,18 +117,18 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> Verificati
     documents = report.documents(manifest, every, sections(found.tuning()))
     if options.report is not None:
         folder: Path | None = _write_report(options.report, documents)
-        return Verification(manifest, tuple(verdicts), folder, notes, samples)
+        return VerifyResult(manifest, tuple(verdicts), folder, notes, samples)
     try:
         with atomic_io.writing(found.folder, "--report"):
             artifact.update(found, manifest, documents)
     except EdgeDeployError as error:
         # The verdicts are what was asked for; a folder that may only be read must not lose them.
         kept = f"the reports were not kept: {error}"
-        return Verification(manifest, tuple(verdicts), None, (*notes, kept), samples)
-    return Verification(manifest, tuple(verdicts), found.folder, notes, samples)
+        return VerifyResult(manifest, tuple(verdicts), None, (*notes, kept), samples)
+    return VerifyResult(manifest, tuple(verdicts), found.folder, notes, samples)
 
 
-def _wanted(name: str, options: VerifyOptions) -> list[Target]:
+def _wanted(name: str, options: VerifyOptions) -> list[Format]:
     return [target for target in runtimes_of(name) if target.runtime in options.runtimes]
 
 
@@ -184,7 +184,7 @@ def _check_entry(
     evaluation: Reference | None,
     options: VerifyOptions,
     wrong: tuple[str, ...],
-    handle: BrowserHandle,
+    handle: BrowserSession,
 ) -> list[Verdict]:
     targets = _wanted(entry["target"], options)
     # A file that is not the one that was written is not opened: a runtime may crash on it.
@@ -211,7 +211,7 @@ def _check_entry(
     return [replace(row, failures=row.failures + labels) for row in rows]
 
 
-def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
+def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
     """A file that somebody else converted, against a model and data."""
     target = target_of(path)
     if options.against is None or options.reference is None:
@@ -255,7 +255,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> Verification:
         "artifacts": [{"files": [{"path": path.name, "bytes": path.stat().st_size}]}],
     }
     documents = report.documents(manifest, verdicts)
-    return Verification(
+    return VerifyResult(
         manifest,
         tuple(verdicts),
         _write_report(options.report, documents),

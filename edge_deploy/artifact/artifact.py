@@ -120,7 +120,7 @@ class Artifact:
         return changed
 
 
-def find(path: Path) -> Artifact:
+def open_artifact(path: Path) -> Artifact:
     """Open an artifact: its folder, its manifest.json, or ``artifacts/<name>`` with one version.
 
     Raises:

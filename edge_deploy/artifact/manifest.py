@@ -34,7 +34,7 @@ LATER = ("features", "inputs", "outputs")
 """Keys of embedded that files of before do not carry."""
 
 
-def embedded(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def file_metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What every file carries of the manifest; of a vocabulary, only which one it is."""
     return {
         "name": manifest["name"],
@@ -64,7 +64,7 @@ def _brief_text(text: Mapping[str, Any]) -> dict[str, Any]:
     return brief
 
 
-def begin(
+def new_manifest(
     path: Path,
     named: tuple[str, str, str],
     model: LoadedModel,

@@ -10,7 +10,7 @@ from edge_deploy.artifact.artifact import Artifact
 Entry = Mapping[str, Any]
 
 
-def usual(found: Artifact, entries: Sequence[Entry]) -> Entry:
+def default_entry(found: Artifact, entries: Sequence[Entry]) -> Entry:
     """The entry to take: what ``tune`` recommends, else float32, else what is not pruned.
 
     Args:

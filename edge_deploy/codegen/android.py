@@ -18,7 +18,7 @@ from edge_deploy.codegen.base import (
     tensor_words,
 )
 from edge_deploy.codegen.base import text as quoted
-from edge_deploy.codegen.context import Plan, Tensor
+from edge_deploy.codegen.context import TemplateContext, Tensor
 from edge_deploy.codegen.expressions import columns, literal, named_places, scaled, told
 from edge_deploy.core.spec import Feature
 
@@ -44,17 +44,17 @@ def text(value: str) -> str:
     return quoted(value).replace("$", "\\$")
 
 
-def package(plan: Plan) -> str:
+def package(plan: TemplateContext) -> str:
     """The package of the snippet."""
     return f"app.{plan.snake}"
 
 
-def install(plan: Plan) -> str:
+def install(plan: TemplateContext) -> str:
     """The Gradle line."""
     return f'dependencies {{ implementation("{_LITERT}") }}'
 
 
-def code(plan: Plan) -> str:
+def code(plan: TemplateContext) -> str:
     """The Kotlin file."""
     names = identifiers(plan.inputs, ("inputs", "outputs", "interpreter"))
     output = plan.main_output
@@ -125,7 +125,7 @@ def _read(tensor: Tensor) -> str:
     return f"            {text(tensor.name)} to {value}{real} }} }},"
 
 
-def _predict(plan: Plan, names: Sequence[str]) -> str:
+def _predict(plan: TemplateContext, names: Sequence[str]) -> str:
     output = plan.main_output
     parameter, made = {
         "picture": ("picture: Picture", "preprocess(picture)"),
@@ -167,7 +167,7 @@ def _predict(plan: Plan, names: Sequence[str]) -> str:
     )
 
 
-def _picture(plan: Plan) -> list[str]:
+def _picture(plan: TemplateContext) -> list[str]:
     image = plan.image
     assert image is not None
     parts = pieces("resize.kt")
@@ -211,7 +211,7 @@ def _picture(plan: Plan) -> list[str]:
     return ["\n".join(lines), parts["picture"], _CODE["decode"], *code]
 
 
-def _row(plan: Plan) -> list[str]:
+def _row(plan: TemplateContext) -> list[str]:
     assert plan.features is not None
     lines, used = columns(plan.features, lambda f, name: f"    *{_column(f, name)},", " //")
     example = ", ".join(f"{text(k)} to {_value(v)}" for k, v in (plan.example or {}).items())
@@ -252,7 +252,7 @@ _TEST_IMPORTS = {
 }
 
 
-def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
+def test(plan: TemplateContext, golden: Sequence[Golden]) -> Mapping[str, str]:
     """A JUnit test that runs on a device or an emulator."""
     cases = []
     for number, case in enumerate(golden, start=1):

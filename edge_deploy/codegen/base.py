@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.codegen.context import Plan, Tensor
+from edge_deploy.codegen.context import TemplateContext, Tensor
 from edge_deploy.core.spec import Feature
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -47,11 +47,11 @@ class Platform:
 
     name: str
     title: str
-    file: Callable[[Plan], str]
-    code: Callable[[Plan], str]
-    test: Callable[[Plan, Sequence[Golden]], Mapping[str, str]]
-    install: Callable[[Plan], str]
-    steps: Callable[[Plan], Sequence[str]]
+    file: Callable[[TemplateContext], str]
+    code: Callable[[TemplateContext], str]
+    test: Callable[[TemplateContext, Sequence[Golden]], Mapping[str, str]]
+    install: Callable[[TemplateContext], str]
+    steps: Callable[[TemplateContext], Sequence[str]]
     picture: str = "png"
 
 
@@ -79,12 +79,12 @@ def resizing(image: Mapping[str, Any]) -> list[str]:
     return [box, "nearest"] if method == "nearest" else [f"filter {method}", box, "pillow"]
 
 
-def headline(plan: Plan) -> str:
+def headline(plan: TemplateContext) -> str:
     """What the model takes and gives, in a line."""
     return f"{plan.name}, version {plan.version}: {_takes(plan)} in, {_gives(plan)} out."
 
 
-def _takes(plan: Plan) -> str:
+def _takes(plan: TemplateContext) -> str:
     if plan.image:
         height, width = plan.image["size"]
         return f"pictures ({height} x {width} {plan.image['color']})"
@@ -94,7 +94,7 @@ def _takes(plan: Plan) -> str:
     return ", ".join(tensor_words(tensor) for tensor in plan.inputs)
 
 
-def _gives(plan: Plan) -> str:
+def _gives(plan: TemplateContext) -> str:
     output = plan.main_output
     if output.classes:
         return f"{len(output.classes)} classes"
@@ -110,7 +110,7 @@ def tensor_words(tensor: Tensor) -> str:
     return f"{tensor.name} {tensor.dtype} {' x '.join(map(str, tensor.shape))}"
 
 
-def needs(plan: Plan) -> str:
+def needs(plan: TemplateContext) -> str:
     """Which runtime the file needs."""
     oldest = plan.min_runtime or "an unknown version"
     return f"{plan.path.name} needs TensorFlow Lite or LiteRT {oldest} or newer."

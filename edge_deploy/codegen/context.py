@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.artifact.selection import usual
+from edge_deploy.artifact.selection import default_entry
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.spec import Feature
 from edge_deploy.data.preprocessing.features import parse_features
@@ -64,7 +64,7 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TemplateContext:
     """A model as a snippet sees it.
 
     Attributes:
@@ -122,7 +122,7 @@ class Plan:
         return "picture" if self.image else "row" if self.features else "tensors"
 
 
-def make(found: Artifact, precision: str | None) -> Plan:
+def make(found: Artifact, precision: str | None) -> TemplateContext:
     """What a snippet for an artifact's ``.tflite`` file must know.
 
     Args:
@@ -165,7 +165,7 @@ def make(found: Artifact, precision: str | None) -> Plan:
     preprocessing = manifest["preprocessing"] if alone else None
     columns = manifest["features"] if alone else None
     features = parse_features(columns)[0] if columns else None
-    return Plan(
+    return TemplateContext(
         name=found.name,
         version=str(manifest["version"]),
         path=path,
@@ -198,7 +198,7 @@ def choose(found: Artifact, precision: str | None) -> Mapping[str, Any]:
             f"{found.folder} has no .tflite file of {precision}; there are: {known}. "
             f"edge-deploy quantize {found.folder} --to tflite={precision} makes one where it can."
         )
-    return usual(found, wanted)
+    return default_entry(found, wanted)
 
 
 def rows(found: Artifact, features: Sequence[Feature]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from edge_deploy.codegen.base import (
     tensor_words,
     text,
 )
-from edge_deploy.codegen.context import Plan, Tensor
+from edge_deploy.codegen.context import TemplateContext, Tensor
 from edge_deploy.codegen.expressions import columns, literal, places, scaled, told
 from edge_deploy.core.spec import Feature
 
@@ -35,7 +35,7 @@ _CODE = pieces("snippet.hpp")
 _HELPERS = helpers(_CODE)
 
 
-def install(plan: Plan) -> str:
+def install(plan: TemplateContext) -> str:
     """The CMake lines."""
     return (
         "target_link_libraries(app tensorflowlite_c), built from tensorflow/lite/c of "
@@ -43,7 +43,7 @@ def install(plan: Plan) -> str:
     )
 
 
-def code(plan: Plan) -> str:
+def code(plan: TemplateContext) -> str:
     """The header."""
     names = identifiers(plan.inputs, ("interpreter",))
     output = plan.main_output
@@ -99,7 +99,7 @@ def _read(tensor: Tensor) -> str:
     )
 
 
-def _predict(plan: Plan, names: Sequence[str]) -> str:
+def _predict(plan: TemplateContext, names: Sequence[str]) -> str:
     output = plan.main_output
     parameter, made = {
         "picture": ("const Picture& picture", "preprocess(picture)"),
@@ -148,7 +148,7 @@ def _predict(plan: Plan, names: Sequence[str]) -> str:
     )
 
 
-def _picture(plan: Plan) -> list[str]:
+def _picture(plan: TemplateContext) -> list[str]:
     image = plan.image
     assert image is not None
     parts = pieces("resize.hpp")
@@ -184,7 +184,7 @@ def _picture(plan: Plan) -> list[str]:
     return [*code, "\n".join(lines)]
 
 
-def _row(plan: Plan) -> list[str]:
+def _row(plan: TemplateContext) -> list[str]:
     assert plan.features is not None
     lines, used = columns(plan.features, lambda f, name: f"    {_column(f, name)}", "  //")
     used.add("row")
@@ -220,7 +220,7 @@ _PICTURE_READER = "\n" + _CODE["picture reader"] + "\n"
 _TENSOR_READER = "\n" + _CODE["tensor reader"] + "\n"
 
 
-def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
+def test(plan: TemplateContext, golden: Sequence[Golden]) -> Mapping[str, str]:
     """A program, and the CMake file that builds it as a test."""
     cases = []
     for case in golden:

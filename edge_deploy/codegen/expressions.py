@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from edge_deploy.codegen.base import column_words, f32, tensor_words
-from edge_deploy.codegen.context import Plan, category
+from edge_deploy.codegen.context import TemplateContext, category
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.spec import Feature
 
@@ -90,7 +90,7 @@ def literal(number: float, suffix: str = "f") -> str:
     return f"({shown})" if number < 0 else shown
 
 
-def told(plan: Plan) -> str:
+def told(plan: TemplateContext) -> str:
     """What ``predict`` gives, in words."""
     output = plan.main_output
     words = {

@@ -19,7 +19,7 @@ from edge_deploy.codegen.base import (
     tensor_words,
 )
 from edge_deploy.codegen.base import text as quoted
-from edge_deploy.codegen.context import Plan, Tensor
+from edge_deploy.codegen.context import TemplateContext, Tensor
 from edge_deploy.codegen.expressions import columns, named_places, steps, told
 from edge_deploy.core.spec import Feature
 
@@ -54,19 +54,19 @@ def number(value: float) -> str:
     return f"({shown})" if value < 0 else shown
 
 
-def package(plan: Plan) -> str:
+def package(plan: TemplateContext) -> str:
     """The line of pubspec.yaml for the runtime."""
     return _OLD if plan.oldest <= _OLD_RUNTIME else _NEW
 
 
-def install(plan: Plan) -> str:
+def install(plan: TemplateContext) -> str:
     """The lines of pubspec.yaml."""
     lines = ["dependencies:", f"  {package(plan)}"]
     lines += ["  image: ^4.2.0"] if plan.image else []
     return "\n".join([*lines, "flutter:", "  assets:", f"    - assets/{plan.path.name}"])
 
 
-def code(plan: Plan) -> str:
+def code(plan: TemplateContext) -> str:
     """The Dart file."""
     names = identifiers(plan.inputs)
     output = plan.main_output
@@ -136,7 +136,7 @@ def _read(tensor: Tensor) -> str:
     return f"      {text(tensor.name)}: {value},"
 
 
-def _predict(plan: Plan, names: Sequence[str]) -> str:
+def _predict(plan: TemplateContext, names: Sequence[str]) -> str:
     output = plan.main_output
     parameter, made = {
         "picture": ("Picture picture", "preprocess(picture)"),
@@ -173,7 +173,7 @@ def _predict(plan: Plan, names: Sequence[str]) -> str:
     )
 
 
-def _picture(plan: Plan) -> list[str]:
+def _picture(plan: TemplateContext) -> list[str]:
     image = plan.image
     assert image is not None
     parts = pieces("resize.dart")
@@ -220,7 +220,7 @@ def _scaled(image: Mapping[str, object], x: str, c: int) -> str:
     return value
 
 
-def _row(plan: Plan) -> list[str]:
+def _row(plan: TemplateContext) -> list[str]:
     assert plan.features is not None
     lines, used = columns(plan.features, lambda f, name: f"      ...{_column(f, name)},", " //")
     example = ", ".join(f"{text(k)}: {_value(v)}" for k, v in (plan.example or {}).items())
@@ -249,7 +249,7 @@ def _value(value: object) -> str:
     return text(value) if isinstance(value, str) else repr(value)
 
 
-def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
+def test(plan: TemplateContext, golden: Sequence[Golden]) -> Mapping[str, str]:
     """An integration test, which runs on a device where the runtime is."""
     cases = []
     for count, case in enumerate(golden, start=1):

@@ -18,7 +18,7 @@ from edge_deploy.codegen.base import (
     tensor_words,
     text,
 )
-from edge_deploy.codegen.context import Plan, Tensor
+from edge_deploy.codegen.context import TemplateContext, Tensor
 from edge_deploy.codegen.expressions import columns, literal, named_places, scaled, told
 from edge_deploy.core.spec import Feature
 
@@ -36,13 +36,13 @@ _CODE = pieces("snippet.swift")
 _HELPERS = helpers(_CODE)
 
 
-def install(plan: Plan) -> str:
+def install(plan: TemplateContext) -> str:
     """The Podfile line."""
     version = "2.17.0" if plan.oldest <= _NEWEST else "0.0.1-nightly"
     return f"pod 'TensorFlowLiteSwift', '~> {version}'"
 
 
-def code(plan: Plan) -> str:
+def code(plan: TemplateContext) -> str:
     """The Swift file."""
     names = identifiers(plan.inputs, ("interpreter",))
     output = plan.main_output
@@ -100,7 +100,7 @@ def _read(tensor: Tensor) -> str:
     return f"            {text(tensor.name)}: {value},"
 
 
-def _predict(plan: Plan, names: Sequence[str]) -> str:
+def _predict(plan: TemplateContext, names: Sequence[str]) -> str:
     output = plan.main_output
     parameter, made = {
         "picture": ("_ picture: Picture", "preprocess(picture)"),
@@ -136,7 +136,7 @@ def _predict(plan: Plan, names: Sequence[str]) -> str:
     return "\n".join([*head, ask, *lines, "    }"])
 
 
-def _picture(plan: Plan) -> list[str]:
+def _picture(plan: TemplateContext) -> list[str]:
     image = plan.image
     assert image is not None
     parts = pieces("resize.swift")
@@ -175,7 +175,7 @@ def _picture(plan: Plan) -> list[str]:
     return ["\n".join(lines), parts["picture"], _CODE["decode"], *code]
 
 
-def _row(plan: Plan) -> list[str]:
+def _row(plan: TemplateContext) -> list[str]:
     assert plan.features is not None
     first = plan.features[0]
 
@@ -212,7 +212,7 @@ def _value(value: object) -> str:
     return text(value) if isinstance(value, str) else repr(value)
 
 
-def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
+def test(plan: TemplateContext, golden: Sequence[Golden]) -> Mapping[str, str]:
     """An XCTest case."""
     cases = []
     for number, case in enumerate(golden, start=1):

@@ -20,7 +20,7 @@ from edge_deploy.codegen.base import (
     tensor_words,
     text,
 )
-from edge_deploy.codegen.context import Plan, Tensor, category
+from edge_deploy.codegen.context import TemplateContext, Tensor, category
 from edge_deploy.codegen.expressions import helper, steps
 from edge_deploy.codegen.source_extract import closure, one_filter
 from edge_deploy.codegen.text_features import counters, in_javascript
@@ -34,12 +34,12 @@ _CODE = pieces("snippet.mjs")
 _HELPERS = helpers(_CODE)
 
 
-def install(plan: Plan) -> str:
+def install(plan: TemplateContext) -> str:
     """The npm line."""
     return "npm install @litertjs/core"
 
 
-def code(plan: Plan) -> str:
+def code(plan: TemplateContext) -> str:
     """The ES module.
 
     Raises:
@@ -99,7 +99,7 @@ def _read(tensor: Tensor) -> str:
     return f"    {text(tensor.name)}: {value},"
 
 
-def _predict(plan: Plan, names: Sequence[str]) -> str:
+def _predict(plan: TemplateContext, names: Sequence[str]) -> str:
     output = plan.main_output
     given, made = {
         "picture": ("file", "preprocess(await decode(file))"),
@@ -136,7 +136,7 @@ def _predict(plan: Plan, names: Sequence[str]) -> str:
     return "\n".join([head, ask, *lines, "}"])
 
 
-def _picture(plan: Plan) -> list[str]:
+def _picture(plan: TemplateContext) -> list[str]:
     """The page's own functions, those that this model needs."""
     image = plan.image
     assert image is not None
@@ -192,7 +192,7 @@ def _scaled(image: Mapping[str, Any], x: str, c: int) -> str:
     return value
 
 
-def _row(plan: Plan) -> list[str]:
+def _row(plan: TemplateContext) -> list[str]:
     assert plan.features is not None
     used: set[str] = set()
     lines = []
@@ -249,7 +249,7 @@ def _literal(value: object) -> str:
     return text(value) if isinstance(value, str) else repr(value)
 
 
-def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
+def test(plan: TemplateContext, golden: Sequence[Golden]) -> Mapping[str, str]:
     """An ES module whose ``test()`` asks the golden samples."""
     read = f"\n{_CODE['read']}\n"
     encoder, run, helpers = {

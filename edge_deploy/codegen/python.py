@@ -18,7 +18,7 @@ from edge_deploy.codegen.base import (
     pieces,
     tensor_words,
 )
-from edge_deploy.codegen.context import Plan, Tensor, category
+from edge_deploy.codegen.context import TemplateContext, Tensor, category
 from edge_deploy.codegen.expressions import helper, told
 from edge_deploy.codegen.source_extract import source_of
 from edge_deploy.codegen.text_features import counters, in_python
@@ -29,13 +29,13 @@ _CODE = pieces("snippet.py.txt")
 _HELPERS = helpers(_CODE)
 
 
-def install(plan: Plan) -> str:
+def install(plan: TemplateContext) -> str:
     """The pip line."""
     pillow = ' "pillow>=10.1"' if plan.image else ""
     return f'pip install "ai-edge-litert>=2.1" "numpy>=1.26"{pillow}'
 
 
-def code(plan: Plan) -> str:
+def code(plan: TemplateContext) -> str:
     """The module: decode, preprocess, encode, ask, and read the answer."""
     names = identifiers(plan.inputs, ("self", "np"))
     output = plan.main_output
@@ -95,7 +95,7 @@ def _read(tensor: Tensor) -> str:
     return f"            {tensor.name!r}: {value},"
 
 
-def _predict(plan: Plan, names: Sequence[str]) -> str:
+def _predict(plan: TemplateContext, names: Sequence[str]) -> str:
     output = plan.main_output
     value = f"self.run({', '.join(names)})[{output.name!r}]"
     if plan.image:
@@ -128,7 +128,7 @@ def _predict(plan: Plan, names: Sequence[str]) -> str:
     )
 
 
-def _picture(plan: Plan) -> list[str]:
+def _picture(plan: TemplateContext) -> list[str]:
     image = plan.image
     assert image is not None
     method, centered = image["resize"], image["crop"] == "center"
@@ -153,7 +153,7 @@ def _picture(plan: Plan) -> list[str]:
     return [_CODE["decode"], *sources, _preprocess(plan)]
 
 
-def _preprocess(plan: Plan) -> str:
+def _preprocess(plan: TemplateContext) -> str:
     image, tensor = plan.image, plan.inputs[0]
     assert image is not None
     lines = ["pixels = resize(pixels)"]
@@ -190,7 +190,7 @@ def _preprocess(plan: Plan) -> str:
     )
 
 
-def _row(plan: Plan) -> list[str]:
+def _row(plan: TemplateContext) -> list[str]:
     assert plan.features is not None
     used: list[str] = []
     lines = []
@@ -239,7 +239,7 @@ def _missing(feature: Feature) -> float | str:
     return category(default)
 
 
-def _main(plan: Plan, names: Sequence[str]) -> str:
+def _main(plan: TemplateContext, names: Sequence[str]) -> str:
     if plan.image:
         lines = [
             f"model = {plan.type_name}()",
@@ -257,7 +257,7 @@ def _main(plan: Plan, names: Sequence[str]) -> str:
     return "\n".join(['if __name__ == "__main__":', *(f"    {line}" for line in lines)])
 
 
-def test(plan: Plan, golden: Sequence[Golden]) -> Mapping[str, str]:
+def test(plan: TemplateContext, golden: Sequence[Golden]) -> Mapping[str, str]:
     """A pytest module."""
     encoder, run = {
         "picture": ("decode, preprocess", "preprocess(decode(HERE / source))"),

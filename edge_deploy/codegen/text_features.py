@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from edge_deploy.codegen.base import identifiers, indent, listed
-from edge_deploy.codegen.context import Plan
+from edge_deploy.codegen.context import TemplateContext
 from edge_deploy.codegen.source_extract import closure, source_of
 from edge_deploy.core.spec import Feature, Text
 from edge_deploy.data.preprocessing import text as counting
@@ -19,13 +19,13 @@ _FUNCTIONS: tuple[Callable[..., object], ...] = (
 )  # fmt: skip
 
 
-def counters(plan: Plan) -> dict[str, str]:
+def counters(plan: TemplateContext) -> dict[str, str]:
     """A name in code for the counter of each column that is a text, by the column's name."""
     texts = _texts(plan)
     return {f.name: f"count_{name}" for f, name in zip(texts, identifiers(texts), strict=True)}
 
 
-def in_python(plan: Plan) -> list[str]:
+def in_python(plan: TemplateContext) -> list[str]:
     """The functions of edge_deploy/data/preprocessing/text.py as they stand there, and a counter for each text."""
     if not (names := counters(plan)):
         return []
@@ -33,7 +33,7 @@ def in_python(plan: Plan) -> list[str]:
     return [runs, *map(source_of, _FUNCTIONS), *(_python(f, names[f.name]) for f in _texts(plan))]
 
 
-def in_javascript(plan: Plan) -> list[str]:
+def in_javascript(plan: TemplateContext) -> list[str]:
     """The page's functions that count, and a counter for each text."""
     if not (names := counters(plan)):
         return []
@@ -41,7 +41,7 @@ def in_javascript(plan: Plan) -> list[str]:
     return [*closure([source], "counter("), *(_js(f, names[f.name]) for f in _texts(plan))]
 
 
-def _texts(plan: Plan) -> list[Feature]:
+def _texts(plan: TemplateContext) -> list[Feature]:
     return [feature for feature in plan.features or () if feature.text is not None]
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from edge_deploy._version import __version__
-from edge_deploy.core.errors import MissingDependency
+from edge_deploy.core.errors import MissingDependencyError
 
 PACKAGE = Path(__file__).parents[1]
 WHEEL = f"edge_deploy-{__version__}-py3-none-any.whl"  # what `make wheel` writes to dist/
@@ -26,9 +26,9 @@ def install(extra: str) -> str:
     return python_m("pip", "install", *exact, *what)
 
 
-def lacks(package: str | None, purpose: str, extra: str) -> MissingDependency:
+def missing_dependency(package: str | None, purpose: str, extra: str) -> MissingDependencyError:
     """``tensorflow is needed to ... and is not installed``, and how to install it."""
-    return MissingDependency(
+    return MissingDependencyError(
         f"{package} is needed {purpose} and is not installed. Install it with: {install(extra)}"
     )
 

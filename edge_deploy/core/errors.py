@@ -5,7 +5,7 @@
     ├── SourceError            the model cannot be read
     │   └── UntrustedError     reading it would run code from it
     ├── ConversionError        a target cannot hold the model
-    ├── MissingDependency      an extra or a program is not installed
+    ├── MissingDependencyError an extra or a program is not installed
     └── ArtifactError          a converted file or its folder is unusable
 
 A message says what happened, what was found, and how to mend it. The command line prints
@@ -40,7 +40,7 @@ class ConversionError(EdgeDeployError):
     """A target format cannot hold this model."""
 
 
-class MissingDependency(EdgeDeployError):
+class MissingDependencyError(EdgeDeployError):
     """Something that must be installed first."""
 
 

@@ -59,7 +59,7 @@ def build_example(
     Raises:
         UsageError: The example, an option or the data cannot be used, or the folder holds
             files that are not ours.
-        MissingDependency: The ``[convert]`` extra is not installed.
+        MissingDependencyError: The ``[convert]`` extra is not installed.
         EdgeDeployError: The folder cannot be written, or a download fails.
     """
     from edge_deploy.examples import folders

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.atomic_io import writing
-from edge_deploy.core.dependencies import lacks
+from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import UsageError
 from edge_deploy.examples.base import Example, Metric, Request
 
@@ -100,14 +100,14 @@ def train(example: Example, stage: Path, request: Request) -> Metric:
     """Build an example, with a word on what to install where a library is missing.
 
     Raises:
-        MissingDependency: A library of the ``[convert]`` extra is not installed.
+        MissingDependencyError: A library of the ``[convert]`` extra is not installed.
     """
     try:
         return example.build(stage, request)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("edge_deploy"):
             raise
-        raise lacks(error.name, f"to train {example.name}", "convert") from error
+        raise missing_dependency(error.name, f"to train {example.name}", "convert") from error
 
 
 def write_index(stage: Path, example: Example, request: Request, metric: Metric) -> None:

@@ -53,7 +53,7 @@ class FileInfo:
 
 
 @dataclass(frozen=True)
-class Target:
+class Format:
     """One format: a file of this package, and a value of this class.
 
     Attributes:

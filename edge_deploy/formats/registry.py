@@ -10,7 +10,7 @@ from edge_deploy.core.errors import UsageError
 from edge_deploy.core.messages import unknown
 from edge_deploy.data.calibration import Samples
 from edge_deploy.formats import onnx, tfjs, tflite
-from edge_deploy.formats.base import FLOAT, Converted, FileInfo, Target
+from edge_deploy.formats.base import FLOAT, Converted, Format
 from edge_deploy.formats.layers import Layer, Operator, group
 from edge_deploy.formats.onnx import quantize as onnx_quantize
 from edge_deploy.formats.onnx.layers import operators as onnx_operators
@@ -21,20 +21,20 @@ from edge_deploy.formats.tflite import quantized_io as tflite_ends
 from edge_deploy.formats.tflite.layers import operators as tflite_operators
 from edge_deploy.formats.tflite.quantized_io import Steps
 
-TARGETS: dict[str, Target] = {
+TARGETS: dict[str, Format] = {
     "tflite": tflite.TARGET,
     "tfjs": tfjs.TARGET,
     "onnx": onnx.TARGET,
 }
 
-IN_PAGE: dict[str, Target] = {
+IN_PAGE: dict[str, Format] = {
     "tflite": replace(tflite.TARGET, runtime="litert-web", open_runner=None),
     "onnx": replace(onnx.TARGET, runtime="ort-web", open_runner=None),
 }
 """The same files in the page's own runtimes, on wasm."""
 
 
-def runtimes_of(target: str) -> list[Target]:
+def runtimes_of(target: str) -> list[Format]:
     """All that can run a format's files: first its own runtime, then the page's."""
     return [TARGETS[target], *([IN_PAGE[target]] if target in IN_PAGE else [])]
 
@@ -59,7 +59,7 @@ def check_names(only: Iterable[str], runtimes: Iterable[str], backends: Iterable
             raise UsageError(f"{flag}: {unknown(wrong[0], known, what)}")
 
 
-def target_of(path: Path) -> Target:
+def target_of(path: Path) -> Format:
     """The target whose file this is, by its name.
 
     Raises:
@@ -70,19 +70,6 @@ def target_of(path: Path) -> Target:
             return target
     known = ", ".join(suffix for target in TARGETS.values() for suffix in target.suffixes)
     raise UsageError(f"{path}: not a converted file; these end in {known}.")
-
-
-__all__ = [
-    "BACKENDS",
-    "IN_PAGE",
-    "TARGETS",
-    "Converted",
-    "FileInfo",
-    "Target",
-    "check_names",
-    "runtimes_of",
-    "target_of",
-]
 
 
 RUNTIMES: Mapping[str, tuple[str, bool]] = {
@@ -148,7 +135,7 @@ def make(
 
     Raises:
         ConversionError: The quantizer cannot do it; nothing is substituted.
-        MissingDependency: The quantizer is not installed.
+        MissingDependencyError: The quantizer is not installed.
     """
     makers: dict[str, Callable[[], object]] = {
         "tflite": lambda: path.write_bytes(

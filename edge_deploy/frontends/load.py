@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_deploy.core.dependencies import lacks
+from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError, SourceError, UsageError
 from edge_deploy.core.spec import LoadedModel, LoadOptions
 from edge_deploy.core.stdio import quiet, set_environment
 from edge_deploy.frontends import keras, saved_model
-from edge_deploy.frontends import load as sources
 from edge_deploy.frontends.sklearn import loader as sklearn
 from edge_deploy.frontends.sklearn.catboost_file import is_catboost
 from edge_deploy.frontends.sklearn.skops import is_skops
@@ -61,7 +60,7 @@ class Source:
 
 
 @contextlib.contextmanager
-def find(path: Path) -> Iterator[Source]:
+def open_source(path: Path) -> Iterator[Source]:
     """Tell what kind of model is at a path; a ``.zip`` is unpacked for as long as it is needed.
 
     Raises:
@@ -162,19 +161,19 @@ def load_model(path: Path | str, options: LoadOptions | None = None) -> LoadedMo
     Raises:
         UsageError: Nothing is there.
         SourceError: It cannot be read.
-        MissingDependency: TensorFlow is not installed.
+        MissingDependencyError: TensorFlow is not installed.
     """
     set_environment()
-    with sources.find(Path(path)) as source:
+    with open_source(Path(path)) as source:
         return _load(source, options or LoadOptions(), verbose=False)
 
 
-def _load(source: sources.Source, options: LoadOptions, verbose: bool) -> LoadedModel:
+def _load(source: Source, options: LoadOptions, verbose: bool) -> LoadedModel:
     try:
         with quiet(verbose):
-            return sources.load(source, options)
+            return load(source, options)
     except ModuleNotFoundError as error:
-        raise lacks(error.name, "to read a trained model", "convert") from error
+        raise missing_dependency(error.name, "to read a trained model", "convert") from error
 
 
 def _check_dtypes(model: LoadedModel) -> None:

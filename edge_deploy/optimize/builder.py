@@ -15,12 +15,12 @@ from edge_deploy.core.spec import ModelSpec
 from edge_deploy.data.calibration import Samples
 from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.reference import Reference
-from edge_deploy.formats.base import FLOAT, Converted, Target
+from edge_deploy.formats.base import FLOAT, Converted, Format
 from edge_deploy.formats.layers import Layer
 from edge_deploy.formats.registry import end_steps, make
 from edge_deploy.formats.tflite.requirements import too_new
-from edge_deploy.optimize.precisions import IO, Wish
-from edge_deploy.verification.file_check import BrowserHandle, check_file
+from edge_deploy.optimize.precisions import IO, PrecisionRequest
+from edge_deploy.verification.file_check import BrowserSession, check_file
 from edge_deploy.verification.tolerances import Tolerances
 from edge_deploy.verification.verdicts import Verdict, blank
 
@@ -29,7 +29,7 @@ QUANTIZER, CONVERTER = "ai-edge-quantizer", "TFLiteConverter"
 
 
 @dataclass(frozen=True)
-class Making:
+class FileBuilder:
     """What all files of one run share.
 
     Attributes:
@@ -55,12 +55,12 @@ class Making:
     min_runtime: str = ""
     converter: Callable[[bytes, Samples, str], bytes] | None = None
 
-    def path(self, target: Target, precision: str) -> Path:
+    def path(self, target: Format, precision: str) -> Path:
         """Where the file that a runtime opens goes."""
         return self.stage / path_of(target, self.manifest["name"], precision, bool(self.pruned))
 
     def entry(
-        self, target: Target, precision: str, source: Converted, keep: Sequence[Layer] = ()
+        self, target: Format, precision: str, source: Converted, keep: Sequence[Layer] = ()
     ) -> dict[str, Any]:
         """Make a file from the float32 one, and give the manifest's form of it.
 
@@ -82,7 +82,7 @@ class Making:
             made = make(target.name, source.path, path, precision, *more)
         return self.describe(target, precision, made, [layer.name for layer in keep])
 
-    def converted(self, target: Target, source: Converted) -> dict[str, Any]:
+    def converted(self, target: Format, source: Converted) -> dict[str, Any]:
         """Replace the int8 file of TFLite by TFLiteConverter's, and give its manifest's form.
 
         Raises:
@@ -96,7 +96,7 @@ class Making:
         return {**entry, "quantizer": CONVERTER}
 
     def describe(
-        self, target: Target, precision: str, made: Converted, kept: Sequence[str]
+        self, target: Format, precision: str, made: Converted, kept: Sequence[str]
     ) -> dict[str, Any]:
         """The manifest's form of a file that is in the stage.
 
@@ -137,11 +137,11 @@ class Making:
 
     def judge(
         self,
-        target: Target,
+        target: Format,
         entry: Mapping[str, Any],
         data: tuple[Reference, Reference | None],
         tolerances: Tolerances,
-        handle: BrowserHandle,
+        handle: BrowserSession,
         backends: Sequence[str],
     ) -> list[Verdict]:
         """Run a file and compare it with the original, on the reference and what there is more."""
@@ -161,7 +161,7 @@ class Making:
         )
 
 
-def path_of(target: Target, name: str, precision: str, pruned: bool) -> str:
+def path_of(target: Format, name: str, precision: str, pruned: bool) -> str:
     """The file that a runtime opens, inside an artifact."""
     return target.path(name, f"{precision}_pruned" if pruned else precision)
 
@@ -176,7 +176,7 @@ def _tensor(spec: Any, steps: Mapping[str, Mapping[str, float]]) -> dict[str, An
     }
 
 
-def check_io(io: str, wish: Wish) -> None:
+def check_io(io: str, wish: PrecisionRequest) -> None:
     """Refuse what --io cannot mean.
 
     Raises:
@@ -188,7 +188,7 @@ def check_io(io: str, wish: Wish) -> None:
         raise UsageError(f"--io {io} is for TFLite's int8: ask for it with tflite=int8.")
 
 
-def check_runtime(version: str, wish: Wish) -> None:
+def check_runtime(version: str, wish: PrecisionRequest) -> None:
     """Refuse what --min-runtime cannot mean.
 
     Raises:

@@ -33,7 +33,7 @@ _FROM = {"Softmax": "probabilities", "Sigmoid": "sigmoid"}
 
 
 @dataclass(frozen=True, eq=False)
-class Tuning:
+class FineTuneData:
     """What to train a pruned model on.
 
     Attributes:
@@ -48,7 +48,7 @@ class Tuning:
 
 
 @dataclass(frozen=True, eq=False)
-class Aim:
+class TrainingTarget:
     """What an output is trained towards.
 
     Attributes:
@@ -66,7 +66,7 @@ def fine_tune(
     model: LoadedModel,
     found: Sequence[Kernel],
     weights: Sequence[Any],
-    tuning: Tuning,
+    tuning: FineTuneData,
     progress: Callable[[str], None],
 ) -> int:
     """Prune step by step while training, and leave the weights of the best epoch in the model.
@@ -141,7 +141,7 @@ def fine_tune(
     return kept
 
 
-def find_aims(model: LoadedModel, data: Reference) -> dict[str, Aim]:
+def find_aims(model: LoadedModel, data: Reference) -> dict[str, TrainingTarget]:
     """What each output is trained towards: the original's own answers, and a little the labels.
 
     The answers keep it the same model, the labels keep it good. "The best results were generally
@@ -177,7 +177,7 @@ def find_aims(model: LoadedModel, data: Reference) -> dict[str, Aim]:
         scale = float(np.var(answer)) or 1.0
         if given is not None:
             labels, answer = None, (1 - _LABELS) * answer + _LABELS * given
-        aims[spec.name] = Aim(loss, answer, scale if loss == "value" else 1.0)
+        aims[spec.name] = TrainingTarget(loss, answer, scale if loss == "value" else 1.0)
     if labels is not None:
         raise UsageError(
             f"--prune-data: its labels (such as {labels[0]!r}) fit no output of the model: "
@@ -216,7 +216,9 @@ def _given(labels: Array, indices: Array | None, answer: Array, loss: str) -> Ar
     return None
 
 
-def _total(aims: Mapping[str, Aim], answers: Mapping[str, Any], targets: Mapping[str, Any]) -> Any:
+def _total(
+    aims: Mapping[str, TrainingTarget], answers: Mapping[str, Any], targets: Mapping[str, Any]
+) -> Any:
     """The sum of the outputs' losses, each a mean over the samples."""
     import tensorflow as tf
 
@@ -239,7 +241,11 @@ def _total(aims: Mapping[str, Aim], answers: Mapping[str, Any], targets: Mapping
 
 
 def _loss(
-    model: LoadedModel, aims: Mapping[str, Aim], data: Reference, chosen: Array, batch: int
+    model: LoadedModel,
+    aims: Mapping[str, TrainingTarget],
+    data: Reference,
+    chosen: Array,
+    batch: int,
 ) -> float:
     """The mean loss on some samples; infinite where it is not a number."""
     total = 0.0
@@ -252,7 +258,7 @@ def _loss(
 
 
 def _batch(
-    model: LoadedModel, aims: Mapping[str, Aim], data: Reference, chosen: Array
+    model: LoadedModel, aims: Mapping[str, TrainingTarget], data: Reference, chosen: Array
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     import tensorflow as tf
 

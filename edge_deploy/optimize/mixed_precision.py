@@ -11,13 +11,13 @@ from typing import Any
 
 from edge_deploy.core.errors import ConversionError, UsageError
 from edge_deploy.data.reference import Reference
-from edge_deploy.formats.base import FLOAT, Converted, Target
+from edge_deploy.formats.base import FLOAT, Converted, Format
 from edge_deploy.formats.layers import AUTO, Layer, LayerError, choose
 from edge_deploy.formats.registry import of_file
 from edge_deploy.formats.tflite import layer_errors
-from edge_deploy.optimize.builder import QUANTIZER, Making
-from edge_deploy.optimize.precisions import Wish
-from edge_deploy.verification.file_check import BrowserHandle
+from edge_deploy.optimize.builder import QUANTIZER, FileBuilder
+from edge_deploy.optimize.precisions import PrecisionRequest
+from edge_deploy.verification.file_check import BrowserSession
 from edge_deploy.verification.tolerances import Tolerances
 from edge_deploy.verification.verdicts import Verdict, summarize
 
@@ -35,7 +35,7 @@ Bad = Callable[[Sequence[Layer]], tuple[float, int]]
 """From kept layers to how bad the file is (0.0 within budget) and its bytes."""
 
 
-def check_keep(keep: Sequence[str], wish: Wish) -> None:
+def check_keep(keep: Sequence[str], wish: PrecisionRequest) -> None:
     """Refuse --keep-float where no file is compressed.
 
     Raises:
@@ -53,12 +53,12 @@ def check_keep(keep: Sequence[str], wish: Wish) -> None:
 
 
 def make_and_judge(
-    making: Making,
-    target: Target,
+    making: FileBuilder,
+    target: Format,
     precision: str,
     source: Converted,
     data: tuple[Reference, Reference | None],
-    judged: tuple[Tolerances, BrowserHandle, Sequence[str]],
+    judged: tuple[Tolerances, BrowserSession, Sequence[str]],
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[dict[str, Any], list[Verdict]]:
     """One file with its verdicts, and where it fails its budget the layers that break it.

@@ -13,7 +13,7 @@ IO = ("float", "int8", "uint8")
 
 
 @dataclass(frozen=True)
-class Wish:
+class PrecisionRequest:
     """Which precisions to make.
 
     Attributes:
@@ -30,7 +30,7 @@ class Wish:
         return any(p in STATIC[t] for t, names in self.by_target.items() for p in names)
 
 
-def parse(flag: str, texts: Sequence[str], targets: Sequence[str]) -> Wish:
+def parse(flag: str, texts: Sequence[str], targets: Sequence[str]) -> PrecisionRequest:
     """Read ``float32,int8`` (for every target that has it) and ``tflite=int8`` (for one).
 
     Args:
@@ -57,7 +57,7 @@ def parse(flag: str, texts: Sequence[str], targets: Sequence[str]) -> Wish:
             notes.append(f"{name} is left out of {', '.join(missing)}: no such precision there")
     if not texts:
         raise UsageError(f"{flag}: no precision is named. {_table(targets)}")
-    return Wish(
+    return PrecisionRequest(
         {t: tuple(p for p in PRECISIONS[t] if p in chosen[t]) for t in targets if chosen[t]},
         tuple(notes),
     )

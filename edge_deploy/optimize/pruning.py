@@ -14,7 +14,7 @@ import numpy as np
 
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.spec import LoadedModel
-from edge_deploy.optimize.finetuning import Tuning, fine_tune
+from edge_deploy.optimize.finetuning import FineTuneData, fine_tune
 from edge_deploy.optimize.masks import Kernel, prune_once
 from edge_deploy.verification.verdicts import ZEROS
 
@@ -24,7 +24,7 @@ _MOST = 0.99  # of a kernel: with nothing left, a layer says nothing
 
 
 @dataclass(frozen=True, eq=False)
-class Pruned:
+class PrunedModel:
     """A pruned model, good for as long as ``pruned`` has not ended.
 
     Attributes:
@@ -105,9 +105,9 @@ def check_sparsity(sparsity: float) -> None:
 def pruned(
     model: LoadedModel,
     sparsity: float,
-    tuning: Tuning | None = None,
+    tuning: FineTuneData | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> Iterator[Pruned]:
+) -> Iterator[PrunedModel]:
     """Prune a Keras model for as long as the body runs; then its own weights are put back.
 
     Args:
@@ -147,7 +147,7 @@ def pruned(
         shares = {k.name: float(np.mean(k.variable.numpy() == 0)) for k in found}
         sizes = [int(np.prod(k.variable.shape)) for k in found]
         reached = float(np.average(list(shares.values()), weights=sizes))
-        yield Pruned(changed, sparsity, reached, shares, epoch)
+        yield PrunedModel(changed, sparsity, reached, shares, epoch)
     finally:
         for weight, value in zip(weights, before, strict=True):
             weight.assign(value)

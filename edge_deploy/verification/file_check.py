@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_deploy.core.errors import ArtifactError, MissingDependency
+from edge_deploy.core.errors import ArtifactError, MissingDependencyError
 from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, Runner, TensorSpec
 from edge_deploy.data.preprocessing.encoding import encode_rows, text_rows
 from edge_deploy.data.reference import MAX_BYTES, MAX_SAMPLES, Reference, join
-from edge_deploy.formats.base import Target
+from edge_deploy.formats.base import Format
 from edge_deploy.verification.compare import judge
 from edge_deploy.verification.tolerances import Tolerances
 from edge_deploy.verification.verdicts import Verdict
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class BrowserHandle:
+class BrowserSession:
     """A browser, or the reason why there is none."""
 
     browser: Browser | None
@@ -34,29 +34,29 @@ class BrowserHandle:
 @contextmanager
 def browser_if_any(
     wanted: bool, path: Path | None, webgpu: bool = False
-) -> Iterator[BrowserHandle]:
+) -> Iterator[BrowserSession]:
     """One browser for a whole run; a missing one is a reason and not an error."""
     if not wanted:
-        yield BrowserHandle(None, "not asked for")
+        yield BrowserSession(None, "not asked for")
         return
     from edge_deploy.web.browser import open_browser
 
     with ExitStack() as stack:
         try:
-            handle = BrowserHandle(stack.enter_context(open_browser(path)))
-        except MissingDependency as error:
-            handle = BrowserHandle(None, str(error))
+            handle = BrowserSession(stack.enter_context(open_browser(path)))
+        except MissingDependencyError as error:
+            handle = BrowserSession(None, str(error))
         yield handle
 
 
 def check_file(
-    target: Target,
+    target: Format,
     path: Path,
     blank: Verdict,
     spec: ModelSpec,
     reference: Reference,
     tolerances: Tolerances,
-    handle: BrowserHandle,
+    handle: BrowserSession,
     backends: Sequence[str],
     foreign: bool = False,
     evaluation: Reference | None = None,
@@ -139,7 +139,7 @@ class _Renamed:
         return {mine: answer[theirs] for mine, theirs in self._outputs.items() if theirs in answer}
 
 
-def by_order(runner: Runner, target: Target, path: Path, spec: ModelSpec) -> Runner:
+def by_order(runner: Runner, target: Format, path: Path, spec: ModelSpec) -> Runner:
     """Let a file of somebody else answer under the original's names.
 
     Names that agree are kept; where the sets of names differ, tensors are paired in order.

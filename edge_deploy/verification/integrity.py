@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.artifact.manifest import LATER, embedded
-from edge_deploy.formats.base import Target
+from edge_deploy.artifact.manifest import LATER, file_metadata
+from edge_deploy.formats.base import Format
 
 _SHOWN = 300  # characters of what a file carries, in an error
 
@@ -22,9 +22,9 @@ def wrong_files(
     return tuple(f"{path} {what}" for path, what in changed.items() if path not in others)
 
 
-def label_failures(found: Artifact, target: Target, path: Path) -> tuple[str, ...]:
+def label_failures(found: Artifact, target: Format, path: Path) -> tuple[str, ...]:
     """Whether the labels and the rest that a file carries are the manifest's."""
-    expected = embedded(found.manifest)
+    expected = file_metadata(found.manifest)
     carried = target.metadata(path)
     failures = []
     if carried is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.formats.base import Target
+from edge_deploy.formats.base import Format
 from edge_deploy.formats.layers import LayerError
 from edge_deploy.verification.metrics import Task
 
@@ -218,7 +218,7 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def blank(target: Target, entry: Mapping[str, Any]) -> Verdict:
+def blank(target: Format, entry: Mapping[str, Any]) -> Verdict:
     """The verdict on an entry of the manifest, to be filled in."""
     return Verdict(
         target.name,

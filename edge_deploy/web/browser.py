@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from edge_deploy.core.dependencies import install
-from edge_deploy.core.errors import ArtifactError, EdgeDeployError, MissingDependency
+from edge_deploy.core.errors import ArtifactError, EdgeDeployError, MissingDependencyError
 from edge_deploy.core.spec import ModelSpec
 from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser_discovery import ENVIRONMENT, find_browser
@@ -61,7 +61,7 @@ class Browser:
                 executable_path=self._executable, args=list(flags)
             )
         except Error as error:
-            raise MissingDependency(
+            raise MissingDependencyError(
                 f"{self._executable} does not start ({first_line(error)}). Name another browser "
                 f"with --browser PATH or {ENVIRONMENT}."
             ) from error
@@ -133,7 +133,7 @@ def open_browser(path: Path | None = None) -> Iterator[Browser]:
         path: The browser; without it find_browser looks for one.
 
     Raises:
-        MissingDependency: There is no browser, no Playwright, or the page is not built.
+        MissingDependencyError: There is no browser, no Playwright, or the page is not built.
         UsageError: The browser that was named is not there.
     """
     executable = find_browser(path)
@@ -159,7 +159,7 @@ def _driver() -> Iterator[Any]:
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError as error:
-        raise MissingDependency(
+        raise MissingDependencyError(
             "TF.js files run in a browser through Playwright, which is not installed: leave them "
             f"out with --only tflite,onnx, or install it with: {install('browser')}"
         ) from error

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_deploy.core.errors import MissingDependency, UsageError
+from edge_deploy.core.errors import MissingDependencyError, UsageError
 
 ENVIRONMENT = "EDGE_DEPLOY_BROWSER"
 _NAMES = (
@@ -37,7 +37,7 @@ def find_browser(explicit: Path | None = None) -> Path:
 
     Raises:
         UsageError: The one that was named is not there.
-        MissingDependency: There is none.
+        MissingDependencyError: There is none.
     """
     named = explicit or (Path(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None)
     if named is not None:
@@ -53,7 +53,7 @@ def find_browser(explicit: Path | None = None) -> Path:
         if place.is_file():
             return place
     mend = _MENDS.get(sys.platform, _MENDS["linux"])
-    raise MissingDependency(
+    raise MissingDependencyError(
         f"No Chromium, Chrome or Edge was found to run TF.js files in. {mend} Or name one with "
         f"--browser PATH or {ENVIRONMENT}; --only tflite,onnx does without."
     )

@@ -87,7 +87,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     import joblib
 
-    from edge_deploy.artifact.artifact import find
+    from edge_deploy.artifact.artifact import open_artifact
     from edge_deploy.core.spec import ModelSpec, TensorSpec
     from edge_deploy.web.browser import open_browser
 
@@ -97,7 +97,7 @@ def main() -> None:
         joblib.dump(model, f"{folder}/forest.joblib")
         cost = measure(edge_deploy("convert", "forest.joblib", "-q", "--samples", "0"), 1, folder)
         floor = measure([sys.executable, "-c", "import tensorflow"], 1, folder)
-        home = find(Path(folder, "artifacts/forest/1")).folder
+        home = open_artifact(Path(folder, "artifacts/forest/1")).folder
         tflite = next(home.glob("tflite/*.tflite"))
         onnx, tfjs = next(home.glob("onnx/*.onnx")), home / "tfjs/float32/model.json"
         peer = Path(folder, "peer.onnx")

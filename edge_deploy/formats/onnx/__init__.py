@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from edge_deploy.formats.base import Target
+from edge_deploy.formats.base import Format
 from edge_deploy.formats.onnx.describe import describe, read_metadata
 from edge_deploy.formats.onnx.export import convert
 from edge_deploy.formats.onnx.runner import open_runner
 
-TARGET = Target(
+TARGET = Format(
     name="onnx",
     runtime="ort",
     path=lambda name, precision: f"onnx/{name}_{precision}.onnx",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.core.dependencies import lacks
+from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Arrays
@@ -46,7 +46,7 @@ def quantize(
 
     Raises:
         ConversionError: onnxruntime cannot do it, or nothing in the file is quantized.
-        MissingDependency: onnx is not installed.
+        MissingDependencyError: onnx is not installed.
     """
     try:
         import onnx
@@ -55,7 +55,7 @@ def quantize(
         with _silence(), tempfile.TemporaryDirectory() as folder:
             made = _make(onnx, source, Path(folder), precision, samples, keep)
     except ModuleNotFoundError as error:
-        raise lacks(error.name, "to quantize", "quantize") from error
+        raise missing_dependency(error.name, "to quantize", "quantize") from error
     except ConversionError:
         raise
     except Exception as error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from edge_deploy.formats.base import Target
+from edge_deploy.formats.base import Format
 from edge_deploy.formats.tfjs.describe import describe
 from edge_deploy.formats.tfjs.export import convert
 
-TARGET = Target(
+TARGET = Format(
     name="tfjs",
     runtime="tfjs",
     path=lambda _, precision: f"tfjs/{precision}/model.json",

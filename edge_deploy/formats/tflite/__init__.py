@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from edge_deploy.formats.base import Target
+from edge_deploy.formats.base import Format
 from edge_deploy.formats.tflite.describe import describe, read_metadata
 from edge_deploy.formats.tflite.export import convert
 from edge_deploy.formats.tflite.runner import open_runner
 
-TARGET = Target(
+TARGET = Format(
     name="tflite",
     runtime="litert",
     path=lambda name, precision: f"tflite/{name}_{precision}.tflite",

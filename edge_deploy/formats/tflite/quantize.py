@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.core.dependencies import lacks
+from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.stdio import quiet
@@ -60,7 +60,7 @@ def quantize(
 
     Raises:
         ConversionError: ai-edge-quantizer cannot do it, or nothing in the file is quantized.
-        MissingDependency: ai-edge-quantizer is not installed.
+        MissingDependencyError: ai-edge-quantizer is not installed.
     """
     if precision in STATIC and "WHILE" in _operators(data):
         raise ConversionError(
@@ -85,7 +85,7 @@ def quantize(
     except ConversionError:
         raise
     except ModuleNotFoundError as error:
-        raise lacks(error.name, "to quantize", "quantize") from error
+        raise missing_dependency(error.name, "to quantize", "quantize") from error
     except Exception as error:
         # ai-edge-quantizer raises ValueError, RuntimeError, KeyError and its interpreter's own.
         raise ConversionError(

@@ -14,7 +14,7 @@ from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Array, Arrays, LoadedModel, LoadOptions, ModelSpec, TensorSpec
 from edge_deploy.frontends.sklearn.catboost_file import is_catboost, load_catboost
 from edge_deploy.frontends.sklearn.compat.fitted import attribute, classes, numbers, typical
-from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, Former
+from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, LegacyObject
 from edge_deploy.frontends.sklearn.compat.upgrade import complete
 from edge_deploy.frontends.sklearn.dataframe.columns import as_given
 from edge_deploy.frontends.sklearn.dataframe.trace import read_frame
@@ -140,7 +140,7 @@ def _check(path: Path, model: Any) -> None:
     """
     from sklearn.base import BaseEstimator
 
-    if isinstance(model, (BaseEstimator, Former)):
+    if isinstance(model, (BaseEstimator, LegacyObject)):
         return
     kind = type(model)
     what = f"an object of {kind.__module__}.{kind.__qualname__}"
@@ -167,7 +167,7 @@ def _check(path: Path, model: Any) -> None:
 
 def _check_chain(path: Path, chain: list[Any]) -> None:
     last = type(chain[-1]).__name__ if chain else "nothing"
-    if chain and isinstance(chain[-1], Former):
+    if chain and isinstance(chain[-1], LegacyObject):
         return  # its class can no longer tell what it did
     if not chain or not hasattr(type(chain[-1]), "predict"):
         from edge_deploy.frontends.sklearn.converters.unsupported import REASONS

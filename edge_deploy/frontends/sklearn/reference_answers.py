@@ -9,9 +9,9 @@ import numpy as np
 
 from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.core.spec import Arrays
-from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, Former
+from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, LegacyObject
 
-Answer = Callable[[Arrays], Arrays]
+Prediction = Callable[[Arrays], Arrays]
 
 NOTE = (
     "scikit-learn cannot predict with this model ({}), so the reference answers are those of "
@@ -20,8 +20,8 @@ NOTE = (
 
 
 def answers(
-    model: Any, chain: list[Any], original: Answer, trial: Arrays, old: bool
-) -> tuple[Answer, str | None]:
+    model: Any, chain: list[Any], original: Prediction, trial: Arrays, old: bool
+) -> tuple[Prediction, str | None]:
     """What answers the reference samples.
 
     Args:
@@ -52,7 +52,7 @@ def _outdated(chain: list[Any]) -> str | None:
         name = type(step).__name__
         if type(step).__module__.partition(".")[0] in FOREIGN:
             return f"{name} is another library's, whose code is not run"
-        if isinstance(step, Former):
+        if isinstance(step, LegacyObject):
             return f"{name} is no longer part of it"
         if name == "AdaBoostClassifier" and vars(step).get("algorithm") == "SAMME.R":
             return "it has dropped algorithm='SAMME.R'"

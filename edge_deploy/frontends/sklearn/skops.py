@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.core.errors import MissingDependency, SourceError, UntrustedError
+from edge_deploy.core.errors import MissingDependencyError, SourceError, UntrustedError
 from edge_deploy.core.messages import first_line
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import BUILDERS, VALUES
 
@@ -55,13 +55,13 @@ def load_skops(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...]
 
     Raises:
         UntrustedError: It names types that are not on the list; nothing of it was built.
-        MissingDependency: skops is not installed.
+        MissingDependencyError: skops is not installed.
         SourceError: It is damaged, or of a version that cannot be read here.
     """
     try:
         from skops import io as skops
     except ModuleNotFoundError as error:
-        raise MissingDependency(
+        raise MissingDependencyError(
             f"{path}: a .skops file needs the package skops: pip install skops."
         ) from error
     try:

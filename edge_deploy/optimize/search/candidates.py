@@ -50,7 +50,7 @@ def _and(names: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Measured:
+class CandidateResult:
     """A candidate that was made and run.
 
     Attributes:
@@ -97,10 +97,10 @@ class Measured:
         return asdict(self)
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> Measured:
+    def from_json(data: Mapping[str, Any]) -> CandidateResult:
         """The inverse of to_json."""
         found = dict(data["candidate"])
-        return Measured(
+        return CandidateResult(
             **{
                 **data,
                 "candidate": Candidate(**{**found, "kept": tuple(found["kept"])}),
@@ -109,7 +109,7 @@ class Measured:
             }
         )
 
-    def with_time(self, median_ms: float | None) -> Measured:
+    def with_time(self, median_ms: float | None) -> CandidateResult:
         """The same, timed alone."""
         return replace(self, median_ms=median_ms)
 
@@ -125,7 +125,7 @@ def first_round(targets: Sequence[str], sparsities: Sequence[float]) -> list[Can
 
 
 def second_round(
-    measured: Sequence[Measured], weighted: Mapping[str, Sequence[str]], max_drop: float
+    measured: Sequence[CandidateResult], weighted: Mapping[str, Sequence[str]], max_drop: float
 ) -> list[Candidate]:
     """Files with layers kept in float, where the precision alone is what costs too much.
 
@@ -158,14 +158,16 @@ def second_round(
     return result
 
 
-def front(measured: Iterable[Measured], objective: str, max_drop: float) -> list[Measured]:
+def front(
+    measured: Iterable[CandidateResult], objective: str, max_drop: float
+) -> list[CandidateResult]:
     """The Pareto front of one target within the budget, the cheapest file first.
 
     A file is on it when no other one costs as little and loses as little.
     """
     usable = [m for m in measured if m.within(max_drop)]
     usable.sort(key=lambda m: (m.cost(objective), m.drop, m.candidate.words))
-    kept: list[Measured] = []
+    kept: list[CandidateResult] = []
     for one in usable:
         if not kept or one.drop < kept[-1].drop - _SLACK:
             kept.append(one)
@@ -173,8 +175,8 @@ def front(measured: Iterable[Measured], objective: str, max_drop: float) -> list
 
 
 def recommend(
-    best: Sequence[Measured], whole: Measured | None, objective: str
-) -> tuple[Measured, str]:
+    best: Sequence[CandidateResult], whole: CandidateResult | None, objective: str
+) -> tuple[CandidateResult, str]:
     """The file of a front to take, and why.
 
     By latency, files within a tenth of the fastest count as equally fast, and the smallest
@@ -209,7 +211,7 @@ def recommend(
     return chosen, ", ".join(words)
 
 
-def _speed(chosen: Measured, whole: Measured | None) -> str:
+def _speed(chosen: CandidateResult, whole: CandidateResult | None) -> str:
     if whole is None or whole is chosen or not whole.median_ms or not chosen.median_ms:
         return ""
     ratio = whole.median_ms / chosen.median_ms

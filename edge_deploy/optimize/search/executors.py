@@ -10,10 +10,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from edge_deploy.core import dependencies
-from edge_deploy.core.errors import EdgeDeployError, MissingDependency, UsageError
+from edge_deploy.core.errors import EdgeDeployError, MissingDependencyError, UsageError
 from edge_deploy.core.messages import first_line, unknown
-from edge_deploy.optimize.search.candidates import Candidate, Measured
-from edge_deploy.optimize.search.measure import Group, measure
+from edge_deploy.optimize.search.candidates import Candidate, CandidateResult
+from edge_deploy.optimize.search.measure import CandidateGroup, measure
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
 """Names the scheduler of a cluster that is there; without it one is started on this machine."""
@@ -21,8 +21,8 @@ ADDRESS = "DASK_SCHEDULER_ADDRESS"
 _NEEDS = {"loky": ("joblib",), "dask": ("joblib", "distributed"), "ray": ("joblib", "ray")}
 NAMES = tuple(_NEEDS)
 
-Task = tuple[Group, Candidate]
-Run = Callable[[Sequence[Task]], Iterator[tuple[int, Measured | None]]]
+Task = tuple[CandidateGroup, Candidate]
+Run = Callable[[Sequence[Task]], Iterator[tuple[int, CandidateResult | None]]]
 """From tasks to the number of each and what it gave, as they are done."""
 
 
@@ -31,7 +31,7 @@ def check(name: str) -> None:
 
     Raises:
         UsageError: There is none of that name.
-        MissingDependency: What it takes is not installed.
+        MissingDependencyError: What it takes is not installed.
     """
     if name not in _NEEDS:
         raise UsageError(f"--executor: {unknown(name, NAMES, 'executor')}")
@@ -39,7 +39,7 @@ def check(name: str) -> None:
         if importlib.util.find_spec(module) is None:
             ray = dependencies.python_m("pip", "install", "ray")  # which is in no extra
             mend = ray if module == "ray" else dependencies.install("tune")
-            raise MissingDependency(
+            raise MissingDependencyError(
                 f"--executor {name} needs {module}, which is not installed. Install it with: {mend}"
             )
 
@@ -76,7 +76,7 @@ def pool(name: str, jobs: int | None) -> Iterator[Run]:
 
 def _run(
     tasks: Sequence[Task], return_as: str = "generator_unordered", **backend: Any
-) -> Iterator[tuple[int, Measured | None]]:
+) -> Iterator[tuple[int, CandidateResult | None]]:
     import joblib
 
     with joblib.parallel_config(**backend):
@@ -86,11 +86,13 @@ def _run(
     yield from found
 
 
-def _work(number: int, group: Group, candidate: Candidate) -> tuple[int, Measured | None]:
+def _work(
+    number: int, group: CandidateGroup, candidate: Candidate
+) -> tuple[int, CandidateResult | None]:
     return number, measure(group, candidate)
 
 
-def _shared(tasks: Sequence[Task]) -> list[Group]:
+def _shared(tasks: Sequence[Task]) -> list[CandidateGroup]:
     """What goes to each Dask worker once, and not with each of its tasks."""
     return list({id(group): group for group, _ in tasks}.values())
 

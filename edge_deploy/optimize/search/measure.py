@@ -26,7 +26,7 @@ from edge_deploy.formats.base import FLOAT, Converted
 from edge_deploy.formats.layers import Layer, choose
 from edge_deploy.formats.registry import TARGETS, end_steps, make, of_file
 from edge_deploy.formats.tflite import layer_errors
-from edge_deploy.optimize.search.candidates import Candidate, Measured
+from edge_deploy.optimize.search.candidates import Candidate, CandidateResult
 from edge_deploy.verification import metrics
 from edge_deploy.verification.compare import compare, run_samples
 from edge_deploy.verification.tolerances import Budget, Tolerance
@@ -40,7 +40,7 @@ _one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
+class CandidateGroup:
     """What the candidates of one target and sparsity share; it travels to the workers.
 
     Attributes:
@@ -83,7 +83,7 @@ class Group:
         return found.hexdigest()
 
 
-def write(group: Group, folder: Path) -> Converted:
+def write(group: CandidateGroup, folder: Path) -> Converted:
     """The float32 file of a group on disk."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in group.files.items():
@@ -92,7 +92,7 @@ def write(group: Group, folder: Path) -> Converted:
     return Converted(folder / names[0], tuple(folder / name for name in names))
 
 
-def build(group: Group, candidate: Candidate, source: Converted, path: Path) -> Converted:
+def build(group: CandidateGroup, candidate: Candidate, source: Converted, path: Path) -> Converted:
     """The file of a candidate; the float32 one itself for float32.
 
     Raises:
@@ -109,7 +109,7 @@ def build(group: Group, candidate: Candidate, source: Converted, path: Path) -> 
     return make(candidate.target, source.path, path, candidate.precision, samples, "float", kept)
 
 
-def measure(group: Group, candidate: Candidate) -> Measured | None:
+def measure(group: CandidateGroup, candidate: Candidate) -> CandidateResult | None:
     """Make a candidate's file in a folder of its own, run it, and tell what it costs.
 
     Returns:
@@ -121,7 +121,9 @@ def measure(group: Group, candidate: Candidate) -> Measured | None:
     return measure_in(group, candidate, target.open_runner)
 
 
-def measure_in(group: Group, candidate: Candidate, open_runner: Any) -> Measured | None:
+def measure_in(
+    group: CandidateGroup, candidate: Candidate, open_runner: Any
+) -> CandidateResult | None:
     """As ``measure``, in a runtime that the caller opens.
 
     Args:
@@ -149,16 +151,16 @@ def measure_in(group: Group, candidate: Candidate, open_runner: Any) -> Measured
             )
         except (RuntimeError, ValueError):  # LiteRT's, on a Flex file
             errors = ()
-    return Measured(**{**vars(found), "layers": errors})
+    return CandidateResult(**{**vars(found), "layers": errors})
 
 
 def _judge(
-    group: Group,
+    group: CandidateGroup,
     candidate: Candidate,
     made: Converted,
     opened: AbstractContextManager[Runner],
     steps: Mapping[str, float],
-) -> Measured:
+) -> CandidateResult:
     files = [file.read_bytes() for file in made.files]
     answers: dict[str, list[Array]] = {}
     problems: list[str] = []
@@ -181,7 +183,7 @@ def _judge(
     metric, before, after = ("agreement", 1.0, 0.0)
     if not problems:
         metric, before, after = quality(group.spec, group.data, answers)
-    return Measured(
+    return CandidateResult(
         candidate,
         bytes=sum(len(data) for data in files),
         brotli_bytes=sum(len(brotli.compress(d, quality=BROTLI_QUALITY)) for d in files),
@@ -221,7 +223,7 @@ def quality(
     return "agreement", 1.0, min(shares)
 
 
-def time_alone(group: Group, candidate: Candidate, open_runner: Any) -> float:
+def time_alone(group: CandidateGroup, candidate: Candidate, open_runner: Any) -> float:
     """The median time of an answer in milliseconds, while nothing else of ours runs."""
     from edge_deploy.verification.latency import time_runner
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from edge_deploy.optimize.search.candidates import Measured, front
+from edge_deploy.optimize.search.candidates import CandidateResult, front
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 760, 380, 70, 24, 22, 52
 _NAMES = {"size": "download (KB, brotli)", "latency": "median answer (ms)"}
@@ -34,7 +34,7 @@ def sections(tuning: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def _section(tuning: Mapping[str, Any]) -> str:
-    found = [Measured.from_json(one) for one in tuning["candidates"]]
+    found = [CandidateResult.from_json(one) for one in tuning["candidates"]]
     objective, max_drop = tuning["objective"], tuning["max_drop"]
     body = [
         "<h2>The search</h2>",
@@ -62,7 +62,10 @@ def _aim(objective: str) -> str:
 
 
 def _table(
-    mine: Sequence[Measured], best: Sequence[Measured], winner: Measured | None, max_drop: float
+    mine: Sequence[CandidateResult],
+    best: Sequence[CandidateResult],
+    winner: CandidateResult | None,
+    max_drop: float,
 ) -> str:
     whole = next((m for m in mine if m.candidate.label == "float32"), mine[0])
     timed = any(m.median_ms is not None for m in mine)
@@ -95,9 +98,9 @@ def _table(
 
 def _figure(
     target: str,
-    mine: Sequence[Measured],
-    best: Sequence[Measured],
-    winner: Measured | None,
+    mine: Sequence[CandidateResult],
+    best: Sequence[CandidateResult],
+    winner: CandidateResult | None,
     objective: str,
     max_drop: float,
 ) -> str:
@@ -112,9 +115,9 @@ def _figure(
 
 def _svg(
     target: str,
-    mine: Sequence[Measured],
-    best: Sequence[Measured],
-    winner: Measured | None,
+    mine: Sequence[CandidateResult],
+    best: Sequence[CandidateResult],
+    winner: CandidateResult | None,
     objective: str,
     max_drop: float,
 ) -> str:
@@ -130,7 +133,7 @@ def _svg(
     pad = (top - floor) * 0.08 or 0.01
     top, bottom = top + pad, floor - pad
 
-    def across(m: Measured) -> float:
+    def across(m: CandidateResult) -> float:
         share = (math.log10(m.cost(objective) / unit) - low) / (high - low)
         return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
 
@@ -207,7 +210,9 @@ def _step(span: float) -> float:
     return float(next(s for s in (1, 2, 5, 10) if s * power >= rough) * power)
 
 
-def _labels(best: Sequence[tuple[Measured, float, float]], winner: Measured | None) -> list[str]:
+def _labels(
+    best: Sequence[tuple[CandidateResult, float, float]], winner: CandidateResult | None
+) -> list[str]:
     """Names of the front's dots, where they do not run into one another."""
     parts: list[str] = []
     taken: list[tuple[float, float, float]] = []

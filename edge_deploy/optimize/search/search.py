@@ -16,12 +16,17 @@ from edge_deploy.data.reference import Reference
 from edge_deploy.formats.base import FLOAT
 from edge_deploy.formats.registry import TARGETS, of_file
 from edge_deploy.optimize import pruning
-from edge_deploy.optimize.finetuning import Tuning
+from edge_deploy.optimize.finetuning import FineTuneData
 from edge_deploy.optimize.search import executors, measure
-from edge_deploy.optimize.search.candidates import Candidate, Measured, first_round, second_round
-from edge_deploy.optimize.search.measure import Group
+from edge_deploy.optimize.search.candidates import (
+    Candidate,
+    CandidateResult,
+    first_round,
+    second_round,
+)
+from edge_deploy.optimize.search.measure import CandidateGroup
 from edge_deploy.optimize.search.store import Store
-from edge_deploy.verification.file_check import BrowserHandle, for_browser
+from edge_deploy.verification.file_check import BrowserSession, for_browser
 
 Progress = Callable[[str], None]
 SPARSITIES = (0.5, 0.7, 0.8, 0.9)
@@ -59,7 +64,7 @@ class Search:
 
     options: SearchOptions
     store: Store
-    handle: BrowserHandle
+    handle: BrowserSession
     progress: Progress
 
 
@@ -67,9 +72,9 @@ def float_files(
     search: Search,
     loaded: LoadedModel,
     manifest: Mapping[str, Any],
-    training: Tuning | None,
+    training: FineTuneData | None,
     seen: tuple[Reference, Reference],
-) -> list[Group]:
+) -> list[CandidateGroup]:
     """The float32 file of every target at every sparsity: converted once, or found."""
     asked = search.options
     groups = []
@@ -95,7 +100,9 @@ def float_files(
                         files = _convert(model, target, manifest)
                     search.store.keep_float_files(name, files, how)
                 data = for_browser(seen[0]) if TARGETS[target].open_runner is None else seen[0]
-                groups.append(Group(target, sparsity, files, loaded.spec, data, seen[1], known))
+                groups.append(
+                    CandidateGroup(target, sparsity, files, loaded.spec, data, seen[1], known)
+                )
     return groups
 
 
@@ -107,12 +114,12 @@ def _convert(model: LoadedModel, target: str, manifest: Mapping[str, Any]) -> di
     with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
         path = Path(folder) / "files" / Path(TARGETS[target].path("model", "float32")).name
         path.parent.mkdir()
-        made = TARGETS[target].convert(model, path, manifests.embedded(manifest))
+        made = TARGETS[target].convert(model, path, manifests.file_metadata(manifest))
         others = [file for file in made.files if file != made.path]
         return {file.name: file.read_bytes() for file in (made.path, *others)}
 
 
-def measure_all(search: Search, groups: Sequence[Group]) -> list[Measured]:
+def measure_all(search: Search, groups: Sequence[CandidateGroup]) -> list[CandidateResult]:
     """Both rounds, and with ``latency`` the time of each file that may be used."""
     options = search.options
     place = {(g.target, g.sparsity): g for g in groups}
@@ -128,7 +135,7 @@ def measure_all(search: Search, groups: Sequence[Group]) -> list[Measured]:
     return measured
 
 
-def _weighted(group: Group) -> list[str]:
+def _weighted(group: CandidateGroup) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
         source = measure.write(group, Path(folder))
         return [layer.name for layer in of_file(group.target, source.path) if layer.weighted]
@@ -137,11 +144,11 @@ def _weighted(group: Group) -> list[str]:
 def _round(
     search: Search,
     run: executors.Run,
-    place: Mapping[tuple[str, float], Group],
+    place: Mapping[tuple[str, float], CandidateGroup],
     candidates: Sequence[Candidate],
-) -> list[Measured]:
+) -> list[CandidateResult]:
     """Measure candidates: those that are known are read, the others made; in their own order."""
-    found: dict[Candidate, Measured | None] = {}
+    found: dict[Candidate, CandidateResult | None] = {}
     keys = {c: place[c.target, c.sparsity].key(c) for c in candidates}
     open_ones = []
     for c, key in keys.items():
@@ -151,7 +158,7 @@ def _round(
         else:
             found[c] = known
 
-    def done(c: Candidate, result: Measured | None) -> None:
+    def done(c: Candidate, result: CandidateResult | None) -> None:
         found[c] = result
         search.store.put(keys[c], result)
         search.progress(f"measured {len(found)} of {len(candidates)}: {c.target} {c.words}")
@@ -169,7 +176,7 @@ def _round(
     return [one for c in candidates if (one := found[c]) is not None]
 
 
-def _opener(search: Search, group: Group) -> Any:
+def _opener(search: Search, group: CandidateGroup) -> Any:
     """Opens a file of a group's target: TF.js on wasm, whose speed is a CPU's own."""
     target = TARGETS[group.target]
     if target.open_runner is not None:
@@ -180,8 +187,10 @@ def _opener(search: Search, group: Group) -> Any:
 
 
 def _timed(
-    search: Search, place: Mapping[tuple[str, float], Group], measured: Sequence[Measured]
-) -> list[Measured]:
+    search: Search,
+    place: Mapping[tuple[str, float], CandidateGroup],
+    measured: Sequence[CandidateResult],
+) -> list[CandidateResult]:
     """The same with the time of each file within the budget, the best of several rounds.
 
     The files take turns, so that what else the machine does meanwhile meets all of them. TF.js

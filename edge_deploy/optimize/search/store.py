@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import UsageError
-from edge_deploy.optimize.search.candidates import Measured
+from edge_deploy.optimize.search.candidates import CandidateResult
 
 _ABOUT = "search.json"
 _FILES = "about.json"
@@ -29,16 +29,16 @@ class Store:
         (folder / "results").mkdir(parents=True, exist_ok=True)
         atomic_io.replace_text(folder / _ABOUT, atomic_io.to_text(about))
 
-    def get(self, key: str) -> Measured | bool | None:
+    def get(self, key: str) -> CandidateResult | bool | None:
         """A result; None of a file that cannot be made, False where it is not known yet."""
         try:
             text = (self.folder / "results" / f"{key}.json").read_text(encoding="utf-8")
         except FileNotFoundError:
             return False
         data = json.loads(text)
-        return None if data is None else Measured.from_json(data)
+        return None if data is None else CandidateResult.from_json(data)
 
-    def put(self, key: str, found: Measured | None) -> None:
+    def put(self, key: str, found: CandidateResult | None) -> None:
         """Keep a result; a reader sees all of it or nothing."""
         data: Any = None if found is None else found.to_json()
         path = self.folder / "results" / f"{key}.json"

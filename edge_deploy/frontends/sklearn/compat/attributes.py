@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.spec import Array
-from edge_deploy.frontends.sklearn.compat.stand_ins import Former
+from edge_deploy.frontends.sklearn.compat.stand_ins import LegacyObject
 
 _LOSSES = {
     "deviance": "log_loss", "binary_crossentropy": "log_loss", "auto": "log_loss",
@@ -33,13 +33,13 @@ def _boosting(model: Any, has: dict[str, Any]) -> None:
     if (first := has.get("init_")) is None or "estimators_" not in has:
         return
     has.setdefault("n_trees_per_iteration_", has["estimators_"].shape[1])
-    if isinstance(first, Former):
+    if isinstance(first, LegacyObject):
         has["init_"] = _start(first)
-    if "_loss" not in has or isinstance(has["_loss"], Former):
+    if "_loss" not in has or isinstance(has["_loss"], LegacyObject):
         has["_loss"] = model._get_loss(sample_weight=None)
 
 
-def _start(first: Former) -> Any:
+def _start(first: LegacyObject) -> Any:
     """sklearn.ensemble.gradient_boosting of 0.20: estimators of constants, as dummies."""
     from scipy.special import expit
     from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -79,12 +79,14 @@ def _histograms(model: Any, has: dict[str, Any]) -> None:
         has.setdefault("is_categorical_", None)
         has.setdefault("_preprocessor", None)
         has["_baseline_prediction"] = np.reshape(has["_baseline_prediction"], (1, -1))
-        if hasattr(model, "_get_loss") and isinstance(has.get("_loss", Former()), Former):
+        if hasattr(model, "_get_loss") and isinstance(
+            has.get("_loss", LegacyObject()), LegacyObject
+        ):
             if "classes_" in has:
                 has["n_classes_"] = len(has["classes_"])
             has["_loss"] = model._get_loss(sample_weight=None)
     for _, step, _ in getattr(has.get("_preprocessor"), "transformers_", ()):
-        if isinstance(getattr(step, "func", None), Former):
+        if isinstance(getattr(step, "func", None), LegacyObject):
             step.func = _as_numbers
 
 
@@ -106,7 +108,7 @@ def _support(model: Any, has: dict[str, Any]) -> None:
 
 
 def _neighbours(model: Any, has: dict[str, Any]) -> None:
-    if isinstance(has.get("_tree"), Former):
+    if isinstance(has.get("_tree"), LegacyObject):
         has["_tree"], has["_fit_method"] = None, "brute"
     if has.get("_fit_X") is not None:
         has.setdefault("n_samples_fit_", has["_fit_X"].shape[0])
@@ -183,7 +185,7 @@ def _stacked(model: Any, has: dict[str, Any]) -> None:
 def _left_columns(model: Any, has: dict[str, Any]) -> None:
     """ColumnTransformer of 1.5 to 1.8: the columns that are left are a list with a warning."""
     plain = [
-        (*one[:2], list(vars(one[2])["data"])) if isinstance(one[2], Former) else one
+        (*one[:2], list(vars(one[2])["data"])) if isinstance(one[2], LegacyObject) else one
         for one in (*has.get("transformers_", ()), has.get("_remainder", ("", "drop", [])))
     ]
     if "transformers_" in has:

@@ -9,10 +9,10 @@ from typing import Any
 Global = tuple[str, str]
 
 
-class Former:
+class LegacyObject:
     """An object of a class that scikit-learn no longer has: its data, and nothing else."""
 
-    def __new__(cls, *_: Any, **__: Any) -> Former:
+    def __new__(cls, *_: Any, **__: Any) -> LegacyObject:
         return object.__new__(cls)
 
     def __init__(self, *_: Any, **__: Any) -> None:
@@ -24,9 +24,9 @@ class Former:
 
 
 @functools.cache
-def stand_in(module: str, name: str) -> type[Former]:
+def stand_in(module: str, name: str) -> type[LegacyObject]:
     """The class that takes the place of one that is gone."""
-    return type(name, (Former,), {"__module__": module})
+    return type(name, (LegacyObject,), {"__module__": module})
 
 
 FOREIGN = ("xgboost", "lightgbm", "catboost")

@@ -15,7 +15,7 @@ import numpy as np
 
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.compat.attributes import MENDS
-from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, Former
+from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, LegacyObject
 from edge_deploy.frontends.sklearn.converters.boosters.estimators import facts
 
 
@@ -92,7 +92,7 @@ def complete(estimator: Any) -> None:
     for old, new in _RENAMED.items():
         if old in has and new not in has:
             has[new] = has[old]
-    if isinstance(estimator, Former):
+    if isinstance(estimator, LegacyObject):
         _columns(has)
         return
     for name, parameter in inspect.signature(kind.__init__).parameters.items():

@@ -22,7 +22,7 @@ from typing import Any
 from edge_deploy.core.dependencies import install
 from edge_deploy.core.errors import (
     ConversionError,
-    MissingDependency,
+    MissingDependencyError,
     SourceError,
     UntrustedError,
     UsageError,
@@ -116,7 +116,7 @@ def _lz4(data: bytes) -> bytes:
     try:
         frame: Any = importlib.import_module("lz4.frame")
     except ModuleNotFoundError as error:
-        raise MissingDependency(
+        raise MissingDependencyError(
             "The file is compressed with lz4, which needs a package: pip install lz4. Or dump the "
             "model again without it: joblib.dump(model, path)."
         ) from error
