@@ -29,7 +29,7 @@ NODES = [
 X = np.linspace(-1, 1, 256, dtype=np.float32)
 
 START = """async ([url, bytes]) => {
-  const { openHere } = await import('/page/src/realm.js');
+  const { openHere } = await import('/page/src/runtime-host.js');
   const tf = await import('/page/vendor/tfjs.js');
   const tensor = (name) => [{ name, dtype: 'float32' }];
   const spec = { inputs: tensor('x'), outputs: tensor('y') };

@@ -439,7 +439,7 @@ def test_history_says_a_class_once(modules: Any, answers: list[Any], words: str)
 def test_facts_tell_what_a_row_has(modules: Any, names: str, code: str, words: str) -> None:
     script = """async ([code, features]) => {
       const {chooseLanguage} = await import(new URL('src/i18n.js', document.baseURI));
-      const {facts} = await import(new URL('src/view/head.js', document.baseURI));
+      const {facts} = await import(new URL('src/view/header.js', document.baseURI));
       document.body.innerHTML = '<p id="facts"></p>';
       chooseLanguage(code);
       const source = {framework: 'keras', parameters: 3};
@@ -929,7 +929,7 @@ def test_policy_is_strict_and_nothing_is_inline(site: Site) -> None:
     assert not re.search(r"\sstyle=|\son\w+=|<style|javascript:", text)
     scripts = re.findall(r"<script([^>]*)>(.*?)</script>", text, re.DOTALL)
     assert scripts == [
-        (' type="module" src="src/ahead.js" async', ""),
+        (' type="module" src="src/preload.js" async', ""),
         (' type="module" src="src/main.js"', ""),
     ]
     code = "".join(p.read_text(encoding="utf-8") for p in (site.folder / "src").rglob("*.js"))

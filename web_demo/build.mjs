@@ -122,7 +122,7 @@ async function bundlePage() {
   const entry = (name) => ({ in: join(source, `${name}.js`), out: name });
   // What a visitor waits for is apart from the rest: each import is a round trip.
   const inputs = {};
-  for (const entries of [['main'], ['worker'], ['ahead'], ['embed', 'harness', 'model', 'i18n']]) {
+  for (const entries of [['main'], ['worker'], ['preload'], ['embed', 'harness', 'model', 'i18n']]) {
     const made = await build({ ...common, entryPoints: entries.map(entry), splitting: entries.length > 1 });
     Object.assign(inputs, made.metafile.inputs);
   }

@@ -1,11 +1,11 @@
 // One model for a page of somebody else: what `edge-deploy demo --embed` exports predict() from.
-import { pictureInput, rowInput, tensorInput } from './asking.js';
+import { pictureInput, rowInput, tensorInput } from './inference.js';
 import { json } from './fetching.js';
 import { useKernels } from './model.js';
 import { decode } from './preprocess.js';
-import { at, filesOf } from './place.js';
+import { at, filesOf } from './paths.js';
 import { describe } from './reference.js';
-import { openChecked } from './starting.js';
+import { openChecked } from './select-backend.js';
 
 /**
  * Load a model of a site and check it against the original on this device.

@@ -1,5 +1,5 @@
 // Files of a model over the network: streamed with progress, kept by content, checked.
-import { SITE, Unserved, filesOf } from './place.js';
+import { SITE, Unserved, filesOf } from './paths.js';
 
 const CACHE = 'edge-deploy-files';
 

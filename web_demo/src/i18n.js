@@ -1,6 +1,6 @@
 // The page's words, in the language of the browser or the one that was chosen by hand.
-import en from './words/en.js';
-import id from './words/id.js';
+import en from './locales/en.js';
+import id from './locales/id.js';
 
 export const TABLES = { en, id };
 export const LANGUAGES = { en: 'English', id: 'Bahasa Indonesia' };

@@ -1,20 +1,20 @@
 // The flow of the page: which model, on what, ready or not, ask, show.
 import * as address from './address.js';
-import { asDocument, pictureInput, rowInput, tensorInput } from './asking.js';
+import { asDocument, pictureInput, rowInput, tensorInput } from './inference.js';
 import { json } from './fetching.js';
 import { time } from './format.js';
 import { chooseLanguage, keepLanguage, t } from './i18n.js';
 import { RUNTIMES, useKernels } from './model.js';
 import { keepOffline } from './offline.js';
 import { decode } from './preprocess.js';
-import { at, filesOf } from './place.js';
+import { at, filesOf } from './paths.js';
 import { describe } from './reference.js';
 import { selftest } from './selftest.js';
-import { openChecked } from './starting.js';
-import { PageError, words } from './troubles.js';
+import { openChecked } from './select-backend.js';
+import { PageError, words } from './errors.js';
 import { answer, history, summaries, waiting, withAnswer } from './view/answer.js';
 import { compareView } from './view/compare.js';
-import * as head from './view/head.js';
+import * as head from './view/header.js';
 import { showInputs } from './view/inputs.js';
 import { unnamedFeatures } from './view/table.js';
 

@@ -1,7 +1,7 @@
 // A model in this browser: load it, ask it. The one door to the three runtimes.
 //
 // The page and `edge-deploy verify` (through harness.js) both come through here.
-import { SITE } from './place.js';
+import { SITE } from './paths.js';
 import { aborted, newThread } from './thread.js';
 
 /** What runs each kind of file, and on what; the first backend is tried first. */

@@ -1,7 +1,7 @@
 // Lets the site work without a network from the second visit on.
 
 import { dropOld } from './fetching.js';
-import { SITE } from './place.js';
+import { SITE } from './paths.js';
 
 const { serviceWorker } = navigator; // none where the page came over plain http
 const kept = serviceWorker?.controller; // none at the first visit

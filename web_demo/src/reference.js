@@ -1,6 +1,6 @@
 // What a site says of a model, and the samples packaged with it with the original's answers.
 import { fromBytes } from './arrays.js';
-import { rowInput } from './asking.js';
+import { rowInput } from './inference.js';
 import { fetchOk, json } from './fetching.js';
 
 /**

@@ -1,7 +1,7 @@
 // ?selftest=1: every model, file and backend of the site on this device, as JSON for machines.
 import { selfCheck } from './check.js';
 import { RUNTIMES, open } from './model.js';
-import { at, filesOf } from './place.js';
+import { at, filesOf } from './paths.js';
 import { describe } from './reference.js';
 
 /**

@@ -1,6 +1,6 @@
 // Threads for models.
 import { memoryOf } from './arrays.js';
-import { SITE, load, reason } from './place.js';
+import { SITE, load, reason } from './paths.js';
 
 const WORKER = 'src/worker.js';
 
@@ -15,7 +15,7 @@ export function newThread() {
   }
 }
 
-/** A model in a module worker, the first in the one that ahead.js started. */
+/** A model in a module worker, the first in the one that preload.js started. */
 function workerThread() {
   const worker =
     globalThis.spareWorker ?? new Worker(new URL(WORKER, SITE), { type: 'module' });

@@ -3,7 +3,7 @@
 // In: {id, call: 'open' | 'predict' | 'tensors' | 'trouble', ...}. Out: {id, value} or {id, error},
 // and {progress} while files arrive.
 import { memoryOf } from './arrays.js';
-import { openHere } from './realm.js';
+import { openHere } from './runtime-host.js';
 
 export { openHere }; // for a page without workers
 

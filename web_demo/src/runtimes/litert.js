@@ -1,8 +1,8 @@
 // LiteRT.js: .tflite files, behind the interface of tfjs.js.
-import { SITE, load as loadModule } from '../place.js';
-import { fromFile, toFile } from './numbers.js';
+import { SITE, load as loadModule } from '../paths.js';
+import { fromFile, toFile } from './dtypes.js';
 import { readTensors } from './tflite_file.js';
-import { given, wire } from './wiring.js';
+import { given, wire } from './tensor-map.js';
 
 export const backends = ['wasm', 'webgpu'];
 

@@ -1,7 +1,7 @@
 // ONNX Runtime Web: .onnx files, behind the interface of tfjs.js.
-import { SITE, load as loadModule } from '../place.js';
-import { fromFile, toFile } from './numbers.js';
-import { given, wire } from './wiring.js';
+import { SITE, load as loadModule } from '../paths.js';
+import { fromFile, toFile } from './dtypes.js';
+import { given, wire } from './tensor-map.js';
 
 export const backends = ['wasm'];
 

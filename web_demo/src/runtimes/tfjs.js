@@ -3,9 +3,9 @@
 //     dispose, tensors, lost}
 // where tensors on both sides are {data: TypedArray, shape: [...]}, by the model's own names.
 import { nameOf } from '../fetching.js';
-import { SITE, at, load as loadModule } from '../place.js';
-import { bytesOf, rehearse } from './rehearsal.js';
-import { given, wire } from './wiring.js';
+import { SITE, at, load as loadModule } from '../paths.js';
+import { bytesOf, rehearse } from './warmup.js';
+import { given, wire } from './tensor-map.js';
 
 export const backends = ['webgl', 'wasm', 'webgpu', 'cpu'];
 

@@ -3,7 +3,7 @@ import { el } from '../dom.js';
 import { number } from '../format.js';
 import { t } from '../i18n.js';
 import { pixelsOf } from '../preprocess.js';
-import { PageError } from '../troubles.js';
+import { PageError } from '../errors.js';
 
 const LONGEST = 640; // pixels; more would cost time and no model looks at them
 

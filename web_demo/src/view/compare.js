@@ -1,10 +1,10 @@
 // The compare view: a table and a chart of every file on the visitor's device.
-import { measure, waysToRun } from '../comparing.js';
+import { measure, waysToRun } from '../benchmark.js';
 import { el } from '../dom.js';
 import { percent, size, time } from '../format.js';
 import { t } from '../i18n.js';
-import { words } from '../troubles.js';
-import { fileName } from './head.js';
+import { words } from '../errors.js';
+import { fileName } from './header.js';
 
 const $ = (id) => document.getElementById(id);
 const COLUMNS = ['file', 'runs', 'download', 'first', 'median', 'distance'];

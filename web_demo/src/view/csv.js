@@ -2,9 +2,9 @@
 import { hasDecimalCommas, readCsv, withPoint } from '../csv.js';
 import { el } from '../dom.js';
 import { t } from '../i18n.js';
-import { PageError } from '../troubles.js';
+import { PageError } from '../errors.js';
 import { dropZone } from './drop.js';
-import { severalAnswers } from './several.js';
+import { severalAnswers } from './batch.js';
 
 /** The drop zone for a CSV file, and its table of answers. */
 export function csvControls(manifest, features, act) {

@@ -1,11 +1,11 @@
 // Inputs that are pictures: a file, a drop, a paste, a drawing, the camera, a sample.
 import { el } from '../dom.js';
 import { t } from '../i18n.js';
-import { at } from '../place.js';
+import { at } from '../paths.js';
 import { camera } from './camera.js';
 import { drawing } from './drawing.js';
 import { dropZone } from './drop.js';
-import { severalAnswers } from './several.js';
+import { severalAnswers } from './batch.js';
 
 const LONGEST = 1024; // pixels of the preview, which is shown smaller
 

@@ -4,7 +4,7 @@ import { toNumber, widthOf } from '../features.js';
 import { number } from '../format.js';
 import { t } from '../i18n.js';
 import { csvControls } from './csv.js';
-import { samplesOf } from './head.js';
+import { samplesOf } from './header.js';
 
 const MOST_COLUMNS = 40;
 

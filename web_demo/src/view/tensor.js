@@ -2,7 +2,7 @@
 import { el } from '../dom.js';
 import { count } from '../format.js';
 import { t } from '../i18n.js';
-import { PageError } from '../troubles.js';
+import { PageError } from '../errors.js';
 import { chip } from './table.js';
 
 const MOST_SHOWN = 2000;

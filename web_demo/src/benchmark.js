@@ -1,7 +1,7 @@
 // Every file of a model, run on this device one after another.
 import { selfCheck } from './check.js';
 import { open, RUNTIMES } from './model.js';
-import { at, filesOf } from './place.js';
+import { at, filesOf } from './paths.js';
 
 const RUNS = 9;
 
