@@ -11,10 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from measure import edge_deploy, measure, show
-from models import teachable_machine_h5
+
+from tests.support.models import teachable_machine_h5
 
 TFLITE = """
 import tensorflow as tf, tf_keras

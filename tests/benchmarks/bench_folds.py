@@ -10,9 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from folds import digits
+from tests.support.folds import digits
 
 GOALS = {"float16": "<= 2 changed", "dynamic": "<= 2 changed", "int8": "<= 9 changed"}
 

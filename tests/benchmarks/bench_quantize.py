@@ -15,10 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
-from models import teachable_machine_h5
 
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.data import calibration
@@ -27,6 +26,7 @@ from edge_deploy.formats.registry import TARGETS
 from edge_deploy.formats.tflite import quantize
 from edge_deploy.frontends.load import load_model
 from edge_deploy.optimize.pruning import pruned
+from tests.support.models import teachable_machine_h5
 
 SAMPLES = 100
 GOALS = {"float16": 0.53, "dynamic": 0.33, "int8": 0.37, "int4": 0.24}

@@ -5,7 +5,7 @@
 
 Decode, crop, resize (8-bit for Pillow's filters, float32 for tf-bilinear), colour, and then
 ``y = f32(f32(f32(f32(x * scale) + offset) - mean) / std)``, each step rounded to float32.
-web_demo/src/preprocess.js and resize.js do the same; tests/test_page.py holds the two at a
+web_demo/src/preprocess.js and resize.js do the same; tests/page/test_pixels.py holds the two at a
 difference of exactly 0.
 """
 

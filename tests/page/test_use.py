@@ -1,0 +1,1006 @@
+"""The page as people use it, in a real Chromium: inputs, answers, languages, faults, safety."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from edge_deploy.api.demo import build_demo
+from edge_deploy.artifact import artifact
+from edge_deploy.core.errors import UsageError
+from edge_deploy.data.preprocessing.encoding import encode_rows
+from edge_deploy.data.preprocessing.features import features_to_json, parse_features
+from edge_deploy.web.assets import shell_folder
+from edge_deploy.web.browser import FLAGS, Browser
+from edge_deploy.web.server import address, start
+from tests.api.test_demo import make_artifact
+from tests.support.picture_files import KINDS
+
+pytestmark = pytest.mark.slow
+
+EVIL = "<img src=x onerror=alert(1)>"
+LABELS = [EVIL, "b", "c", "d", "e", "f", "g"]
+AXE = shell_folder() / "node_modules/axe-core/axe.min.js"
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+
+
+def edit(folder: Path, **changes: Any) -> Path:
+    """An artifact with another manifest."""
+    path = folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    return folder
+
+
+def without_names(root: Path) -> Path:
+    made = make_artifact(root, "unnamed")
+    (made / "samples" / "samples.json").unlink()
+    manifest = json.loads((made / "manifest.json").read_text())
+    kept = [f for f in manifest["files"] if not f["path"].startswith("samples/")]
+    return edit(made, features=None, files=kept)
+
+
+def without_preprocessing(root: Path) -> Path:
+    made = make_artifact(root, "raw picture", picture=6, classes=list("ab"))
+    return edit(made, preprocessing=None)
+
+
+def with_gaps(root: Path) -> Path:
+    """A length may be missing, a pet be unknown; a pet must not be missing."""
+    made = make_artifact(root, "gaps")
+    length, pet = json.loads((made / "manifest.json").read_text())["features"]
+    return edit(made, features=[{**length, "missing": "value"}, {**pet, "unknown": "ignore"}])
+
+
+TRUTHS = [
+    {"name": "length", "kind": "number"},
+    {"name": "member", "kind": "number", "min": 0, "max": 1, "step": 1},
+    {"name": "vip", "kind": "number", "min": 0, "max": 1, "step": 1, "missing": "nan"},
+]
+
+
+def with_truths(root: Path) -> Path:
+    """A member or not; a person of importance, not one, or not known."""
+    made = make_artifact(root, "truths")
+    rows = [{"length": 2, "member": "1", "vip": "0"}, {"length": 3, "member": "True", "vip": ""}]
+    (made / "samples" / "samples.json").write_text(json.dumps(rows))
+    files = json.loads((made / "manifest.json").read_text())["files"]
+    own = artifact.describe_files(made, [made / "samples" / "samples.json"])
+    kept = [f for f in files if not f["path"].startswith("samples/")]
+    features = features_to_json(parse_features(TRUTHS)[0])
+    own = [{key: f[key] for key in ("path", "bytes", "sha256")} for f in own]
+    return edit(made, features=features, files=[*kept, *own])
+
+
+@dataclass
+class Site:
+    """The site under test.
+
+    Attributes:
+        folder: Where it is.
+        url: Its address.
+        open: Opens a page: query, state that is waited for, options of Playwright.
+        noise: What pages complained of, and requests that left the site.
+    """
+
+    folder: Path
+    url: str
+    open: Callable[..., Any]
+    noise: list[str]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    root = tmp_path_factory.mktemp("use")
+    made = [
+        make_artifact(root / "artifacts", "costs"),
+        make_artifact(root / "artifacts", "digits", picture=28, classes=LABELS),
+        without_names(root / "artifacts"),
+        without_preprocessing(root / "artifacts"),
+        with_gaps(root / "artifacts"),
+        with_truths(root / "artifacts"),
+        make_artifact(root / "artifacts", "many", picture=8, classes=[f"c{n}" for n in range(12)]),
+    ]
+    build_demo(made, root / "www")
+    server = start(root / "www")
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield root / "www", address(server)
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def site(browser: Browser, built: tuple[Path, str]) -> Iterator[Site]:
+    pages: list[Any] = []
+    noise: list[str] = []
+    folder, url = built
+
+    def open_page(query: str = "", state: str = "ready", **options: Any) -> Any:
+        options = {"viewport": {"width": 1100, "height": 800}, **options}
+        page = browser.new_page(service_workers="block", **options)
+        pages.append(page)
+        page.on("request", lambda r: r.url.startswith((url, "blob:")) or noise.append(r.url))
+        page.on("pageerror", lambda error: noise.append(str(error)))
+        page.on("console", lambda m: noise.append(m.text) if "Content Security" in m.text else None)
+        page.on("dialog", lambda d: (noise.append(f"dialog {d.message}"), d.dismiss()))
+        page.goto(url + query)
+        page.wait_for_selector(f"html[data-state={state}]", state="attached", timeout=60_000)
+        return page
+
+    yield Site(folder, url, open_page, noise)
+    for page in pages:
+        page.close()
+    assert noise == []
+
+
+@pytest.fixture
+def modules(browser: Browser) -> Iterator[Any]:
+    """A page whose modules are not bundled, to ask one of them."""
+    server = start(shell_folder())
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    page = browser.new_page(service_workers="block", locale="en-US")
+    page.goto(f"{address(server)}harness.html")
+    yield page
+    page.close()
+    server.shutdown()
+    server.server_close()
+
+
+def raw(page: Any) -> dict[str, Any]:
+    """The answer for machines."""
+    page.evaluate("() => { document.querySelector('#output .raw').open = true; }")
+    page.wait_for_selector("#raw:not(:empty)")
+    return dict(json.loads(page.inner_text("#raw")))
+
+
+# Answers and inputs.
+
+
+def test_label_that_looks_like_html_is_text(site: Site) -> None:
+    page = site.open("?model=digits&lang=en")
+    page.click(".thumbs button")
+    page.wait_for_selector("#output .bars")
+    page.click("#output .more")
+    labels = page.locator(".bars .label").all_inner_texts()
+    assert sorted(labels) == sorted(LABELS)
+    assert page.locator("#output img, #history img").count() == 0
+
+
+def test_all_bars_are_shown_on_demand_and_stay(site: Site) -> None:
+    page = site.open("?model=digits&lang=en")
+    page.click(".thumbs button")
+    page.wait_for_selector("#output .bars")
+    visible = page.locator(".bars li:visible")
+    assert visible.count() == 5
+    page.click("text=Show all 7")
+    assert visible.count() == 7
+    page.click(".thumbs button:nth-child(2)")
+    page.wait_for_selector("#history li:nth-child(2)")
+    assert visible.count() == 7
+    values = raw(page)["outputs"]["y"]["values"]
+    assert len(values) == 7
+    assert sum(values) == pytest.approx(1, abs=1e-5)
+
+
+def drop(page: Any, selector: str, name: str, kind: str, data: bytes, event: str) -> None:
+    page.evaluate(
+        """([selector, name, type, bytes, event]) => {
+          const files = new DataTransfer();
+          files.items.add(new File([new Uint8Array(bytes)], name, {type}));
+          const init = {bubbles: true, cancelable: true};
+          const happened = event === 'paste'
+            ? new ClipboardEvent('paste', {...init, clipboardData: files})
+            : new DragEvent('drop', {...init, dataTransfer: files});
+          document.querySelector(selector).dispatchEvent(happened);
+        }""",
+        [selector, name, kind, list(data), event],
+    )
+
+
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_picture_comes_by(site: Site, event: str) -> None:
+    page = site.open("?model=digits&lang=en")
+    drop(page, "body", "night.png", "image/png", KINDS["png"](), event)
+    page.wait_for_selector("#output .bars")
+    assert raw(page)["input"] == "night.png"
+
+
+def test_bad_picture_clears_the_old_answer(site: Site, tmp_path: Path) -> None:
+    page = site.open("?model=digits&lang=en")
+    page.click(".thumbs button")
+    page.wait_for_selector("#output .bars")
+    (tmp_path / "cat.png").write_text("no")
+    page.set_input_files(".drop input", tmp_path / "cat.png")
+    page.wait_for_selector("#status.trouble")
+    assert "not a picture" in page.inner_text("#status")
+    assert page.locator("#output .bars").count() == 0
+    assert "not a picture" in page.inner_text("#output")  # the status may be out of sight
+    assert not page.is_visible("#preview")
+
+
+def test_several_pictures_give_a_table_to_download(site: Site, tmp_path: Path) -> None:
+    page = site.open("?model=digits&lang=en")
+    kinds = ["png", "jpeg 4:2:0", "webp lossy"]
+    names = [f"{n}, {kind.replace(':', '')}" for n, kind in enumerate(kinds)]
+    for name, kind in zip(names, kinds, strict=True):
+        (tmp_path / name).write_bytes(KINDS[kind]())
+    (tmp_path / "notes.txt").write_text("no")
+    page.set_input_files(".drop input", [tmp_path / name for name in [*names, "notes.txt"]])
+    page.wait_for_selector("#csv-download")
+    assert "3 answered, 1 could not be" in page.inner_text(".results")
+    with page.expect_download() as started:
+        page.click("#csv-download")
+    text = Path(started.value.path()).read_text(encoding="utf-8-sig")
+    head, *rows, bad = csv.reader(io.StringIO(text, newline=""))
+    shares = [f"predicted_y: {label}" for label in LABELS]
+    assert head == ["file name", "predicted_y", *shares, "no answer because"]
+    assert (bad[0], bad[1:-1]) == ("notes.txt", [""] * 8)
+    assert "not a picture" in bad[-1]
+    for name, row in zip(names, rows, strict=True):
+        page.set_input_files(".drop input", tmp_path / name)  # one alone
+        page.wait_for_function(
+            """(name) => {
+              const box = document.querySelector('#output .raw');
+              if (box) box.open = true;
+              return document.querySelector('#raw')?.textContent.includes(name);
+            }""",
+            arg=name,
+        )
+        alone = raw(page)["outputs"]["y"]["values"]
+        assert [float(value) for value in row[2:-1]] == alone
+        assert row[:2] == [name, LABELS[int(np.argmax(alone))]]
+    assert page.locator(".results tbody tr").count() == 4  # the table stays
+
+
+def test_table_of_many_classes_shows_the_likeliest(site: Site, tmp_path: Path) -> None:
+    page = site.open("?model=many&lang=en")
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(KINDS["png"]())
+    page.set_input_files(".drop input", [tmp_path / "a.png", tmp_path / "b.png"])
+    page.wait_for_selector("#csv-download")
+    assert page.locator(".results th").all_inner_texts() == ["file name", "predicted_y"]
+    shown = page.locator(".results tbody tr").first.locator("td").all_inner_texts()
+    with page.expect_download() as started:
+        page.click("#csv-download")
+    text = Path(started.value.path()).read_text(encoding="utf-8-sig")
+    head, first, _ = csv.reader(io.StringIO(text, newline=""))
+    assert head == ["file name", "predicted_y", *(f"predicted_y: c{n}" for n in range(12))]
+    shares = [float(value) for value in first[2:]]
+    assert sum(shares) == pytest.approx(1, abs=1e-5)
+    assert first[:2] == ["a.png", f"c{int(np.argmax(shares))}"]
+    assert shown == ["a.png", f"{first[1]} ({max(shares) * 100:.1f} %)"]
+    assert "all columns" in page.inner_text(".results")
+
+
+def test_camera_answers_live_and_stops(browser: Browser, site: Site) -> None:
+    launched = browser._launch((*FLAGS, *CAMERA))
+    page = launched.new_page(service_workers="block")
+    requests: list[str] = []
+    page.goto(f"{site.url}?model=digits&lang=en")
+    page.wait_for_selector("html[data-state=ready]", state="attached")
+    assert "stay on this device" in page.inner_text(".camera")
+    page.on("request", lambda r: requests.append(r.url))
+    page.click("#camera")
+    page.wait_for_selector("#rate:has-text('answers a second')")
+    page.wait_for_selector("#output .bars")
+    page.click("#turn")
+    page.wait_for_selector("#rate:has-text('answers a second')")
+    page.click("#camera")
+    assert page.inner_text("#camera") == "Use the camera"
+    assert page.evaluate("document.querySelector('video').srcObject") is None
+    page.click("#camera")
+    page.wait_for_selector("#rate:has-text('answers a second')")
+    # As the browser says it of a camera that is unplugged.
+    page.evaluate("document.querySelector('video').srcObject.getTracks()[0].onended()")
+    page.wait_for_selector("#status:has-text('unplugged')")
+    assert page.inner_text("#camera") == "Use the camera"
+    page.wait_for_timeout(200)  # an answer that was still on its way
+    assert "unplugged" in page.inner_text("#status")
+    assert requests == []
+    page.close()
+
+
+def test_camera_that_is_not_there_is_told(site: Site) -> None:
+    page = site.open("?model=digits&lang=en")
+    page.click("#camera")
+    page.wait_for_selector("#status.trouble")
+    assert re.search("camera", page.inner_text("#status"))
+
+
+def dense_of(site: Site, name: str) -> Callable[[Sequence[float]], float]:
+    """What a table model must answer, by its reference."""
+    every = site.folder.parent.glob("artifacts/*/1/manifest.json")
+    (path,) = [path for path in every if json.loads(path.read_text())["name"] == name]
+    with np.load(path.with_name("reference.npz")) as data:
+        x, y = data["in:x"].astype(float), data["out:y"]
+    solution, *_ = np.linalg.lstsq(np.c_[x, np.ones(len(x))], y, rcond=None)
+    return lambda row: float(([*row, 1] @ solution)[0])
+
+
+def costs(site: Site, length: float, pet: int) -> float:
+    return dense_of(site, "costs")([length, 1 - pet, pet])
+
+
+def test_slider_predicts_as_it_moves(site: Site) -> None:
+    page = site.open("?model=costs&lang=en")
+    page.wait_for_selector("#output .value")
+    slider = page.locator("input[type=range]")
+    for length in (2, 8):
+        slider.fill(str(length))
+        page.wait_for_timeout(150)
+        values = raw(page)["outputs"]["y"]["values"]
+        assert values[0] == pytest.approx(costs(site, length, 0), rel=1e-3, abs=1e-4)
+    assert page.input_value("input[name=length]") == "8"
+
+
+def test_value_outside_the_range_is_answered_with_a_warning(site: Site) -> None:
+    page = site.open("?model=costs&lang=en")
+    page.fill("input[name=length]", "90")
+    page.wait_for_selector("#output .warn")
+    warning = page.inner_text("#output .warn")
+    assert warning == "length: outside the range that the features give."
+    assert "Outside 1 to 9" in page.inner_text(".field .range")
+    assert page.get_attribute("input[name=length]", "aria-invalid") == "true"
+    page.fill("input[name=length]", "9")
+    page.wait_for_selector("#output .warn", state="detached")
+
+
+@pytest.mark.parametrize(
+    ("code", "warning", "answers"),
+    [
+        (
+            "en",
+            "column 1: outside the range of the 12 reference samples.",
+            "The 12 reference samples give ",
+        ),
+        ("id", "kolom 1: di luar rentang 12 contoh acuan.", "12 contoh acuan memberi "),
+    ],
+)
+def test_ranges_that_no_feature_gives_are_of_all_samples(
+    site: Site, code: str, warning: str, answers: str
+) -> None:
+    page = site.open(f"?model=unnamed&lang={code}")
+    page.wait_for_selector("#output .value")
+    with np.load(next(site.folder.parent.glob("artifacts/2/1/reference.npz"))) as data:
+        column = data["in:x"][:, 0]
+    field, slider = page.locator(".field input[type=number]"), page.locator("input[type=range]")
+    for value, warned in ((column.min(), 0), (column.max(), 0), (column.max() + 1, 1)):
+        field.first.fill(str(value))
+        page.wait_for_timeout(150)
+        assert page.locator("#output .warn").count() == warned, value
+    assert page.inner_text("#output .warn") == warning
+    assert page.inner_text("#output .scale + p").startswith(answers)
+    low, high, step = (
+        float(slider.first.get_attribute(key) or "nan") for key in ("min", "max", "step")
+    )
+    assert 0 <= low - column.min() < step  # on round numbers, inside
+    assert 0 <= column.max() - high < step
+    assert low / step == pytest.approx(round(low / step), abs=1e-6)
+
+
+def test_history_has_each_row_once_by_its_values(site: Site) -> None:
+    page = site.open("?model=costs&lang=en")
+    page.wait_for_selector("#output .value")
+    assert "takes a row of 2 columns: length, pet" in page.inner_text("#facts")
+    page.fill("input[name=length]", "6.5")
+    page.select_option("select[name=pet]", "yes")
+    page.wait_for_timeout(150)
+    assert page.locator("#history li").count() == 0  # filling in is no question
+    for _ in range(2):
+        page.click("text=Predict")
+        page.wait_for_timeout(150)
+    page.click("[aria-label='Sample 1']")
+    page.wait_for_selector("#history li:nth-child(2)")
+    page.click("text=Predict")  # the sample's own row
+    page.wait_for_timeout(150)
+    assert page.locator("#history .what").all_inner_texts() == ["Sample 1", "6.5, yes"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ([1, [0.25, 0.75]], "b (75.0 %)"),
+        ([0, [0.25, 0.75]], "a · b (75.0 %)"),  # of another threshold, or of votes
+        ([1], "b"),
+    ],
+    ids=str,
+)
+def test_history_says_a_class_once(modules: Any, answers: list[Any], words: str) -> None:
+    script = """async (answers) => {
+      const {summaries} = await import(new URL('src/view/answer.js', document.baseURI));
+      const kinds = ['class', 'probabilities'];
+      const specs = answers.map((_, n) => ({name: kinds[n], kind: kinds[n], classes: ['a', 'b']}));
+      const outputs = answers.map((answer, n) => [kinds[n], {data: [answer].flat()}]);
+      return summaries(specs, Object.fromEntries(outputs));
+    }"""
+    assert modules.evaluate(script, answers) == words
+
+
+@pytest.mark.parametrize(
+    ("names", "code", "words"),
+    [
+        ("abcd", "en", "takes a row of 4 columns: a, b, c, d"),
+        ("abcdef", "id", "menerima satu baris dengan 6 kolom: a, b, c, d, …"),
+        ("a", "en", "takes a row of one column: a"),
+        ("", "en", "takes a text"),
+    ],
+)
+def test_facts_tell_what_a_row_has(modules: Any, names: str, code: str, words: str) -> None:
+    script = """async ([code, features]) => {
+      const {chooseLanguage} = await import(new URL('src/i18n.js', document.baseURI));
+      const {facts} = await import(new URL('src/view/header.js', document.baseURI));
+      document.body.innerHTML = '<p id="facts"></p>';
+      chooseLanguage(code);
+      const source = {framework: 'keras', parameters: 3};
+      facts({version: '1'}, {bytes: 10, precision: 'float32'}, {features, inputs: [], source});
+    }"""
+    features = [{"name": name, "kind": "number"} for name in names]
+    modules.evaluate(script, [code, features or [{"name": "review", "kind": "text"}]])
+    assert modules.inner_text("#facts").endswith(words)
+
+
+def test_link_restores_model_backend_and_inputs(site: Site) -> None:
+    page = site.open("?model=costs&backend=cpu&lang=en")
+    page.fill("input[name=length]", "6.5")
+    page.select_option("select[name=pet]", "yes")
+    page.click("text=Predict")
+    page.wait_for_selector("#history", state="attached")
+    page.wait_for_timeout(200)
+    again = site.open("?" + page.url.partition("?")[2])
+    again.wait_for_selector("#output .value")
+    assert again.inner_text("#output .value") == page.inner_text("#output .value")
+    assert again.input_value("select[name=pet]") == "yes"
+    assert again.evaluate("document.documentElement.dataset.backend") == "cpu"
+
+
+def test_back_and_forward_go_through_the_models(site: Site) -> None:
+    page = site.open("?model=costs&lang=en")
+    page.fill("input[name=length]", "6.5")
+    page.click("text=Predict")
+    page.wait_for_function("location.search.includes('6.5')")
+    page.click("#gallery button[data-key=digits]")
+    page.wait_for_selector("html[data-model=digits][data-state=ready]", state="attached")
+    page.select_option("#backend", "cpu")
+    page.wait_for_selector("html[data-backend=cpu][data-state=ready]", state="attached")
+    page.evaluate("location.hash = 'main'")  # as the link that skips to the model does
+    steps = [
+        (page.go_back, "digits", "cpu"),  # from the hash
+        (page.go_back, "digits", "auto"),
+        (page.go_back, "costs", "auto"),
+        (page.go_forward, "digits", "auto"),
+        (page.go_forward, "digits", "cpu"),
+    ]
+    for step, model, backend in steps:
+        step()
+        ready = f"html[data-model={model}][data-state=ready]"
+        page.wait_for_selector(
+            ready + ("[data-backend=cpu]" if backend == "cpu" else ":not([data-backend=cpu])"),
+            state="attached",
+        )
+        assert (page.title(), page.inner_text("#title")) == (model, model)
+        assert page.input_value("#backend") == backend
+        if model == "costs":
+            assert page.input_value("input[name=length]") == "6.5"
+
+
+def test_back_returns_to_a_model_that_is_not_there(site: Site) -> None:
+    page = site.open("?model=gone&lang=en", state="error")
+    page.click("#gallery button[data-key=digits]")
+    page.wait_for_selector("html[data-model=digits][data-state=ready]", state="attached")
+    page.go_back()
+    page.wait_for_selector("html[data-state=error]", state="attached")
+    assert "no model “gone”" in page.inner_text("#status")
+    assert not page.is_visible("#input")
+    assert page.title() == "Models in your browser"
+    page.go_forward()
+    page.wait_for_selector("html[data-state=ready]", state="attached")
+    assert page.is_visible("#title")
+
+
+def test_back_returns_from_a_model_that_cannot_be_fetched(site: Site) -> None:
+    page = site.open("?model=digits&lang=en")
+    page.route("**/models/costs/**", lambda route: route.abort())
+    page.click("#gallery button[data-key=costs]")
+    page.wait_for_selector("html[data-state=error]", state="attached")
+    assert "cannot be fetched. Check the connection" in page.inner_text("#status")
+    page.go_back()
+    page.wait_for_selector("html[data-model=digits][data-state=ready]", state="attached")
+    assert page.inner_text("#title") == "digits"
+    assert not page.is_visible("#cancel")
+
+
+def test_csv_gives_a_table_to_download(site: Site, tmp_path: Path) -> None:
+    page = site.open("?model=costs&lang=en")
+    rows = [("2", "no"), ("7.5", "yes"), ("4", "perhaps"), ("3", "no")]
+    lines = ["name;pet;length", *(f'"row; {n}";{p};{le}' for n, (le, p) in enumerate(rows))]
+    (tmp_path / "towns.csv").write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
+    page.set_input_files("#csv", tmp_path / "towns.csv")
+    page.wait_for_selector("#csv-download")
+    assert "3 answered, 1 could not be" in page.inner_text(".results")
+    with page.expect_download() as started:
+        page.click("#csv-download")
+    assert started.value.suggested_filename == "towns-answers.csv"
+    text = Path(started.value.path()).read_text(encoding="utf-8-sig").splitlines()
+    assert text[0] == "name;pet;length;predicted_y;no answer because"
+    for n in (0, 1, 3):
+        length, pet = rows[n]
+        value = float(text[n + 1].rsplit(";", 4)[3])
+        assert value == pytest.approx(costs(site, float(length), int(pet == "yes")), rel=1e-3)
+    assert "perhaps is not one of its categories" in text[3]
+
+
+def download(page: Any, data: bytes, separator: str = ",") -> list[list[str]]:
+    """Drop a CSV file, and read what can be downloaded."""
+    drop(page, ".csv .drop", "t.csv", "text/csv", data, "drop")
+    page.wait_for_selector("#csv-download")
+    with page.expect_download() as started:
+        page.click("#csv-download")
+    text = Path(started.value.path()).read_bytes().decode("utf-8-sig")
+    assert text.endswith("\r\n")
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+
+
+# What each holds: length 2.5 without a pet, length 7 with one, length 1234.5 with one.
+TABLES: dict[str, tuple[bytes, str, str]] = {
+    "plain": (b"length,pet\n2.5,no\n7,yes\n1234.5,yes\n", ",", "."),
+    "no line end": (b"length,pet\n2.5,no\n7,yes\n1234.5,yes", ",", "."),
+    "CRLF and BOM": (b"\xef\xbb\xbflength,pet\r\n2.5,no\r\n7,yes\r\n1234.5,yes\r\n", ",", "."),
+    "old Mac": (b"length,pet\r2.5,no\r7,yes\r1234.5,yes\r", ",", "."),
+    "decimal commas": (b"length;pet\r\n2,5;no\r\n7;yes\r\n1234,5;yes\r\n", ";", ","),
+    "points for thousands": (b"length;pet\r\n2,5;no\r\n7,0;yes\r\n1.234,5;yes\r\n", ";", ","),
+    "semicolons, points": (b"length;pet\n2.5;no\n7;yes\n1234.5;yes\n", ";", "."),
+    "tabs": (b"length\tpet\n2,5\tno\n7\tyes\n1234,5\tyes\n", "\t", ","),
+    "commas in quotes": (b'length,pet\n"2,5",no\n"7",yes\n"1234,5",yes\n', ",", ","),
+    "Excel's own line": (b"sep=;\r\nlength;pet\r\n2,5;no\r\n7;yes\r\n1234,5;yes\r\n", ";", ","),
+    "quotes": (b'"length","pet"\n"2.5","no"\n" 7 "," yes"\n"1234.5","yes"\n', ",", "."),
+    "another order": (b"pet, length \nno,2.5\nyes,7\nyes,1234.5\n", ",", "."),
+    "more columns, empty lines": (
+        b'id,length,"said; ""so"", twice",pet\n1,2.5,"a, ""b""\nc",no\n\n2,7,,yes\n,,,\n'
+        b"3,1234.5,x,yes\n",
+        ",",
+        ".",
+    ),
+    "the code page of Excel": (
+        "length;pet;Straße\r\n2,5;no;Ö\r\n7;yes;é\r\n1234,5;yes;€\r\n".encode("cp1252"),
+        ";",
+        ",",
+    ),
+    "a column of the answer's name": (
+        b"length,y,pet,error\n2.5,1,no,0\n7,2,yes,0\n1234.5,3,yes,0\n",
+        ",",
+        ".",
+    ),
+    "an earlier download": (
+        b"length,pet,predicted_y\n2.5,no,1\n7,yes,2\n1234.5,yes,3\n",
+        ",",
+        ".",
+    ),
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_csv_comes_as_people_have_it(site: Site, table: str) -> None:
+    data, separator, mark = TABLES[table]
+    page = site.open("?model=costs&lang=en")
+    lines = download(page, data, separator)
+    assert len(set(lines[0])) == len(lines[0])
+    assert lines[0][-1] == "predicted_y"
+    given = [float(line[-1].replace(mark, ".")) for line in lines if line[-1] != "predicted_y"]
+    expected = [costs(site, 2.5, 0), costs(site, 7, 1), costs(site, 1234.5, 1)]
+    assert given == pytest.approx(expected, rel=1e-3, abs=1e-4)
+    if "column" in table:  # all of them are kept as they were
+        kept = list(csv.reader(io.StringIO(data.decode()), delimiter=separator))
+        assert [line[:-1] for line in lines] == [line for line in kept if any(line)]
+
+
+@pytest.mark.parametrize(("code", "no", "yes"), [("en", "no", "yes"), ("id", "tidak", "ya")])
+def test_column_of_bool_is_a_choice_of_two(site: Site, code: str, no: str, yes: str) -> None:
+    page = site.open(f"?model=truths&lang={code}")
+    options = {
+        name: page.locator(f"select[name={name}] option").all_inner_texts()
+        for name in ("member", "vip")
+    }
+    assert options["member"] == [f"{no} (0)", f"{yes} (1)"]
+    assert options["vip"][1:] == options["member"]
+    page.fill("input[name=length]", "2")
+    for name, value in (("member", "1"), ("vip", "0")):
+        page.select_option(f"select[name={name}]", value)
+    page.click("button.main")
+    page.wait_for_selector("#output .value")
+    assert raw(page)["input"] == {"length": "2", "member": "1", "vip": "0"}
+    (value,) = raw(page)["outputs"]["y"]["values"]
+    model = dense_of(site, "truths")
+    assert value == pytest.approx(model([2, 1, 0]), rel=1e-6)
+    # A sample and a link may hold what Python writes.
+    page.click("#samples button >> nth=1")
+    page.wait_for_function("document.querySelector('select[name=vip]').value === ''")
+    assert page.locator("select[name=member]").input_value() == "1"
+    page = site.open(
+        f"?model=truths&lang={code}&row=" + quote('{"member": "false", "vip": "TRUE"}')
+    )
+    assert page.locator("select[name=member]").input_value() == "0"
+    assert page.locator("select[name=vip]").input_value() == "1"
+
+
+def test_csv_takes_the_words_for_truth_that_run_takes(site: Site) -> None:
+    words = ["True", "false", "TRUE", " 0", "1", "1.0", "yes", "T", "", "2"]
+    page = site.open("?model=truths&lang=en")
+    table = "length,member,vip\n" + "".join(f"3,{word},1\n" for word in words)
+    lines = download(page, table.encode())
+    features = parse_features(TRUTHS)[0]
+    model = dense_of(site, "truths")
+    for word, line in zip(words, lines[1:], strict=True):
+        try:
+            encoded = encode_rows(features, [{"length": "3", "member": word, "vip": "1"}])
+        except UsageError:
+            assert (line[3], bool(line[4])) == ("", True), word
+        else:
+            assert float(line[3]) == pytest.approx(model(encoded[0]), rel=1e-5), word
+    assert [bool(line[3]) for line in lines[1:]] == [True] * 6 + [False] * 3 + [True]
+
+
+def test_gaps_and_unknown_words_are_what_the_features_say(site: Site) -> None:
+    page = site.open("?model=gaps&lang=en")
+    lines = download(page, b"length,pet\n,yes\nNA,yes\n4,\n4,dog\nlong,yes\n4,yes\n")
+    assert lines[0] == ["length", "pet", "predicted_y", "no answer because"]
+    answers = [float(line[2]) if line[2] else None for line in lines[1:]]
+    full = answers[5]
+    assert answers[:2] == [full, full]  # the length's default is 4
+    assert answers[2] is None
+    assert answers[4] is None
+    assert answers[3] not in (None, full)  # an unknown pet is neither of the two
+    assert [line[3] for line in lines[1:]] == [
+        "", "", "pet has no value", "", "length: long is not a number", "",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"length\n1\n", "no column pet"),
+        (b"length,pet\n", "has no rows"),
+        (b"PK\x03\x04\0\0\xff\xfe", "not a CSV file"),
+    ],
+)
+def test_wrong_csv_is_told(site: Site, content: bytes, words: str) -> None:
+    page = site.open("?model=costs&lang=en")
+    drop(page, ".csv .drop", "t.csv", "text/csv", content, "drop")
+    page.wait_for_selector("#status.trouble")
+    assert words in page.inner_text("#status")
+
+
+def test_model_without_names_starts_at_its_first_sample(site: Site) -> None:
+    page = site.open("?model=unnamed&lang=en")
+    page.wait_for_selector("#output .value")
+    folder = next(site.folder.parent.glob("artifacts/2/1"))
+    with np.load(folder / "reference.npz") as data:
+        x, y = data["in:x"][0], data["out:y"][0]
+    shown = [float(page.input_value(f"input[name='column {n}']")) for n in (1, 2, 3)]
+    assert np.array_equal(np.asarray(shown, np.float32), x)
+    assert raw(page)["outputs"]["y"]["values"][0] == pytest.approx(float(y[0]), rel=1e-5)
+    assert "--features" in page.inner_text("#input")
+
+
+def test_picture_model_without_preprocessing_says_why(site: Site) -> None:
+    page = site.open("?model=raw%20picture&lang=en")
+    assert "--preprocess" in page.inner_text("#input .warn")
+    page.click("#samples .chips button")
+    page.wait_for_selector("#output .bars")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[1, 2", "This is not JSON"),
+        ('{"z": 1}', "no value for the input “x”"),
+        ("[1, 2, 3]", "“x” has 3 numbers; the model takes 36"),
+        (json.dumps(["a"] * 36), "not a number"),
+    ],
+)
+def test_wrong_json_is_told(site: Site, text: str, words: str) -> None:
+    page = site.open("?model=raw%20picture&lang=en")
+    page.fill("#json", text)
+    page.click("text=Predict")
+    page.wait_for_selector("#status.trouble")
+    assert words in page.inner_text("#status")
+
+
+def test_json_is_answered(site: Site) -> None:
+    page = site.open("?model=raw%20picture&lang=en")
+    page.click("text=Predict")
+    page.wait_for_selector("#output .bars")
+    folder = next(site.folder.parent.glob("artifacts/3/1"))
+    with np.load(folder / "reference.npz") as data:
+        expected = data["out:y"][0]
+    values = raw(page)["outputs"]["y"]["values"]
+    assert np.abs(np.asarray(values) - expected).max() <= 1e-5
+
+
+def test_answer_is_copied_as_json(browser: Browser, built: tuple[Path, str]) -> None:
+    context = browser._plain.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(f"{built[1]}?model=costs&lang=en")
+    page.wait_for_selector("#output .value")
+    page.click("#copy")
+    page.wait_for_selector("text=Copied.")
+    copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert copied["model"] == "costs"
+    assert copied["input"]["length"] == "4"
+    page.click("#link")
+    page.wait_for_timeout(100)
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    context.close()
+
+
+# Languages.
+
+SOURCE = shell_folder() / "src"
+
+
+def strings(page: Any, code: str) -> dict[str, str]:
+    script = """async (code) =>
+      (await import(new URL('src/i18n.js', document.baseURI))).TABLES[code]"""
+    return dict(page.evaluate(script, code))
+
+
+def test_both_tables_have_the_same_keys_and_blanks(site: Site) -> None:
+    page = site.open("?model=costs")
+    english, indonesian = strings(page, "en"), strings(page, "id")
+    assert english.keys() == indonesian.keys()
+    for key, text in english.items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", indonesian[key])), (
+            key
+        )
+    code = "".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.js"))
+    used = set(re.findall(r"(?:\bt\(|PageError\(|\? |: )'([a-z]+\.[a-z.]+)'", code))
+    assert used - english.keys() == set()
+
+
+@pytest.mark.parametrize("model", ["costs", "digits", "unnamed", "raw%20picture"])
+def test_no_english_is_left_when_indonesian_is_chosen(site: Site, model: str) -> None:
+    page = site.open(f"?model={model}&lang=id")
+    assert page.get_attribute("html", "lang") == "id"
+    page.click("#samples button")
+    page.wait_for_selector("#output .tools")
+    page.click("#samples button:last-child")
+    page.wait_for_selector("#history:visible")
+    page.click("#compare-start")
+    page.wait_for_selector("#compare[data-state=done]", timeout=60_000)
+    shown = page.evaluate(
+        """() => {
+          const labels = [...document.querySelectorAll('[aria-label], [title], [placeholder]')];
+          const said = labels.flatMap((e) => ['aria-label', 'title', 'placeholder'].map((a) =>
+            e.getAttribute(a) ?? ''));
+          return [document.title, document.body.innerText, ...said].join('\\n');
+        }"""
+    )
+    shown = shown.replace("a class", "")  # a sample's own name
+    english, indonesian = strings(page, "en"), strings(page, "id")
+    for key, text in english.items():
+        if text == indonesian[key] or key.startswith("tensor.numbers"):
+            continue
+        parts = [part.strip() for part in re.split(r"\{\w+\}", text)]
+        telling = [
+            part for part in parts if len(part) >= 4 and part not in " ".join(indonesian.values())
+        ]
+        for part in telling:
+            pattern = rf"(?<![\w-]){re.escape(part)}(?![\w-])"
+            assert not re.search(pattern, shown), (key, part)
+
+
+def test_language_is_the_browser_s_and_can_be_chosen(site: Site) -> None:
+    page = site.open("?model=costs", locale="id-ID")
+    assert page.inner_text("h1") == "Model di peramban Anda"
+    page.select_option("#language", "en")
+    page.wait_for_selector("html[lang=en][data-state=ready]", state="attached")
+    assert page.inner_text("h1") == "Models in your browser"
+    page.goto(f"{site.url}?model=costs")  # it is kept for the next visit
+    page.wait_for_selector("html[data-state=ready]", state="attached")
+    assert page.get_attribute("html", "lang") == "en"
+    numbers = site.open("?model=costs&lang=id", locale="en-US")
+    numbers.fill("input[name=length]", "6.5")
+    numbers.wait_for_selector("#output .value")
+    assert "parameter" in numbers.inner_text("#facts")
+
+
+# Pleasant and safe.
+
+VIEWS = [
+    ("?model=digits&lang=en", {"color_scheme": "light"}),
+    ("?model=digits&lang=id", {"color_scheme": "dark"}),
+    ("?model=costs&lang=en", {"color_scheme": "dark"}),
+    ("?model=costs&lang=id", {"viewport": {"width": 320, "height": 640}}),
+    ("?model=raw%20picture&lang=en", {}),
+]
+
+
+@pytest.mark.parametrize(("query", "options"), VIEWS)
+def test_axe_finds_no_serious_issue(site: Site, query: str, options: dict[str, Any]) -> None:
+    page = site.open(query, bypass_csp=True, **options)
+    page.click("#samples button")
+    page.wait_for_selector("#output .tools")
+    page.click("#samples button:nth-child(2)")
+    page.click("#compare-start")
+    page.wait_for_selector("#compare[data-state=done]", timeout=60_000)
+    raw(page)
+    page.add_script_tag(path=str(AXE))
+    found = page.evaluate("async () => (await axe.run()).violations")
+    serious = [
+        (rule["id"], [node["html"][:120] for node in rule["nodes"]])
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+@pytest.mark.parametrize("width", [320, 390])
+@pytest.mark.parametrize("model", ["costs", "digits", "unnamed", "raw%20picture"])
+def test_phone_shows_the_answer_before_the_samples(site: Site, model: str, width: int) -> None:
+    page = site.open(f"?model={model}&lang=id", viewport={"width": width, "height": 640})
+    page.click("#samples button")
+    page.wait_for_selector("#output .tools")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    places = {name: page.locator(f"#{name}").bounding_box()["y"] for name in ("output", "samples")}
+    assert places["output"] < places["samples"]
+
+
+def test_phone_keeps_the_answer_in_sight(site: Site) -> None:
+    phone = {"width": 390, "height": 800}
+    page = site.open("?model=digits&lang=id", viewport=phone)
+    page.click(".thumbs button")
+    page.wait_for_selector("#output .bars")
+    page.evaluate("document.querySelector('#input').scrollIntoView()")
+    canvas, output = (page.locator(one).bounding_box() for one in (".drawing", "#output .bars"))
+    assert canvas["y"] >= 0
+    assert canvas["y"] + canvas["height"] <= output["y"] <= 800 - 100
+    page = site.open("?model=costs&lang=id", viewport={"width": 390, "height": 500})
+    page.wait_for_selector("#output .value")
+    page.locator(".csv").scroll_into_view_if_needed()
+    value = page.locator("#output .value").bounding_box()
+    assert 0 <= value["y"] <= 500 - value["height"]
+
+
+@pytest.mark.parametrize("width", [320, 360, 390])
+@pytest.mark.parametrize(("model", "code"), [("costs", "en"), ("costs", "id"), ("digits", "en")])
+def test_phone_cuts_nothing_of_an_answer(site: Site, model: str, code: str, width: int) -> None:
+    page = site.open(f"?model={model}&lang={code}", viewport={"width": width, "height": 568})
+    page.click("#samples button")
+    page.wait_for_selector("#output .tools")
+    tall = "(e => e.scrollHeight - e.clientHeight)(document.querySelector('#output'))"
+    if model == "costs":  # a drawing's five bars scroll, so that the drawing is seen
+        assert page.evaluate(tall) <= 0
+    page.locator("#output .raw summary").click()
+    page.wait_for_selector("#raw:not(:empty)")
+    assert page.evaluate(tall) <= 0
+    raw = page.locator("#raw")
+    assert raw.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    expect(raw).to_be_in_viewport()
+
+
+def test_phone_shows_the_chosen_model_of_many(site: Site) -> None:
+    page = site.open("?model=gaps&lang=en", viewport={"width": 320, "height": 640})
+    box = page.locator("nav [aria-current=true]").bounding_box()
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= 320
+
+
+def test_everything_is_reached_by_the_keyboard(site: Site) -> None:
+    page = site.open("?model=digits&lang=en")
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                "() => `${document.activeElement.tagName} ${document.activeElement.type}`"
+            )
+        )
+    assert {"SELECT select-one", "INPUT file", "BUTTON button"} <= reached
+    page.focus(".thumbs button")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#output .bars")
+
+
+def test_reduced_motion_moves_nothing(site: Site) -> None:
+    page = site.open("?model=digits&lang=en", reduced_motion="reduce")
+    page.click(".thumbs button")
+    page.wait_for_selector("#output .bars")
+    script = "getComputedStyle(document.querySelector('.fill')).transitionDuration"
+    assert page.evaluate(script) == "0s"
+
+
+def test_policy_is_strict_and_nothing_is_inline(site: Site) -> None:
+    text = (site.folder / "index.html").read_text(encoding="utf-8")
+    policy = re.search(r'content="(default-src[^"]*)"', text)
+    assert policy
+    sources = set(re.findall(r"'[^']+'|https?:\S*|blob:|data:|\*", policy[1]))
+    assert sources <= {"'self'", "'wasm-unsafe-eval'", "'none'"}
+    assert policy[1].startswith("default-src 'self'")
+    assert not re.search(r"\sstyle=|\son\w+=|<style|javascript:", text)
+    scripts = re.findall(r"<script([^>]*)>(.*?)</script>", text, re.DOTALL)
+    assert scripts == [
+        (' type="module" src="src/preload.js" async', ""),
+        (' type="module" src="src/main.js"', ""),
+    ]
+    code = "".join(p.read_text(encoding="utf-8") for p in (site.folder / "src").rglob("*.js"))
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", code)
+
+
+def test_page_paints_and_answers_clicks_while_a_model_loads(site: Site, browser: Browser) -> None:
+    page = browser.new_page(service_workers="block")
+    held: list[Any] = []
+    page.route("**/group1-shard*", lambda route: held.append(route))
+    page.goto(f"{site.url}?model=digits&lang=en&backend=wasm")
+    page.wait_for_selector("#cancel:visible")
+    assert page.inner_text("h1") == "Models in your browser"
+    assert page.inner_text("#title") == "digits"
+    page.wait_for_selector("#progress:visible")
+    page.click("#cancel")
+    page.wait_for_selector("html[data-state=stopped]", state="attached")
+    assert page.inner_text("#status") == "Stopped."
+    page.unroute("**/group1-shard*")
+    page.click("#cancel")  # now it says "Load again"
+    page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"status": 404, "body": "gone"}, "HTTP 404"),
+        (
+            {"status": 200, "body": "<!doctype html>", "content_type": "text/html"},
+            "sends a web page in its place",
+        ),
+        ({"status": 200, "body": "12345678"}, "the weights are damaged"),
+    ],
+)
+def test_weights_that_are_none_are_told_with_the_mend(
+    browser: Browser, built: tuple[Path, str], answer: dict[str, Any], words: str
+) -> None:
+    page = browser.new_page(service_workers="block")
+    page.route("**/group1-shard*", lambda route: route.fulfill(**answer))
+    page.goto(f"{built[1]}?model=costs&lang=en")
+    page.wait_for_selector("html[data-state=error]", state="attached", timeout=60_000)
+    shown = page.inner_text("#status")
+    assert words in shown
+    assert "Upload the whole site again" in shown
+    page.close()
+
+
+def test_browser_without_webgl_takes_another_and_says_so(
+    browser: Browser, built: tuple[Path, str]
+) -> None:
+    launched = browser._launch(("--disable-gpu", "--disable-software-rasterizer"))
+    page = launched.new_page(service_workers="block")
+    page.goto(f"{built[1]}?model=costs&backend=webgl&lang=en")
+    page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
+    assert page.evaluate("document.documentElement.dataset.backend") == "wasm"
+    assert "did not start here, so WebAssembly (CPU) is used" in page.inner_text("#note")
+    page.close()
+
+
+def test_unused_words_are_not_kept(site: Site) -> None:
+    page = site.open("?model=costs")
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for path in [*SOURCE.rglob("*.js"), shell_folder() / "index.html"]
+        if path.parent.name != "words"
+    )
+    families = ("backend.", "facts.", "check.", "compare.", "feature.", "error.")
+    unused = [
+        key
+        for key in strings(page, "en")
+        if f"'{key}'" not in code and f'"{key}"' not in code and not key.startswith(families)
+    ]
+    assert unused == []

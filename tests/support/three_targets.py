@@ -1,0 +1,76 @@
+"""One model in its three targets against the original, on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+
+from edge_deploy.core.spec import Arrays, LoadedModel, LoadOptions
+from edge_deploy.core.stdio import set_environment
+from edge_deploy.formats.registry import TARGETS
+from edge_deploy.frontends.sklearn.loader import load
+from edge_deploy.web.browser import Browser
+from tests.support.reduced import open_reduced
+
+set_environment()
+META = {"name": "model", "version": "1", "classes": {}, "preprocessing": None}
+
+
+def read(model: Any) -> LoadedModel:
+    joblib.dump(model, "model.joblib")
+    return load(Path("model.joblib"), LoadOptions())
+
+
+def close(model: LoadedModel, got: Mapping[str, np.ndarray], want: Any, allowed: float) -> None:
+    """Classes are equal, and numbers within ``allowed`` of their scale."""
+    for spec in model.spec.outputs:
+        if spec.kind == "class":
+            np.testing.assert_array_equal(got[spec.name], want[spec.name])
+        else:
+            scale = max(np.abs(want[spec.name]).max(), 1e-6)
+            np.testing.assert_allclose(
+                got[spec.name], want[spec.name], rtol=0, atol=allowed * scale
+            )
+
+
+def in_tflite(model: LoadedModel, x: np.ndarray) -> Arrays:
+    """Row by row, without operators that an app would have to link."""
+    TARGETS["tflite"].convert(model, Path("model.tflite"), META)
+    with TARGETS["tflite"].open_runner(Path("model.tflite")) as runner:
+        rows = [runner.predict({"features": x[n : n + 1]}) for n in range(len(x))]
+    ops = TARGETS["tflite"].describe(Path("model.tflite")).ops
+    assert ops is not None and not [op for op in ops if op.startswith("Flex")]
+    return {
+        spec.name: np.concatenate([row[spec.name] for row in rows]) for spec in model.spec.outputs
+    }
+
+
+def in_onnx(model: LoadedModel, x: np.ndarray) -> Arrays:
+    TARGETS["onnx"].convert(model, Path("model.onnx"), META)
+    with TARGETS["onnx"].open_runner(Path("model.onnx")) as runner:
+        return dict(runner.predict({"features": x}))
+
+
+def in_tfjs(model: LoadedModel, x: np.ndarray, browser: Browser) -> Arrays:
+    """On the kernels that a site ships for this model."""
+    Path("tfjs").mkdir()
+    TARGETS["tfjs"].convert(model, Path("tfjs/model.json"), META)
+    with open_reduced(browser, Path("tfjs/model.json"), "wasm", model.spec) as page:
+        return dict(page.predict({"features": x}))
+
+
+def same_in_three_targets(
+    model: LoadedModel,
+    x: np.ndarray,
+    browser: Browser,
+    allowed: float = 2e-5,
+    in_page: float = 1e-4,  # TF.js' exp and tanh are approximations
+) -> None:
+    want = model.predict({"features": x})
+    close(model, in_tflite(model, x), want, allowed)
+    close(model, in_onnx(model, x), want, allowed)
+    close(model, in_tfjs(model, x, browser), want, in_page)
