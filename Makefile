@@ -27,10 +27,11 @@ quickstart: setup ## train the examples, convert, verify, build the page: build/
 	@$(VENV)/bin/edge-deploy quickstart -o build
 	@echo "Here edge-deploy is $(VENV)/bin/edge-deploy"
 
-check: $(INSTALLED) vendor ## style, types and the fast tests
+check: $(INSTALLED) vendor ## style, types, imports and the fast tests
 	@$(RUN) ruff check --quiet .
 	@$(RUN) ruff format --diff --quiet .
 	@$(RUN) mypy --no-error-summary
+	@said=$$($(VENV)/bin/lint-imports --no-cache --no-logo 2>&1) || { echo "$$said"; exit 1; }
 	@$(RUN) pytest -q -m "not slow"
 
 test: setup ## all tests
