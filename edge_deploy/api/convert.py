@@ -35,7 +35,7 @@ from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
 from edge_deploy.optimize.precisions import PrecisionRequest, parse
 from edge_deploy.verification.file_check import browser_if_any
 from edge_deploy.verification.tolerances import check_labels
-from edge_deploy.verification.verdicts import Verdict, exit_code
+from edge_deploy.verification.verdicts import Verdict, none_fails
 
 Progress = Callable[[str], None]
 
@@ -59,9 +59,14 @@ class ConvertResult:
     notes: tuple[str, ...]
 
     @property
-    def exit_code(self) -> int:
-        """0 all within tolerance, 1 something is not, 3 a target could not be converted."""
-        return 3 if self.failed else exit_code(self.verdicts)
+    def complete(self) -> bool:
+        """Whether every file that was asked for was made."""
+        return not self.failed
+
+    @property
+    def passed(self) -> bool:
+        """Whether no file that was made is outside tolerance."""
+        return none_fails(self.verdicts)
 
 
 def convert(

@@ -25,7 +25,7 @@ from edge_deploy.verification import report
 from edge_deploy.verification.file_check import browser_if_any
 from edge_deploy.verification.history import with_earlier
 from edge_deploy.verification.tolerances import check_labels
-from edge_deploy.verification.verdicts import Verdict, exit_code
+from edge_deploy.verification.verdicts import Verdict, none_fails
 
 Progress = Callable[[str], None]
 Entry = Mapping[str, Any]
@@ -50,9 +50,14 @@ class QuantizeResult:
     notes: tuple[str, ...]
 
     @property
-    def exit_code(self) -> int:
-        """0 all within budget, 1 something is not, 3 a precision could not be made."""
-        return 3 if self.failed else exit_code(self.verdicts)
+    def complete(self) -> bool:
+        """Whether every file that was asked for was made."""
+        return not self.failed
+
+    @property
+    def passed(self) -> bool:
+        """Whether no file that was made is outside tolerance."""
+        return none_fails(self.verdicts)
 
 
 def quantize(

@@ -64,9 +64,9 @@ class TuneResult:
     notes: tuple[str, ...]
 
     @property
-    def exit_code(self) -> int:
-        """0 a file for every target, 1 a target has none within the budget."""
-        return 1 if None in self.recommended.values() else 0
+    def passed(self) -> bool:
+        """Whether every target has a file within the budget."""
+        return None not in self.recommended.values()
 
 
 HEADER = ("target", "file", "brotli", "of float32", "metric", "drop", "ms", "")

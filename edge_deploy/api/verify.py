@@ -27,7 +27,7 @@ from edge_deploy.verification.file_check import BrowserSession, browser_if_any, 
 from edge_deploy.verification.history import with_earlier
 from edge_deploy.verification.integrity import label_failures, wrong_files
 from edge_deploy.verification.tolerances import check_labels
-from edge_deploy.verification.verdicts import Verdict, blank, exit_code, summarize
+from edge_deploy.verification.verdicts import Verdict, blank, none_fails, summarize
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,14 @@ class VerifyResult:
     samples: str = ""
 
     @property
-    def exit_code(self) -> int:
-        """0 all pass, 1 something fails, 3 something could not be run."""
-        if any(verdict.status == "not run" for verdict in self.verdicts):
-            return 3
-        return exit_code(self.verdicts)
+    def complete(self) -> bool:
+        """Whether every file that was asked for was run."""
+        return not any(verdict.status == "not run" for verdict in self.verdicts)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no file that was run is outside tolerance."""
+        return none_fails(self.verdicts)
 
 
 def verify(path: Path | str, options: VerifyOptions | None = None) -> VerifyResult:

@@ -11,6 +11,7 @@ import traceback
 
 import typer
 
+from edge_deploy.cli import exit_codes
 from edge_deploy.cli.app import app
 from edge_deploy.cli.console import json_document
 from edge_deploy.core import signals
@@ -77,10 +78,10 @@ def _usage(as_json: bool, error: Exception) -> int:
         traceback.print_exception(error)
         told = "this is a bug of edge-deploy; please report it."
         _fail(as_json, EdgeDeployError(f"{type(error).__name__}: {error}: {told}"))
-        return EdgeDeployError.exit_code
+        return exit_codes.NOT_DONE
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(error.format_message())
-        return 2
+        return exit_codes.USAGE
     context = getattr(error, "ctx", None)
     hint = f" See {context.command_path} --help." if context else ""
     return _fail(as_json, UsageError(f"{error.format_message()}{hint}"))
@@ -95,10 +96,9 @@ def _missing(as_json: bool, error: ModuleNotFoundError) -> int:
 
 
 def _fail(as_json: bool, error: EdgeDeployError) -> int:
+    code = exit_codes.of_error(error)
     if as_json:
         kind = type(error).__name__
-        json_document(
-            {"error": {"type": kind, "message": str(error), "exit_code": error.exit_code}}
-        )
+        json_document({"error": {"type": kind, "message": str(error), "exit_code": code}})
     typer.echo(f"edge-deploy: {error}", err=True)
-    return error.exit_code
+    return code

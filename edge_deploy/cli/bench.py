@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console
+from edge_deploy.cli import console, exit_codes
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import BACKENDS, RUNTIMES, TARGETS, BrowserPath, Json, Quiet, split
 
@@ -56,4 +56,4 @@ def bench(
     for row in done.rows:
         if row.reason:
             typer.echo(f"not run {row.path} ({row.runtime}): {row.reason}", err=True)
-    raise typer.Exit(done.exit_code)
+    raise typer.Exit(exit_codes.of_result(done.complete))

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console
+from edge_deploy.cli import console, exit_codes
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     TARGETS,
@@ -145,4 +145,4 @@ def convert(
     if done.artifact and not (as_json or quiet):
         typer.echo(f"{done.artifact.folder}")
         typer.echo(f"Next: edge-deploy verify {shlex.quote(str(done.artifact.folder))}")
-    raise typer.Exit(done.exit_code)
+    raise typer.Exit(exit_codes.of_result(done.complete, done.passed))

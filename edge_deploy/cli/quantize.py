@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console
+from edge_deploy.cli import console, exit_codes
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     BrowserPath,
@@ -67,4 +67,4 @@ def quantize(
     with console.progress(quiet or as_json or verbose) as progress:
         done = edge_deploy.quantize(artifact, options, progress)
     console.made(done, "made", as_json, quiet)
-    raise typer.Exit(done.exit_code)
+    raise typer.Exit(exit_codes.of_result(done.complete, done.passed))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console
+from edge_deploy.cli import console, exit_codes
 from edge_deploy.cli.app import app
 from edge_deploy.cli.examples import _build_example
 from edge_deploy.cli.options import BrowserPath, Json, Quiet
@@ -59,7 +59,7 @@ def quickstart(
             folders.append(done.artifact.folder)
             progress(f"{name}: verifying")
             checked = edge_deploy.verify(folders[-1], edge_deploy.VerifyOptions(browser=browser))
-            codes.append(checked.exit_code)
+            codes.append(exit_codes.of_result(checked.complete, checked.passed))
         if not (as_json or quiet):
             typer.echo(f"{name}: trained, converted and verified")
         documents.append(report.to_document(checked.manifest, checked.verdicts))

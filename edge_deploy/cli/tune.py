@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy.cli import console
+from edge_deploy.cli import console, exit_codes
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     TARGETS,
@@ -141,7 +141,7 @@ def tune(
             typer.echo(f"{folder / found.path}: {found.reason}")
     if not as_json and not quiet:
         typer.echo(f"picture and table: {folder / 'report.html'}")
-    raise typer.Exit(done.exit_code)
+    raise typer.Exit(exit_codes.of_result(passed=done.passed))
 
 
 def _shares(text: str) -> tuple[float, ...]:

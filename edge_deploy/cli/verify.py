@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console
+from edge_deploy.cli import console, exit_codes
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import (
     BACKENDS,
@@ -84,7 +84,7 @@ def verify(
     codes, documents = [], []
     for path in artifact:
         done = edge_deploy.verify(path, options)
-        codes.append(done.exit_code)
+        codes.append(exit_codes.of_result(done.complete, done.passed))
         documents.append(report.to_document(done.manifest, done.verdicts))
         if as_json:
             continue

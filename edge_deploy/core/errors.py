@@ -1,7 +1,7 @@
 """Every error edge-deploy raises on purpose.
 
-    EdgeDeployError            could not be done                    exit code 3
-    ├── UsageError             the request itself is wrong          exit code 2
+    EdgeDeployError            could not be done
+    ├── UsageError             the request itself is wrong
     ├── SourceError            the model cannot be read
     │   └── UntrustedError     reading it would run code from it
     ├── ConversionError        a target cannot hold the model
@@ -19,13 +19,9 @@ from __future__ import annotations
 class EdgeDeployError(Exception):
     """What edge-deploy could not do, in words for its user."""
 
-    exit_code = 3
-
 
 class UsageError(EdgeDeployError):
     """The request cannot be right: an option, a name, or data that does not fit the model."""
-
-    exit_code = 2
 
 
 class SourceError(EdgeDeployError):

@@ -116,9 +116,9 @@ class Verdict:
         )
 
 
-def exit_code(verdicts: Iterable[Verdict]) -> int:
-    """0 where no file fails, else 1; what could not be done at all is its command's to tell."""
-    return int(any(verdict.status == "fail" for verdict in verdicts))
+def none_fails(verdicts: Iterable[Verdict]) -> bool:
+    """Whether no file is outside tolerance; one that was not run is not."""
+    return not any(verdict.status == "fail" for verdict in verdicts)
 
 
 def to_json(verdict: Verdict) -> dict[str, Any]:

@@ -191,7 +191,7 @@ def found(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     lines: list[str] = []
     done = tune(digits, options, lines.append)
-    assert done.exit_code == 0
+    assert done.passed
     assert lines[-1] == "writing the report"
     assert any(line.startswith("measured 20 of 20") for line in lines), lines
     return done.artifact.folder
