@@ -241,15 +241,16 @@ def test_own_file_that_was_edited_is_left_alone(table: Path, tmp_path: Path) -> 
 KILLED = """
 import os, sys
 from pathlib import Path
-from edge_deploy import demo, publishing
-put, left = publishing._put, int(sys.argv[3])
+from edge_deploy.api import demo
+from edge_deploy.web import site_writer
+put, left = site_writer._put, int(sys.argv[3])
 def dying(*arguments):
     global left
     left -= 1
     if left < 0:
         os._exit(9)
     put(*arguments)
-publishing._put = dying
+site_writer._put = dying
 demo.build_demo([sys.argv[1]], sys.argv[2])
 """
 
