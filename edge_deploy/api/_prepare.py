@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_deploy.api.options import ConvertOptions
@@ -13,7 +13,7 @@ from edge_deploy.core.stdio import quiet
 from edge_deploy.data import sidecars
 from edge_deploy.data.preprocessing.features import with_truths
 from edge_deploy.data.readers import read
-from edge_deploy.data.reference import Reference, with_class_indices
+from edge_deploy.data.reference import Dataset, split, with_class_indices
 from edge_deploy.data.sidecars import Sidecars
 from edge_deploy.data.synthetic import synthesize
 from edge_deploy.frontends import load
@@ -28,10 +28,25 @@ def default_name(path: Path) -> str:
     return (path.resolve().name if path.is_dir() else path.stem) or "model"
 
 
-def prepare(
-    source: load.Source, options: ConvertOptions
-) -> tuple[LoadedModel, Sidecars, ModelSpec, Reference, tuple[str, ...]]:
-    """The model, what lies beside it, and samples with the original's answers."""
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A model that is ready to be converted.
+
+    Attributes:
+        model: With the kinds and labels that the side files tell.
+        side: What lay beside it.
+        dataset: Samples with the original's answers.
+        notes: What the user should know, one line each.
+    """
+
+    model: LoadedModel
+    side: Sidecars
+    dataset: Dataset
+    notes: tuple[str, ...]
+
+
+def prepare(source: load.Source, options: ConvertOptions) -> Prepared:
+    """Read the model and what lies beside it, and ask it the samples."""
     loaded = _load(source, options.load, options.verbose)
     _check_dtypes(loaded)
     side = sidecars.collect(
@@ -87,7 +102,10 @@ def prepare(
             "no --preprocess: apps and the page cannot know how a picture becomes the input "
             "(try unit, keras-load-img, teachable-machine, mobilenet, caffe or torch)"
         )
-    return loaded, side, spec, data, tuple(notes)
+    dataset = Dataset(
+        *split(data, options.samples, options.seed), side.features, side.preprocessing
+    )
+    return Prepared(replace(loaded, spec=spec), side, dataset, tuple(notes))
 
 
 def training(options: ConvertOptions, spec: ModelSpec, side: Sidecars) -> FineTuneData | None:

@@ -8,21 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.api._prepare import Prepared
 from edge_deploy.api._write import write_version
 from edge_deploy.api.options import ConvertOptions
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
 from edge_deploy.core.stdio import quiet
-from edge_deploy.data.reference import Reference
-from edge_deploy.data.sidecars import Sidecars
 from edge_deploy.formats.registry import TARGETS
 from edge_deploy.optimize.builder import FileBuilder
 from edge_deploy.optimize.search import measure
 from edge_deploy.optimize.search.candidates import Candidate, CandidateResult, front, recommend
 from edge_deploy.optimize.search.measure import CandidateGroup
 from edge_deploy.optimize.search.search import Search
-from edge_deploy.verification.file_check import check_file
+from edge_deploy.verification.file_check import Checker
 from edge_deploy.verification.tolerances import Tolerances
 from edge_deploy.verification.verdicts import Verdict, blank, summarize
 
@@ -49,9 +48,8 @@ def publish(
     asked: ConvertOptions,
     groups: Sequence[CandidateGroup],
     measured: Sequence[CandidateResult],
-    data: tuple[Reference, Reference],
     manifest: dict[str, Any],
-    side: Sidecars,
+    prepared: Prepared,
 ) -> tuple[Artifact, dict[str, Recommendation | None], tuple[Verdict, ...]]:
     """Write the version: the files of each target's front, tuning.json, the report.
 
@@ -71,6 +69,7 @@ def publish(
         if labelled
         else Tolerances({}, {}, min_agreement=1 - options.max_drop)
     )
+    checker = Checker(prepared.model.spec, prepared.dataset, tolerances, search.handle)
     final = artifact.check_free(asked.output, name, asked.version, asked.overwrite)
     with atomic_io.staged(asked.output, final) as stage:
         for target in asked.to:
@@ -80,20 +79,17 @@ def publish(
             recommended[target] = None
             for one in best if whole is None or whole in best else [*best, whole]:
                 search.progress(f"writing {target} {one.candidate.words}")
-                entry = _write(stage, manifest, groups, one)
+                entry = _write(FileBuilder(stage, manifest, checker), groups, one)
+                path = stage / entry["files"][0]["path"]
                 with quiet(asked.verbose):
-                    rows = check_file(
-                        TARGETS[target], stage / entry["files"][0]["path"],
-                        blank(TARGETS[target], entry), groups[0].spec, data[0], tolerances,
-                        search.handle, ("wasm",), evaluation=data[1], features=side.features,
-                    )  # fmt: skip
+                    rows = checker.check(TARGETS[target], path, blank(TARGETS[target], entry))
                 entry["verification"] = summarize(rows)
                 manifest["artifacts"].append(entry)
                 verdicts.extend(rows)
             if best:
                 chosen, reason = recommend(best, whole, objective)
-                path = TARGETS[target].path(name, chosen.candidate.label)
-                recommended[target] = Recommendation(path, chosen, reason)
+                main = TARGETS[target].path(name, chosen.candidate.label)
+                recommended[target] = Recommendation(main, chosen, reason)
         document = {
             "schema": _SCHEMA,
             "max_drop": options.max_drop,
@@ -107,18 +103,18 @@ def publish(
             "candidates": [one.to_json() for one in measured],
         }
         search.progress("writing the report")
-        write_version(stage, manifest, data, side, verdicts, document)
+        write_version(stage, manifest, prepared.dataset, prepared.side, verdicts, document)
     published = artifact.open_artifact(final)
     return published, recommended, tuple(verdicts)
 
 
 def _write(
-    stage: Path, manifest: dict[str, Any], groups: Sequence[CandidateGroup], one: CandidateResult
+    builder: FileBuilder, groups: Sequence[CandidateGroup], one: CandidateResult
 ) -> dict[str, Any]:
     """A file of the front, made once more, and the manifest's form of it."""
     c = one.candidate
     group = next(g for g in groups if (g.target, g.sparsity) == (c.target, c.sparsity))
-    path = stage / TARGETS[c.target].path(manifest["name"], c.label)
+    path = builder.stage / TARGETS[c.target].path(builder.manifest["name"], c.label)
     with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
         source = measure.write(group, Path(folder))
         made = measure.build(group, c, source, path)
@@ -126,8 +122,8 @@ def _write(
             made = measure.write(
                 replace(group, files=_renamed(group.files, path.name)), path.parent
             )
-    making = FileBuilder(stage, manifest, group.spec, pruned=group.pruned)
-    return making.describe(TARGETS[c.target], c.precision, made, c.kept)
+    own = replace(builder, pruned=group.pruned)
+    return own.describe(TARGETS[c.target], c.precision, made, c.kept)
 
 
 def _renamed(files: Mapping[str, bytes], first: str) -> dict[str, bytes]:

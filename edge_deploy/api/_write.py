@@ -9,7 +9,7 @@ from typing import Any
 from edge_deploy.artifact import artifact, samples
 from edge_deploy.core import atomic_io
 from edge_deploy.data.preprocessing.encoding import text_rows
-from edge_deploy.data.reference import Reference
+from edge_deploy.data.reference import Dataset
 from edge_deploy.data.sidecars import Sidecars
 from edge_deploy.optimize.search.report import sections
 from edge_deploy.verification import report
@@ -19,7 +19,7 @@ from edge_deploy.verification.verdicts import Verdict
 def write_version(
     stage: Path,
     manifest: Mapping[str, Any],
-    data: tuple[Reference, Reference],
+    dataset: Dataset,
     side: Sidecars,
     verdicts: Sequence[Verdict],
     tuning: Mapping[str, Any] | None = None,
@@ -29,12 +29,12 @@ def write_version(
     Args:
         stage: The folder that will be the version.
         manifest: Its manifest, with the entries of its files.
-        data: The packaged samples, and those for costs.
+        dataset: Its samples.
         side: What lay beside the model.
         verdicts: On its files.
         tuning: The search that chose them, where one did.
     """
-    reference, evaluation = data
+    reference, evaluation = dataset.reference, dataset.evaluation
     texts = text_rows(side.features or (), reference.rows)
     artifact.save_reference(stage / artifact.REFERENCE, reference, texts)
     if evaluation.count:

@@ -23,7 +23,7 @@ from edge_deploy.core.spec import LoadedModel
 from edge_deploy.core.stdio import quiet, set_environment
 from edge_deploy.data import sidecars
 from edge_deploy.data.calibration_checks import calibrate
-from edge_deploy.data.reference import Reference, split
+from edge_deploy.data.reference import Dataset
 from edge_deploy.formats.base import FLOAT
 from edge_deploy.formats.registry import TARGETS
 from edge_deploy.formats.tflite import tf_converter_int8
@@ -33,7 +33,7 @@ from edge_deploy.optimize import pruning
 from edge_deploy.optimize.builder import CONVERTER, FileBuilder, check_io, check_runtime
 from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
 from edge_deploy.optimize.precisions import PrecisionRequest, parse
-from edge_deploy.verification.file_check import browser_if_any
+from edge_deploy.verification.file_check import Checker, browser_if_any
 from edge_deploy.verification.tolerances import check_labels
 from edge_deploy.verification.verdicts import Verdict, none_fails
 
@@ -116,19 +116,15 @@ def convert(
             options.output, name, options.version, options.overwrite or options.dry_run
         )
         progress(f"reading {path.name}")
-        loaded, side, spec, data, notes = prepare(source, options)
-        loaded = replace(loaded, spec=spec)
-        reference, evaluation = split(data, options.samples, options.seed)
-        check_labels(options.tolerances, reference)
+        prepared = prepare(source, options)
+        loaded, side, dataset = prepared.model, prepared.side, prepared.dataset
+        notes = prepared.notes
+        check_labels(options.tolerances, dataset.reference)
         calibration = None
         if wish.static:
             progress("looking at the calibration data")
             calibration, warnings = calibrate(
-                loaded.spec,
-                (reference, evaluation),
-                options.calibration,
-                (side.features, side.preprocessing),
-                options.strict,
+                loaded.spec, dataset, options.calibration, options.strict
             )
             notes = (*notes, *warnings)
         notes = (*notes, *wish.notes)
@@ -136,7 +132,7 @@ def convert(
         if options.fold_preprocessing and calibration is not None:
             check_pixels("the calibration data", loaded.spec, next(iter(calibration), {}))
         manifest = manifests.new_manifest(
-            path, (name, options.version, options.command), loaded, side, reference
+            path, (name, options.version, options.command), loaded, side, dataset.reference
         )
         if options.dry_run:
             return ConvertResult(None, manifest, (), {}, (*notes, "dry run: nothing was written"))
@@ -153,87 +149,81 @@ def convert(
                         pruning.pruned(loaded, options.prune, tuning, progress)
                     )
                     loaded, how = done.model, done.to_json()
-                    reference = replace(reference, pruned=loaded.predict(reference.inputs))
-                    if evaluation.count:
-                        evaluation = replace(evaluation, pruned=loaded.predict(evaluation.inputs))
+                    dataset = _with_pruned(dataset, loaded)
                 notes = (*notes, *done.notes)
-            verdicts, failed, more = _make_files(
-                FileBuilder(
-                    stage,
-                    manifest,
-                    loaded.spec,
-                    options.io,
-                    calibration,
-                    options.keep_float,
-                    how,
-                    options.min_runtime,
-                ),
-                loaded,
-                wish,
-                (reference, evaluation),
-                options,
+            handle = stack.enter_context(browser_if_any("tfjs" in wish.by_target, options.browser))
+            builder = FileBuilder(
+                stage,
+                manifest,
+                Checker(loaded.spec, dataset, options.tolerances, handle),
+                options.io,
+                calibration,
+                options.keep_float,
+                how,
+                options.min_runtime,
+                functools.partial(tf_converter_int8.quantize, loaded),
                 progress,
             )
+            verdicts, failed, more = _make_files(builder, loaded, wish, options)
             progress("writing the manifest")
-            write_version(stage, manifest, (reference, evaluation), side, verdicts)
+            write_version(stage, manifest, dataset, side, verdicts)
     published = artifacts.open_artifact(final)
     return ConvertResult(published, published.manifest, tuple(verdicts), failed, (*notes, *more))
 
 
+def _with_pruned(dataset: Dataset, model: LoadedModel) -> Dataset:
+    """The same samples with the pruned model's answers beside the original's."""
+    reference, evaluation = dataset.reference, dataset.evaluation
+    reference = replace(reference, pruned=model.predict(reference.inputs))
+    if evaluation.count:
+        evaluation = replace(evaluation, pruned=model.predict(evaluation.inputs))
+    return replace(dataset, reference=reference, evaluation=evaluation)
+
+
 def _make_files(
-    making: FileBuilder,
-    model: LoadedModel,
-    wish: PrecisionRequest,
-    data: tuple[Reference, Reference],
-    options: ConvertOptions,
-    progress: Progress,
+    builder: FileBuilder, model: LoadedModel, wish: PrecisionRequest, options: ConvertOptions
 ) -> tuple[list[Verdict], dict[str, str], list[str]]:
     verdicts: list[Verdict] = []
     failed: dict[str, str] = {}
     notes: list[str] = []
-    manifest = making.manifest
-    making = replace(making, converter=functools.partial(tf_converter_int8.quantize, model))
-    with browser_if_any("tfjs" in wish.by_target, options.browser) as handle:
-        for name, precisions in wish.by_target.items():
-            target = TARGETS[name]
-            progress(f"converting to {name}")
-            source = making.path(target, FLOAT)
-            source.parent.mkdir(parents=True)
+    manifest = builder.manifest
+    for name, precisions in wish.by_target.items():
+        target = TARGETS[name]
+        builder.progress(f"converting to {name}")
+        source = builder.path(target, FLOAT)
+        source.parent.mkdir(parents=True)
+        try:
+            with quiet(options.verbose):
+                converted = target.convert(model, source, manifests.file_metadata(manifest))
+        except ConversionError as error:
+            if not options.keep_going:
+                raise
+            failed[name] = str(error)
+            shutil.rmtree(builder.stage / name)
+            continue
+        notes.extend(converted.notes)
+        for precision in precisions:
+            builder.progress(f"{name} {precision}")
             try:
                 with quiet(options.verbose):
-                    converted = target.convert(model, source, manifests.file_metadata(manifest))
+                    entry, rows = make_and_judge(builder, target, precision, converted)
             except ConversionError as error:
                 if not options.keep_going:
                     raise
-                failed[name] = str(error)
-                shutil.rmtree(making.stage / name)
+                failed[f"{name} {precision}"] = str(error)
                 continue
-            notes.extend(converted.notes)
-            for precision in precisions:
-                progress(f"{name} {precision}")
-                judged = (options.tolerances, handle, ("wasm",))
-                try:
-                    with quiet(options.verbose):
-                        entry, rows = make_and_judge(
-                            making, target, precision, converted, data, judged, progress
-                        )
-                except ConversionError as error:
-                    if not options.keep_going:
-                        raise
-                    failed[f"{name} {precision}"] = str(error)
-                    continue
-                manifest["artifacts"].append(entry)
-                if entry["quantizer"] == CONVERTER:
-                    notes.append(
-                        f"{name} {precision} is TFLiteConverter's: ai-edge-quantizer's file fell "
-                        "outside its budget and did worse"
-                    )
-                verdicts.extend(rows)
-            if FLOAT not in precisions or f"{name} {FLOAT}" in failed:  # the way to the others
-                for file in converted.files:
-                    file.unlink()
-                if target.name == "tfjs":
-                    source.parent.rmdir()
+            manifest["artifacts"].append(entry)
+            if entry["quantizer"] == CONVERTER:
+                notes.append(
+                    f"{name} {precision} is TFLiteConverter's: ai-edge-quantizer's file fell "
+                    "outside its budget and did worse"
+                )
+            verdicts.extend(rows)
+        if FLOAT not in precisions or f"{name} {FLOAT}" in failed:  # the way to the others
+            for file in converted.files:
+                file.unlink()
+            if target.name == "tfjs":
+                source.parent.rmdir()
     if failed and not verdicts:
         raise ConversionError("\n".join(failed.values()))
     return verdicts, failed, notes

@@ -14,7 +14,8 @@ from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import ArtifactError, ConversionError, UsageError
 from edge_deploy.core.stdio import quiet
 from edge_deploy.data.calibration_checks import calibrate
-from edge_deploy.data.preprocessing.features import parse_features
+from edge_deploy.data.preprocessing.features import columns_of
+from edge_deploy.data.reference import Dataset, Reference
 from edge_deploy.formats.base import FLOAT, Converted
 from edge_deploy.formats.registry import TARGETS
 from edge_deploy.optimize.builder import FileBuilder, check_io, path_of
@@ -22,7 +23,7 @@ from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
 from edge_deploy.optimize.precisions import PrecisionRequest, parse
 from edge_deploy.optimize.search.report import sections
 from edge_deploy.verification import report
-from edge_deploy.verification.file_check import browser_if_any
+from edge_deploy.verification.file_check import Checker, browser_if_any
 from edge_deploy.verification.history import with_earlier
 from edge_deploy.verification.tolerances import check_labels
 from edge_deploy.verification.verdicts import Verdict, none_fails
@@ -87,51 +88,49 @@ def quantize(
     sources = {target: _source(found, target) for target in wish.by_target}
     hows = {target: _float_entry(found, target)["pruned"] for target in wish.by_target}
     _check_free(found, wish, options.overwrite)
-    reference, evaluation = found.reference(), found.evaluation()
-    check_labels(options.tolerances, reference)
+    dataset = Dataset(
+        found.reference(),
+        found.evaluation() or Reference({}),
+        columns_of(found.manifest),
+        found.manifest["preprocessing"],
+    )
+    check_labels(options.tolerances, dataset.reference)
     notes = [*wish.notes, *skipped]
     calibration = None
     if wish.static:
         progress("looking at the calibration data")
-        features = found.manifest["features"]
-        columns = parse_features(features)[0] if features else None
-        calibration, warnings = calibrate(
-            found.spec,
-            (reference, evaluation),
-            options.calibration,
-            (columns, found.manifest["preprocessing"]),
-            options.strict,
-        )
+        calibration, warnings = calibrate(found.spec, dataset, options.calibration, options.strict)
         notes += warnings
     entries: list[dict[str, Any]] = []
     verdicts: list[Verdict] = []
     failed: dict[str, str] = {}
-    with atomic_io.scratch(found.folder.parent) as stage:
-        making = FileBuilder(
-            stage, dict(found.manifest), found.spec, options.io, calibration, options.keep_float
+    with (
+        atomic_io.scratch(found.folder.parent) as stage,
+        browser_if_any("tfjs" in wish.by_target, options.browser) as handle,
+    ):
+        builder = FileBuilder(
+            stage,
+            dict(found.manifest),
+            Checker(found.spec, dataset, options.tolerances, handle),
+            options.io,
+            calibration,
+            options.keep_float,
+            progress=progress,
         )
-        with browser_if_any("tfjs" in wish.by_target, options.browser) as handle:
-            for name, precisions in wish.by_target.items():
-                for precision in precisions:
-                    progress(f"{name} {precision}")
-                    try:
-                        with quiet(options.verbose):
-                            entry, rows = make_and_judge(
-                                replace(making, pruned=hows[name]),
-                                TARGETS[name],
-                                precision,
-                                sources[name],
-                                (reference, evaluation),
-                                (options.tolerances, handle, ("wasm",)),
-                                progress,
-                            )
-                    except ConversionError as error:
-                        if not options.keep_going:
-                            raise
-                        failed[f"{name} {precision}"] = str(error)
-                        continue
-                    entries.append(entry)
-                    verdicts.extend(rows)
+        for name, precisions in wish.by_target.items():
+            own = replace(builder, pruned=hows[name])
+            for precision in precisions:
+                progress(f"{name} {precision}")
+                try:
+                    with quiet(options.verbose):
+                        entry, rows = make_and_judge(own, TARGETS[name], precision, sources[name])
+                except ConversionError as error:
+                    if not options.keep_going:
+                        raise
+                    failed[f"{name} {precision}"] = str(error)
+                    continue
+                entries.append(entry)
+                verdicts.extend(rows)
         manifest = _publish(found, stage, entries, verdicts)
     return QuantizeResult(
         replace(found, manifest=manifest), manifest, tuple(verdicts), failed, tuple(notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,11 @@ from edge_deploy.core.stdio import set_environment
 from edge_deploy.data import sidecars
 from edge_deploy.data.calibration import Samples
 from edge_deploy.data.calibration_checks import calibrate
-from edge_deploy.data.reference import Reference, join, split
+from edge_deploy.data.reference import Reference
 from edge_deploy.formats.registry import TARGETS
 from edge_deploy.frontends import load
 from edge_deploy.optimize import pruning
+from edge_deploy.optimize.finetuning import FineTuneData
 from edge_deploy.optimize.search import executors
 from edge_deploy.optimize.search.candidates import OBJECTIVES, Candidate, CandidateResult, front
 from edge_deploy.optimize.search.measure import CandidateGroup
@@ -128,21 +129,16 @@ def tune(
         final = artifacts.check_free(asked.output, name, asked.version, asked.overwrite)
         handle = stack.enter_context(_browser(options))
         progress(f"reading {path.name}")
-        loaded, side, spec, data, notes = _prepare.prepare(source, asked)
-        loaded = replace(loaded, spec=spec)
-        reference, evaluation = split(data, asked.samples, asked.seed)
+        prepared = _prepare.prepare(source, asked)
+        loaded, side, dataset = prepared.model, prepared.side, prepared.dataset
         progress("looking at the calibration data")
-        calibration, warnings = calibrate(
-            spec, (reference, evaluation), asked.calibration,
-            (side.features, side.preprocessing), asked.strict,
-        )  # fmt: skip
-        training = _prepare.training(asked, spec, side)
+        calibration, warnings = calibrate(loaded.spec, dataset, asked.calibration, asked.strict)
+        training = _prepare.training(asked, loaded.spec, side)
         manifest = manifests.new_manifest(
-            path, (name, asked.version, asked.command), loaded, side, reference
+            path, (name, asked.version, asked.command), loaded, side, dataset.reference
         )
-        about = _about(manifest, options, (data, training.data if training else None))
-        everything = join(reference, evaluation)
-        seen = (everything, _as_reference(calibration, spec))
+        seen = (dataset.every, _as_reference(calibration, loaded.spec))
+        about = _about(manifest, options, seen[0], training)
         with atomic_io.writing(asked.output, left="--resume goes on with what was measured"):
             store = open_store(
                 final.with_name(f".tune-{asked.version}"), about, options.resume, asked.overwrite
@@ -156,9 +152,9 @@ def tune(
             )  # fmt: skip
             groups = float_files(search, loaded, manifest, training, seen)
             measured = measure_all(search, groups)
-        notes = (*notes, *warnings, *_notes(options, loaded, everything, measured))
+        notes = (*prepared.notes, *warnings, *_notes(options, loaded, seen[0], measured))
         published, recommended, verdicts = publish(
-            search, asked, groups, measured, (reference, evaluation), manifest, side
+            search, asked, groups, measured, manifest, prepared
         )
         store.end()
     return TuneResult(
@@ -211,10 +207,14 @@ def _browser(options: TuneOptions) -> Iterator[BrowserSession]:
 
 
 def _about(
-    manifest: Mapping[str, Any], options: TuneOptions, data: tuple[Reference, Reference | None]
+    manifest: Mapping[str, Any],
+    options: TuneOptions,
+    data: Reference,
+    training: FineTuneData | None,
 ) -> dict[str, str]:
     """What must be the same for a search to go on; how it ends (budget, aim) may differ."""
-    nothing = CandidateGroup("", 0.0, {}, ModelSpec((), ()), data[0], data[1] or Reference({}))
+    trained_on = training.data if training else Reference({})
+    nothing = CandidateGroup("", 0.0, {}, ModelSpec((), ()), data, trained_on)
     asked = options.convert
     return {
         "model": manifest["source"]["sha256"],

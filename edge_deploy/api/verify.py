@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,14 @@ from edge_deploy.core.spec import ModelSpec
 from edge_deploy.core.stdio import quiet
 from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.readers import read
-from edge_deploy.data.reference import Reference, split
+from edge_deploy.data.reference import Dataset, Reference, split
 from edge_deploy.formats.base import FLOAT, Format
 from edge_deploy.formats.registry import check_names, runtimes_of, target_of
 from edge_deploy.frontends.fold_preprocessing import fold_model
 from edge_deploy.frontends.load import load_model
 from edge_deploy.optimize.search.report import sections
 from edge_deploy.verification import report
-from edge_deploy.verification.file_check import BrowserSession, browser_if_any, check_file
+from edge_deploy.verification.file_check import Checker, browser_if_any
 from edge_deploy.verification.history import with_earlier
 from edge_deploy.verification.integrity import label_failures, wrong_files
 from edge_deploy.verification.tolerances import check_labels
@@ -89,11 +89,12 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> VerifyResu
         there = ", ".join(sorted({e["target"] for e in found.manifest["artifacts"]})) or "none"
         raise UsageError(f"{path}: no file to verify is left; its targets are: {there}.")
     spec, reference, notes = _questions(found, options, changed)
-    evaluation = None
-    if options.reference is None and options.against is None and reference.count:
-        evaluation = found.evaluation() if artifact.EVALUATION not in changed else None
+    dataset = Dataset(reference, columns=columns_of(found.manifest))
+    packaged = options.reference is None and options.against is None and reference.count
+    if packaged and artifact.EVALUATION not in changed:
+        dataset = replace(dataset, evaluation=found.evaluation() or Reference({}))
     costs = any(entry["precision"] != FLOAT or entry["pruned"] for entry in entries)
-    samples = _samples(reference, evaluation if costs else None)
+    samples = _samples(reference, dataset.evaluation.count if costs else 0)
     check_labels(options.tolerances, reference)
     manifest = dict(found.manifest)
     verdicts: list[Verdict] = []
@@ -105,11 +106,11 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> VerifyResu
         for target in _wanted(e["target"], options)
     )
     with browser_if_any(needs_browser, options.browser) as handle:
+        checker = Checker(spec, dataset, options.tolerances, handle, options.backends)
         for entry in entries:
             failures = wrong[entry["files"][0]["path"]]
-            rows = _check_entry(
-                found, entry, spec, reference, evaluation, options, failures, handle
-            )
+            targets = _wanted(entry["target"], options)
+            rows = _check_entry(found, entry, targets, failures, checker)
             judged[entry["files"][0]["path"]] = summarize(rows)
             verdicts.extend(rows)
     manifest["artifacts"] = [
@@ -174,43 +175,24 @@ def _questions(
     return found.spec, answered, model.notes
 
 
-def _samples(reference: Reference, evaluation: Reference | None = None) -> str:
-    more = f", and {evaluation.count:,} more for what compressed files cost" if evaluation else ""
+def _samples(reference: Reference, evaluation: int = 0) -> str:
+    more = f", and {evaluation:,} more for what compressed files cost" if evaluation else ""
     return f"{messages.samples(reference.count, reference.given, reference.origin)}{more}"
 
 
 def _check_entry(
     found: Artifact,
     entry: Mapping[str, Any],
-    spec: ModelSpec,
-    reference: Reference,
-    evaluation: Reference | None,
-    options: VerifyOptions,
+    targets: Sequence[Format],
     wrong: tuple[str, ...],
-    handle: BrowserSession,
+    checker: Checker,
 ) -> list[Verdict]:
-    targets = _wanted(entry["target"], options)
     # A file that is not the one that was written is not opened: a runtime may crash on it.
     if wrong:
         return [replace(blank(target, entry), failures=wrong) for target in targets]
     path = found.main_file(entry)
     labels = label_failures(found, targets[0], path)
-    rows = [
-        row
-        for target in targets
-        for row in check_file(
-            target,
-            path,
-            blank(target, entry),
-            spec,
-            reference,
-            options.tolerances,
-            handle,
-            options.backends,
-            evaluation=evaluation,
-            features=columns_of(found.manifest),
-        )
-    ]
+    rows = [row for target in targets for row in checker.check(target, path, blank(target, entry))]
     return [replace(row, failures=row.failures + labels) for row in rows]
 
 
@@ -229,19 +211,12 @@ def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
     targets = _wanted(target.name, options) or [target]
     needs_browser = any(one.open_runner is None for one in targets)
     with browser_if_any(needs_browser, options.browser) as handle:
+        checker = Checker(model.spec, Dataset(data), options.tolerances, handle, options.backends)
         verdicts = [
             row
             for one in targets
-            for row in check_file(
-                one,
-                path,
-                Verdict(one.name, "float32", path.name, one.runtime),
-                model.spec,
-                data,
-                options.tolerances,
-                handle,
-                options.backends,
-                foreign=True,
+            for row in checker.check(
+                one, path, Verdict(one.name, "float32", path.name, one.runtime), foreign=True
             )
         ]
     manifest: dict[str, Any] = {

@@ -7,18 +7,16 @@ values normalized twice or not at all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from edge_deploy.core.errors import UsageError
-from edge_deploy.core.spec import Array, Feature, ModelSpec, TensorSpec
+from edge_deploy.core.spec import Array, ModelSpec, TensorSpec
 from edge_deploy.data import calibration
 from edge_deploy.data.calibration import Samples
-from edge_deploy.data.reference import Reference, join
+from edge_deploy.data.reference import Dataset
 
 _FEW = 16  # fewer than this rarely show the rarer activations
 _CHANNELS = 256  # a last axis of up to this size is looked at one by one
@@ -192,19 +190,14 @@ def check(
 
 
 def calibrate(
-    spec: ModelSpec,
-    data: tuple[Reference, Reference | None],
-    given: Path | None,
-    how: tuple[Sequence[Feature] | None, Mapping[str, Any] | None],
-    strict: bool,
+    spec: ModelSpec, dataset: Dataset, given: Path | None, strict: bool
 ) -> tuple[Samples, tuple[str, ...]]:
     """Calibration data, looked at: what the user gives, else the evaluation, else the reference.
 
     Args:
         spec: The model's inputs.
-        data: The reference and the evaluation data.
+        dataset: The samples that verdicts are made on.
         given: ``--calibration``.
-        how: The columns of a table model, and how pictures become the input.
         strict: Warnings are errors.
 
     Returns:
@@ -213,16 +206,16 @@ def calibrate(
     Raises:
         UsageError: They cannot be read, or no good file can come from them.
     """
-    reference, evaluation = data
-    usual = calibration.from_reference(join(reference, evaluation), spec, "the reference")
+    usual = None
     if given is not None:
-        samples = calibration.open_samples(given, spec, *how)
-    elif evaluation is not None and evaluation.count:
-        samples = calibration.from_reference(evaluation, spec, "the evaluation data")
+        samples = calibration.open_samples(given, spec, dataset.columns, dataset.preprocessing)
+        usual = calibration.from_reference(dataset.every, spec, "the reference")
+    elif dataset.evaluation.count:
+        samples = calibration.from_reference(dataset.evaluation, spec, "the evaluation data")
     else:
-        samples = calibration.from_reference(reference, spec, "the reference")
-    warnings = check(samples, spec, usual if given else None, strict)
-    if given is None and reference.origin == "synthetic":
+        samples = calibration.from_reference(dataset.reference, spec, "the reference")
+    warnings = check(samples, spec, usual, strict)
+    if given is None and dataset.reference.origin == "synthetic":
         made_up = (
             "calibration data: there is none but made-up samples, whose ranges are not those of "
             "real ones. Give real samples with --calibration."

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import UsageError
-from edge_deploy.core.spec import Array, Arrays, TensorSpec
+from edge_deploy.core.spec import Array, Arrays, Feature, TensorSpec
 
 MAX_SAMPLES = 32
 MAX_BYTES = 32 * 1024 * 1024
@@ -57,6 +57,28 @@ class Reference:
             pictures=tuple(self.pictures[i] for i in indices) if self.pictures else (),
             pruned={name: array[chosen] for name, array in self.pruned.items()},
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """All samples that a model's files are made and judged with.
+
+    Attributes:
+        reference: The packaged samples.
+        evaluation: More of them, on which the cost of compressed files is measured too.
+        columns: What the columns of a table model are.
+        preprocessing: How pictures become the input.
+    """
+
+    reference: Reference
+    evaluation: Reference = field(default_factory=lambda: Reference({}))
+    columns: tuple[Feature, ...] | None = None
+    preprocessing: Mapping[str, Any] | None = None
+
+    @property
+    def every(self) -> Reference:
+        """The samples of both."""
+        return join(self.reference, self.evaluation)
 
 
 def sample(array: Array, spec: TensorSpec, index: int) -> Array:

@@ -11,17 +11,13 @@ from typing import Any
 from edge_deploy.artifact import artifact
 from edge_deploy.core.errors import ConversionError, UsageError
 from edge_deploy.core.messages import unknown
-from edge_deploy.core.spec import ModelSpec
 from edge_deploy.data.calibration import Samples
-from edge_deploy.data.preprocessing.features import columns_of
-from edge_deploy.data.reference import Reference
 from edge_deploy.formats.base import FLOAT, Converted, Format
 from edge_deploy.formats.layers import Layer
 from edge_deploy.formats.registry import end_steps, make
 from edge_deploy.formats.tflite.requirements import too_new
 from edge_deploy.optimize.precisions import IO, PrecisionRequest
-from edge_deploy.verification.file_check import BrowserSession, check_file
-from edge_deploy.verification.tolerances import Tolerances
+from edge_deploy.verification.file_check import Checker
 from edge_deploy.verification.verdicts import Verdict, blank
 
 QUANTIZER, CONVERTER = "ai-edge-quantizer", "TFLiteConverter"
@@ -35,7 +31,7 @@ class FileBuilder:
     Attributes:
         stage: The folder that the files go to, laid out as an artifact.
         manifest: Of the artifact.
-        spec: The original's inputs and outputs.
+        checker: What the files are run and judged by.
         io: What int8 files take and give.
         calibration: For the precisions that need it.
         min_runtime: The TensorFlow Lite that the TFLite files are to run in; any if empty.
@@ -43,17 +39,19 @@ class FileBuilder:
         pruned: The manifest's form of how the model was pruned; None where it was not.
         converter: TFLiteConverter's int8 file from the float32 one, the samples and ``io``; None
             where there is no model to trace.
+        progress: Called with a line at each step.
     """
 
     stage: Path
     manifest: dict[str, Any]
-    spec: ModelSpec
+    checker: Checker
     io: str = "float"
     calibration: Samples | None = None
     keep_float: tuple[str, ...] = ()
     pruned: Mapping[str, Any] | None = None
     min_runtime: str = ""
     converter: Callable[[bytes, Samples, str], bytes] | None = None
+    progress: Callable[[str], None] = lambda _: None
 
     def path(self, target: Format, precision: str) -> Path:
         """Where the file that a runtime opens goes."""
@@ -135,30 +133,10 @@ class FileBuilder:
                 "float16 and int8 need the least), or link a newer runtime."
             )
 
-    def judge(
-        self,
-        target: Format,
-        entry: Mapping[str, Any],
-        data: tuple[Reference, Reference | None],
-        tolerances: Tolerances,
-        handle: BrowserSession,
-        backends: Sequence[str],
-    ) -> list[Verdict]:
-        """Run a file and compare it with the original, on the reference and what there is more."""
+    def judge(self, target: Format, entry: Mapping[str, Any]) -> list[Verdict]:
+        """Run a file that is in the stage, and compare it with the original."""
         path = self.path(target, entry["precision"])
-        reference, evaluation = data
-        return check_file(
-            target,
-            path,
-            blank(target, entry),
-            self.spec,
-            reference,
-            tolerances,
-            handle,
-            backends,
-            evaluation=evaluation,
-            features=columns_of(self.manifest),
-        )
+        return self.checker.check(target, path, blank(target, entry))
 
 
 def path_of(target: Format, name: str, precision: str, pruned: bool) -> str:

@@ -10,15 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError, UsageError
-from edge_deploy.data.reference import Reference
 from edge_deploy.formats.base import FLOAT, Converted, Format
 from edge_deploy.formats.layers import AUTO, Layer, LayerError, choose
 from edge_deploy.formats.registry import of_file
 from edge_deploy.formats.tflite import layer_errors
 from edge_deploy.optimize.builder import QUANTIZER, FileBuilder
 from edge_deploy.optimize.precisions import PrecisionRequest
-from edge_deploy.verification.file_check import BrowserSession
-from edge_deploy.verification.tolerances import Tolerances
 from edge_deploy.verification.verdicts import Verdict, summarize
 
 _TRAIN = (
@@ -53,24 +50,15 @@ def check_keep(keep: Sequence[str], wish: PrecisionRequest) -> None:
 
 
 def make_and_judge(
-    making: FileBuilder,
-    target: Format,
-    precision: str,
-    source: Converted,
-    data: tuple[Reference, Reference | None],
-    judged: tuple[Tolerances, BrowserSession, Sequence[str]],
-    progress: Callable[[str], None] = lambda _: None,
+    builder: FileBuilder, target: Format, precision: str, source: Converted
 ) -> tuple[dict[str, Any], list[Verdict]]:
     """One file with its verdicts, and where it fails its budget the layers that break it.
 
     Args:
-        making: What all files of the run share, ``keep_float`` among it.
+        builder: What all files of the run share, ``keep_float`` and the checker among it.
         target: Its format.
         precision: Of the file.
         source: The float32 file.
-        data: The reference and the evaluation data.
-        judged: The budgets, the browser, and the TF.js backends.
-        progress: Called with a line for each trial of ``auto``.
 
     Returns:
         The manifest's entry, with the verification in it, and the verdicts.
@@ -81,24 +69,25 @@ def make_and_judge(
     """
 
     def make(keep: Sequence[Layer]) -> tuple[dict[str, Any], list[Verdict]]:
-        entry = making.entry(target, precision, source, keep)
-        return entry, making.judge(target, entry, data, *judged)
+        entry = builder.entry(target, precision, source, keep)
+        return entry, builder.judge(target, entry)
 
     def second(entry: dict[str, Any], rows: list[Verdict]) -> tuple[dict[str, Any], list[Verdict]]:
-        if making.converter is None or (target.name, precision) != ("tflite", "int8"):
+        if builder.converter is None or (target.name, precision) != ("tflite", "int8"):
             return entry, rows
-        progress(f"{target.name} {precision}: TFLiteConverter's")
-        path = making.path(target, precision)
+        builder.progress(f"{target.name} {precision}: TFLiteConverter's")
+        path = builder.path(target, precision)
         before = path.read_bytes()
         with contextlib.suppress(ConversionError):
-            other = making.converted(target, source)
-            found = making.judge(target, other, data, *judged)
+            other = builder.converted(target, source)
+            found = builder.judge(target, other)
             if _better(found, rows):
                 return other, found
         path.write_bytes(before)
         return entry, rows
 
-    names = making.keep_float if precision != FLOAT else ()
+    checker = builder.checker
+    names = builder.keep_float if precision != FLOAT else ()
     layers = of_file(target.name, source.path) if names else ()
     named = tuple(name for name in names if name != AUTO)
     try:
@@ -111,7 +100,7 @@ def make_and_judge(
         ) from error
     if _failed(rows) and not named:
         entry, rows = second(entry, rows)
-    if making.pruned and making.pruned["epoch"] is None and not names:
+    if builder.pruned and builder.pruned["epoch"] is None and not names:
         # No layer in float brings back what pruning took; training the others may.
         rows = [replace(row, advice=(_TRAIN,)) if row.status == "fail" else row for row in rows]
     elif precision != FLOAT and _failed(rows):
@@ -121,16 +110,18 @@ def make_and_judge(
         # TFLiteConverter fuses otherwise: its tensors are not the float file's.
         own = entry["quantizer"] == QUANTIZER
         if own and all(row.outputs for row in rows):
-            path = making.path(target, precision)
+            path = builder.path(target, precision)
             with contextlib.suppress(RuntimeError, ValueError):  # LiteRT's, on a Flex file
-                errors = layer_errors.measure(source.path, path, layers, making.spec, data[0])
+                errors = layer_errors.measure(
+                    source.path, path, layers, checker.spec, checker.dataset.reference
+                )
         advice = layer_errors.advise(precision, errors, [layer.name for layer in weighted])
         if advice is None and len(weighted) > 1:
             advice = "--keep-float auto finds the fewest layers that must stay float, by trying."
         if AUTO in names:
             order = {e.name: n for n, e in enumerate(layer_errors.worst(errors))}
             weighted.sort(key=lambda layer: order.get(layer.name, len(order)))
-            found = fewest(weighted, _trial(make, progress, f"{target.name} {precision}"))
+            found = fewest(weighted, _trial(make, builder.progress, f"{target.name} {precision}"))
             entry, rows = make([layer for layer in layers if layer in (found or ())])
             if not found:
                 entry, rows = second(entry, rows)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge_deploy.core.errors import ArtifactError, MissingDependencyError
 from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, Runner, TensorSpec
 from edge_deploy.data.preprocessing.encoding import encode_rows, text_rows
-from edge_deploy.data.reference import MAX_BYTES, MAX_SAMPLES, Reference, join
+from edge_deploy.data.reference import MAX_BYTES, MAX_SAMPLES, Dataset, Reference
 from edge_deploy.formats.base import Format
 from edge_deploy.verification.compare import judge
 from edge_deploy.verification.tolerances import Tolerances
@@ -32,9 +32,7 @@ class BrowserSession:
 
 
 @contextmanager
-def browser_if_any(
-    wanted: bool, path: Path | None, webgpu: bool = False
-) -> Iterator[BrowserSession]:
+def browser_if_any(wanted: bool, path: Path | None) -> Iterator[BrowserSession]:
     """One browser for a whole run; a missing one is a reason and not an error."""
     if not wanted:
         yield BrowserSession(None, "not asked for")
@@ -49,67 +47,70 @@ def browser_if_any(
         yield handle
 
 
-def check_file(
-    target: Format,
-    path: Path,
-    blank: Verdict,
-    spec: ModelSpec,
-    reference: Reference,
-    tolerances: Tolerances,
-    handle: BrowserSession,
-    backends: Sequence[str],
-    foreign: bool = False,
-    evaluation: Reference | None = None,
-    features: Sequence[Feature] | None = None,
-) -> list[Verdict]:
-    """Verdicts on one file: one, or one a backend where a browser runs it.
+@dataclass(frozen=True, eq=False)
+class Checker:
+    """Opens converted files in their runtimes and compares their answers with the original's.
 
-    Args:
-        target: Its format.
-        path: The file that a runtime opens.
-        blank: Precision and place of the file, to be filled in.
+    Attributes:
         spec: The original's inputs and outputs.
-        reference: Samples and the original's answers.
+        dataset: Samples and the original's answers.
         tolerances: What passes.
-        handle: The browser of this run.
+        browser: The browser of this run.
         backends: TF.js backends.
-        foreign: Somebody else converted it, so its tensors may have other names.
-        evaluation: More samples, on which the cost of a compressed file is measured too.
-        features: The columns; those that are texts are counted again where the file runs.
     """
-    texts = text_rows(features or (), reference.rows)
-    packaged = reference
-    if blank.compressed:
-        reference = join(reference, evaluation)
+
+    spec: ModelSpec
+    dataset: Dataset
+    tolerances: Tolerances
+    browser: BrowserSession
+    backends: tuple[str, ...] = ("wasm",)
+
+    def check(
+        self, target: Format, path: Path, blank: Verdict, foreign: bool = False
+    ) -> list[Verdict]:
+        """Verdicts on one file: one, or one a backend where a browser runs it.
+
+        Args:
+            target: Its format.
+            path: The file that a runtime opens.
+            blank: Precision and place of the file, to be filled in.
+            foreign: Somebody else converted it, so its tensors may have other names.
+        """
         if target.open_runner is None:
-            reference = for_browser(reference)
-    if target.open_runner is not None:
+            backends = self.backends if target.name == "tfjs" else ("wasm",)
+            return [self._in_page(target, path, replace(blank, backend=b)) for b in backends]
         try:
             with target.open_runner(path) as runner:
-                if texts and features:
-                    _same_counts(packaged, encode_rows(features, texts))
-                named = by_order(runner, target, path, spec) if foreign else runner
-                return [judge(blank, named, spec, reference, tolerances)]
+                self._check_counts(encode_rows)
+                named = by_order(runner, target, path, self.spec) if foreign else runner
+                return [judge(blank, named, self.spec, self._asked(blank), self.tolerances)]
         except ArtifactError as error:
             return [replace(blank, failures=(str(error),))]
-    verdicts = []
-    for backend in backends if target.name == "tfjs" else ("wasm",):
-        row = replace(blank, backend=backend)
-        if handle.browser is None:
-            verdicts.append(replace(row, reason=handle.reason))
-            continue
+
+    def _in_page(self, target: Format, path: Path, blank: Verdict) -> Verdict:
+        browser = self.browser.browser
+        if browser is None:
+            return replace(blank, reason=self.browser.reason)
+        assert blank.backend is not None
+        data = for_browser(self._asked(blank)) if blank.compressed else self._asked(blank)
         try:
-            with handle.browser.open_file(target.name, path, backend, spec) as runner:
-                if texts and features:
-                    _same_counts(packaged, runner.encode(features, texts))
-                verdicts.append(judge(row, runner, spec, reference, tolerances))
+            with browser.open_file(target.name, path, blank.backend, self.spec) as runner:
+                self._check_counts(runner.encode)
+                return judge(blank, runner, self.spec, data, self.tolerances)
         except ArtifactError as error:
-            verdicts.append(replace(row, failures=(str(error),)))
-    return verdicts
+            return replace(blank, failures=(str(error),))
+
+    def _asked(self, blank: Verdict) -> Reference:
+        return self.dataset.every if blank.compressed else self.dataset.reference
+
+    def _check_counts(self, encode: Callable[[Sequence[Feature], Any], Array]) -> None:
+        """Whether texts become the input here that they became when the model was converted."""
+        columns, reference = self.dataset.columns or (), self.dataset.reference
+        if texts := text_rows(columns, reference.rows):
+            _same_counts(reference, encode(columns, texts))
 
 
 def _same_counts(reference: Reference, counted: Array) -> None:
-    """Whether texts become the input here that they became when the model was converted."""
     (given,) = reference.inputs.values()
     other = ~((counted == given) | (np.isnan(counted) & np.isnan(given)))
     if other.any():
