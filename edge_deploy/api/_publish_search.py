@@ -15,7 +15,7 @@ from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
 from edge_deploy.core.stdio import quiet
-from edge_deploy.formats.registry import TARGETS
+from edge_deploy.formats.registry import FORMATS, default_runtime
 from edge_deploy.optimize.builder import FileBuilder
 from edge_deploy.optimize.search import measure
 from edge_deploy.optimize.search.candidates import Candidate, CandidateResult, front, recommend
@@ -80,15 +80,15 @@ def publish(
             for one in best if whole is None or whole in best else [*best, whole]:
                 search.progress(f"writing {target} {one.candidate.words}")
                 entry = _write(FileBuilder(stage, manifest, checker), groups, one)
-                path = stage / entry["files"][0]["path"]
+                path, runtime = stage / entry["files"][0]["path"], default_runtime(target)
                 with quiet(asked.verbose):
-                    rows = checker.check(TARGETS[target], path, blank(TARGETS[target], entry))
+                    rows = checker.check(runtime, path, blank(runtime, entry))
                 entry["verification"] = summarize(rows)
                 manifest["artifacts"].append(entry)
                 verdicts.extend(rows)
             if best:
                 chosen, reason = recommend(best, whole, objective)
-                main = TARGETS[target].path(name, chosen.candidate.label)
+                main = FORMATS[target].path(name, chosen.candidate.label)
                 recommended[target] = Recommendation(main, chosen, reason)
         document = {
             "schema": _SCHEMA,
@@ -114,7 +114,7 @@ def _write(
     """A file of the front, made once more, and the manifest's form of it."""
     c = one.candidate
     group = next(g for g in groups if (g.target, g.sparsity) == (c.target, c.sparsity))
-    path = builder.stage / TARGETS[c.target].path(builder.manifest["name"], c.label)
+    path = builder.stage / FORMATS[c.target].path(builder.manifest["name"], c.label)
     with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
         source = measure.write(group, Path(folder))
         made = measure.build(group, c, source, path)
@@ -123,7 +123,7 @@ def _write(
                 replace(group, files=_renamed(group.files, path.name)), path.parent
             )
     own = replace(builder, pruned=group.pruned)
-    return own.describe(TARGETS[c.target], c.precision, made, c.kept)
+    return own.describe(FORMATS[c.target], c.precision, made, c.kept)
 
 
 def _renamed(files: Mapping[str, bytes], first: str) -> dict[str, bytes]:

@@ -15,7 +15,7 @@ from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.stdio import quiet
-from edge_deploy.formats.registry import RUNTIMES, TARGETS, check_names
+from edge_deploy.formats.registry import RUNTIMES, check_names
 from edge_deploy.verification.benchmark_report import MARK, BenchRow, to_html
 from edge_deploy.verification.file_check import BrowserSession, browser_if_any
 from edge_deploy.verification.latency import time_runner
@@ -70,7 +70,9 @@ def bench(
     ]
     _check(options, bool(jobs))
     rows = []
-    with browser_if_any(any(RUNTIMES[job[2]][1] for job in jobs), options.browser) as handle:
+    with browser_if_any(
+        any(RUNTIMES[job[2]].in_browser for job in jobs), options.browser
+    ) as handle:
         for one, entry, runtime, backend in jobs:
             progress(f"{entry['files'][0]['path']} in {runtime} {backend or ''}".strip())
             rows.append(_row(one, entry, runtime, backend, handle, options.seconds))
@@ -96,13 +98,12 @@ def _check(options: BenchOptions, any_file: bool) -> None:
 
 
 def _places(target: str, options: BenchOptions) -> Iterator[tuple[str, str | None]]:
-    for runtime in options.runtimes:
-        opens, in_page = RUNTIMES.get(runtime, ("", False))
-        if opens != target:
+    for name in options.runtimes:
+        runtime = RUNTIMES.get(name)
+        if runtime is None or runtime.format != target:
             continue
-        # LiteRT.js and ONNX Runtime Web are built here with their CPU backend.
-        backends = options.backends if runtime == "tfjs" else ("wasm",)
-        yield from ((runtime, backend) for backend in backends) if in_page else ((runtime, None),)
+        backends = runtime.backends_of(options.backends) if runtime.in_browser else (None,)
+        yield from ((name, backend) for backend in backends)
 
 
 def _row(
@@ -125,12 +126,11 @@ def _row(
             for key in ("bytes", "gzip_bytes", "brotli_bytes")
         },
     }
-    path, target = one.main_file(entry), TARGETS[entry["target"]]
+    path = one.main_file(entry)
     opened: AbstractContextManager[Any]
     try:
         if backend is None:
-            assert target.open_runner is not None
-            opened = target.open_runner(path)
+            opened = RUNTIMES[runtime].open(path)
         elif handle.browser is None:
             return BenchRow(**row, reason=handle.reason)
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -25,12 +24,11 @@ from edge_deploy.data import sidecars
 from edge_deploy.data.calibration_checks import calibrate
 from edge_deploy.data.reference import Dataset
 from edge_deploy.formats.base import FLOAT
-from edge_deploy.formats.registry import TARGETS
-from edge_deploy.formats.tflite import tf_converter_int8
+from edge_deploy.formats.registry import FORMATS, need_browser
 from edge_deploy.frontends import load
 from edge_deploy.frontends.fold_preprocessing import check_pixels
 from edge_deploy.optimize import pruning
-from edge_deploy.optimize.builder import CONVERTER, FileBuilder, check_io, check_runtime
+from edge_deploy.optimize.builder import FileBuilder, check_io, check_runtime
 from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
 from edge_deploy.optimize.precisions import PrecisionRequest, parse
 from edge_deploy.verification.file_check import Checker, browser_if_any
@@ -95,9 +93,9 @@ def convert(
     if options.samples < 0:
         raise UsageError(f"--samples {options.samples}: a number of samples is 0 or more.")
     for target in options.to:
-        if target not in TARGETS:
-            raise UsageError(f"--to: {unknown(target, TARGETS, 'target')}")
-    wish = parse("--quantize", options.quantize, [t for t in TARGETS if t in options.to])
+        if target not in FORMATS:
+            raise UsageError(f"--to: {unknown(target, FORMATS, 'target')}")
+    wish = parse("--quantize", options.quantize, [t for t in FORMATS if t in options.to])
     check_io(options.io, wish)
     check_runtime(options.min_runtime, wish)
     check_keep(options.keep_float, wish)
@@ -151,7 +149,9 @@ def convert(
                     loaded, how = done.model, done.to_json()
                     dataset = _with_pruned(dataset, loaded)
                 notes = (*notes, *done.notes)
-            handle = stack.enter_context(browser_if_any("tfjs" in wish.by_target, options.browser))
+            handle = stack.enter_context(
+                browser_if_any(need_browser(wish.by_target), options.browser)
+            )
             builder = FileBuilder(
                 stage,
                 manifest,
@@ -161,7 +161,7 @@ def convert(
                 options.keep_float,
                 how,
                 options.min_runtime,
-                functools.partial(tf_converter_int8.quantize, loaded),
+                loaded,
                 progress,
             )
             verdicts, failed, more = _make_files(builder, loaded, wish, options)
@@ -188,13 +188,13 @@ def _make_files(
     notes: list[str] = []
     manifest = builder.manifest
     for name, precisions in wish.by_target.items():
-        target = TARGETS[name]
+        file_format = FORMATS[name]
         builder.progress(f"converting to {name}")
-        source = builder.path(target, FLOAT)
+        source = builder.path(file_format, FLOAT)
         source.parent.mkdir(parents=True)
         try:
             with quiet(options.verbose):
-                converted = target.convert(model, source, manifests.file_metadata(manifest))
+                converted = file_format.export(model, source, manifests.file_metadata(manifest))
         except ConversionError as error:
             if not options.keep_going:
                 raise
@@ -206,23 +206,23 @@ def _make_files(
             builder.progress(f"{name} {precision}")
             try:
                 with quiet(options.verbose):
-                    entry, rows = make_and_judge(builder, target, precision, converted)
+                    entry, rows = make_and_judge(builder, file_format, precision, converted)
             except ConversionError as error:
                 if not options.keep_going:
                     raise
                 failed[f"{name} {precision}"] = str(error)
                 continue
             manifest["artifacts"].append(entry)
-            if entry["quantizer"] == CONVERTER:
+            if entry["quantizer"] not in (None, file_format.quantizer):
                 notes.append(
-                    f"{name} {precision} is TFLiteConverter's: ai-edge-quantizer's file fell "
-                    "outside its budget and did worse"
+                    f"{name} {precision} is {entry['quantizer']}'s: {file_format.quantizer}'s "
+                    "file fell outside its budget and did worse"
                 )
             verdicts.extend(rows)
         if FLOAT not in precisions or f"{name} {FLOAT}" in failed:  # the way to the others
             for file in converted.files:
                 file.unlink()
-            if target.name == "tfjs":
+            if not any(source.parent.iterdir()):  # it had a folder of its own
                 source.parent.rmdir()
     if failed and not verdicts:
         raise ConversionError("\n".join(failed.values()))

@@ -7,7 +7,7 @@ from typing import Any
 
 from edge_deploy.artifact import artifact
 from edge_deploy.core.spec import LoadOptions
-from edge_deploy.formats.registry import TARGETS, target_of
+from edge_deploy.formats.registry import format_of, is_converted
 
 
 def inspect(path: Path | str, options: LoadOptions | None = None) -> dict[str, Any]:
@@ -24,13 +24,13 @@ def inspect(path: Path | str, options: LoadOptions | None = None) -> dict[str, A
     path = Path(path)
     if path.name == artifact.MANIFEST or (path.is_dir() and _holds_manifest(path)):
         return {"type": "artifact", **artifact.open_artifact(path).manifest}
-    suffixes = tuple(suffix for target in TARGETS.values() for suffix in target.suffixes)
-    if path.is_file() and path.name.endswith(suffixes):
-        info = target_of(path).describe(path)
+    if path.is_file() and is_converted(path):
+        file_format = format_of(path)
+        info = file_format.describe(path)
         return {
             "type": "file",
             "target": info.target,
-            "bytes": sum(p.stat().st_size for p in _parts(path)),
+            "bytes": sum(p.stat().st_size for p in file_format.files(path)),
             "inputs": [spec.to_json() for spec in info.inputs],
             "outputs": [spec.to_json() for spec in info.outputs],
             "ops": list(info.ops) if info.ops is not None else None,
@@ -54,8 +54,3 @@ def inspect(path: Path | str, options: LoadOptions | None = None) -> dict[str, A
 
 def _holds_manifest(folder: Path) -> bool:
     return (folder / artifact.MANIFEST).is_file() or any(folder.glob(f"*/{artifact.MANIFEST}"))
-
-
-def _parts(path: Path) -> list[Path]:
-    """A TF.js model is its model.json and the shards beside it."""
-    return [path, *path.parent.glob("*.bin")] if path.name == "model.json" else [path]

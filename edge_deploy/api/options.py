@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_deploy.core.spec import LoadOptions
 from edge_deploy.formats.base import FLOAT
-from edge_deploy.formats.registry import TARGETS
+from edge_deploy.formats.registry import FORMATS, default_runtimes
 from edge_deploy.optimize.search.search import SPARSITIES
 from edge_deploy.verification.tolerances import DEFAULT, Tolerances
 
@@ -16,8 +16,8 @@ from edge_deploy.verification.tolerances import DEFAULT, Tolerances
 class BenchOptions:
     """What ``bench`` was asked for; the names are those of its flags."""
 
-    only: tuple[str, ...] = tuple(TARGETS)
-    runtimes: tuple[str, ...] = tuple(target.runtime for target in TARGETS.values())
+    only: tuple[str, ...] = tuple(FORMATS)
+    runtimes: tuple[str, ...] = default_runtimes()
     backends: tuple[str, ...] = ("webgl", "wasm")
     seconds: float = 1.0
     page: Path | None = None
@@ -28,7 +28,7 @@ class BenchOptions:
 class ConvertOptions:
     """What ``convert`` was asked for; the names are those of its flags."""
 
-    to: tuple[str, ...] = tuple(TARGETS)
+    to: tuple[str, ...] = tuple(FORMATS)
     name: str | None = None
     version: str = "1"
     output: Path = Path("artifacts")
@@ -78,8 +78,8 @@ class QuantizeOptions:
 class VerifyOptions:
     """What ``verify`` was asked for; the names are those of its flags."""
 
-    only: tuple[str, ...] = tuple(TARGETS)
-    runtimes: tuple[str, ...] = tuple(target.runtime for target in TARGETS.values())
+    only: tuple[str, ...] = tuple(FORMATS)
+    runtimes: tuple[str, ...] = default_runtimes()
     backends: tuple[str, ...] = ("webgl", "wasm")
     against: Path | None = None
     reference: Path | None = None

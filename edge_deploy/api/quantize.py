@@ -17,7 +17,7 @@ from edge_deploy.data.calibration_checks import calibrate
 from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.reference import Dataset, Reference
 from edge_deploy.formats.base import FLOAT, Converted
-from edge_deploy.formats.registry import TARGETS
+from edge_deploy.formats.registry import FORMATS, need_browser
 from edge_deploy.optimize.builder import FileBuilder, check_io, path_of
 from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
 from edge_deploy.optimize.precisions import PrecisionRequest, parse
@@ -81,7 +81,7 @@ def quantize(
     """
     found = artifacts.open_artifact(Path(path))
     there = [e["target"] for e in found.manifest["artifacts"]]
-    wish = parse("--to", options.to, [t for t in TARGETS if t in there])
+    wish = parse("--to", options.to, [t for t in FORMATS if t in there])
     check_io(options.io, wish)
     check_keep(options.keep_float, wish)
     wish, skipped = _without_float(wish)
@@ -106,7 +106,7 @@ def quantize(
     failed: dict[str, str] = {}
     with (
         atomic_io.scratch(found.folder.parent) as stage,
-        browser_if_any("tfjs" in wish.by_target, options.browser) as handle,
+        browser_if_any(need_browser(wish.by_target), options.browser) as handle,
     ):
         builder = FileBuilder(
             stage,
@@ -123,7 +123,7 @@ def quantize(
                 progress(f"{name} {precision}")
                 try:
                     with quiet(options.verbose):
-                        entry, rows = make_and_judge(own, TARGETS[name], precision, sources[name])
+                        entry, rows = make_and_judge(own, FORMATS[name], precision, sources[name])
                 except ConversionError as error:
                     if not options.keep_going:
                         raise
@@ -190,7 +190,7 @@ def _check_free(found: Artifact, wish: PrecisionRequest, overwrite: bool) -> Non
         for target, names in wish.by_target.items()
         for precision in names
         if path_of(
-            TARGETS[target], found.name, precision, bool(_float_entry(found, target)["pruned"])
+            FORMATS[target], found.name, precision, bool(_float_entry(found, target)["pruned"])
         )
         in there
     ]

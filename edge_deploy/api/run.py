@@ -22,7 +22,7 @@ from edge_deploy.data.preprocessing.encoding import encode_rows
 from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.readers import read
 from edge_deploy.data.reference import Reference, sample
-from edge_deploy.formats.registry import TARGETS
+from edge_deploy.formats.registry import FORMATS, default_runtime
 
 _TOP = 5
 
@@ -72,10 +72,8 @@ def run(
     data, sources = _read_all(found, inputs)
     for line in remarks(columns_of(found.manifest) or (), data.rows):
         note(line)
-    opener = TARGETS[entry["target"]].open_runner
-    assert opener is not None  # _entry offers only targets that run without a browser
     answers = []
-    with opener(path) as runner:
+    with default_runtime(entry["target"]).open(path) as runner:
         for index, source in enumerate(sources):
             feed = {s.name: sample(data.inputs[s.name], s, index) for s in found.spec.inputs}
             raw = runner.predict(feed)
@@ -85,12 +83,12 @@ def run(
 
 
 def _entry(found: Artifact, target: str | None, precision: str | None) -> Mapping[str, Any]:
-    if target is not None and target not in TARGETS:
-        raise UsageError(f"--only: {unknown(target, TARGETS, 'target')}")
+    if target is not None and target not in FORMATS:
+        raise UsageError(f"--only: {unknown(target, FORMATS, 'target')}")
     runnable = [
         entry
         for entry in found.manifest["artifacts"]
-        if TARGETS[entry["target"]].open_runner is not None and target in (None, entry["target"])
+        if not default_runtime(entry["target"]).in_browser and target in (None, entry["target"])
     ]
     if not runnable:
         raise UsageError(

@@ -140,7 +140,7 @@ def _zip(folder: Path, path: Path) -> Path:
 def _golden(found: Artifact, drawn: TemplateContext, folder: Path, suffix: str) -> list[Golden]:
     """A few samples, written to the folder where they are files, and the file's answers."""
     from edge_deploy.data.preprocessing.encoding import encode_rows
-    from edge_deploy.formats.registry import TARGETS
+    from edge_deploy.formats.registry import RUNTIMES
 
     sources: list[str | Mapping[str, object]] = []
     feeds: list[Arrays] = []
@@ -175,9 +175,7 @@ def _golden(found: Artifact, drawn: TemplateContext, folder: Path, suffix: str) 
                 (folder / file).write_bytes(feed[tensor.name].astype("<f4").tobytes())
             sources.append(files)
             feeds.append(feed)
-    opener = TARGETS["tflite"].open_runner
-    assert opener is not None
-    with opener(drawn.path) as runner:
+    with RUNTIMES["litert"].open(drawn.path) as runner:
         return [
             Golden(source, _flat(runner.predict(feed)))
             for source, feed in zip(sources, feeds, strict=True)

@@ -24,7 +24,7 @@ from edge_deploy.data import sidecars
 from edge_deploy.data.calibration import Samples
 from edge_deploy.data.calibration_checks import calibrate
 from edge_deploy.data.reference import Reference
-from edge_deploy.formats.registry import TARGETS
+from edge_deploy.formats.registry import FORMATS, need_browser
 from edge_deploy.frontends import load
 from edge_deploy.optimize import pruning
 from edge_deploy.optimize.finetuning import FineTuneData
@@ -178,8 +178,8 @@ def _check(options: TuneOptions) -> None:
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs}: at least 1.")
     for target in options.convert.to:
-        if target not in TARGETS:
-            raise UsageError(f"--to: {unknown(target, TARGETS, 'target')}")
+        if target not in FORMATS:
+            raise UsageError(f"--to: {unknown(target, FORMATS, 'target')}")
     for sparsity in options.sparsities:
         if not 0 < sparsity < 1:
             raise UsageError(f"--sparsities {sparsity:g}: shares between 0 and 1, such as 0.8.")
@@ -196,7 +196,7 @@ def _browser(options: TuneOptions) -> Iterator[BrowserSession]:
     Raises:
         MissingDependencyError: There is none.
     """
-    wanted = "tfjs" in options.convert.to
+    wanted = need_browser(options.convert.to)
     with browser_if_any(wanted, options.convert.browser) as handle:
         if wanted and handle.browser is None:
             raise MissingDependencyError(

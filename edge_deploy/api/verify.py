@@ -17,8 +17,8 @@ from edge_deploy.core.stdio import quiet
 from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.readers import read
 from edge_deploy.data.reference import Dataset, Reference, split
-from edge_deploy.formats.base import FLOAT, Format
-from edge_deploy.formats.registry import check_names, runtimes_of, target_of
+from edge_deploy.formats.base import FLOAT, Runtime
+from edge_deploy.formats.registry import FORMATS, check_names, format_of, runtimes_of
 from edge_deploy.frontends.fold_preprocessing import fold_model
 from edge_deploy.frontends.load import load_model
 from edge_deploy.optimize.search.report import sections
@@ -101,16 +101,16 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> VerifyResu
     judged: dict[str, list[dict[str, Any]]] = {}
     wrong = {entry["files"][0]["path"]: wrong_files(found, entry, changed) for entry in entries}
     needs_browser = any(
-        target.open_runner is None and not wrong[e["files"][0]["path"]]
+        runtime.in_browser and not wrong[e["files"][0]["path"]]
         for e in entries
-        for target in _wanted(e["target"], options)
+        for runtime in _wanted(e["target"], options)
     )
     with browser_if_any(needs_browser, options.browser) as handle:
         checker = Checker(spec, dataset, options.tolerances, handle, options.backends)
         for entry in entries:
             failures = wrong[entry["files"][0]["path"]]
-            targets = _wanted(entry["target"], options)
-            rows = _check_entry(found, entry, targets, failures, checker)
+            runtimes = _wanted(entry["target"], options)
+            rows = _check_entry(found, entry, runtimes, failures, checker)
             judged[entry["files"][0]["path"]] = summarize(rows)
             verdicts.extend(rows)
     manifest["artifacts"] = [
@@ -132,8 +132,8 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> VerifyResu
     return VerifyResult(manifest, tuple(verdicts), found.folder, notes, samples)
 
 
-def _wanted(name: str, options: VerifyOptions) -> list[Format]:
-    return [target for target in runtimes_of(name) if target.runtime in options.runtimes]
+def _wanted(name: str, options: VerifyOptions) -> list[Runtime]:
+    return [runtime for runtime in runtimes_of(name) if runtime.name in options.runtimes]
 
 
 def _check(options: VerifyOptions) -> None:
@@ -183,22 +183,24 @@ def _samples(reference: Reference, evaluation: int = 0) -> str:
 def _check_entry(
     found: Artifact,
     entry: Mapping[str, Any],
-    targets: Sequence[Format],
+    runtimes: Sequence[Runtime],
     wrong: tuple[str, ...],
     checker: Checker,
 ) -> list[Verdict]:
     # A file that is not the one that was written is not opened: a runtime may crash on it.
     if wrong:
-        return [replace(blank(target, entry), failures=wrong) for target in targets]
+        return [replace(blank(runtime, entry), failures=wrong) for runtime in runtimes]
     path = found.main_file(entry)
-    labels = label_failures(found, targets[0], path)
-    rows = [row for target in targets for row in checker.check(target, path, blank(target, entry))]
+    labels = label_failures(found, FORMATS[entry["target"]], path)
+    rows = [
+        row for runtime in runtimes for row in checker.check(runtime, path, blank(runtime, entry))
+    ]
     return [replace(row, failures=row.failures + labels) for row in rows]
 
 
 def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
     """A file that somebody else converted, against a model and data."""
-    target = target_of(path)
+    name = format_of(path).name
     if options.against is None or options.reference is None:
         raise UsageError(
             f"{path}: a bare file has no reference beside it. Say what it was converted from and "
@@ -208,15 +210,15 @@ def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
     data, _ = split(read(options.reference, model.spec, model.features), 0, options.seed)
     with quiet():
         data = replace(data, outputs=model.ask(data.inputs, data.rows))
-    targets = _wanted(target.name, options) or [target]
-    needs_browser = any(one.open_runner is None for one in targets)
+    runtimes = _wanted(name, options) or runtimes_of(name)[:1]
+    needs_browser = any(runtime.in_browser for runtime in runtimes)
     with browser_if_any(needs_browser, options.browser) as handle:
         checker = Checker(model.spec, Dataset(data), options.tolerances, handle, options.backends)
         verdicts = [
             row
-            for one in targets
+            for runtime in runtimes
             for row in checker.check(
-                one, path, Verdict(one.name, "float32", path.name, one.runtime), foreign=True
+                runtime, path, Verdict(name, FLOAT, path.name, runtime.name), foreign=True
             )
         ]
     manifest: dict[str, Any] = {

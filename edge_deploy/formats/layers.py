@@ -26,6 +26,7 @@ _WITHIN = re.compile(
     r"|ReadVariableOp|Reshape)\w*|Add|Cast|truediv)$"
 )
 _NUMBERED = re.compile(r"_\d+$")
+_NAMED = 3  # layers that advice names
 
 
 @dataclass(frozen=True)
@@ -193,3 +194,31 @@ class LayerError:
     name: str
     before: float
     after: float
+
+
+def worst(errors: Sequence[LayerError]) -> list[LayerError]:
+    """By what each adds to the error of what it takes, the largest first."""
+    return sorted(errors, key=lambda error: error.before - error.after)
+
+
+def advise(precision: str, errors: Sequence[LayerError], weighted: Sequence[str]) -> str | None:
+    """The layers that break a file, in words; None where none stands out.
+
+    Args:
+        precision: Of the file.
+        errors: As measured.
+        weighted: Names of the layers that hold weights: keeping others in float gains nothing.
+    """
+    found = [e for e in worst(errors) if e.after > max(e.before, 0.01) and e.name in weighted]
+    if not found:
+        return None
+    chosen = found[:_NAMED]
+    said = ", ".join(
+        f"{e.name} (its result is off by {e.after:.0%}, what it takes by {e.before:.0%})"
+        for e in chosen
+    )
+    names = ",".join(e.name for e in chosen)
+    return (
+        f"{precision} loses most in {said}. Keep them in float with --keep-float {names}, or let "
+        "--keep-float auto find the fewest."
+    )

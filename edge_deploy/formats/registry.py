@@ -1,46 +1,51 @@
-"""The formats edge-deploy converts to. A new one is a file here and a line below."""
+"""The formats that edge-deploy converts to, and what runs them: a line below for each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.messages import unknown
-from edge_deploy.data.calibration import Samples
 from edge_deploy.formats import onnx, tfjs, tflite
-from edge_deploy.formats.base import FLOAT, Converted, Format
-from edge_deploy.formats.layers import Layer, Operator, group
-from edge_deploy.formats.onnx import quantize as onnx_quantize
-from edge_deploy.formats.onnx.layers import operators as onnx_operators
-from edge_deploy.formats.tfjs import quantize as tfjs_quantize
-from edge_deploy.formats.tfjs.layers import operators as tfjs_operators
-from edge_deploy.formats.tflite import quantize as tflite_quantize
-from edge_deploy.formats.tflite import quantized_io as tflite_ends
-from edge_deploy.formats.tflite.layers import operators as tflite_operators
-from edge_deploy.formats.tflite.quantized_io import Steps
+from edge_deploy.formats.base import Format, Runtime
 
-TARGETS: dict[str, Format] = {
-    "tflite": tflite.TARGET,
-    "tfjs": tfjs.TARGET,
-    "onnx": onnx.TARGET,
-}
+FORMATS: dict[str, Format] = {}
+"""By the name that ``--to`` and the manifest have for it."""
 
-IN_PAGE: dict[str, Format] = {
-    "tflite": replace(tflite.TARGET, runtime="litert-web", open_runner=None),
-    "onnx": replace(onnx.TARGET, runtime="ort-web", open_runner=None),
-}
-"""The same files in the page's own runtimes, on wasm."""
+RUNTIMES: dict[str, Runtime] = {}
+"""By the name that ``--runtime`` and the manifest have for it."""
 
 
-def runtimes_of(target: str) -> list[Format]:
+def register(file_format: Format, runtimes: Sequence[Runtime]) -> None:
+    """Add a format and what runs it; the first of its runtimes is asked where none is named."""
+    FORMATS[file_format.name] = file_format
+    RUNTIMES.update((runtime.name, runtime) for runtime in runtimes)
+
+
+register(tflite.FORMAT, tflite.RUNTIMES)
+register(tfjs.FORMAT, tfjs.RUNTIMES)
+register(onnx.FORMAT, onnx.RUNTIMES)
+
+
+def runtimes_of(name: str) -> list[Runtime]:
     """All that can run a format's files: first its own runtime, then the page's."""
-    return [TARGETS[target], *([IN_PAGE[target]] if target in IN_PAGE else [])]
+    return [runtime for runtime in RUNTIMES.values() if runtime.format == name]
 
 
-BACKENDS = ("webgl", "wasm", "webgpu", "cpu")
-"""TensorFlow.js' backends in a browser."""
+def default_runtime(name: str) -> Runtime:
+    """What a format's files are asked in where none is named: every conversion, for one."""
+    return runtimes_of(name)[0]
+
+
+def need_browser(names: Iterable[str]) -> bool:
+    """Whether the default runtime of one of these formats is a browser's."""
+    return any(default_runtime(name).in_browser for name in names)
+
+
+def default_runtimes() -> tuple[str, ...]:
+    """The name of each format's default runtime."""
+    return tuple(default_runtime(name).name for name in FORMATS)
 
 
 def check_names(only: Iterable[str], runtimes: Iterable[str], backends: Iterable[str]) -> None:
@@ -49,110 +54,31 @@ def check_names(only: Iterable[str], runtimes: Iterable[str], backends: Iterable
     Raises:
         UsageError: One is the name of none.
     """
-    every = [target.runtime for target in (*TARGETS.values(), *IN_PAGE.values())]
+    first = default_runtimes()
+    every = [*first, *(name for name in RUNTIMES if name not in first)]
+    known_backends = list(dict.fromkeys(b for name in every for b in RUNTIMES[name].backends))
     for flag, what, names, known in (
-        ("--only", "target", only, list(TARGETS)),
+        ("--only", "target", only, list(FORMATS)),
         ("--runtime", "runtime", runtimes, every),
-        ("--backend", "backend", backends, list(BACKENDS)),
+        ("--backend", "backend", backends, known_backends),
     ):
         if wrong := [name for name in names if name not in known]:
             raise UsageError(f"{flag}: {unknown(wrong[0], known, what)}")
 
 
-def target_of(path: Path) -> Format:
-    """The target whose file this is, by its name.
+def is_converted(path: Path) -> bool:
+    """Whether a file is called as one of some format is."""
+    return any(path.name.endswith(one.suffixes) for one in FORMATS.values())
+
+
+def format_of(path: Path) -> Format:
+    """The format of a file, by its name.
 
     Raises:
-        UsageError: No target writes files of that name.
+        UsageError: No format has files of that name.
     """
-    for target in TARGETS.values():
-        if path.name.endswith(target.suffixes):
-            return target
-    known = ", ".join(suffix for target in TARGETS.values() for suffix in target.suffixes)
+    for file_format in FORMATS.values():
+        if path.name.endswith(file_format.suffixes):
+            return file_format
+    known = ", ".join(suffix for one in FORMATS.values() for suffix in one.suffixes)
     raise UsageError(f"{path}: not a converted file; these end in {known}.")
-
-
-RUNTIMES: Mapping[str, tuple[str, bool]] = {
-    target.runtime: (name, target.open_runner is None)
-    for name in TARGETS
-    for target in runtimes_of(name)
-}
-"""What each runtime opens, and whether it is one of a browser."""
-
-
-def of_file(target: str, path: Path) -> tuple[Layer, ...]:
-    """The layers of a float32 file, in the order in which they run.
-
-    Args:
-        target: tflite, tfjs or onnx.
-        path: The file that a runtime opens.
-    """
-    readers: dict[str, Callable[[], Iterable[Operator]]] = {
-        "tflite": lambda: tflite_operators(path.read_bytes()),
-        "onnx": lambda: onnx_operators(path),
-        "tfjs": lambda: tfjs_operators(path),
-    }
-    return group(list(readers[target]()))
-
-
-PRECISIONS: Mapping[str, tuple[str, ...]] = {
-    "tflite": (FLOAT, "float16", "dynamic", "int8", "int16x8", "int4"),
-    "tfjs": (FLOAT, "float16", "uint16", "uint8"),
-    "onnx": (FLOAT, "float16", "dynamic", "int8"),
-}
-"""What each target has, in the order in which files are made."""
-
-
-STATIC: Mapping[str, tuple[str, ...]] = {
-    "tflite": tflite_quantize.STATIC,
-    "tfjs": (),
-    "onnx": onnx_quantize.STATIC,
-}
-"""Those that need calibration data."""
-
-
-def make(
-    target: str,
-    source: Path,
-    path: Path,
-    precision: str,
-    samples: Samples | None,
-    io: str = "float",
-    keep: Sequence[Layer] = (),
-    min_runtime: str = "",
-) -> Converted:
-    """Write a float32 file of a target in another precision.
-
-    Args:
-        target: A key of PRECISIONS.
-        source: The float32 file that a runtime opens.
-        path: Where the new one goes; its folder must exist.
-        precision: One that the target has, not float32.
-        samples: Calibration data, for those in STATIC.
-        io: ``float``, or ``int8`` or ``uint8`` for a TFLite file that takes and gives integers.
-        keep: Layers of ``source`` that stay float32.
-        min_runtime: The TensorFlow Lite that a TFLite file is to run in.
-
-    Raises:
-        ConversionError: The quantizer cannot do it; nothing is substituted.
-        MissingDependencyError: The quantizer is not installed.
-    """
-    makers: dict[str, Callable[[], object]] = {
-        "tflite": lambda: path.write_bytes(
-            tflite_quantize.quantize(source.read_bytes(), precision, samples, io, keep, min_runtime)
-        ),
-        "tfjs": lambda: tfjs_quantize.quantize(source, path, precision, keep),
-        "onnx": lambda: onnx_quantize.quantize(source, path, precision, samples, keep),
-    }
-    makers[target]()
-    files = sorted(path.parent.iterdir()) if target == "tfjs" else [path]
-    return Converted(path, tuple(files))
-
-
-def end_steps(target: str, path: Path, precision: str) -> tuple[Steps, Steps]:
-    """Scale and zero point by name, of integer inputs and of outputs that come from integers."""
-    if precision not in STATIC[target]:
-        return {}, {}
-    if target == "tflite":
-        return tflite_ends.end_steps(path.read_bytes())
-    return {}, onnx_quantize.output_steps(path)

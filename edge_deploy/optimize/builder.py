@@ -11,17 +11,14 @@ from typing import Any
 from edge_deploy.artifact import artifact
 from edge_deploy.core.errors import ConversionError, UsageError
 from edge_deploy.core.messages import unknown
+from edge_deploy.core.spec import LoadedModel
 from edge_deploy.data.calibration import Samples
-from edge_deploy.formats.base import FLOAT, Converted, Format
+from edge_deploy.formats.base import FLOAT, Converted, Format, Quantization
 from edge_deploy.formats.layers import Layer
-from edge_deploy.formats.registry import end_steps, make
-from edge_deploy.formats.tflite.requirements import too_new
+from edge_deploy.formats.registry import FORMATS, default_runtime
 from edge_deploy.optimize.precisions import IO, PrecisionRequest
 from edge_deploy.verification.file_check import Checker
 from edge_deploy.verification.verdicts import Verdict, blank
-
-QUANTIZER, CONVERTER = "ai-edge-quantizer", "TFLiteConverter"
-"""What makes a compressed TFLite file: the second is tried where the first one's int8 fails."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,7 @@ class FileBuilder:
         min_runtime: The TensorFlow Lite that the TFLite files are to run in; any if empty.
         keep_float: Names of layers that stay float32, or ``auto``.
         pruned: The manifest's form of how the model was pruned; None where it was not.
-        converter: TFLiteConverter's int8 file from the float32 one, the samples and ``io``; None
-            where there is no model to trace.
+        model: What was converted, for a format's fallback quantizer; None where it is not there.
         progress: Called with a line at each step.
     """
 
@@ -50,20 +46,22 @@ class FileBuilder:
     keep_float: tuple[str, ...] = ()
     pruned: Mapping[str, Any] | None = None
     min_runtime: str = ""
-    converter: Callable[[bytes, Samples, str], bytes] | None = None
+    model: LoadedModel | None = None
     progress: Callable[[str], None] = lambda _: None
 
-    def path(self, target: Format, precision: str) -> Path:
+    def path(self, file_format: Format, precision: str) -> Path:
         """Where the file that a runtime opens goes."""
-        return self.stage / path_of(target, self.manifest["name"], precision, bool(self.pruned))
+        return self.stage / path_of(
+            file_format, self.manifest["name"], precision, bool(self.pruned)
+        )
 
     def entry(
-        self, target: Format, precision: str, source: Converted, keep: Sequence[Layer] = ()
+        self, file_format: Format, precision: str, source: Converted, keep: Sequence[Layer] = ()
     ) -> dict[str, Any]:
         """Make a file from the float32 one, and give the manifest's form of it.
 
         Args:
-            target: Its format.
+            file_format: Its format.
             precision: Of the new file.
             source: The float32 file.
             keep: Layers that stay float32.
@@ -73,47 +71,51 @@ class FileBuilder:
         """
         made = source
         if precision != FLOAT:
-            path = self.path(target, precision)
+            path = self.path(file_format, precision)
             path.parent.mkdir(parents=True, exist_ok=True)
-            io = self.io if precision == "int8" else "float"
-            more = (self.calibration, io, keep, self.min_runtime)
-            made = make(target.name, source.path, path, precision, *more)
-        return self.describe(target, precision, made, [layer.name for layer in keep])
+            file_format.quantize(source.path, path, self._wanted(precision, keep))
+            made = Converted(path, file_format.files(path))
+        return self.describe(file_format, precision, made, [layer.name for layer in keep])
 
-    def converted(self, target: Format, source: Converted) -> dict[str, Any]:
-        """Replace the int8 file of TFLite by TFLiteConverter's, and give its manifest's form.
+    def _wanted(self, precision: str, keep: Sequence[Layer] = ()) -> Quantization:
+        io = self.io if precision == "int8" else "float"
+        return Quantization(precision, self.calibration, tuple(keep), io, self.min_runtime)
+
+    def fallback_entry(self, file_format: Format, source: Converted) -> dict[str, Any]:
+        """Replace a file by the fallback quantizer's, and give the manifest's form of it.
 
         Raises:
             ConversionError: It cannot do it, or ``min_runtime`` is too old for it.
         """
-        path = self.path(target, "int8")
-        if self.converter is None or self.calibration is None:
-            raise ConversionError("TFLiteConverter needs the model and calibration data.")
-        path.write_bytes(self.converter(source.path.read_bytes(), self.calibration, self.io))
-        entry = self.describe(target, "int8", Converted(path, (path,)), ())
-        return {**entry, "quantizer": CONVERTER}
+        fallback = file_format.fallback
+        if self.model is None or fallback is None:
+            raise ValueError(f"{file_format.name}: no other quantizer can make its files here")
+        path = self.path(file_format, fallback.precision)
+        fallback.quantize(self.model, source.path, path, self._wanted(fallback.precision))
+        made = Converted(path, file_format.files(path))
+        entry = self.describe(file_format, fallback.precision, made, ())
+        return {**entry, "quantizer": fallback.name}
 
     def describe(
-        self, target: Format, precision: str, made: Converted, kept: Sequence[str]
+        self, file_format: Format, precision: str, made: Converted, kept: Sequence[str]
     ) -> dict[str, Any]:
         """The manifest's form of a file that is in the stage.
 
         Args:
-            target: Its format.
+            file_format: Its format.
             precision: Of the file.
             made: The file.
             kept: Names of the layers that are float32 in it.
         """
-        info = target.describe(made.path)
-        if self.min_runtime and info.needs:
-            self._check_runtime(made.path, precision, info.needs)
-        taken, given = end_steps(target.name, made.path, precision)
+        info = file_format.describe(made.path)
+        self._check_runtime(file_format, made.path, precision, info.needs)
+        taken, given = file_format.steps(made.path, precision)
         return {
-            "target": target.name,
+            "target": file_format.name,
             "precision": precision,
             "pruned": dict(self.pruned) if self.pruned else None,
             "kept_float": list(kept),
-            "quantizer": QUANTIZER if target.name == "tflite" and precision != FLOAT else None,
+            "quantizer": file_format.quantizer if precision != FLOAT else None,
             "files": artifact.describe_files(self.stage, made.files),
             "inputs": [_tensor(spec, taken) for spec in info.inputs],
             "outputs": [_tensor(spec, given) for spec in info.outputs],
@@ -123,8 +125,12 @@ class FileBuilder:
             "verification": None,
         }
 
-    def _check_runtime(self, path: Path, precision: str, needs: Mapping[str, Any]) -> None:
-        if newer := too_new(needs, self.min_runtime):
+    def _check_runtime(
+        self, file_format: Format, path: Path, precision: str, needs: Mapping[str, Any] | None
+    ) -> None:
+        if not (self.min_runtime and needs and file_format.too_new):
+            return
+        if newer := file_format.too_new(needs, self.min_runtime):
             if precision != FLOAT:
                 path.unlink()
             raise ConversionError(
@@ -133,15 +139,18 @@ class FileBuilder:
                 "float16 and int8 need the least), or link a newer runtime."
             )
 
-    def judge(self, target: Format, entry: Mapping[str, Any]) -> list[Verdict]:
+    def judge(self, file_format: Format, entry: Mapping[str, Any]) -> list[Verdict]:
         """Run a file that is in the stage, and compare it with the original."""
-        path = self.path(target, entry["precision"])
-        return self.checker.check(target, path, blank(target, entry))
+        path, runtime = (
+            self.path(file_format, entry["precision"]),
+            default_runtime(file_format.name),
+        )
+        return self.checker.check(runtime, path, blank(runtime, entry))
 
 
-def path_of(target: Format, name: str, precision: str, pruned: bool) -> str:
+def path_of(file_format: Format, name: str, precision: str, pruned: bool) -> str:
     """The file that a runtime opens, inside an artifact."""
-    return target.path(name, f"{precision}_pruned" if pruned else precision)
+    return file_format.path(name, f"{precision}_pruned" if pruned else precision)
 
 
 def _tensor(spec: Any, steps: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
@@ -162,7 +171,10 @@ def check_io(io: str, wish: PrecisionRequest) -> None:
     """
     if io not in IO:
         raise UsageError(f"--io: {unknown(io, IO, 'kind of inputs and outputs')}")
-    if io != "float" and "int8" not in wish.by_target.get("tflite", ()):
+    if io != "float" and not any(
+        "int8" in precisions and io in FORMATS[name].io_types
+        for name, precisions in wish.by_target.items()
+    ):
         raise UsageError(f"--io {io} is for TFLite's int8: ask for it with tflite=int8.")
 
 
@@ -177,5 +189,5 @@ def check_runtime(version: str, wish: PrecisionRequest) -> None:
             f"--min-runtime {version}: name a version of TensorFlow Lite, such as 2.11 (LiteRT "
             "1.0 has what 2.18 has)."
         )
-    if version and "tflite" not in wish.by_target:
+    if version and not any(FORMATS[name].too_new for name in wish.by_target):
         raise UsageError("--min-runtime is for TFLite files, and none is asked for.")

@@ -11,10 +11,8 @@ from typing import Any
 
 from edge_deploy.core.errors import ConversionError, UsageError
 from edge_deploy.formats.base import FLOAT, Converted, Format
-from edge_deploy.formats.layers import AUTO, Layer, LayerError, choose
-from edge_deploy.formats.registry import of_file
-from edge_deploy.formats.tflite import layer_errors
-from edge_deploy.optimize.builder import QUANTIZER, FileBuilder
+from edge_deploy.formats.layers import AUTO, Layer, LayerError, advise, choose, worst
+from edge_deploy.optimize.builder import FileBuilder
 from edge_deploy.optimize.precisions import PrecisionRequest
 from edge_deploy.verification.verdicts import Verdict, summarize
 
@@ -50,13 +48,13 @@ def check_keep(keep: Sequence[str], wish: PrecisionRequest) -> None:
 
 
 def make_and_judge(
-    builder: FileBuilder, target: Format, precision: str, source: Converted
+    builder: FileBuilder, file_format: Format, precision: str, source: Converted
 ) -> tuple[dict[str, Any], list[Verdict]]:
     """One file with its verdicts, and where it fails its budget the layers that break it.
 
     Args:
         builder: What all files of the run share, ``keep_float`` and the checker among it.
-        target: Its format.
+        file_format: Its format.
         precision: Of the file.
         source: The float32 file.
 
@@ -69,18 +67,19 @@ def make_and_judge(
     """
 
     def make(keep: Sequence[Layer]) -> tuple[dict[str, Any], list[Verdict]]:
-        entry = builder.entry(target, precision, source, keep)
-        return entry, builder.judge(target, entry)
+        entry = builder.entry(file_format, precision, source, keep)
+        return entry, builder.judge(file_format, entry)
 
     def second(entry: dict[str, Any], rows: list[Verdict]) -> tuple[dict[str, Any], list[Verdict]]:
-        if builder.converter is None or (target.name, precision) != ("tflite", "int8"):
+        fallback = file_format.fallback
+        if builder.model is None or fallback is None or fallback.precision != precision:
             return entry, rows
-        builder.progress(f"{target.name} {precision}: TFLiteConverter's")
-        path = builder.path(target, precision)
+        builder.progress(f"{file_format.name} {precision}: {fallback.name}'s")
+        path = builder.path(file_format, precision)
         before = path.read_bytes()
         with contextlib.suppress(ConversionError):
-            other = builder.converted(target, source)
-            found = builder.judge(target, other)
+            other = builder.fallback_entry(file_format, source)
+            found = builder.judge(file_format, other)
             if _better(found, rows):
                 return other, found
         path.write_bytes(before)
@@ -88,10 +87,10 @@ def make_and_judge(
 
     checker = builder.checker
     names = builder.keep_float if precision != FLOAT else ()
-    layers = of_file(target.name, source.path) if names else ()
+    layers = file_format.layers(source.path) if names else ()
     named = tuple(name for name in names if name != AUTO)
     try:
-        entry, rows = make(choose(layers, named, f"the {target.name} file"))
+        entry, rows = make(choose(layers, named, f"the {file_format.name} file"))
     except ConversionError as error:
         if not named:
             raise
@@ -104,24 +103,26 @@ def make_and_judge(
         # No layer in float brings back what pruning took; training the others may.
         rows = [replace(row, advice=(_TRAIN,)) if row.status == "fail" else row for row in rows]
     elif precision != FLOAT and _failed(rows):
-        layers = layers or of_file(target.name, source.path)
+        layers = layers or file_format.layers(source.path)
         weighted = [layer for layer in layers if layer.weighted]
         errors: tuple[LayerError, ...] = ()
-        # TFLiteConverter fuses otherwise: its tensors are not the float file's.
-        own = entry["quantizer"] == QUANTIZER
-        if own and all(row.outputs for row in rows):
-            path = builder.path(target, precision)
+        # A fallback fuses otherwise: its tensors are not the float file's.
+        own = entry["quantizer"] == file_format.quantizer
+        if file_format.layer_errors and own and all(row.outputs for row in rows):
+            path = builder.path(file_format, precision)
             with contextlib.suppress(RuntimeError, ValueError):  # LiteRT's, on a Flex file
-                errors = layer_errors.measure(
+                errors = file_format.layer_errors(
                     source.path, path, layers, checker.spec, checker.dataset.reference
                 )
-        advice = layer_errors.advise(precision, errors, [layer.name for layer in weighted])
+        advice = advise(precision, errors, [layer.name for layer in weighted])
         if advice is None and len(weighted) > 1:
             advice = "--keep-float auto finds the fewest layers that must stay float, by trying."
         if AUTO in names:
-            order = {e.name: n for n, e in enumerate(layer_errors.worst(errors))}
+            order = {e.name: n for n, e in enumerate(worst(errors))}
             weighted.sort(key=lambda layer: order.get(layer.name, len(order)))
-            found = fewest(weighted, _trial(make, builder.progress, f"{target.name} {precision}"))
+            found = fewest(
+                weighted, _trial(make, builder.progress, f"{file_format.name} {precision}")
+            )
             entry, rows = make([layer for layer in layers if layer in (found or ())])
             if not found:
                 entry, rows = second(entry, rows)

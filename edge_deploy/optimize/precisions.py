@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.messages import did_you_mean, unknown
-from edge_deploy.formats.registry import PRECISIONS, STATIC
+from edge_deploy.formats.registry import FORMATS
 
 IO = ("float", "int8", "uint8")
 
@@ -27,7 +27,9 @@ class PrecisionRequest:
     @property
     def static(self) -> bool:
         """Whether calibration data are needed."""
-        return any(p in STATIC[t] for t, names in self.by_target.items() for p in names)
+        return any(
+            p in FORMATS[t].static_precisions for t, names in self.by_target.items() for p in names
+        )
 
 
 def parse(flag: str, texts: Sequence[str], targets: Sequence[str]) -> PrecisionRequest:
@@ -48,7 +50,7 @@ def parse(flag: str, texts: Sequence[str], targets: Sequence[str]) -> PrecisionR
         if only and only not in targets:
             raise UsageError(f"{flag} {text}: {unknown(only, targets, 'target of this run')}")
         asked = [only] if only else list(targets)
-        having = [target for target in asked if name in PRECISIONS[target]]
+        having = [target for target in asked if name in FORMATS[target].precisions]
         if not having:
             raise UsageError(f"{flag} {text}: {_unknown(name, asked)}")
         for target in having:
@@ -58,15 +60,21 @@ def parse(flag: str, texts: Sequence[str], targets: Sequence[str]) -> PrecisionR
     if not texts:
         raise UsageError(f"{flag}: no precision is named. {_table(targets)}")
     return PrecisionRequest(
-        {t: tuple(p for p in PRECISIONS[t] if p in chosen[t]) for t in targets if chosen[t]},
+        {
+            t: tuple(p for p in FORMATS[t].precisions if p in chosen[t])
+            for t in targets
+            if chosen[t]
+        },
         tuple(notes),
     )
 
 
 def _unknown(name: str, targets: Sequence[str]) -> str:
-    known = list(dict.fromkeys(p for target in targets for p in PRECISIONS[target]))
+    known = list(dict.fromkeys(p for target in targets for p in FORMATS[target].precisions))
     return f"no target here has this precision.{did_you_mean(name, known)} {_table(targets)}"
 
 
 def _table(targets: Sequence[str]) -> str:
-    return "There are: " + "; ".join(f"{t}: {', '.join(PRECISIONS[t])}" for t in targets) + "."
+    return (
+        "There are: " + "; ".join(f"{t}: {', '.join(FORMATS[t].precisions)}" for t in targets) + "."
+    )

@@ -14,7 +14,8 @@ from edge_deploy.core.errors import ArtifactError, MissingDependencyError
 from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, Runner, TensorSpec
 from edge_deploy.data.preprocessing.encoding import encode_rows, text_rows
 from edge_deploy.data.reference import MAX_BYTES, MAX_SAMPLES, Dataset, Reference
-from edge_deploy.formats.base import Format
+from edge_deploy.formats.base import Format, Runtime
+from edge_deploy.formats.registry import FORMATS
 from edge_deploy.verification.compare import judge
 from edge_deploy.verification.tolerances import Tolerances
 from edge_deploy.verification.verdicts import Verdict
@@ -66,35 +67,36 @@ class Checker:
     backends: tuple[str, ...] = ("wasm",)
 
     def check(
-        self, target: Format, path: Path, blank: Verdict, foreign: bool = False
+        self, runtime: Runtime, path: Path, blank: Verdict, foreign: bool = False
     ) -> list[Verdict]:
         """Verdicts on one file: one, or one a backend where a browser runs it.
 
         Args:
-            target: Its format.
+            runtime: What runs it.
             path: The file that a runtime opens.
             blank: Precision and place of the file, to be filled in.
             foreign: Somebody else converted it, so its tensors may have other names.
         """
-        if target.open_runner is None:
-            backends = self.backends if target.name == "tfjs" else ("wasm",)
-            return [self._in_page(target, path, replace(blank, backend=b)) for b in backends]
+        if runtime.in_browser:
+            backends = runtime.backends_of(self.backends)
+            return [self._in_page(runtime, path, replace(blank, backend=b)) for b in backends]
         try:
-            with target.open_runner(path) as runner:
+            with runtime.open(path) as runner:
                 self._check_counts(encode_rows)
-                named = by_order(runner, target, path, self.spec) if foreign else runner
+                file_format = FORMATS[runtime.format]
+                named = by_order(runner, file_format, path, self.spec) if foreign else runner
                 return [judge(blank, named, self.spec, self._asked(blank), self.tolerances)]
         except ArtifactError as error:
             return [replace(blank, failures=(str(error),))]
 
-    def _in_page(self, target: Format, path: Path, blank: Verdict) -> Verdict:
+    def _in_page(self, runtime: Runtime, path: Path, blank: Verdict) -> Verdict:
         browser = self.browser.browser
         if browser is None:
             return replace(blank, reason=self.browser.reason)
         assert blank.backend is not None
         data = for_browser(self._asked(blank)) if blank.compressed else self._asked(blank)
         try:
-            with browser.open_file(target.name, path, blank.backend, self.spec) as runner:
+            with browser.open_file(runtime.format, path, blank.backend, self.spec) as runner:
                 self._check_counts(runner.encode)
                 return judge(blank, runner, self.spec, data, self.tolerances)
         except ArtifactError as error:
@@ -140,7 +142,7 @@ class _Renamed:
         return {mine: answer[theirs] for mine, theirs in self._outputs.items() if theirs in answer}
 
 
-def by_order(runner: Runner, target: Format, path: Path, spec: ModelSpec) -> Runner:
+def by_order(runner: Runner, file_format: Format, path: Path, spec: ModelSpec) -> Runner:
     """Let a file of somebody else answer under the original's names.
 
     Names that agree are kept; where the sets of names differ, tensors are paired in order.
@@ -148,7 +150,7 @@ def by_order(runner: Runner, target: Format, path: Path, spec: ModelSpec) -> Run
     Raises:
         ArtifactError: The file has another number of inputs or outputs.
     """
-    info = target.describe(path)
+    info = file_format.describe(path)
     return _Renamed(
         runner,
         _pair(path, "inputs", spec.inputs, info.inputs),

@@ -22,10 +22,10 @@ def wrong_files(
     return tuple(f"{path} {what}" for path, what in changed.items() if path not in others)
 
 
-def label_failures(found: Artifact, target: Format, path: Path) -> tuple[str, ...]:
+def label_failures(found: Artifact, file_format: Format, path: Path) -> tuple[str, ...]:
     """Whether the labels and the rest that a file carries are the manifest's."""
     expected = file_metadata(found.manifest)
-    carried = target.metadata(path)
+    carried = file_format.metadata(path)
     failures = []
     if carried is None:
         failures.append("carries none of the metadata that edge-deploy embeds")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.formats.base import Format
+from edge_deploy.formats.base import Runtime
 from edge_deploy.formats.layers import LayerError
 from edge_deploy.verification.metrics import Task
 
@@ -218,13 +218,13 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def blank(target: Format, entry: Mapping[str, Any]) -> Verdict:
+def blank(runtime: Runtime, entry: Mapping[str, Any]) -> Verdict:
     """The verdict on an entry of the manifest, to be filled in."""
     return Verdict(
-        target.name,
+        runtime.format,
         entry["precision"],
         entry["files"][0]["path"],
-        target.runtime,
+        runtime.name,
         sparsity=entry["pruned"]["sparsity"] if entry["pruned"] else None,
         steps={
             o["name"]: o["quantization"]["scale"] for o in entry["outputs"] if o["quantization"]

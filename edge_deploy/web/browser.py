@@ -6,7 +6,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -113,12 +113,6 @@ class Browser:
         finally:
             page.close()
             del self._mounts[mount]
-
-    def open_tfjs(
-        self, model_json: Path, backend: str, spec: ModelSpec
-    ) -> AbstractContextManager[PageRunner]:
-        """open_file for a TF.js graph model."""
-        return self.open_file("tfjs", model_json, backend, spec)
 
 
 # A Ctrl-C ends Playwright's driver too, which asyncio then reports on stderr as nobody's error.

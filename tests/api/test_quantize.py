@@ -16,7 +16,7 @@ import pytest
 
 from edge_deploy import ConvertOptions, convert
 from edge_deploy.core.spec import TensorSpec
-from edge_deploy.formats.registry import PRECISIONS, TARGETS
+from edge_deploy.formats.registry import FORMATS
 from edge_deploy.formats.tflite.op_versions import Signature, operator_version
 from edge_deploy.formats.tflite.runtime_versions import runtime_version
 from edge_deploy.verification.compare import compare
@@ -98,7 +98,7 @@ ROWS = {
 
 
 def test_every_compressed_precision_has_a_row_and_a_budget() -> None:
-    table = {(t, p) for t, names in PRECISIONS.items() for p in names if p != "float32"}
+    table = {(t, p) for t in FORMATS for p in FORMATS[t].precisions if p != "float32"}
     assert table == set(ROWS)
     assert {precision for _, precision in table} == set(BUDGETS)
 
@@ -470,7 +470,7 @@ def kinds() -> dict[str, Callable[[Path], Path]]:
 )
 def test_every_kind_of_model_has_every_precision(run, tmp_path: Path, kind: str) -> None:
     model = kinds()[kind](tmp_path)
-    wanted = [(t, p) for t in ("tflite", "onnx") for p in PRECISIONS[t]]
+    wanted = [(t, p) for t in ("tflite", "onnx") for p in FORMATS[t].precisions]
     loops = kind in ("recurrent", "indices")
     result = run(
         "convert",
@@ -478,7 +478,7 @@ def test_every_kind_of_model_has_every_precision(run, tmp_path: Path, kind: str)
         "--to",
         "tflite,onnx",
         "--quantize",
-        ",".join(PRECISIONS["tflite"]),
+        ",".join(FORMATS["tflite"].precisions),
         "--keep-going",
         "--json",
         "--name",
@@ -629,7 +629,7 @@ def test_convert_takes_the_better_int8_file_when_the_first_fails(
     for ends in ("inputs", "outputs"):
         assert [e["name"] for e in small[ends]] == [e["name"] for e in exact[ends]]
         assert {e["dtype"] for e in small[ends]} == {"float32" if io == "float" else io}
-    info = TARGETS["tflite"].describe(done.artifact.folder / small["files"][0]["path"])
+    info = FORMATS["tflite"].describe(done.artifact.folder / small["files"][0]["path"])
     assert info.metadata["precision"] == "int8" and info.min_runtime == small["min_runtime"]
     usual = convert(
         tmp_path / "net.keras",

@@ -129,7 +129,7 @@ def main() -> None:
                 TensorSpec("probabilities", (None, 2), "float32"),
             ),
         )
-        with open_browser() as browser, browser.open_tfjs(tfjs, "wasm", spec) as page:
+        with open_browser() as browser, browser.open_file("tfjs", tfjs, "wasm", spec) as page:
             single = milliseconds(lambda: page.predict({"features": one}), 10)
             many = milliseconds(lambda: page.predict({"features": x}), 3)
         print(

@@ -21,9 +21,10 @@ import numpy as np
 
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.data import calibration
+from edge_deploy.data.calibration import Samples
 from edge_deploy.data.reference import Reference
-from edge_deploy.formats.registry import TARGETS
-from edge_deploy.formats.tflite import quantize
+from edge_deploy.formats.base import Quantization
+from edge_deploy.formats.registry import FORMATS, RUNTIMES
 from edge_deploy.frontends.load import load_model
 from edge_deploy.optimize.pruning import pruned
 from tests.support.models import teachable_machine_h5
@@ -73,15 +74,19 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def float_file(model: LoadedModel, path: Path) -> bytes:
-    TARGETS["tflite"].convert(model, path, METADATA)
+    FORMATS["tflite"].export(model, path, METADATA)
+    return path.read_bytes()
+
+
+def quantized(source: Path, precision: str, samples: Samples) -> bytes:
+    path = source.with_name(f"{precision}.tflite")
+    FORMATS["tflite"].quantize(source, path, Quantization(precision, samples))
     return path.read_bytes()
 
 
 def latency(path: Path, sample: np.ndarray, name: str) -> float:
     """Median milliseconds of an answer in LiteRT, one thread."""
-    runner = TARGETS["tflite"].open_runner
-    assert runner is not None
-    with runner(path) as opened:
+    with RUNTIMES["litert"].open(path) as opened:
         times = [seconds(lambda: opened.predict({name: sample}))[0] for _ in range(60)]
     return statistics.median(times[10:]) * 1e3
 
@@ -96,7 +101,8 @@ def main() -> None:
         (end,) = model.spec.inputs
         data = pictures(SAMPLES, 224)
         samples = calibration.from_reference(Reference({end.name: data}), model.spec, "pictures")
-        small = float_file(model, place / "float32.tflite")
+        source = place / "source.tflite"
+        small = float_file(model, source)
         tf.saved_model.save(model.trackables[0], f"{folder}/saved")
 
         ours = theirs = 0.0
@@ -104,7 +110,7 @@ def main() -> None:
         print(f"{'precision':<10} {'ours':>9} {'TFLiteConverter':>17}")
         for precision in ("float16", "dynamic", "int8", "int16x8", "int4"):
             took, files[precision] = seconds(
-                lambda kind=precision: quantize.quantize(small, kind, samples)
+                lambda kind=precision: quantized(source, kind, samples)
             )
             ours += took
             other = "does not have it"
@@ -121,7 +127,8 @@ def main() -> None:
             share = len(files[precision]) / len(small)
             print(f"size {precision} / float32: {share:.3f}, goal <= {goal}")
         with pruned(model, 0.8) as done:
-            sparse = quantize.quantize(float_file(done.model, place / "p.tflite"), "int8", samples)
+            float_file(done.model, place / "pruned.tflite")
+            sparse = quantized(place / "pruned.tflite", "int8", samples)
         share = len(brotli.compress(sparse, quality=11)) / len(small)
         print(f"size int8, 80 % pruned, brotli / float32: {share:.3f}, goal <= {PRUNED_GOAL}")
 

@@ -12,7 +12,7 @@ import pytest
 from edge_deploy import ConvertOptions, ConvertResult, convert
 from edge_deploy.examples import build_example
 from edge_deploy.examples.pictures import write_pictures
-from edge_deploy.formats.registry import PRECISIONS
+from edge_deploy.formats.registry import FORMATS
 from tests.optimize.test_pruning import blobs, small
 
 slow = pytest.mark.slow
@@ -57,8 +57,8 @@ ROWS = [
     (kind, target, precision, pruned)
     for kind in SOURCES
     for pruned in ((False, True) if kind.startswith("keras") else (False,))
-    for target, precisions in PRECISIONS.items()
-    for precision in precisions
+    for target, file_format in FORMATS.items()
+    for precision in file_format.precisions
 ]
 
 
@@ -76,7 +76,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bool],
             output=folder / "out",
             reference=folder / "reference.npz",
             calibration=folder / "calibration.npz",
-            quantize=tuple(dict.fromkeys(p for names in PRECISIONS.values() for p in names)),
+            quantize=tuple(dict.fromkeys(p for one in FORMATS.values() for p in one.precisions)),
             prune=0.8 if pruned else None,
             prune_data=folder / "train.npz" if pruned else None,
             prune_epochs=6,
@@ -139,7 +139,7 @@ def test_the_picture_examples_stay_within_the_budgets(
     options = ConvertOptions(
         to=("tflite", "onnx"),
         output=tmp_path,
-        quantize=PRECISIONS["tflite"],
+        quantize=FORMATS["tflite"].precisions,
         prune=0.6 if pruned else None,
         prune_data=tmp_path / "more" if pruned else None,
     )

@@ -12,7 +12,7 @@ import pytest
 
 from edge_deploy import ConvertOptions, UsageError, convert
 from edge_deploy.formats.layers import Layer, Operator, choose, group
-from edge_deploy.formats.registry import of_file
+from edge_deploy.formats.registry import FORMATS
 from edge_deploy.optimize.mixed_precision import fewest
 from tests.support.models import randomize, save
 
@@ -274,7 +274,7 @@ def test_convert_keeps_layers_in_every_target(run, tmp_path: Path) -> None:
 @slow
 def test_every_target_names_the_same_layers(spoilt: Path) -> None:
     found: Callable[[str, str], list[str]] = lambda target, name: [  # noqa: E731
-        layer.name for layer in of_file(target, spoilt / target / name) if layer.weighted
+        layer.name for layer in FORMATS[target].layers(spoilt / target / name) if layer.weighted
     ]
     wanted = ["first", "second", "kind"]
     assert found("tflite", "spoilt_float32.tflite") == wanted

@@ -19,10 +19,11 @@ from PIL import Image
 from edge_deploy import ConvertOptions, convert
 from edge_deploy.core.errors import ArtifactError
 from edge_deploy.core.spec import TensorSpec
-from edge_deploy.formats.tflite import TARGET as tflite
+from edge_deploy.formats.tflite import FORMAT as tflite
 from edge_deploy.formats.tflite.file import associated_files, operator_names, pack, unpack
 from edge_deploy.formats.tflite.metadata import finish, normalization
 from edge_deploy.formats.tflite.requirements import multiply_adds, needs, peak_memory, too_new
+from edge_deploy.formats.tflite.runner import open_runner
 from edge_deploy.formats.tflite.runtime_versions import litert_version, order, runtime_of, table
 from tests.support.models import teachable_machine_h5
 
@@ -455,7 +456,7 @@ def test_a_file_held_to_an_old_runtime_runs_there_and_others_are_refused(
     found = ask(python, ANSWERS, str(tmp_path / "values.npy"), *paths.values())
     assert "'FULLY_CONNECTED' version '12'" in found[paths.pop("")]
     for path in paths.values():
-        with tflite.open_runner(Path(path)) as runner:
+        with open_runner(Path(path)) as runner:
             ours = [runner.predict({"picture": v[None]})["probabilities"][0] for v in values]
         # Dynamic activations are rounded to eight bits, in each runtime by other kernels.
         np.testing.assert_allclose(found[path], ours, atol=4 / 256)

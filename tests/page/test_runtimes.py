@@ -30,7 +30,7 @@ SAMPLE = {"x": np.asarray([[1.0, -2.0, 0.5]], np.float32)}
 @pytest.mark.parametrize("backend", ["webgl", "wasm", "cpu", "webgpu"])
 def test_answers_are_the_original_s(browser: Browser, tmp_path: Path, backend: str) -> None:
     model, predict = dense(tmp_path)
-    with browser.open_tfjs(model, backend, SPEC) as runner:
+    with browser.open_file("tfjs", model, backend, SPEC) as runner:
         answer = runner.predict(SAMPLE)["y"]
         assert np.abs(answer - predict(SAMPLE["x"])).max() <= 1e-6
         held = runner.live_tensors()  # type: ignore[attr-defined]
@@ -54,7 +54,7 @@ def test_bare_file_is_wired_in_order_when_its_names_are_others(
     elif signature == "empty":
         document["signature"] = {}
     model.write_text(json.dumps(document))
-    with browser.open_tfjs(model, "wasm", SPEC) as runner:
+    with browser.open_file("tfjs", model, "wasm", SPEC) as runner:
         assert np.abs(runner.predict(SAMPLE)["y"] - predict(SAMPLE["x"])).max() <= 1e-6
 
 
@@ -68,7 +68,7 @@ def test_integers_and_booleans_come_back_as_they_are(
     kind = "DT_BOOL" if dtype == "bool" else "DT_INT32"
     model = write_model(tmp_path, [("x", kind, 2)], [("y", "Identity", ["x"])], {})
     spec = ModelSpec((TensorSpec("x", (None, 2), dtype),), (TensorSpec("y", (None, 2), dtype),))
-    with browser.open_tfjs(model, "wasm", spec) as runner:
+    with browser.open_file("tfjs", model, "wasm", spec) as runner:
         answer = runner.predict({"x": np.asarray(values, dtype)})["y"]
     assert answer.dtype == dtype
     assert answer.tolist() == values
@@ -114,7 +114,7 @@ def test_fault_is_told_in_words(browser: Browser, tmp_path: Path, fault: Any, wo
     fault(tmp_path)
     with (
         pytest.raises(ArtifactError, match=words) as caught,
-        browser.open_tfjs(model, "wasm", SPEC) as runner,
+        browser.open_file("tfjs", model, "wasm", SPEC) as runner,
     ):
         runner.predict(SAMPLE)
     assert str(model) in str(caught.value)
@@ -129,7 +129,7 @@ def test_time_of_an_answer_is_the_model_s_own(browser: Browser, tmp_path: Path) 
     )
     x = np.linspace(-1, 1, 4 * width, dtype=np.float32).reshape(4, width)
     started = time.perf_counter()
-    with browser.open_tfjs(model, "wasm", spec) as runner:
+    with browser.open_file("tfjs", model, "wasm", spec) as runner:
         answers, seconds = run_samples(runner, spec, Reference({"x": x}))
         asked = runner.time({"x": x[:1]}, 4, 4, 0.0)
     spent = time.perf_counter() - started
@@ -141,7 +141,10 @@ def test_time_of_an_answer_is_the_model_s_own(browser: Browser, tmp_path: Path) 
 def test_wrong_shape_is_told_in_words(browser: Browser, tmp_path: Path) -> None:
     model, _ = dense(tmp_path)
     wrong = {"x": np.zeros((1, 4), np.float32)}
-    with browser.open_tfjs(model, "wasm", SPEC) as runner, pytest.raises(ArtifactError, match="4"):
+    with (
+        browser.open_file("tfjs", model, "wasm", SPEC) as runner,
+        pytest.raises(ArtifactError, match="4"),
+    ):
         runner.predict(wrong)
 
 
@@ -150,7 +153,7 @@ def test_other_number_of_outputs_is_told_in_words(browser: Browser, tmp_path: Pa
     two = (TensorSpec("y", (None, 2), "float32"), TensorSpec("z", (None, 2), "float32"))
     with (
         pytest.raises(ArtifactError, match=r"1 outputs \(y\), the original has 2"),
-        browser.open_tfjs(model, "wasm", ModelSpec(SPEC.inputs, two)),
+        browser.open_file("tfjs", model, "wasm", ModelSpec(SPEC.inputs, two)),
     ):
         pass
 
@@ -159,6 +162,6 @@ def test_model_in_a_folder_with_any_name_runs(browser: Browser, tmp_path: Path) 
     source, predict = dense(tmp_path / "plain")
     folder = tmp_path / 'né "3" 猫 #1?'
     shutil.copytree(source.parent, folder)
-    with browser.open_tfjs(folder / "model.json", "wasm", SPEC) as runner:
+    with browser.open_file("tfjs", folder / "model.json", "wasm", SPEC) as runner:
         answer = runner.predict(SAMPLE)["y"]
     assert math.isclose(answer[0, 0], predict(SAMPLE["x"])[0, 0], rel_tol=1e-5)

@@ -28,7 +28,7 @@ def open_reduced(
     without: Collection[str] = (),
     whole: list[str] | None = None,
 ) -> Iterator[Runner]:
-    """Browser.open_tfjs, on the model's own kernels.
+    """Browser.open_file of a TF.js file, on the model's own kernels.
 
     Args:
         browser: The session's.

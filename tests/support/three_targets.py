@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_deploy.core.spec import Arrays, LoadedModel, LoadOptions
 from edge_deploy.core.stdio import set_environment
-from edge_deploy.formats.registry import TARGETS
+from edge_deploy.formats.registry import FORMATS, RUNTIMES
 from edge_deploy.frontends.sklearn.loader import load
 from edge_deploy.web.browser import Browser
 from tests.support.reduced import open_reduced
@@ -39,10 +39,10 @@ def close(model: LoadedModel, got: Mapping[str, np.ndarray], want: Any, allowed:
 
 def in_tflite(model: LoadedModel, x: np.ndarray) -> Arrays:
     """Row by row, without operators that an app would have to link."""
-    TARGETS["tflite"].convert(model, Path("model.tflite"), META)
-    with TARGETS["tflite"].open_runner(Path("model.tflite")) as runner:
+    FORMATS["tflite"].export(model, Path("model.tflite"), META)
+    with RUNTIMES["litert"].open(Path("model.tflite")) as runner:
         rows = [runner.predict({"features": x[n : n + 1]}) for n in range(len(x))]
-    ops = TARGETS["tflite"].describe(Path("model.tflite")).ops
+    ops = FORMATS["tflite"].describe(Path("model.tflite")).ops
     assert ops is not None and not [op for op in ops if op.startswith("Flex")]
     return {
         spec.name: np.concatenate([row[spec.name] for row in rows]) for spec in model.spec.outputs
@@ -50,15 +50,15 @@ def in_tflite(model: LoadedModel, x: np.ndarray) -> Arrays:
 
 
 def in_onnx(model: LoadedModel, x: np.ndarray) -> Arrays:
-    TARGETS["onnx"].convert(model, Path("model.onnx"), META)
-    with TARGETS["onnx"].open_runner(Path("model.onnx")) as runner:
+    FORMATS["onnx"].export(model, Path("model.onnx"), META)
+    with RUNTIMES["ort"].open(Path("model.onnx")) as runner:
         return dict(runner.predict({"features": x}))
 
 
 def in_tfjs(model: LoadedModel, x: np.ndarray, browser: Browser) -> Arrays:
     """On the kernels that a site ships for this model."""
     Path("tfjs").mkdir()
-    TARGETS["tfjs"].convert(model, Path("tfjs/model.json"), META)
+    FORMATS["tfjs"].export(model, Path("tfjs/model.json"), META)
     with open_reduced(browser, Path("tfjs/model.json"), "wasm", model.spec) as page:
         return dict(page.predict({"features": x}))
 

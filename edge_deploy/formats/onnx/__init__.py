@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from edge_deploy.formats.base import Format
-from edge_deploy.formats.onnx.describe import describe, read_metadata
-from edge_deploy.formats.onnx.export import convert
-from edge_deploy.formats.onnx.runner import open_runner
+from edge_deploy.formats.base import FLOAT, Format, Runtime
+from edge_deploy.formats.onnx import describe, export, layers, quantize, runner
 
-TARGET = Format(
+FORMAT = Format(
     name="onnx",
-    runtime="ort",
     path=lambda name, precision: f"onnx/{name}_{precision}.onnx",
-    convert=convert,
-    describe=describe,
-    metadata=read_metadata,
-    open_runner=open_runner,
     suffixes=(".onnx",),
+    export=export.export,
+    describe=describe.describe,
+    metadata=describe.read_metadata,
+    precisions=(FLOAT, "float16", "dynamic", "int8"),
+    quantize=quantize.quantize,
+    static_precisions=quantize.STATIC,
+    operators=layers.operators,
+    quantization_steps=quantize.quantization_steps,
+)
+
+RUNTIMES = (
+    Runtime("ort", "onnx", open=runner.open_runner),
+    Runtime("ort-web", "onnx", in_browser=True, backends=("wasm",)),
 )

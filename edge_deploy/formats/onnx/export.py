@@ -17,7 +17,7 @@ from edge_deploy.formats.base import METADATA_KEY, Converted
 OPSET = 17  # what ONNX Runtime Web, ONNX Runtime Mobile and WinML of the last years all read
 
 
-def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
+def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
     """Write an ``.onnx`` file of opset 17 with a free batch axis.
 
     Ensembles of trees become ONNX's own operator for them, which is several times faster than

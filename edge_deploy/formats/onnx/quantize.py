@@ -16,6 +16,7 @@ from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Arrays
 from edge_deploy.core.stdio import quiet
 from edge_deploy.data.calibration import Samples
+from edge_deploy.formats.base import Quantization, Steps
 from edge_deploy.formats.layers import Layer, group
 from edge_deploy.formats.onnx.layers import operators
 
@@ -28,32 +29,25 @@ _QUANTIZED = {
 }  # fmt: skip
 
 
-def quantize(
-    source: Path,
-    path: Path,
-    precision: str,
-    samples: Samples | None,
-    keep: Sequence[Layer] = (),
-) -> None:
+def quantize(source: Path, path: Path, wanted: Quantization) -> None:
     """Write a float32 file in another precision; float inputs and outputs stay float.
 
     Args:
         source: The float32 file.
         path: The file to write.
-        precision: float16, dynamic or int8.
-        samples: Calibration data; needed for int8.
-        keep: Layers that stay float32.
+        wanted: float16, dynamic or int8; int8 needs calibration data.
 
     Raises:
         ConversionError: onnxruntime cannot do it, or nothing in the file is quantized.
         MissingDependencyError: onnx is not installed.
     """
+    precision = wanted.precision
     try:
         import onnx
 
         _refuse_trees(onnx, source, precision)
         with _silence(), tempfile.TemporaryDirectory() as folder:
-            made = _make(onnx, source, Path(folder), precision, samples, keep)
+            made = _make(onnx, source, Path(folder), wanted)
     except ModuleNotFoundError as error:
         raise missing_dependency(error.name, "to quantize", "quantize") from error
     except ConversionError:
@@ -102,21 +96,14 @@ def _silence() -> Iterator[None]:
         root.setLevel(level)
 
 
-def _make(
-    onnx: Any,
-    source: Path,
-    folder: Path,
-    precision: str,
-    samples: Samples | None,
-    keep: Sequence[Layer],
-) -> Any:
-    if precision == "float16":
+def _make(onnx: Any, source: Path, folder: Path, wanted: Quantization) -> Any:
+    if wanted.precision == "float16":
         from onnxruntime.transformers.float16 import convert_float_to_float16
 
         return convert_float_to_float16(
             onnx.load(str(source)),
             keep_io_types=True,
-            node_block_list=[name for layer in keep for name in layer.operators],
+            node_block_list=[name for layer in wanted.keep for name in layer.operators],
         )
     from onnxruntime.quantization import (
         CalibrationMethod,
@@ -130,8 +117,8 @@ def _make(
     # Folds constants and names shapes; without it weights behind a Reshape stay float.
     quant_pre_process(str(source), str(folder / "ready.onnx"), skip_symbolic_shape=True)
     ready, out = str(folder / "ready.onnx"), str(folder / "out.onnx")
-    kept = _nodes(Path(ready), keep)
-    if precision == "dynamic":
+    kept = _nodes(Path(ready), wanted.keep)
+    if wanted.precision == "dynamic":
         # ConvInteger has a kernel for unsigned weights of one scale only.
         kinds = {node.op_type for node in onnx.load(ready).graph.node}
         if "Conv" in kinds:
@@ -152,13 +139,13 @@ def _make(
             nodes_to_exclude=kept,
         )
         return onnx.load(out)
-    assert samples is not None
+    assert wanted.samples is not None
     # Signed weights and activations in QDQ form: what every execution provider of ONNX Runtime
     # reads, and what its documentation recommends on x86 and ARM CPUs.
     quantize_static(
         ready,
         out,
-        _Reader(samples),
+        _Reader(wanted.samples),
         quant_format=QuantFormat.QDQ,
         activation_type=QuantType.QInt8,
         weight_type=QuantType.QInt8,
@@ -209,14 +196,14 @@ def _keep(original: Any, made: Any) -> None:
     made.metadata_props.extend(original.metadata_props)
 
 
-def output_steps(path: Path) -> dict[str, dict[str, float]]:
-    """Scale and zero point of the outputs that are dequantized last."""
+def quantization_steps(path: Path) -> tuple[Steps, Steps]:
+    """Scale and zero point of the outputs that are dequantized last; inputs are float."""
     import onnx
     from onnx import numpy_helper
 
     graph = onnx.load(str(path)).graph
     values = {tensor.name: tensor for tensor in graph.initializer}
-    steps = {}
+    steps: Steps = {}
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[1] in values:
             scale = numpy_helper.to_array(values[node.input[1]]).ravel()
@@ -226,4 +213,4 @@ def output_steps(path: Path) -> dict[str, dict[str, float]]:
                     "scale": float(scale[0]),
                     "zero_point": int(numpy_helper.to_array(point).ravel()[0]) if point else 0,
                 }
-    return steps
+    return {}, steps

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from edge_deploy.formats.base import Format
-from edge_deploy.formats.tfjs.describe import describe
-from edge_deploy.formats.tfjs.export import convert
+from edge_deploy.formats.base import FLOAT, Format, Runtime
+from edge_deploy.formats.tfjs import describe, export, layers, quantize
 
-TARGET = Format(
+FORMAT = Format(
     name="tfjs",
-    runtime="tfjs",
     path=lambda _, precision: f"tfjs/{precision}/model.json",
-    convert=convert,
-    describe=describe,
-    metadata=lambda path: describe(path).metadata,
-    open_runner=None,
     suffixes=("model.json",),
+    export=export.export,
+    describe=describe.describe,
+    metadata=lambda path: describe.describe(path).metadata,
+    precisions=(FLOAT, "float16", "uint16", "uint8"),
+    quantize=quantize.quantize,
+    files=lambda path: (path, *sorted(path.parent.glob("*.bin"))),
+    operators=layers.operators,
+    only_storage=True,
 )
+
+RUNTIMES = (Runtime("tfjs", "tfjs", in_browser=True, backends=("webgl", "wasm", "webgpu", "cpu")),)

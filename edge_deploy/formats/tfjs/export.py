@@ -18,7 +18,7 @@ _ALONE_ON_WASM = ("Tanh",)
 _TFJS_TYPES = {"DT_FLOAT": "float32", "DT_INT32": "int32", "DT_INT64": "int32", "DT_BOOL": "bool"}
 
 
-def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
+def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
     """Write a graph model: ``model.json`` at ``path`` and 4 MB weight shards beside it.
 
     Recurrent Keras layers of a fixed length are unrolled: TF.js runs an unrolled graph at once,

@@ -8,7 +8,6 @@ tfjs-core's ``io/types.ts``: float16 as it is, uint8 and uint16 as ``value * sca
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from edge_deploy.core.errors import ArtifactError
 from edge_deploy.core.spec import Array
-from edge_deploy.formats.layers import Layer
+from edge_deploy.formats.base import Quantization
 from edge_deploy.formats.tfjs.layers import tfjs_weights
 
 _SHARD_BYTES = 4 * 1024 * 1024  # as TF.js' converter cuts them: what browsers cache one by one
@@ -24,14 +23,13 @@ _SMALL = 256  # fewer elements, biases mostly, save nothing and cost precision
 _BYTES = {"float32": 4, "int32": 4, "uint8": 1, "bool": 1, "complex64": 8}
 
 
-def quantize(source: Path, path: Path, precision: str, keep: Sequence[Layer] = ()) -> None:
+def quantize(source: Path, path: Path, wanted: Quantization) -> None:
     """Write ``model.json`` and shards with narrower weights.
 
     Args:
         source: The float32 ``model.json``.
         path: The ``model.json`` to write; its folder must exist.
-        precision: float16, uint16 or uint8.
-        keep: Layers whose weights stay float32.
+        wanted: float16, uint16 or uint8, and the layers whose weights stay float32.
 
     Raises:
         ArtifactError: The shards do not hold what ``model.json`` says.
@@ -39,7 +37,7 @@ def quantize(source: Path, path: Path, precision: str, keep: Sequence[Layer] = (
     document = json.loads(source.read_text(encoding="utf-8"))
     entries: list[dict[str, Any]] = []
     parts: list[bytes] = []
-    kept = tfjs_weights(source, keep)
+    kept = tfjs_weights(source, wanted.keep)
     for group in document["weightsManifest"]:
         data = b"".join(source.with_name(name).read_bytes() for name in group["paths"])
         offset = 0
@@ -56,8 +54,8 @@ def quantize(source: Path, path: Path, precision: str, keep: Sequence[Layer] = (
                 raise ArtifactError(f"{source}: its shards are too short. Convert it again.")
             offset += size
             wide = entry["dtype"] != "float32" or entry["name"] in kept
-            if not wide and (count >= _SMALL or precision == "float16"):
-                raw, entry = _narrow(np.frombuffer(raw, "<f4"), entry, precision)
+            if not wide and (count >= _SMALL or wanted.precision == "float16"):
+                raw, entry = _narrow(np.frombuffer(raw, "<f4"), entry, wanted.precision)
             entries.append(entry)
             parts.append(raw)
     blob = b"".join(parts)

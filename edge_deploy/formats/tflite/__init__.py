@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from edge_deploy.formats.base import Format
-from edge_deploy.formats.tflite.describe import describe, read_metadata
-from edge_deploy.formats.tflite.export import convert
-from edge_deploy.formats.tflite.runner import open_runner
+from edge_deploy.formats.base import FLOAT, FallbackQuantizer, Format, Runtime
+from edge_deploy.formats.tflite import (
+    describe,
+    export,
+    layer_errors,
+    layers,
+    quantize,
+    quantized_io,
+    requirements,
+    runner,
+    tf_converter_int8,
+)
 
-TARGET = Format(
+FORMAT = Format(
     name="tflite",
-    runtime="litert",
     path=lambda name, precision: f"tflite/{name}_{precision}.tflite",
-    convert=convert,
-    describe=describe,
-    metadata=read_metadata,
-    open_runner=open_runner,
     suffixes=(".tflite",),
+    export=export.export,
+    describe=describe.describe,
+    metadata=describe.read_metadata,
+    precisions=(FLOAT, "float16", "dynamic", "int8", "int16x8", "int4"),
+    quantize=quantize.quantize,
+    static_precisions=quantize.STATIC,
+    operators=layers.operators,
+    quantization_steps=quantized_io.quantization_steps,
+    layer_errors=layer_errors.measure,
+    quantizer="ai-edge-quantizer",
+    fallback=FallbackQuantizer("TFLiteConverter", "int8", tf_converter_int8.quantize),
+    io_types=("int8", "uint8"),
+    too_new=requirements.too_new,
+)
+
+RUNTIMES = (
+    Runtime("litert", "tflite", open=runner.open_runner),
+    Runtime("litert-web", "tflite", in_browser=True, backends=("wasm",)),
 )

@@ -15,7 +15,7 @@ from edge_deploy.formats.tflite.file import ends, name_ends, unpack
 from edge_deploy.formats.tflite.metadata import finish
 
 
-def convert(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
+def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
     """Write a ``.tflite`` file of built-in operators, for one sample at a time.
 
     The batch is fixed to 1: that is what a phone asks, what recurrent layers need to stay

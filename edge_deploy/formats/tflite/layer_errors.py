@@ -15,8 +15,6 @@ from edge_deploy.data.reference import Reference, sample
 from edge_deploy.formats.layers import Layer, LayerError
 from edge_deploy.formats.tflite.runner import LiteRTRunner
 
-_NAMED = 3  # layers that advice names
-
 
 def measure(
     source: Path, path: Path, layers: Sequence[Layer], spec: ModelSpec, data: Reference
@@ -56,34 +54,6 @@ def measure(
         )
         for layer in layers
         if layer.path in share
-    )
-
-
-def worst(errors: Sequence[LayerError]) -> list[LayerError]:
-    """By what each adds to the error of what it takes, the largest first."""
-    return sorted(errors, key=lambda error: error.before - error.after)
-
-
-def advise(precision: str, errors: Sequence[LayerError], weighted: Sequence[str]) -> str | None:
-    """The layers that break a file, in words; None where none stands out.
-
-    Args:
-        precision: Of the file.
-        errors: As measured.
-        weighted: Names of the layers that hold weights: keeping others in float gains nothing.
-    """
-    found = [e for e in worst(errors) if e.after > max(e.before, 0.01) and e.name in weighted]
-    if not found:
-        return None
-    chosen = found[:_NAMED]
-    said = ", ".join(
-        f"{e.name} (its result is off by {e.after:.0%}, what it takes by {e.before:.0%})"
-        for e in chosen
-    )
-    names = ",".join(e.name for e in chosen)
-    return (
-        f"{precision} loses most in {said}. Keep them in float with --keep-float {names}, or let "
-        "--keep-float auto find the fewest."
     )
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from edge_deploy.formats.layers import Operator
 
 
-def operators(data: bytes) -> Iterable[Operator]:
+def operators(path: Path) -> Iterable[Operator]:
     """Operators by the names of their results, which is what the quantizer's scopes match."""
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromPackedBuf(data, 0)
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
     caller: dict[int, str] = {}
     for number, graph in enumerate(model.subgraphs):
         names = [tensor.name.decode() for tensor in graph.tensors]

@@ -19,7 +19,7 @@ from edge_deploy.core.messages import first_line
 from edge_deploy.core.stdio import quiet
 from edge_deploy.data.calibration import Samples
 from edge_deploy.data.preprocessing.image import takes_pixels
-from edge_deploy.formats.layers import Layer
+from edge_deploy.formats.base import Quantization
 from edge_deploy.formats.tflite.file import SIGNATURE, ends, operator_name, pack, type_names, unpack
 from edge_deploy.formats.tflite.metadata import finish, read
 from edge_deploy.formats.tflite.quantized_io import keep_names, steps_of, to_uint8
@@ -38,30 +38,21 @@ _PIXELS = {"min": 0.0, "max": 255.0}
 _CHUNK = 16  # samples that the calibrator holds at a time
 
 
-def quantize(
-    data: bytes,
-    precision: str,
-    samples: Samples | None,
-    io: str = "float",
-    keep: Sequence[Layer] = (),
-    min_runtime: str = "",
-) -> bytes:
-    """A float32 file in another precision, with its names, signature and metadata.
+def quantize(source: Path, path: Path, wanted: Quantization) -> None:
+    """Write a float32 file in another precision, with its names, signature and metadata.
 
     Args:
-        data: The float32 file.
-        precision: float16, dynamic, int8, int16x8 or int4.
-        samples: Calibration data; needed for int8 and int16x8.
-        io: ``float`` keeps float inputs and outputs, ``int8`` and ``uint8`` give those to
-            ``int8``.
-        keep: Layers that stay float32.
-        min_runtime: The TensorFlow Lite that is to run it: where it is too old for a scale a
-            channel, ``dynamic`` weights get one scale a tensor.
+        source: The float32 file.
+        path: The file to write.
+        wanted: float16, dynamic, int8, int16x8 or int4; int8 and int16x8 need calibration data.
+            Where ``min_runtime`` is too old for a scale a channel, ``dynamic`` weights get one
+            scale a tensor.
 
     Raises:
         ConversionError: ai-edge-quantizer cannot do it, or nothing in the file is quantized.
         MissingDependencyError: ai-edge-quantizer is not installed.
     """
+    data, precision = source.read_bytes(), wanted.precision
     if precision in STATIC and "WHILE" in _operators(data):
         raise ConversionError(
             f"TFLite in {precision}: the model has a loop (WHILE: an LSTM or GRU, most often), and "
@@ -71,17 +62,7 @@ def quantize(
     try:
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that calibration keeps all tensors
-            if precision not in STATIC:
-                file = _quantize(data, precision, io, keep, None)
-                newer = _too_new(file, min_runtime) if min_runtime else []
-                if precision != "dynamic" or not newer:
-                    return file
-                return _quantize(data, precision, io, keep, None, per_tensor=newer)
-            widest, usual = _measure(data, samples)
-            file = _quantize(data, precision, io, keep, widest)
-            if precision != "int8" or samples is None:
-                return file
-            return _better_of(data, file, _quantize(data, precision, io, keep, usual), samples)
+            made = _made(data, wanted)
     except ConversionError:
         raise
     except ModuleNotFoundError as error:
@@ -92,6 +73,21 @@ def quantize(
             f"TFLite in {precision}: ai-edge-quantizer cannot do it: {first_line(error)}. Leave "
             f"it out, or take another precision."
         ) from error
+    path.write_bytes(made)
+
+
+def _made(data: bytes, wanted: Quantization) -> bytes:
+    if wanted.precision not in STATIC:
+        file = _quantize(data, wanted, None)
+        newer = _too_new(file, wanted.min_runtime) if wanted.min_runtime else []
+        if wanted.precision != "dynamic" or not newer:
+            return file
+        return _quantize(data, wanted, None, per_tensor=newer)
+    widest, usual = _measure(data, wanted.samples)
+    file = _quantize(data, wanted, widest)
+    if wanted.precision != "int8" or wanted.samples is None:
+        return file
+    return _better_of(data, file, _quantize(data, wanted, usual), wanted.samples)
 
 
 def _operators(data: bytes) -> set[str]:
@@ -104,14 +100,9 @@ def _too_new(file: bytes, min_runtime: str) -> list[str]:
 
 
 def _quantize(
-    data: bytes,
-    precision: str,
-    io: str,
-    keep: Sequence[Layer],
-    measured: Any,
-    per_tensor: Sequence[str] = (),
+    data: bytes, wanted: Quantization, measured: Any, per_tensor: Sequence[str] = ()
 ) -> bytes:
-    quantizer = _quantizer(data, precision, io)
+    quantizer = _quantizer(data, wanted.precision, wanted.io)
     if per_tensor:  # operators whose weights get one scale, which older runtimes know
         recipe = quantizer.get_quantization_recipe()
         for name in per_tensor:
@@ -120,12 +111,12 @@ def _quantize(
             entry["op_config"]["weight_tensor_config"]["granularity"] = "TENSORWISE"
             recipe.append(entry)
         quantizer.load_quantization_recipe(recipe)
-    for scope in (name for layer in keep for name in layer.operators):
+    for scope in (name for layer in wanted.keep for name in layer.operators):
         quantizer.update_quantization_recipe(
             f"^{re.escape(scope)};$", "*", algorithm_key="no_quantize"
         )
     result = quantizer.quantize(measured, enable_progress_report=False)
-    return complete(data, bytes(result.quantized_model), precision, io)
+    return complete(data, bytes(result.quantized_model), wanted.precision, wanted.io)
 
 
 def _better_of(data: bytes, first: bytes, second: bytes, samples: Samples) -> bytes:

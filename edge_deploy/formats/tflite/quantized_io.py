@@ -14,13 +14,11 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.formats.base import Steps
 from edge_deploy.formats.tflite.file import ends, operator_name, unpack
 from edge_deploy.formats.tflite.requirements import scales
 
 _SHIFT = 128  # int8 -128 .. 127 is uint8 0 .. 255 at the same scale
-
-Steps = dict[str, dict[str, float]]
-"""By name: how an integer stands for a number, ``(integer - zero_point) * scale``."""
 
 
 def to_uint8(model: Any) -> None:
@@ -101,12 +99,12 @@ def keep_names(old: Any, model: Any) -> None:
             entry.tensorIndex = places[entry.name]
 
 
-def end_steps(data: bytes) -> tuple[Steps, Steps]:
+def quantization_steps(path: Path) -> tuple[Steps, Steps]:
     """Scale and zero point of the inputs that are integers, and of the outputs that come from some.
 
     An app needs the first to feed them, a verdict the second to know how coarse answers are.
     """
-    model = unpack(Path("quantized.tflite"), data)
+    model = unpack(path, path.read_bytes())
     steps, (inputs, outputs) = steps_of(model), ends(model)
     return (
         {s.name: steps[s.name] for s in inputs if "int" in s.dtype and s.name in steps},

@@ -11,23 +11,23 @@ from edge_deploy.core.graph import freeze
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.core.stdio import quiet
-from edge_deploy.data.calibration import Samples
+from edge_deploy.formats.base import Quantization
 from edge_deploy.formats.tflite.file import ends, name_ends, unpack
 from edge_deploy.formats.tflite.metadata import finish, read
 from edge_deploy.formats.tflite.quantize import complete
 
 
-def quantize(model: LoadedModel, before: bytes, samples: Samples, io: str = "float") -> bytes:
-    """The model in int8, with the names, the signature and the metadata of its float32 file.
+def quantize(model: LoadedModel, source: Path, path: Path, wanted: Quantization) -> None:
+    """Write the model in int8, with the names, signature and metadata of its float32 file.
 
     Its ranges and its fusions are others than ai-edge-quantizer's, and so are its errors.
     Operators that have no int8 kernel stay float32, as they do there.
 
     Args:
         model: The model, of which the graph is traced.
-        before: The float32 file.
-        samples: Calibration data.
-        io: ``float`` keeps float inputs and outputs, ``int8`` and ``uint8`` give those.
+        source: The float32 file.
+        path: The file to write.
+        wanted: int8, with calibration data.
 
     Raises:
         ConversionError: TFLiteConverter cannot do it, or it quantizes nothing.
@@ -37,7 +37,7 @@ def quantize(model: LoadedModel, before: bytes, samples: Samples, io: str = "flo
     names = [spec.name for spec in model.spec.inputs], [spec.name for spec in model.spec.outputs]
 
     def calibration() -> Iterator[list[Any]]:
-        for feed in samples:
+        for feed in wanted.samples or ():
             yield [feed[name] for name in names[0]]
 
     frozen = freeze(model.function, model.spec.inputs, batch=1)
@@ -46,7 +46,7 @@ def quantize(model: LoadedModel, before: bytes, samples: Samples, io: str = "flo
     converter.representative_dataset = calibration
     ops = tf.lite.OpsSet
     converter.target_spec.supported_ops = [ops.TFLITE_BUILTINS_INT8, ops.TFLITE_BUILTINS]
-    if io != "float":  # uint8 is written around int8 ends, as in the other quantizer's files
+    if wanted.io != "float":  # uint8 is written around int8 ends, as in the other quantizer's files
         converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
         with quiet():
@@ -56,8 +56,9 @@ def quantize(model: LoadedModel, before: bytes, samples: Samples, io: str = "flo
         raise ConversionError(
             f"TFLite in int8: TFLiteConverter cannot do it: {first_line(error)}."
         ) from error
-    name = Path("float32.tflite")
-    metadata = read(name, before, unpack(name, before)) or {}
-    file = unpack(name, data)
+    before = source.read_bytes()
+    metadata = read(source, before, unpack(source, before)) or {}
+    file = unpack(path, data)
     name_ends(file, *names)
-    return complete(before, finish(file, metadata, *ends(file)), "int8", io)
+    whole = finish(file, metadata, *ends(file))
+    path.write_bytes(complete(before, whole, "int8", wanted.io))

@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_deploy.formats.base import FLOAT
 from edge_deploy.formats.layers import LayerError
-from edge_deploy.formats.registry import PRECISIONS
+from edge_deploy.formats.registry import FORMATS
 
 OBJECTIVES = ("size", "latency")
 _SLACK = 1e-9  # two equal shares may differ by their last bit
@@ -120,7 +120,7 @@ def first_round(targets: Sequence[str], sparsities: Sequence[float]) -> list[Can
         Candidate(target, precision, sparsity)
         for target in targets
         for sparsity in sparsities
-        for precision in PRECISIONS[target]
+        for precision in FORMATS[target].precisions
     ]
 
 

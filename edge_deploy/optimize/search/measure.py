@@ -22,10 +22,9 @@ from edge_deploy.core.errors import ArtifactError, ConversionError
 from edge_deploy.core.spec import Array, ModelSpec, Runner
 from edge_deploy.data.calibration import from_reference
 from edge_deploy.data.reference import Reference
-from edge_deploy.formats.base import FLOAT, Converted
+from edge_deploy.formats.base import FLOAT, Converted, Quantization
 from edge_deploy.formats.layers import Layer, choose
-from edge_deploy.formats.registry import TARGETS, end_steps, make, of_file
-from edge_deploy.formats.tflite import layer_errors
+from edge_deploy.formats.registry import FORMATS, default_runtime
 from edge_deploy.optimize.search.candidates import Candidate, CandidateResult
 from edge_deploy.verification import metrics
 from edge_deploy.verification.compare import compare, run_samples
@@ -101,12 +100,14 @@ def build(group: CandidateGroup, candidate: Candidate, source: Converted, path: 
     if candidate.precision == FLOAT:
         return source
     path.parent.mkdir(parents=True, exist_ok=True)
+    file_format = FORMATS[candidate.target]
     kept: tuple[Layer, ...] = ()
     if candidate.kept:
-        layers = of_file(candidate.target, source.path)
+        layers = file_format.layers(source.path)
         kept = choose(layers, candidate.kept, f"the {candidate.target} file")
     samples = from_reference(group.calibration, group.spec, "calibration")
-    return make(candidate.target, source.path, path, candidate.precision, samples, "float", kept)
+    file_format.quantize(source.path, path, Quantization(candidate.precision, samples, kept))
+    return Converted(path, file_format.files(path))
 
 
 def measure(group: CandidateGroup, candidate: Candidate) -> CandidateResult | None:
@@ -115,10 +116,7 @@ def measure(group: CandidateGroup, candidate: Candidate) -> CandidateResult | No
     Returns:
         What was found; None where the quantizer cannot make the file.
     """
-    target = TARGETS[candidate.target]
-    if target.open_runner is None:
-        raise ValueError(f"{candidate.target} runs in a browser: measure_in takes a runner")
-    return measure_in(group, candidate, target.open_runner)
+    return measure_in(group, candidate, default_runtime(candidate.target).open)
 
 
 def measure_in(
@@ -138,15 +136,16 @@ def measure_in(
             made = build(group, candidate, source, path)
         except ConversionError:
             return None
-        _, steps = end_steps(candidate.target, made.path, candidate.precision)
+        file_format = FORMATS[candidate.target]
+        _, steps = file_format.steps(made.path, candidate.precision)
         scales = {name: step["scale"] for name, step in steps.items()}
         found = _judge(group, candidate, made, open_runner(made.path), scales)
-        if candidate.target != "tflite" or candidate.precision == FLOAT or candidate.kept:
+        if not file_format.layer_errors or candidate.precision == FLOAT or candidate.kept:
             return found
-        layers = of_file(candidate.target, source.path)
+        layers = file_format.layers(source.path)
         count = min(_LAYER_SAMPLES, group.data.count)
         try:
-            errors = layer_errors.measure(
+            errors = file_format.layer_errors(
                 source.path, made.path, layers, group.spec, group.data.take(range(count))
             )
         except (RuntimeError, ValueError):  # LiteRT's, on a Flex file

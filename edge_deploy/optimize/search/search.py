@@ -14,7 +14,7 @@ from edge_deploy.core.spec import LoadedModel
 from edge_deploy.core.stdio import quiet
 from edge_deploy.data.reference import Reference
 from edge_deploy.formats.base import FLOAT
-from edge_deploy.formats.registry import TARGETS, of_file
+from edge_deploy.formats.registry import FORMATS, default_runtime
 from edge_deploy.optimize import pruning
 from edge_deploy.optimize.finetuning import FineTuneData
 from edge_deploy.optimize.search import executors, measure
@@ -99,7 +99,8 @@ def float_files(
                     with quiet(asked.verbose):
                         files = _convert(model, target, manifest)
                     search.store.keep_float_files(name, files, how)
-                data = for_browser(seen[0]) if TARGETS[target].open_runner is None else seen[0]
+                in_browser = default_runtime(target).in_browser
+                data = for_browser(seen[0]) if in_browser else seen[0]
                 groups.append(
                     CandidateGroup(target, sparsity, files, loaded.spec, data, seen[1], known)
                 )
@@ -112,9 +113,9 @@ def can_be_pruned(model: LoadedModel) -> bool:
 
 def _convert(model: LoadedModel, target: str, manifest: Mapping[str, Any]) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
-        path = Path(folder) / "files" / Path(TARGETS[target].path("model", "float32")).name
+        path = Path(folder) / "files" / Path(FORMATS[target].path("model", FLOAT)).name
         path.parent.mkdir()
-        made = TARGETS[target].convert(model, path, manifests.file_metadata(manifest))
+        made = FORMATS[target].export(model, path, manifests.file_metadata(manifest))
         others = [file for file in made.files if file != made.path]
         return {file.name: file.read_bytes() for file in (made.path, *others)}
 
@@ -138,7 +139,7 @@ def measure_all(search: Search, groups: Sequence[CandidateGroup]) -> list[Candid
 def _weighted(group: CandidateGroup) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
         source = measure.write(group, Path(folder))
-        return [layer.name for layer in of_file(group.target, source.path) if layer.weighted]
+        return [layer.name for layer in FORMATS[group.target].layers(source.path) if layer.weighted]
 
 
 def _round(
@@ -163,7 +164,7 @@ def _round(
         search.store.put(keys[c], result)
         search.progress(f"measured {len(found)} of {len(candidates)}: {c.target} {c.words}")
 
-    here = [c for c in open_ones if TARGETS[c.target].open_runner is None]
+    here = [c for c in open_ones if default_runtime(c.target).in_browser]
     away = [c for c in open_ones if c not in here]
     search.progress(f"measured {len(found)} of {len(candidates)}")
     if away:
@@ -178,12 +179,12 @@ def _round(
 
 def _opener(search: Search, group: CandidateGroup) -> Any:
     """Opens a file of a group's target: TF.js on wasm, whose speed is a CPU's own."""
-    target = TARGETS[group.target]
-    if target.open_runner is not None:
-        return target.open_runner
+    runtime = default_runtime(group.target)
+    if not runtime.in_browser:
+        return runtime.open
     browser = search.handle.browser
     assert browser is not None  # _browser made sure
-    return lambda path: browser.open_tfjs(path, "wasm", group.spec)
+    return lambda path: browser.open_file(group.target, path, "wasm", group.spec)
 
 
 def _timed(
@@ -193,8 +194,8 @@ def _timed(
 ) -> list[CandidateResult]:
     """The same with the time of each file within the budget, the best of several rounds.
 
-    The files take turns, so that what else the machine does meanwhile meets all of them. TF.js
-    widens stored weights and knows no zeros: its files do the same work, so float32 is timed.
+    The files take turns, so that what else the machine does meanwhile meets all of them. Where
+    precisions are of the stored weights alone, all files do the same work: float32 is timed.
     """
     times: dict[Candidate, float] = {}
     usable = [m.candidate for m in measured if m.within(search.options.max_drop)]
@@ -211,4 +212,5 @@ def _timed(
 
 
 def _same_work(candidate: Candidate) -> Candidate:
-    return Candidate("tfjs", FLOAT) if candidate.target == "tfjs" else candidate
+    only_storage = FORMATS[candidate.target].only_storage
+    return Candidate(candidate.target, FLOAT) if only_storage else candidate

@@ -215,7 +215,7 @@ def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path:
     from edge_deploy import ConvertOptions, VerifyOptions, build_demo, convert, verify
     from edge_deploy.data.preprocessing.features import parse_features
     from edge_deploy.data.readers import read as read_data
-    from edge_deploy.formats.registry import TARGETS
+    from edge_deploy.formats.registry import default_runtime
     from edge_deploy.web.browser import open_browser
     from edge_deploy.web.server import address, start
 
@@ -245,18 +245,18 @@ def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with open_browser() as browser:
         for entry in artifact.manifest["artifacts"]:
-            file, target = artifact.main_file(entry), TARGETS[entry["target"]]
+            file, runtime = artifact.main_file(entry), default_runtime(entry["target"])
             opened = (
-                browser.open_tfjs(file, "wasm", artifact.spec)
-                if target.open_runner is None
-                else target.open_runner(file)
+                browser.open_file(runtime.format, file, "wasm", artifact.spec)
+                if runtime.in_browser
+                else runtime.open(file)
             )
             with opened as runner:
                 got = [runner.predict({"features": x[n : n + 1]}) for n in range(len(x))]
             shares = np.concatenate([one["probabilities"] for one in got])
-            np.testing.assert_allclose(shares, own, rtol=0, atol=1e-6, err_msg=target.name)
+            np.testing.assert_allclose(shares, own, rtol=0, atol=1e-6, err_msg=runtime.name)
             winners = np.concatenate([one["class"] for one in got])
-            np.testing.assert_array_equal(winners, own.argmax(axis=1), err_msg=target.name)
+            np.testing.assert_array_equal(winners, own.argmax(axis=1), err_msg=runtime.name)
         page = browser.new_page()
         page.goto(f"{address(server)}?backend=wasm")
         page.wait_for_selector("html[data-state=ready]", state="attached")

@@ -27,7 +27,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.spec import LoadOptions
-from edge_deploy.formats.registry import TARGETS
+from edge_deploy.formats.registry import FORMATS, RUNTIMES
 from edge_deploy.frontends.sklearn.converters import lower
 from edge_deploy.frontends.sklearn.converters.registry import Affine
 from edge_deploy.frontends.sklearn.converters.tree_traversal import limits
@@ -164,11 +164,11 @@ def lowered(model: Any, x: np.ndarray) -> dict[str, np.ndarray]:
 def in_onnx(model: Any, x: np.ndarray) -> dict[str, np.ndarray]:
     """The answers of its .onnx file, where trees are ONNX's own operator."""
     joblib.dump(model, "model.joblib")
-    target, file = TARGETS["onnx"], Path("model.onnx")
-    target.convert(load(Path("model.joblib"), LoadOptions()), file, {"name": "model"})
-    ops = target.describe(file).ops
+    onnx, file = FORMATS["onnx"], Path("model.onnx")
+    onnx.export(load(Path("model.joblib"), LoadOptions()), file, {"name": "model"})
+    ops = onnx.describe(file).ops
     assert ops is not None and "TreeEnsembleRegressor" in ops
-    with target.open_runner(file) as runner:
+    with RUNTIMES["ort"].open(file) as runner:
         return dict(runner.predict({"features": x}))
 
 
