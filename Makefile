@@ -3,6 +3,8 @@
 
 VENV ?= .venv
 PYTHON ?=
+# Test processes: each takes up to 4 GB with TensorFlow and a browser.
+JOBS ?= 2
 export VENV PYTHON
 
 # TensorFlow's start-up lines, and a search for a GPU that would change the numbers.
@@ -36,7 +38,7 @@ check: $(INSTALLED) vendor ## style, types, imports and the fast tests
 
 test: setup ## all tests
 	@tools/setup.sh libraries
-	@$(RUN) pytest -q
+	@$(RUN) pytest -q -n $(JOBS) --dist loadfile
 
 bench: setup ## measure speed and size against other tools
 	@for script in tests/benchmarks/bench_*.py; do $(VENV)/bin/python "$$script" || exit 1; done
