@@ -24,7 +24,8 @@ from edge_deploy.formats.tflite.file import associated_files, operator_names, pa
 from edge_deploy.formats.tflite.metadata import finish, normalization
 from edge_deploy.formats.tflite.requirements import multiply_adds, needs, peak_memory, too_new
 from edge_deploy.formats.tflite.runner import open_runner
-from edge_deploy.formats.tflite.runtime_versions import litert_version, order, runtime_of, table
+from edge_deploy.formats.tflite.runtime_versions import litert_version, order, runtime_of
+from edge_deploy.formats.tflite.tables import table
 from tests.support.models import teachable_machine_h5
 
 slow = pytest.mark.slow
@@ -386,7 +387,7 @@ def test_an_old_runtime_has_just_the_operators_that_the_table_gives_it(
     """Each operator in each version, and in one more than the table has, asked of 2.14."""
     asked = {
         f"{name} {version}": base64.b64encode(pack(model_of([(name, version)]))).decode()
-        for name, versions in table().items()
+        for name, versions in table("runtime_versions")["operators"].items()
         for version in range(1, len(versions) + 2)
     }
     (tmp_path / "asked.json").write_text(json.dumps(asked))

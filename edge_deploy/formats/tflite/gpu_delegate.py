@@ -1,8 +1,8 @@
 """Which operators TensorFlow Lite's GPU delegate leaves to the CPU.
 
-The rules are those of ``gpu_compatibility.cc`` (tensorflow/lite/tools/versioning) that hang on the
-operator, its types and its options, written as a table of our own; those on single shapes are not
-all here, so "takes all" is what these rules say and no promise of a device. TensorFlow's own
+The operators that it takes are in ``data/gpu_delegate.json``. The rules here are those of the same
+source that hang on types and options; those on single shapes are not all here, so "takes all" is
+what these rules say and no promise of a device. TensorFlow's own
 ``Analyzer.analyze(gpu_compatibility=True)`` does not help: 2.19's wheel is built without the check
 and calls every file compatible, one with a WHILE too.
 """
@@ -13,22 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from edge_deploy.formats.tflite.file import operator_name, type_names
+from edge_deploy.formats.tflite.tables import table
 
-_NAMES = """\
-ABS ADD ADD_N ATAN2 AVERAGE_POOL_2D BATCH_MATMUL CAST CEIL CONCATENATION CONV_2D COS CUMSUM
-DENSIFY DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV DYNAMIC_UPDATE_SLICE ELU
-EMBEDDING_LOOKUP EQUAL EXP FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GELU GREATER
-GREATER_EQUAL HARD_SWISH LEAKY_RELU LESS LESS_EQUAL LOG LOGICAL_AND LOGISTIC LSTM MAXIMUM
-MAX_POOL_2D MEAN MINIMUM MIRROR_PAD MUL NEG NOT_EQUAL ONE_HOT PACK PAD PADV2 POW PRELU QUANTIZE
-REDUCE_MAX REDUCE_MIN REDUCE_PROD RELU RELU6 RELU_N1_TO_1 RESHAPE RESIZE_BILINEAR
-RESIZE_NEAREST_NEIGHBOR RSQRT SELECT SELECT_V2 SIGN SIN SLICE SOFTMAX SPACE_TO_DEPTH SPLIT
-SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE STABLEHLO_CLAMP STRIDED_SLICE SUB SUM TANH TILE TRANSPOSE
-TRANSPOSE_CONV
-"""
-_TAKEN = frozenset(_NAMES.split())
-_CUSTOM = frozenset(
-    ("Convolution2DTransposeBias", "MaxPoolingWithArgmax2D", "MaxUnpooling2D", "Resampler")
-)
 _FLOATS = ("FLOAT32", "FLOAT16")
 
 
@@ -41,13 +27,14 @@ def gpu_delegate(model: Any) -> dict[str, Any]:
     Returns:
         ``all``, and ``falls_back``: operators that run on the CPU, each with the reason.
     """
+    known = table("gpu_delegate")
     found: dict[tuple[str, str], None] = {}
     for graph in model.subgraphs:
         for operator in graph.operators or ():
             code = model.operatorCodes[operator.opcodeIndex]
             name = operator_name(code)
-            known = _CUSTOM if code.customCode else _TAKEN
-            for reason in _reasons(graph, operator, name) if name in known else ("not supported",):
+            takes = name in known["custom" if code.customCode else "operators"]
+            for reason in _reasons(graph, operator, name) if takes else ("not supported",):
                 found.setdefault((name, reason))
     rows = [{"name": name, "reason": reason} for name, reason in found]
     return {"all": not rows, "falls_back": rows}

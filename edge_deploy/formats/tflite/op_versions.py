@@ -4,7 +4,8 @@ A runtime opens a file when it has each operator in the version that the file na
 stands for the types that the kernel takes. ai-edge-quantizer changes the types and leaves the
 versions. The rules are those of TensorFlow's ``op_version.cc``
 (tensorflow/compiler/mlir/lite/tools/versioning), for the operators whose types a quantizer
-changes; tflite_runtimes.py has the runtimes. We differ in two places, where TensorFlow's rules let
+changes: those that hang on the type of one input are in ``data/op_versions.json``, the others here;
+runtime_versions.py has the runtimes. We differ in two places, where TensorFlow's rules let
 an old runtime run a file that it has no kernel for:
 
 - int16 activations with int8 weights: TensorFlow compares with int16 weights and finds 1; the
@@ -15,9 +16,11 @@ an old runtime run a file that it has no kernel for:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from edge_deploy.formats.tflite.tables import table
 
 
 @dataclass(frozen=True)
@@ -148,12 +151,6 @@ def _batch_matmul(op: Signature) -> int:
     return 4 if hybrid else {"INT16": 3, "INT8": 2}.get(op.inputs[0], 1)
 
 
-def _by_input(int8: int, int16: int, index: int = 0, int4: int = 1) -> Callable[[Signature], int]:
-    """A version by the type of one input alone."""
-    versions = {"INT8": int8, "INT16": int16, "INT4": int4}
-    return lambda op: versions.get(op.inputs[index], 1)
-
-
 _RULES: dict[str, Callable[[Signature], int]] = {
     "CONV_2D": _conv,
     "DEPTHWISE_CONV_2D": _depthwise,
@@ -165,41 +162,7 @@ _RULES: dict[str, Callable[[Signature], int]] = {
     "MUL": _mul,
     "DEQUANTIZE": _dequantize,
     "QUANTIZE": _quantize,
-    "GATHER": _by_input(2, 4, int4=7),
-    "TRANSPOSE": _by_input(2, 5, int4=7),
-    "SPLIT": _by_input(2, 4, index=1),
-    "BROADCAST_TO": _by_input(3, 3),
-    "ADD": _by_input(2, 3),
-    "SUB": _by_input(2, 5),
-    "GATHER_ND": _by_input(1, 3),
-    "ABS": _by_input(2, 3),
-    "EQUAL": _by_input(2, 5),
-    "NOT_EQUAL": _by_input(2, 4),
-    "LEAKY_RELU": _by_input(1, 2),
-    "GELU": _by_input(2, 1),
-    **dict.fromkeys(("MAXIMUM", "MINIMUM"), _by_input(2, 4)),
-    **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), _by_input(2, 4)),
-    **dict.fromkeys(("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "SLICE"), _by_input(2, 4)),
-    "UNPACK": _by_input(2, 4),
-    **dict.fromkeys(
-        (
-            "MAX_POOL_2D", "AVERAGE_POOL_2D", "TANH", "LOGISTIC", "RELU", "RELU6", "SOFTMAX",
-            "MEAN", "MIRROR_PAD", "REDUCE_MAX", "REDUCE_MIN", "RSQRT", "PAD", "PADV2",
-            "CONCATENATION", "PACK", "LESS", "GREATER_EQUAL", "TOPK_V2",
-        ),
-        _by_input(2, 3),
-    ),
-    **dict.fromkeys(("EXP", "LOG", "REDUCE_PROD", "SQRT"), _by_input(2, 2)),
-    **dict.fromkeys(
-        (
-            "L2_NORMALIZATION", "ARG_MAX", "ARG_MIN", "SELECT", "SPACE_TO_DEPTH", "SPLIT_V",
-            "SUM", "LOG_SOFTMAX", "GREATER", "LESS_EQUAL", "SQUARED_DIFFERENCE",
-            "DEPTH_TO_SPACE", "STRIDED_SLICE",
-        ),
-        _by_input(2, 1),
-    ),
-    **dict.fromkeys(("TILE", "REVERSE_V2"), _by_input(3, 1)),
-}  # fmt: skip
+}
 
 
 def operator_version(name: str, op: Signature) -> int:
@@ -209,5 +172,9 @@ def operator_version(name: str, op: Signature) -> int:
         name: As in the schema, such as ``CONV_2D``.
         op: Its types.
     """
-    rule = _RULES.get(name)
-    return rule(op) if rule is not None and op.inputs else 1
+    if not op.inputs:
+        return 1
+    if rule := _RULES.get(name):
+        return rule(op)
+    versions: Mapping[str, int] = table("op_versions")["by_input"].get(name, {})
+    return versions.get(op.inputs[versions.get("input", 0)], 1)
