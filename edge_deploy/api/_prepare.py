@@ -16,8 +16,9 @@ from edge_deploy.data.readers import read
 from edge_deploy.data.reference import Dataset, split, with_class_indices
 from edge_deploy.data.sidecars import Sidecars
 from edge_deploy.data.synthetic import synthesize
+from edge_deploy.formats.registry import FORMATS
 from edge_deploy.frontends import load
-from edge_deploy.frontends.fold_preprocessing import check_pixels, fold, foreign_notes
+from edge_deploy.frontends.fold_preprocessing import check_pixels, fold
 from edge_deploy.frontends.load import _check_dtypes, _load
 from edge_deploy.optimize.finetuning import FineTuneData
 
@@ -93,8 +94,9 @@ def prepare(source: load.Source, options: ConvertOptions) -> Prepared:
             )
         if options.fold_preprocessing:
             check_pixels("the reference data", spec, data.inputs)
-        elif side.preprocessing and "tflite" in options.to:
-            notes += foreign_notes(side.preprocessing)
+        elif side.preprocessing:
+            for target in options.to:
+                notes += FORMATS[target].preprocessing_notes(side.preprocessing)
         data = data.take(range(min(data.count, keep)))
         data = replace(data, outputs=loaded.ask(data.inputs, data.rows))
     if spec.inputs[0].kind == "image" and side.preprocessing is None:

@@ -91,8 +91,9 @@ def _entry(found: Artifact, target: str | None, precision: str | None) -> Mappin
         if not default_runtime(entry["target"]).in_browser and target in (None, entry["target"])
     ]
     if not runnable:
+        here = " or ".join(name for name in FORMATS if not default_runtime(name).in_browser)
         raise UsageError(
-            f"{found.folder}: no {target or 'tflite or onnx'} file to run here. TF.js files run "
+            f"{found.folder}: no {target or here} file to run here. TF.js files run "
             "in the page: edge-deploy demo."
         )
     there = list(dict.fromkeys(entry["precision"] for entry in runnable))

@@ -107,6 +107,10 @@ def _no_steps(path: Path) -> tuple[Steps, Steps]:
     return {}, {}
 
 
+def _no_notes(preprocessing: Mapping[str, Any]) -> list[str]:
+    return []
+
+
 @dataclass(frozen=True)
 class Format:
     """One format: what its files are called, and how they are written and read.
@@ -132,6 +136,7 @@ class Format:
         io_types: What int8 files can take and give in place of float32.
         too_new: From what a file needs and the version of a runtime to what is missing there;
             None where runtimes are not told apart by version.
+        preprocessing_notes: What apps that read its metadata cannot do of a preprocessing spec.
         only_storage: Whether precisions are of the stored weights alone: the runtime widens them
             as it loads them, and computes in float32.
     """
@@ -155,6 +160,7 @@ class Format:
     fallback: FallbackQuantizer | None = None
     io_types: tuple[str, ...] = ()
     too_new: Callable[[Mapping[str, Any], str], list[str]] | None = None
+    preprocessing_notes: Callable[[Mapping[str, Any]], list[str]] = _no_notes
     only_storage: bool = False
 
     def layers(self, path: Path) -> tuple[Layer, ...]:
@@ -164,6 +170,10 @@ class Format:
     def steps(self, path: Path, precision: str) -> tuple[Steps, Steps]:
         """``quantization_steps`` of a file of any precision: none where it is not static."""
         return self.quantization_steps(path) if precision in self.static_precisions else ({}, {})
+
+
+Opener = Callable[[Path], AbstractContextManager[Runner]]
+"""From a converted file to a runner that answers until the context is left."""
 
 
 def _needs_browser(path: Path) -> AbstractContextManager[Runner]:
@@ -186,7 +196,7 @@ class Runtime:
     format: str
     in_browser: bool = False
     backends: tuple[str, ...] = ()
-    open: Callable[[Path], AbstractContextManager[Runner]] = _needs_browser
+    open: Opener = _needs_browser
 
     def backends_of(self, asked: Sequence[str]) -> Sequence[str]:
         """Those to run of the ones that were asked for; who has only one is not asked."""

@@ -6,12 +6,12 @@ A layer here is what can be kept in float by name, with its operators.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import did_you_mean
 
 AUTO = "auto"
 """``--keep-float auto``: find the layers by measuring."""
@@ -90,11 +90,9 @@ def choose(layers: Sequence[Layer], names: Sequence[str], what: str) -> tuple[La
         found = found or [layer for layer in layers if layer.answers_to(name)]
         if not found:
             known = [layer.name for layer in layers]
-            close = difflib.get_close_matches(name, known, 1, 0.6)
-            meant = f" Did you mean {close[0]}?" if close else ""
             raise UsageError(
-                f"--keep-float {name}: {what} has no such layer.{meant} Its layers are "
-                f"{', '.join(known)}."
+                f"--keep-float {name}: {what} has no such layer.{did_you_mean(name, known)} Its "
+                f"layers are {', '.join(known)}."
             )
         chosen |= {layer.path: layer for layer in found}
     return tuple(layer for layer in layers if layer.path in chosen)

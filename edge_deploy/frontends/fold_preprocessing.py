@@ -134,14 +134,3 @@ def check_pixels(what: str, spec: ModelSpec, inputs: Mapping[str, Array]) -> Non
                 "--fold-preprocessing the model takes pixels, 0 to 255. Give pictures, or arrays "
                 "of pixels."
             )
-
-
-def foreign_notes(preprocessing: Mapping[str, Any]) -> list[str]:
-    """What MediaPipe Tasks and ML Kit cannot do for a model: they know RGB and one mean and std."""
-    image = preprocessing["image"]
-    if image["color"] == "bgr" or len(set(image["mean"])) > 1 or len(set(image["std"])) > 1:
-        return [
-            "MediaPipe Tasks and ML Kit cannot prepare this model's pictures (channels in another "
-            "order, or each with its own mean); with --fold-preprocessing they need not"
-        ]
-    return []

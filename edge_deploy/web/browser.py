@@ -16,7 +16,7 @@ from edge_deploy.core.errors import ArtifactError, EdgeDeployError, MissingDepen
 from edge_deploy.core.spec import ModelSpec
 from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser_discovery import ENVIRONMENT, find_browser
-from edge_deploy.web.page_runner import PageRunner, first_line
+from edge_deploy.web.page_runner import PageRunner, page_message
 from edge_deploy.web.server import address, start
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Browser:
             )
         except Error as error:
             raise MissingDependencyError(
-                f"{self._executable} does not start ({first_line(error)}). Name another browser "
+                f"{self._executable} does not start ({page_message(error)}). Name another browser "
                 f"with --browser PATH or {ENVIRONMENT}."
             ) from error
         self._stack.callback(launched.close)
@@ -162,8 +162,8 @@ def _driver() -> Iterator[Any]:
             _drivers.playwright = sync_playwright().start()
         except Error as error:
             raise EdgeDeployError(
-                f"The browser cannot be driven from here ({first_line(error)}) In a notebook, run "
-                "the edge-deploy command in a shell instead."
+                f"The browser cannot be driven from here ({page_message(error)}) In a notebook, "
+                "run the edge-deploy command in a shell instead."
             ) from error
     _drivers.users += 1
     try:

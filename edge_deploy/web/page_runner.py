@@ -30,7 +30,7 @@ class PageRunner:
         self.seconds = 0.0
         self._page, self._what, self._spec = page, what, spec
         self._complaints: list[str] = []
-        page.on("pageerror", lambda error: self._complaints.append(first_line(error)))
+        page.on("pageerror", lambda error: self._complaints.append(page_message(error)))
         page.on("console", self._heard)
 
     def _heard(self, message: Any) -> None:
@@ -125,7 +125,7 @@ class PageRunner:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> ArtifactError:
-        words = first_line(error)
+        words = page_message(error)
         heard = [text for text in dict.fromkeys(self._complaints) if text not in words][:3]
         return ArtifactError(f"{self._what}: {'; '.join([words, *heard])}")
 
@@ -145,7 +145,7 @@ def _decode(entry: dict[str, Any], tensor: TensorSpec) -> Array:
     return values.astype(np.dtype(tensor.dtype))
 
 
-def first_line(error: Any) -> str:
+def page_message(error: Any) -> str:
     """What a page or the driver says, without who says it."""
     text = str(error).strip().partition("\n")[0]
     for prefix in ("Page.evaluate: ", "Page.goto: ", "Error: "):

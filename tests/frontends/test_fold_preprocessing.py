@@ -13,7 +13,8 @@ from edge_deploy import ConvertOptions, convert
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.spec import ModelSpec, TensorSpec
 from edge_deploy.data.preprocessing.image import parse_preprocess, preprocess_image, with_size
-from edge_deploy.frontends.fold_preprocessing import check_pixels, foreign_notes, normalized
+from edge_deploy.formats.tflite.metadata import preprocessing_notes
+from edge_deploy.frontends.fold_preprocessing import check_pixels, normalized
 
 slow = pytest.mark.slow
 SIZE = (10, 12)
@@ -52,7 +53,7 @@ def test_pixels_normalized_are_what_the_preprocessing_gives(preset: str, picture
     before = preprocess_image(spec, pixels, shape)
     after = normalized(image, preprocess_image(plain, pixels, shape)[None])[0]
     np.testing.assert_array_equal(before, after)
-    assert (foreign_notes(spec) == []) == easy
+    assert (preprocessing_notes(spec) == []) == easy
 
 
 @slow

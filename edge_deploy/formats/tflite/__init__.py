@@ -8,6 +8,7 @@ from edge_deploy.formats.tflite import (
     export,
     layer_errors,
     layers,
+    metadata,
     quantize,
     quantized_io,
     requirements,
@@ -32,6 +33,7 @@ FORMAT = Format(
     fallback=FallbackQuantizer("TFLiteConverter", "int8", tf_converter_int8.quantize),
     io_types=("int8", "uint8"),
     too_new=requirements.too_new,
+    preprocessing_notes=metadata.preprocessing_notes,
 )
 
 RUNTIMES = (

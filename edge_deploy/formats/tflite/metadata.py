@@ -261,3 +261,14 @@ def _output(
             how = _AXIS_LABELS if axis else _VALUE_LABELS
             fields[6] = [_file(name, "the classes, one a line", how)]
     return Table({**fields, 3: Table(union(_FEATURE, Table({})))})
+
+
+def preprocessing_notes(preprocessing: Mapping[str, Any]) -> list[str]:
+    """What MediaPipe Tasks and ML Kit cannot do for a model: they know RGB and one mean and std."""
+    image = preprocessing["image"]
+    if image["color"] == "bgr" or len(set(image["mean"])) > 1 or len(set(image["std"])) > 1:
+        return [
+            "MediaPipe Tasks and ML Kit cannot prepare this model's pictures (channels in another "
+            "order, or each with its own mean); with --fold-preprocessing they need not"
+        ]
+    return []

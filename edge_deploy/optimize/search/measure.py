@@ -22,7 +22,7 @@ from edge_deploy.core.errors import ArtifactError, ConversionError
 from edge_deploy.core.spec import Array, ModelSpec, Runner
 from edge_deploy.data.calibration import from_reference
 from edge_deploy.data.reference import Reference
-from edge_deploy.formats.base import FLOAT, Converted, Quantization
+from edge_deploy.formats.base import FLOAT, Converted, Opener, Quantization
 from edge_deploy.formats.layers import Layer, choose
 from edge_deploy.formats.registry import FORMATS, default_runtime
 from edge_deploy.optimize.search.candidates import Candidate, CandidateResult
@@ -120,14 +120,14 @@ def measure(group: CandidateGroup, candidate: Candidate) -> CandidateResult | No
 
 
 def measure_in(
-    group: CandidateGroup, candidate: Candidate, open_runner: Any
+    group: CandidateGroup, candidate: Candidate, open_runner: Opener
 ) -> CandidateResult | None:
     """As ``measure``, in a runtime that the caller opens.
 
     Args:
         group: What the candidate shares with others.
         candidate: The candidate.
-        open_runner: From a path to a context manager of a runner.
+        open_runner: Opens the candidate's file.
     """
     with _one_at_a_time, tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
         source = write(group, Path(folder) / "float")
@@ -222,7 +222,7 @@ def quality(
     return "agreement", 1.0, min(shares)
 
 
-def time_alone(group: CandidateGroup, candidate: Candidate, open_runner: Any) -> float:
+def time_alone(group: CandidateGroup, candidate: Candidate, open_runner: Opener) -> float:
     """The median time of an answer in milliseconds, while nothing else of ours runs."""
     from edge_deploy.verification.latency import time_runner
 

@@ -13,7 +13,7 @@ from edge_deploy.artifact import manifest as manifests
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.core.stdio import quiet
 from edge_deploy.data.reference import Reference
-from edge_deploy.formats.base import FLOAT
+from edge_deploy.formats.base import FLOAT, Opener
 from edge_deploy.formats.registry import FORMATS, default_runtime
 from edge_deploy.optimize import pruning
 from edge_deploy.optimize.finetuning import FineTuneData
@@ -177,7 +177,7 @@ def _round(
     return [one for c in candidates if (one := found[c]) is not None]
 
 
-def _opener(search: Search, group: CandidateGroup) -> Any:
+def _opener(search: Search, group: CandidateGroup) -> Opener:
     """Opens a file of a group's target: TF.js on wasm, whose speed is a CPU's own."""
     runtime = default_runtime(group.target)
     if not runtime.in_browser:
