@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_deploy.api.options import ConvertOptions
 from edge_deploy.artifact import samples
 from edge_deploy.core.graph import freeze, index_limits
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.core.stdio import quiet
 from edge_deploy.data import sidecars
@@ -79,7 +80,7 @@ def prepare(source: load.Source, options: ConvertOptions) -> Prepared:
             if (data.given or 0) > keep:
                 notes.append(
                     f"{side.reference.name} has {data.given:,} samples, of which {keep:,} were "
-                    "chosen (--samples, --seed)"
+                    f"chosen ({option('samples')}, {option('seed')})"
                 )
             if side.features and data.rows:
                 side = replace(side, features=with_truths(side.features, data.rows))
@@ -90,7 +91,7 @@ def prepare(source: load.Source, options: ConvertOptions) -> Prepared:
             )
             notes.append(
                 "no reference data: samples were made up, and verdicts on made-up data say "
-                "little; give real ones with --reference"
+                f"little; give real ones with {option('reference')}"
             )
         if options.fold_preprocessing:
             check_pixels("the reference data", spec, data.inputs)
@@ -101,8 +102,8 @@ def prepare(source: load.Source, options: ConvertOptions) -> Prepared:
         data = replace(data, outputs=loaded.ask(data.inputs, data.rows))
     if spec.inputs[0].kind == "image" and side.preprocessing is None:
         notes.append(
-            "no --preprocess: apps and the page cannot know how a picture becomes the input "
-            "(try unit, keras-load-img, teachable-machine, mobilenet, caffe or torch)"
+            f"no {option('preprocess')}: apps and the page cannot know how a picture becomes the "
+            "input (try unit, keras-load-img, teachable-machine, mobilenet, caffe or torch)"
         )
     dataset = Dataset(
         *split(data, options.samples, options.seed), side.features, side.preprocessing

@@ -13,7 +13,8 @@ from edge_deploy.api.options import BenchOptions
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
-from edge_deploy.core.errors import ArtifactError, UsageError
+from edge_deploy.core.errors import ArtifactError, UsageError, wrong_option
+from edge_deploy.core.messages import option
 from edge_deploy.core.stdio import quiet
 from edge_deploy.formats.registry import RUNTIMES, check_names
 from edge_deploy.verification.benchmark_report import MARK, BenchRow, to_html
@@ -78,7 +79,7 @@ def bench(
             rows.append(_row(one, entry, runtime, backend, handle, options.seconds))
     compared = tuple(_against_float(row, rows) for row in rows)
     if options.page is not None:
-        with atomic_io.writing(options.page, "--page"):
+        with atomic_io.writing(options.page, "page"):
             options.page.parent.mkdir(parents=True, exist_ok=True)
             atomic_io.replace_text(options.page, to_html(compared))
     return BenchResult(compared, options.page)
@@ -87,9 +88,11 @@ def bench(
 def _check(options: BenchOptions, any_file: bool) -> None:
     check_names(options.only, options.runtimes, options.backends)
     if not any_file:
-        raise UsageError("No file is left to time: --only and --runtime leave none.")
+        raise UsageError(
+            f"No file is left to time: {option('only')} and {option('runtimes')} leave none."
+        )
     if not 0 < options.seconds <= 600:
-        raise UsageError(f"--seconds {options.seconds:g}: above 0 and at most 600.")
+        raise wrong_option("seconds", options.seconds, "above 0 and at most 600.", options.seconds)
     page = options.page
     if page is None or not page.exists():
         return

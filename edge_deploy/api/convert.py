@@ -16,7 +16,7 @@ from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact import manifest as manifests
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
-from edge_deploy.core.errors import ConversionError, UsageError
+from edge_deploy.core.errors import ConversionError, wrong_option
 from edge_deploy.core.messages import unknown
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.core.stdio import quiet, set_environment
@@ -91,11 +91,13 @@ def convert(
     set_environment()
     path, options = Path(model), options or ConvertOptions()
     if options.samples < 0:
-        raise UsageError(f"--samples {options.samples}: a number of samples is 0 or more.")
+        raise wrong_option(
+            "samples", options.samples, "a number of samples is 0 or more.", options.samples
+        )
     for target in options.to:
         if target not in FORMATS:
-            raise UsageError(f"--to: {unknown(target, FORMATS, 'target')}")
-    wish = parse("--quantize", options.quantize, [t for t in FORMATS if t in options.to])
+            raise wrong_option("to", target, unknown(target, FORMATS, "target"))
+    wish = parse("quantize", options.quantize, [t for t in FORMATS if t in options.to])
     check_io(options.io, wish)
     check_runtime(options.min_runtime, wish)
     check_keep(options.keep_float, wish)
@@ -109,7 +111,7 @@ def convert(
     with load.open_source(path) as source:
         if options.prune is not None:
             pruning.check_kind(source.loader)
-        name = artifacts.check_name("--name", options.name or default_name(path))
+        name = artifacts.check_name("name", options.name or default_name(path))
         artifacts.check_free(
             options.output, name, options.version, options.overwrite or options.dry_run
         )

@@ -22,6 +22,7 @@ from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.statistics import answer_ranges, column_ranges
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import ArtifactError, UsageError
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Array, Arrays, TensorSpec
 from edge_deploy.data.preprocessing.decode import SUFFIXES
 from edge_deploy.data.preprocessing.encoding import text_rows
@@ -88,12 +89,14 @@ def build_demo(
     models = list(found.values())
     keys = _keys(models)
     if embed and len(models) != 1:
-        raise UsageError(f"--embed puts one model in a page; {len(models)} were given.")
+        raise UsageError(
+            f"{option('embed', True)} puts one model in a page; {len(models)} were given."
+        )
     whole = not (output.is_dir() and output.samefile(source))
     if not whole and (host or embed):
         raise UsageError(
-            f"{output} is the checkout's own page, and --host and --embed write beside it: name "
-            "another folder with --output."
+            f"{output} is the checkout's own page, and {option('host')} and "
+            f"{option('embed', True)} write beside it: name another folder with {option('output')}."
         )
     entries: list[dict[str, Any]] = []
     files: Files = {}
@@ -156,7 +159,7 @@ def _keys(models: Sequence[Artifact]) -> list[str]:
     if twice := [key for key, count in Counter(keys).items() if count > 1]:
         raise UsageError(
             f"{twice[0]} is there twice, from different folders. Leave one out, or convert it "
-            "with another --name or --artifact-version."
+            f"with another {option('name')} or {option('version')}."
         )
     return keys
 
@@ -168,7 +171,7 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
     if not candidates:
         raise UsageError(
             f"{model.folder} has no TF.js file, which is what the page runs. Convert the model "
-            "again with --to tfjs among its targets."
+            f"again with {option('to', 'tfjs')} among its targets."
         )
     # Lossless first: only that can be held to the original.
     chosen = min(candidates, key=lambda e: (bool(e["pruned"]), e["precision"] != "float32"))
@@ -230,7 +233,8 @@ def _check_hashes(model: Artifact, used: set[str]) -> None:
     for path, what in model.changed_files().items():
         if path in used:
             raise ArtifactError(
-                f"{model.folder / path} {what}. Convert the model again with --overwrite."
+                f"{model.folder / path} {what}. Convert the model again with "
+                f"{option('overwrite', True)}."
             )
 
 

@@ -12,6 +12,7 @@ from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import ArtifactError, ConversionError, UsageError
+from edge_deploy.core.messages import option
 from edge_deploy.core.stdio import quiet
 from edge_deploy.data.calibration_checks import calibrate
 from edge_deploy.data.preprocessing.features import columns_of
@@ -81,7 +82,7 @@ def quantize(
     """
     found = artifacts.open_artifact(Path(path))
     there = [e["target"] for e in found.manifest["artifacts"]]
-    wish = parse("--to", options.to, [t for t in FORMATS if t in there])
+    wish = parse("to", options.to, [t for t in FORMATS if t in there])
     check_io(options.io, wish)
     check_keep(options.keep_float, wish)
     wish, skipped = _without_float(wish)
@@ -144,7 +145,7 @@ def _without_float(wish: PrecisionRequest) -> tuple[PrecisionRequest, list[str]]
     skipped = notes if any(FLOAT in names for names in wish.by_target.values()) else []
     rest = {target: names for target, names in rest.items() if names}
     if not rest:
-        raise UsageError("--to float32: it is there already; name another precision.")
+        raise UsageError(f"{option('to', FLOAT)}: it is there already; name another precision.")
     return replace(wish, by_target=rest), skipped
 
 
@@ -173,7 +174,7 @@ def _float_entry(found: Artifact, target: str) -> Entry:
     if not entries:
         raise UsageError(
             f"{found.folder} has no float32 file of {target}, from which the others are made. "
-            "Convert the model again with --quantize float32,..."
+            f"Convert the model again with {option('quantize', [FLOAT, ...])}"
         )
     return min(entries, key=lambda entry: entry["pruned"] is not None)
 
@@ -196,7 +197,8 @@ def _check_free(found: Artifact, wish: PrecisionRequest, overwrite: bool) -> Non
     ]
     if taken and not overwrite:
         raise UsageError(
-            f"{found.folder} has {', '.join(taken)} already. Give --overwrite to make it anew."
+            f"{found.folder} has {', '.join(taken)} already. Give "
+            f"{option('overwrite', True)} to make it anew."
         )
 
 

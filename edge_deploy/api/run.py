@@ -13,8 +13,8 @@ import numpy as np
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.selection import default_entry
-from edge_deploy.core.errors import ArtifactError, UsageError
-from edge_deploy.core.messages import unknown
+from edge_deploy.core.errors import ArtifactError, UsageError, wrong_option
+from edge_deploy.core.messages import option, unknown
 from edge_deploy.core.spec import Array, Feature, TensorSpec
 from edge_deploy.data.input_warnings import remarks
 from edge_deploy.data.preprocessing.decode import is_picture
@@ -23,8 +23,6 @@ from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.readers import read
 from edge_deploy.data.reference import Reference, sample
 from edge_deploy.formats.registry import FORMATS, default_runtime
-
-_TOP = 5
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,9 @@ def run(
     changed = found.changed_files()
     path = found.main_file(entry)
     if what := changed.get(path.relative_to(found.folder).as_posix()):
-        raise ArtifactError(f"{path} {what}. Convert the model again with --overwrite.")
+        raise ArtifactError(
+            f"{path} {what}. Convert the model again with {option('overwrite', True)}."
+        )
     data, sources = _read_all(found, inputs)
     for line in remarks(columns_of(found.manifest) or (), data.rows):
         note(line)
@@ -84,7 +84,7 @@ def run(
 
 def _entry(found: Artifact, target: str | None, precision: str | None) -> Mapping[str, Any]:
     if target is not None and target not in FORMATS:
-        raise UsageError(f"--only: {unknown(target, FORMATS, 'target')}")
+        raise wrong_option("only", target, unknown(target, FORMATS, "target"))
     runnable = [
         entry
         for entry in found.manifest["artifacts"]
@@ -98,7 +98,7 @@ def _entry(found: Artifact, target: str | None, precision: str | None) -> Mappin
         )
     there = list(dict.fromkeys(entry["precision"] for entry in runnable))
     if precision not in (None, *there):
-        raise UsageError(f"--precision: {unknown(str(precision), there, 'file here')}")
+        raise wrong_option("precision", precision, unknown(str(precision), there, "file here"))
     return default_entry(found, [e for e in runnable if precision in (None, e["precision"])])
 
 
@@ -126,8 +126,9 @@ def _read_one(found: Artifact, path: Path, features: Sequence[Feature] | None) -
     if is_picture(path) and path.is_file():
         if found.manifest["preprocessing"] is None:
             raise UsageError(
-                f"{path}: {found.name} was converted without --preprocess, so how a picture "
-                "becomes its input is not known. Convert it again with one, or give an .npz."
+                f"{path}: {found.name} was converted without {option('preprocess')}, so how a "
+                "picture becomes its input is not known. Convert it again with one, or give an "
+                ".npz."
             )
         with tempfile.TemporaryDirectory() as folder:  # a folder of one picture
             link = Path(folder) / path.name
@@ -185,22 +186,3 @@ def _readable(spec: TensorSpec, value: Array) -> dict[str, Any]:
 def _ranked(shares: Mapping[str, float]) -> dict[str, Any]:
     ordered = dict(sorted(shares.items(), key=lambda item: -item[1]))
     return {"label": next(iter(ordered)), "probabilities": ordered}
-
-
-def to_text(answer: Prediction) -> str:
-    """An answer in a line or a few, for a terminal."""
-    lines = []
-    for name, output in answer.outputs.items():
-        if "probabilities" in output:
-            top = list(output["probabilities"].items())[:_TOP]
-            lines.append(f"{name}: " + ", ".join(f"{label} {share:.4f}" for label, share in top))
-        elif "label" in output:
-            lines.append(f"{name}: {output['label']}")
-        elif "value" in output:
-            lines.append(f"{name}: {output['value']:.6g} {output['unit'] or ''}".rstrip())
-        else:
-            flat = np.asarray(output["values"]).ravel()
-            shown = " ".join(f"{value:.6g}" for value in flat[:20])
-            more = f" … ({flat.size} numbers; --json has all)" if flat.size > 20 else ""
-            lines.append(f"{name} {output['shape']}: {shown}{more}")
-    return f"{answer.source}\n  " + "\n  ".join(lines)

@@ -17,8 +17,8 @@ from edge_deploy.codegen import PLATFORMS, context
 from edge_deploy.codegen.base import Golden, Platform, headline, needs
 from edge_deploy.codegen.context import TemplateContext
 from edge_deploy.core.atomic_io import scratch, writing
-from edge_deploy.core.errors import UsageError
-from edge_deploy.core.messages import unknown
+from edge_deploy.core.errors import UsageError, wrong_option
+from edge_deploy.core.messages import option, unknown
 from edge_deploy.core.spec import Arrays
 from edge_deploy.data.reference import sample
 
@@ -32,7 +32,7 @@ class Snippet:
     """Code for an app.
 
     Attributes:
-        platform: As in ``--platform``.
+        platform: One of PLATFORMS.
         file: What its file is called.
         model: The file that it runs.
         install: What the app's project must ask for.
@@ -69,7 +69,7 @@ def _plan(
     artifact: Path | str, platform: str, precision: str | None
 ) -> tuple[Platform, Artifact, TemplateContext]:
     if platform not in PLATFORMS:
-        raise UsageError(f"--platform: {unknown(platform, PLATFORMS, 'platform')}")
+        raise wrong_option("platform", platform, unknown(platform, PLATFORMS, "platform"))
     found = artifacts.open_artifact(Path(artifact))
     return PLATFORMS[platform], found, context.make(found, precision)
 
@@ -101,7 +101,9 @@ def bundle(
     chosen, found, drawn = _plan(artifact, platform, precision)
     target = Path(output) if output else Path(f"{found.name}-{platform}")
     if target.exists() or target.is_symlink():
-        raise UsageError(f"{target} exists; it is left alone. Name another with --output.")
+        raise UsageError(
+            f"{target} exists; it is left alone. Name another with {option('output')}."
+        )
     code = chosen.code(drawn)
     with scratch(target.parent) as stage:
         folder = stage / "bundle"
@@ -233,7 +235,7 @@ def write_snippet(made: Snippet, output: Path) -> Path:
     """
     path = output / made.file if output.is_dir() else output
     if path.exists():
-        raise UsageError(f"{path} exists; it is left alone. Name another with --output.")
+        raise UsageError(f"{path} exists; it is left alone. Name another with {option('output')}.")
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with writing(path):

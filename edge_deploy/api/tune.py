@@ -16,8 +16,8 @@ from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact import manifest as manifests
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
-from edge_deploy.core.errors import MissingDependencyError, UsageError
-from edge_deploy.core.messages import size_text, unknown
+from edge_deploy.core.errors import MissingDependencyError, UsageError, wrong_option
+from edge_deploy.core.messages import option, size_text, unknown
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.core.stdio import set_environment
 from edge_deploy.data import sidecars
@@ -125,7 +125,7 @@ def tune(
     given = (asked.reference, asked.calibration, asked.prune_data, asked.load.custom_objects)
     sidecars.precheck(asked.labels, asked.features, asked.preprocess, given)
     with load.open_source(path) as source, ExitStack() as stack:
-        name = artifacts.check_name("--name", asked.name or _prepare.default_name(path))
+        name = artifacts.check_name("name", asked.name or _prepare.default_name(path))
         final = artifacts.check_free(asked.output, name, asked.version, asked.overwrite)
         handle = stack.enter_context(_browser(options))
         progress(f"reading {path.name}")
@@ -139,7 +139,9 @@ def tune(
         )
         seen = (dataset.every, _as_reference(calibration, loaded.spec))
         about = _about(manifest, options, seen[0], training)
-        with atomic_io.writing(asked.output, left="--resume goes on with what was measured"):
+        with atomic_io.writing(
+            asked.output, left=f"{option('resume', True)} goes on with what was measured"
+        ):
             store = open_store(
                 final.with_name(f".tune-{asked.version}"), about, options.resume, asked.overwrite
             )
@@ -170,21 +172,31 @@ def _check(options: TuneOptions) -> None:
         MissingDependencyError: The executor is not installed.
     """
     if options.objective not in OBJECTIVES:
-        raise UsageError(f"--objective: {unknown(options.objective, OBJECTIVES, 'objective')}")
+        raise wrong_option(
+            "objective", options.objective, unknown(options.objective, OBJECTIVES, "objective")
+        )
     if not 0 <= options.max_drop < 1:
-        raise UsageError(
-            f"--max-drop {options.max_drop:g}: a share from 0 to below 1, such as 0.01."
+        raise wrong_option(
+            "max_drop",
+            options.max_drop,
+            "a share from 0 to below 1, such as 0.01.",
+            options.max_drop,
         )
     if options.jobs is not None and options.jobs < 1:
-        raise UsageError(f"--jobs {options.jobs}: at least 1.")
+        raise wrong_option("jobs", options.jobs, "at least 1.", options.jobs)
     for target in options.convert.to:
         if target not in FORMATS:
-            raise UsageError(f"--to: {unknown(target, FORMATS, 'target')}")
+            raise wrong_option("to", target, unknown(target, FORMATS, "target"))
     for sparsity in options.sparsities:
         if not 0 < sparsity < 1:
-            raise UsageError(f"--sparsities {sparsity:g}: shares between 0 and 1, such as 0.8.")
+            raise wrong_option(
+                "sparsities", sparsity, "shares between 0 and 1, such as 0.8.", sparsity
+            )
     if options.convert.prune_data and not options.sparsities:
-        raise UsageError("--prune-data is to train pruned models on, and --sparsities has none.")
+        raise UsageError(
+            f"{option('prune_data')} is to train pruned models on, and {option('sparsities')} has "
+            "none."
+        )
     pruning.check_options(0.5, options.convert.prune_data, options.convert.prune_epochs)
     executors.check(options.executor)
 
@@ -201,7 +213,7 @@ def _browser(options: TuneOptions) -> Iterator[BrowserSession]:
         if wanted and handle.browser is None:
             raise MissingDependencyError(
                 f"TF.js candidates are measured in a browser: {handle.reason} Leave them out with "
-                "--to tflite,onnx."
+                f"{option('to', ['tflite', 'onnx'])}."
             )
         yield handle
 
@@ -246,12 +258,12 @@ def _notes(
         yield f"no pruning: only Keras files can be pruned, and this is a {loaded.kind} model"
     if measured and measured[0].metric == "agreement":
         yield (
-            "no labels: the budget is about the agreement with the original. Give --reference "
-            "data with labels to keep the accuracy itself"
+            "no labels: the budget is about the agreement with the original. Give "
+            f"{option('reference')} data with labels to keep the accuracy itself"
         )
     counted = measured and measured[0].metric in ("accuracy", "agreement")
     if counted and 0 < options.max_drop < 1 / data.count:
         yield (
             f"{data.count} samples: one answer is {1 / data.count:.1%}, so a drop of "
-            f"{options.max_drop:g} allows none. Give more with --reference"
+            f"{options.max_drop:g} allows none. Give more with {option('reference')}"
         )

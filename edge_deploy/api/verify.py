@@ -12,6 +12,7 @@ from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io, messages
 from edge_deploy.core.errors import EdgeDeployError, UsageError
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import ModelSpec
 from edge_deploy.core.stdio import quiet
 from edge_deploy.data.preprocessing.features import columns_of
@@ -123,7 +124,7 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> VerifyResu
         folder: Path | None = _write_report(options.report, documents)
         return VerifyResult(manifest, tuple(verdicts), folder, notes, samples)
     try:
-        with atomic_io.writing(found.folder, "--report"):
+        with atomic_io.writing(found.folder, "report"):
             artifact.update(found, manifest, documents)
     except EdgeDeployError as error:
         # The verdicts are what was asked for; a folder that may only be read must not lose them.
@@ -140,7 +141,8 @@ def _check(options: VerifyOptions) -> None:
     check_names(options.only, options.runtimes, options.backends)
     if options.reference is not None and options.against is None:
         raise UsageError(
-            "--reference needs --against MODEL: only the original can answer new samples."
+            f"{option('reference')} needs {option('against', 'MODEL')}: only the original can "
+            "answer new samples."
         )
 
 
@@ -204,7 +206,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
     if options.against is None or options.reference is None:
         raise UsageError(
             f"{path}: a bare file has no reference beside it. Say what it was converted from and "
-            "what to ask: --against MODEL --reference DATA."
+            f"what to ask: {option('against', 'MODEL')} {option('reference', 'DATA')}."
         )
     model = load_model(options.against, options.load)
     data, _ = split(read(options.reference, model.spec, model.features), 0, options.seed)
@@ -247,7 +249,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
 def _write_report(folder: Path | None, documents: Mapping[str, str]) -> Path | None:
     if folder is None:
         return None
-    with atomic_io.writing(folder, "--report"):
+    with atomic_io.writing(folder, "report"):
         folder.mkdir(parents=True, exist_ok=True)
         atomic_io.replace_all({}, {folder / name: text for name, text in documents.items()})
     return folder

@@ -15,6 +15,7 @@ import numpy as np
 from edge_deploy.artifact.schema import fault
 from edge_deploy.core.atomic_io import digest, replace_all, replace_text, sha256, to_text
 from edge_deploy.core.errors import ArtifactError, UsageError
+from edge_deploy.core.messages import Shown, option
 from edge_deploy.core.spec import Arrays, ModelSpec, TensorSpec
 from edge_deploy.data.reference import Reference
 
@@ -95,7 +96,8 @@ class Artifact:
             )
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise ArtifactError(
-                f"{path}: cannot be read ({error}). Convert the model again with --overwrite."
+                f"{path}: cannot be read ({error}). Convert the model again with "
+                f"{option('overwrite', True)}."
             ) from error
 
     def tuning(self) -> Mapping[str, Any] | None:
@@ -155,7 +157,7 @@ def open_artifact(path: Path) -> Artifact:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(
             f"{folder / MANIFEST}: not a manifest ({error}). Convert the model again with "
-            "--overwrite."
+            f"{option('overwrite', True)}."
         ) from error
     if schema != SCHEMA:
         raise ArtifactError(
@@ -165,12 +167,12 @@ def open_artifact(path: Path) -> Artifact:
     if wrong := fault(manifest):
         raise ArtifactError(
             f"{folder / MANIFEST}: not as edge-deploy writes it: {wrong}. If it was edited, put "
-            "back what was there; else convert the model again with --overwrite."
+            f"back what was there; else convert the model again with {option('overwrite', True)}."
         )
     return Artifact(folder, manifest)
 
 
-def check_name(what: str, name: str) -> str:
+def check_name(asked: str, name: str) -> str:
     """A name that is one folder on every system, and stays inside the output.
 
     Raises:
@@ -179,8 +181,9 @@ def check_name(what: str, name: str) -> str:
     bad = set(name) & set("/\\\0") or {c for c in name if ord(c) < 32}
     if not name.strip() or name.startswith(".") or bad or len(name.encode()) > 120:
         raise UsageError(
-            f"{what} {name!r} cannot name a folder: it must not be empty, start with a dot, hold "
-            "a slash, a backslash or a control character, or be longer than 120 bytes."
+            f"{option(asked, Shown(repr(name)))} cannot name a folder: it must not be empty, start "
+            "with a dot, hold a slash, a backslash or a control character, or be longer than 120 "
+            "bytes."
         )
     return name
 
@@ -192,10 +195,11 @@ def check_free(output: Path, name: str, version: str, overwrite: bool) -> Path:
         UsageError: The names cannot be folders, the version exists and ``overwrite`` is not
             set, or what is there is no artifact.
     """
-    final = output / check_name("--name", name) / check_name("--artifact-version", version)
+    final = output / check_name("name", name) / check_name("version", version)
     if final.exists() and not overwrite:
         raise UsageError(
-            f"{final} exists. Give --overwrite to replace it, or another --artifact-version."
+            f"{final} exists. Give {option('overwrite', True)} to replace it, or another "
+            f"{option('version')}."
         )
     if final.exists() and not (final / MANIFEST).is_file():
         raise UsageError(f"{final} is not an artifact of edge-deploy: it is left alone.")

@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from typing import NoReturn
 
 import typer
 
 from edge_deploy.cli import exit_codes
 from edge_deploy.cli.app import app
 from edge_deploy.cli.console import json_document
-from edge_deploy.core import signals
+from edge_deploy.cli.flags import SHELL
+from edge_deploy.core import messages, signals
 from edge_deploy.core.errors import EdgeDeployError, UsageError
 
 # Importing a module registers its commands, in the order in which --help lists them.
@@ -46,6 +48,11 @@ _TYPER_INTERRUPTED = 130  # what newer Typers make of Ctrl-C
 
 def main() -> None:
     """The console script: run a command and turn what went wrong into words and a code."""
+    with messages.written_for(SHELL):
+        _main()
+
+
+def _main() -> NoReturn:
     signals.listen()
     as_json = "--json" in sys.argv
     try:

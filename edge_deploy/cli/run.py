@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import Json
+
+if TYPE_CHECKING:
+    from edge_deploy.api.run import Prediction
+
+_TOP = 5  # classes of an answer that are printed
 
 
 @app.command()
@@ -36,4 +41,25 @@ def run(
         console.json_document({"answers": [{"source": a.source, **a.outputs} for a in answers]})
     else:
         for answer in answers:
-            typer.echo(running.to_text(answer))
+            typer.echo(_answer(answer))
+
+
+def _answer(answer: Prediction) -> str:
+    """An answer in a line or a few."""
+    import numpy as np
+
+    lines = []
+    for name, output in answer.outputs.items():
+        if "probabilities" in output:
+            top = list(output["probabilities"].items())[:_TOP]
+            lines.append(f"{name}: " + ", ".join(f"{label} {share:.4f}" for label, share in top))
+        elif "label" in output:
+            lines.append(f"{name}: {output['label']}")
+        elif "value" in output:
+            lines.append(f"{name}: {output['value']:.6g} {output['unit'] or ''}".rstrip())
+        else:
+            flat = np.asarray(output["values"]).ravel()
+            shown = " ".join(f"{value:.6g}" for value in flat[:20])
+            more = f" … ({flat.size} numbers; --json has all)" if flat.size > 20 else ""
+            lines.append(f"{name} {output['shape']}: {shown}{more}")
+    return f"{answer.source}\n  " + "\n  ".join(lines)

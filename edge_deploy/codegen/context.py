@@ -13,6 +13,7 @@ from typing import Any
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.selection import default_entry
 from edge_deploy.core.errors import ArtifactError, UsageError
+from edge_deploy.core.messages import call, option
 from edge_deploy.core.spec import Feature
 from edge_deploy.data.preprocessing.features import parse_features
 
@@ -138,7 +139,9 @@ def make(found: Artifact, precision: str | None) -> TemplateContext:
     entry = choose(found, precision)
     path = found.main_file(entry)
     if what := found.changed_files().get(path.relative_to(found.folder).as_posix()):
-        raise ArtifactError(f"{path} {what}. Convert the model again with --overwrite.")
+        raise ArtifactError(
+            f"{path} {what}. Convert the model again with {option('overwrite', True)}."
+        )
     info, spec, manifest = describe(path), found.spec, found.manifest
     linked = [op for op in info.ops or () if op.startswith("Flex")]
     if linked:
@@ -159,7 +162,7 @@ def make(found: Artifact, precision: str | None) -> TemplateContext:
         if None in given.shape[1:]:
             raise UsageError(
                 f"{path}: {given.name} leaves its size free, {list(given.shape)}; a snippet "
-                "needs one. Convert the model again with --input-shape."
+                f"needs one. Convert the model again with {option('input_shapes')}."
             )
     alone = len(inputs) == 1
     preprocessing = manifest["preprocessing"] if alone else None
@@ -189,14 +192,14 @@ def choose(found: Artifact, precision: str | None) -> Mapping[str, Any]:
     if not there:
         raise UsageError(
             f"{found.folder} has no .tflite file, which snippets run. Convert the model again "
-            "with --to tflite."
+            f"with {option('to', 'tflite')}."
         )
     wanted = [e for e in there if precision in (None, e["precision"])]
     if not wanted:
         known = ", ".join(dict.fromkeys(e["precision"] for e in there))
         raise UsageError(
             f"{found.folder} has no .tflite file of {precision}; there are: {known}. "
-            f"edge-deploy quantize {found.folder} --to tflite={precision} makes one where it can."
+            f"{call('quantize', found.folder, to=f'tflite={precision}')} makes one where it can."
         )
     return default_entry(found, wanted)
 

@@ -8,6 +8,7 @@ from typing import Any
 from edge_deploy.codegen.base import column_words, f32, tensor_words
 from edge_deploy.codegen.context import TemplateContext, category
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Feature
 
 _HELPER = {"none": "number", "ordinal": "ordinal", "one-hot": "one_hot"}
@@ -22,7 +23,8 @@ def helper(feature: Feature) -> str:
     if feature.kind == "text":
         raise UsageError(
             f"column {feature.name!r} is a text, which this platform's code does not count. "
-            "--platform python and --platform js do, and so does the page (edge-deploy demo)."
+            f"{option('platform', 'python')} and {option('platform', 'js')} do, and so does the page "
+            "(edge-deploy demo)."
         )
     return _HELPER[feature.encode]
 

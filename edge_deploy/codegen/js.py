@@ -25,6 +25,7 @@ from edge_deploy.codegen.expressions import helper, steps
 from edge_deploy.codegen.source_extract import closure, one_filter
 from edge_deploy.codegen.text_features import counters, in_javascript
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Feature
 from edge_deploy.web.assets import shell_folder
 
@@ -49,7 +50,8 @@ def code(plan: TemplateContext) -> str:
         if tensor.dtype not in _ARRAYS:
             raise UsageError(
                 f"{plan.path.name}: {tensor.name} is of {tensor.dtype}; LiteRT.js takes "
-                f"{', '.join(_ARRAYS)}. Take a file with float32 ends, with --precision."
+                f"{', '.join(_ARRAYS)}. Take a file with float32 ends, with "
+                f"{option('precision')}."
             )
     names = identifiers(plan.inputs, ("model", "tensors", "outputs", "values"))
     output = plan.main_output

@@ -15,6 +15,7 @@ from typing import Any
 
 from edge_deploy.core import signals
 from edge_deploy.core.errors import EdgeDeployError
+from edge_deploy.core.messages import option
 
 _PARTIAL = ".partial-"
 
@@ -83,7 +84,7 @@ def scratch(beside: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def writing(
-    where: Path, option: str = "--output", left: str = "nothing was left behind"
+    where: Path, given_as: str = "output", left: str = "nothing was left behind"
 ) -> Iterator[None]:
     """Say in words when a disk is full or a folder cannot be written, and which option helps."""
     try:
@@ -93,7 +94,7 @@ def writing(
     except OSError as error:
         raise EdgeDeployError(
             f"{error.filename or where}: cannot be written ({error.strerror or error}). Free some "
-            f"space or name another folder with {option}; {left}."
+            f"space or name another folder with {option(given_as)}; {left}."
         ) from error
 
 

@@ -15,13 +15,37 @@ shows one.
 
 from __future__ import annotations
 
+from edge_deploy.core.messages import option as written
+
 
 class EdgeDeployError(Exception):
     """What edge-deploy could not do, in words for its user."""
 
 
 class UsageError(EdgeDeployError):
-    """The request cannot be right: an option, a name, or data that does not fit the model."""
+    """The request cannot be right: an option, a name, or data that does not fit the model.
+
+    Attributes:
+        option: The option that is at fault, by its name in Python; None where it is no single one.
+        got: What that option was given.
+    """
+
+    def __init__(self, message: str, option: str | None = None, got: object = None) -> None:
+        super().__init__(message)
+        self.option = option
+        self.got = got
+
+
+def wrong_option(option: str, got: object, mend: str, shown: object = ...) -> UsageError:
+    """``samples=-1: a number of samples is 0 or more.``, as the caller writes the option.
+
+    Args:
+        option: Its name in Python.
+        got: What it was given.
+        mend: What would be right.
+        shown: What is shown behind the name; nothing where the mend says what was given.
+    """
+    return UsageError(f"{written(option, shown)}: {mend}", option, got)
 
 
 class SourceError(EdgeDeployError):

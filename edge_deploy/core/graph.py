@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError, SourceError
-from edge_deploy.core.messages import first_line
+from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import Function, TensorSpec
 
 # Operators that only move or relabel what another one computed.
@@ -90,7 +90,7 @@ def freeze(
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise SourceError(
             f"TensorFlow cannot trace the model: {first_line(error)}. If an axis is free in the "
-            "file, say its size with --input-shape name=1,128,128,3."
+            f"file, say its size with {option('input_shapes', {'name': (1, 128, 128, 3)})}."
         ) from error
     ops = _op_types(concrete.graph.as_graph_def())
     if reaches := sorted((ops & _REACHES_OUT) - marks):

@@ -1,10 +1,86 @@
-"""What several messages say alike."""
+"""What several messages say alike, and how they name an option.
+
+A message names an option by ``option("overwrite", True)``: a Python caller reads
+``overwrite=True``. Who calls from elsewhere says once how it is written there: the command line
+runs everything within ``written_for`` its own style, and a shell's user reads ``--overwrite``.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a caller writes what messages ask for.
+
+    Attributes:
+        option: From an option's name in Python and its value (``...`` for none in particular).
+        call: From a function's name, its arguments and its options, which are written already.
+    """
+
+    option: Callable[[str, object], str]
+    call: Callable[[str, Sequence[object], Sequence[str]], str]
+
+
+class Shown(str):
+    """A number with as many digits as it is to be shown with."""
+
+
+def _keyword(name: str, value: object) -> str:
+    return f"{name}={_literal(value)}"
+
+
+def _call(name: str, arguments: Sequence[object], options: Sequence[str]) -> str:
+    return f"{name}({', '.join([*map(_literal, arguments), *options])})"
+
+
+def _literal(value: object) -> str:
+    if value is ...:
+        return "..."
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key!r}: {_literal(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, float):
+        return f"{value:g}"
+    plain = isinstance(value, bool | int | tuple | None)
+    return str(value) if plain or isinstance(value, Shown) else repr(str(value))
+
+
+PYTHON = Style(_keyword, _call)
+_style: ContextVar[Style] = ContextVar("style", default=PYTHON)
+
+
+@contextlib.contextmanager
+def written_for(style: Style) -> Iterator[None]:
+    """Write the options in all messages that are made in the body as its caller does."""
+    before = _style.set(style)
+    try:
+        yield
+    finally:
+        _style.reset(before)
+
+
+def option(name: str, value: object = ...) -> str:
+    """``overwrite=True`` in Python, ``--overwrite`` on the command line.
+
+    Args:
+        name: The option's name in Python.
+        value: What it was given or should be; left out, the option alone is named.
+    """
+    return _style.get().option(name, value)
+
+
+def call(name: str, *arguments: object, **options: object) -> str:
+    """``quantize('a/1', to='int8')`` in Python, ``edge-deploy quantize a/1 --to int8``."""
+    style = _style.get()
+    return style.call(name, arguments, [style.option(*one) for one in options.items()])
 
 
 def unknown(got: str, known: Iterable[str], what: str) -> str:

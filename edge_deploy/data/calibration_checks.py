@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Array, ModelSpec, TensorSpec
 from edge_deploy.data import calibration
 from edge_deploy.data.calibration import Samples
@@ -83,14 +84,18 @@ def lint(samples: Samples, spec: ModelSpec, reference: Samples | None) -> list[F
     """
     findings = []
     if not samples.count:
-        return [Finding(f"{samples.origin} has no samples. Give some with --calibration.", True)]
+        return [
+            Finding(
+                f"{samples.origin} has no samples. Give some with {option('calibration')}.", True
+            )
+        ]
     seen = _look(samples, spec)
     usual = _look(reference, spec) if reference is not None else {}
     if samples.count < _FEW:
         findings.append(
             Finding(
                 f"{samples.origin} has {samples.count} samples; rare activations need more to be "
-                f"seen. Give 100 or more of real data with --calibration."
+                f"seen. Give 100 or more of real data with {option('calibration')}."
             )
         )
     alike = all(len(one.digests) == 1 for one in seen.values())
@@ -118,7 +123,7 @@ def _lint_input(
             Finding(
                 f"{where} is {what}: the ranges of the activations cannot be seen in it, and the "
                 "file would give nonsense. Was the data loaded, and scaled by integers? Give real "
-                "samples with --calibration.",
+                f"samples with {option('calibration')}.",
                 True,
             )
         ]
@@ -218,7 +223,7 @@ def calibrate(
     if given is None and dataset.reference.origin == "synthetic":
         made_up = (
             "calibration data: there is none but made-up samples, whose ranges are not those of "
-            "real ones. Give real samples with --calibration."
+            f"real ones. Give real samples with {option('calibration')}."
         )
         if strict:
             raise UsageError(made_up)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Array, Feature, ModelSpec, TensorSpec, as_dtype
 from edge_deploy.data.csv_reader import chosen, read_csv
 from edge_deploy.data.reference import Reference
@@ -151,8 +152,8 @@ def _read_pictures(
     target = _only_input(path, spec)
     if preprocessing is None:
         raise UsageError(
-            f"{path}: a folder of pictures needs --preprocess, which says how a picture becomes "
-            "the model's input (a preset such as unit, or size=...,scale=...)."
+            f"{path}: a folder of pictures needs {option('preprocess')}, which says how a picture "
+            "becomes the model's input (a preset such as unit, or size=...,scale=...)."
         )
     every = picture_files(path)
     files = [every[place] for place in chosen(len(every), limit, seed)]

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.core.errors import UsageError
+from edge_deploy.core.errors import UsageError, wrong_option
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Feature, LoadedModel, ModelSpec, TensorSpec
 
 _REFERENCES = ("reference.npz", "reference.npy", "reference.csv", "reference")
@@ -23,7 +24,7 @@ class Sidecars:
 
     Attributes:
         labels: The classes, in the order of the columns.
-        labels_from: What gave them, for errors.
+        labels_from: The file they were found in; None where they were given.
         features: The columns of a table model.
         target: What the model predicts: ``name``, ``unit``, ``min``, ``max``.
         preprocessing: How pictures become the input.
@@ -33,7 +34,7 @@ class Sidecars:
     """
 
     labels: tuple[str, ...] | None = None
-    labels_from: str = "--labels"
+    labels_from: str | None = None
     features: tuple[Feature, ...] | None = None
     target: Mapping[str, Any] | None = None
     preprocessing: Mapping[str, Any] | None = None
@@ -129,7 +130,7 @@ def collect(
         _check_width(model.spec, columns, _BESIDE if features is None and path.is_file() else "")
     return Sidecars(
         labels=names,
-        labels_from="--labels" if labels is not None else "labels.txt beside the model",
+        labels_from=None if labels is not None else "labels.txt beside the model",
         features=columns,
         target=target,
         preprocessing=spec,
@@ -160,7 +161,7 @@ def apply(spec: ModelSpec, sidecars: Sidecars) -> ModelSpec:
 
 
 def _with_labels(
-    outputs: Sequence[TensorSpec], labels: tuple[str, ...], origin: str
+    outputs: Sequence[TensorSpec], labels: tuple[str, ...], origin: str | None
 ) -> list[TensorSpec]:
     def classes(output: TensorSpec) -> int | None:
         if output.kind == "probability":
@@ -172,9 +173,9 @@ def _with_labels(
     if not any(classes(output) == len(labels) for output in outputs):
         has = ", ".join(f"{o.name} {classes(o) or '– (none)'}" for o in outputs)
         raise UsageError(
-            f"{origin}: {len(labels)} labels ({', '.join(labels[:5])}"
+            f"{origin or option('labels')}: {len(labels)} labels ({', '.join(labels[:5])}"
             f"{', …' if len(labels) > 5 else ''}) do not fit the model; classes by output: {has}. "
-            f"Give one label a class with --labels.{'' if origin == '--labels' else _BESIDE}"
+            f"Give one label a class with {option('labels')}.{_BESIDE if origin else ''}"
         )
     return [
         replace(output, classes=labels) if classes(output) == len(labels) else output
@@ -190,7 +191,7 @@ def _image_input(spec: ModelSpec, mend: str = "") -> TensorSpec:
     if len(spec.inputs) == 1:
         return spec.inputs[0]
     names = ", ".join(s.name for s in spec.inputs)
-    origin = "preprocessing.json beside the model" if mend else "--preprocess"
+    origin = "preprocessing.json beside the model" if mend else option("preprocess")
     raise UsageError(f"{origin}: none of the inputs {names} is the one for pictures.{mend}")
 
 
@@ -210,8 +211,10 @@ def _given_labels(text: str) -> tuple[str, ...]:
     if path.is_file():
         return _read_labels(path)[0]
     if "," not in text:
-        raise UsageError(f"--labels {text}: no such file; or give the labels themselves: a,b,c.")
-    return _checked("--labels", [label.strip() for label in text.split(",")])
+        raise wrong_option(
+            "labels", text, "no such file; or give the labels themselves: a,b,c.", text
+        )
+    return _checked(option("labels"), [label.strip() for label in text.split(",")])
 
 
 def _read_labels(path: Path) -> tuple[tuple[str, ...], bool]:

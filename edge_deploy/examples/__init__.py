@@ -12,8 +12,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from edge_deploy.core.errors import UsageError
-from edge_deploy.core.messages import unknown
+from edge_deploy.core.errors import UsageError, wrong_option
+from edge_deploy.core.messages import call, unknown
 from edge_deploy.examples import (
     cat_vs_dog,
     chihuahua_vs_muffin,
@@ -82,19 +82,23 @@ def build_example(
 
 def _check_options(example: Example, seed: int, data: Path | None, dataset: str) -> None:
     if not 0 <= seed < 2**32:
-        raise UsageError(f"--seed {seed}: must be from 0 to {2**32 - 1}.")
+        raise wrong_option("seed", seed, f"must be from 0 to {2**32 - 1}.", seed)
     if data is not None and not example.takes_data:
         takers = [name for name, other in EXAMPLES.items() if other.takes_data]
-        raise UsageError(
-            f"--data: {example.name} takes none. It goes with {' and '.join(takers)}: "
-            f"edge-deploy examples {takers[0]} --data FOLDER."
+        raise wrong_option(
+            "data",
+            data,
+            f"{example.name} takes none. It goes with {' and '.join(takers)}: "
+            f"{call('examples', takers[0], data='FOLDER')}.",
         )
     if dataset == Request().dataset or dataset in example.datasets:
         return
     choices = "; ".join(
         f"{name}: {', '.join(other.datasets)}" for name, other in EXAMPLES.items() if other.datasets
     )
-    raise UsageError(f"--dataset {dataset}: {example.name} has no such data set ({choices}).")
+    raise wrong_option(
+        "dataset", dataset, f"{example.name} has no such data set ({choices}).", dataset
+    )
 
 
 __all__ = ["EXAMPLES", "Example", "ExampleFiles", "build_example"]

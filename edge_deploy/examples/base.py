@@ -49,8 +49,8 @@ class Example:
         model: The file name of the trained model.
         build: Trains it and writes the model and its side files into a folder.
         converts: Whether edge-deploy can convert it yet.
-        takes_data: Whether ``--data`` means something to it.
-        datasets: What ``--dataset`` may be; empty where there is no choice.
+        takes_data: Whether it can be trained on pictures of the user's.
+        datasets: Which data sets it can be trained on; empty where there is no choice.
     """
 
     name: str

@@ -174,7 +174,7 @@ EXAMPLE = Example(
     title="Cat or dog?",
     summary="A small CNN on 256 x 256 pictures with one sigmoid, saved by Keras 2 as .h5.",
     toy="A toy: it has seen only cartoon cats and dogs that edge-deploy drew, and its answers on "
-    "photographs mean nothing. --data FOLDER trains it on your own pictures.",
+    "photographs mean nothing.",
     model="cat-vs-dog.h5",
     build=_build,
     takes_data=True,

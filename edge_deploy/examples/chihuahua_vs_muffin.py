@@ -174,7 +174,7 @@ EXAMPLE = Example(
     title="Chihuahua or muffin?",
     summary="A small CNN on 128 x 128 pictures with a softmax of two, saved by Keras 2 as .h5.",
     toy="A toy: it has seen only the chihuahuas and muffins that edge-deploy drew, and its answers "
-    "on photographs mean nothing. --data FOLDER trains it on your own pictures.",
+    "on photographs mean nothing.",
     model="chihuahua-vs-muffin.h5",
     build=_build,
     takes_data=True,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_deploy.core.errors import EdgeDeployError
+from edge_deploy.core.messages import option
 from edge_deploy.examples.base import Example, Metric, Request
 
 if TYPE_CHECKING:
@@ -166,8 +167,9 @@ def _fashion() -> tuple[Array, Array, Array, Array]:
     except Exception as error:
         # Keras wraps some network errors in a plain Exception and lets others through.
         raise EdgeDeployError(
-            f"--dataset fashion-mnist: cannot be downloaded ({str(error).splitlines()[0]}). Try "
-            "again where a network allows it, or leave --dataset out: digits needs no network."
+            f"{option('dataset', 'fashion-mnist')}: cannot be downloaded "
+            f"({str(error).splitlines()[0]}). Try again where a network allows it, or leave "
+            f"{option('dataset')} out: digits needs no network."
         ) from error
     finally:
         socket.setdefaulttimeout(before)

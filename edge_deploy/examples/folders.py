@@ -15,6 +15,7 @@ from typing import Any
 from edge_deploy.core.atomic_io import writing
 from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import option
 from edge_deploy.examples.base import Example, Metric, Request
 
 _INDEX = "example.json"
@@ -117,12 +118,13 @@ def write_index(stage: Path, example: Example, request: Request, metric: Metric)
         for path in sorted(stage.rglob("*"))
         if path.is_file()
     }
+    own = f" {option('data', 'FOLDER')} trains it on your own pictures."
     index: dict[str, Any] = {
         "schema": _SCHEMA,
         "name": example.name,
         "title": example.title,
         "summary": example.summary,
-        "toy": example.toy,
+        "toy": example.toy + (own if example.takes_data else ""),
         "seed": request.seed,
         "trained_on": _trained_on(example, request),
         "held_out": {metric.name: metric.value},

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Array
 from edge_deploy.data.preprocessing import image
 from edge_deploy.data.preprocessing.decode import decode_image, is_picture
@@ -124,7 +125,7 @@ def _read_folder(task: PictureTask, folder: Path, rng: np.random.Generator) -> _
     """The pictures of a user's folder, at most _MOST of a class."""
     want = "It must hold a subfolder of pictures for each of two classes"
     if not folder.is_dir():
-        raise UsageError(f"--data {folder}: no such folder. {want}.")
+        raise UsageError(f"{option('data', folder)}: no such folder. {want}.")
     found = {
         sub.name: sorted(filter(is_picture, sub.rglob("*")))
         for sub in sorted(folder.iterdir())
@@ -134,15 +135,16 @@ def _read_folder(task: PictureTask, folder: Path, rng: np.random.Generator) -> _
     if len(found) != len(task.draw):
         there = ", ".join(found) or "none"
         raise UsageError(
-            f"--data {folder}: has {len(found)} subfolders with pictures ({there}); {task.name} "
-            f"tells {len(task.draw)} classes apart. {want}, such as {' and '.join(task.draw)}."
+            f"{option('data', folder)}: has {len(found)} subfolders with pictures ({there}); "
+            f"{task.name} tells {len(task.draw)} classes apart. {want}, such as "
+            f"{' and '.join(task.draw)}."
         )
     notes, classes, sources = [], [], []
     for number, (label, files) in enumerate(found.items()):
         if len(files) < _FEWEST:
             raise UsageError(
-                f"--data {folder}: {label} has {len(files)} pictures; at least {_FEWEST} of each "
-                "class are needed, some to train on and some to measure on."
+                f"{option('data', folder)}: {label} has {len(files)} pictures; at least {_FEWEST} "
+                "of each class are needed, some to train on and some to measure on."
             )
         chosen = files
         if len(files) > _MOST:

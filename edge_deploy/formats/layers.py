@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edge_deploy.core.errors import UsageError
-from edge_deploy.core.messages import did_you_mean
+from edge_deploy.core.errors import wrong_option
+from edge_deploy.core.messages import did_you_mean, option
 
 AUTO = "auto"
-"""``--keep-float auto``: find the layers by measuring."""
+"""``keep_float``: find the layers by measuring."""
 
 # Operators that hold a layer's weights: of a fused name, the part that ends in one is the layer's.
 _WEIGHTED = re.compile(
@@ -90,9 +90,12 @@ def choose(layers: Sequence[Layer], names: Sequence[str], what: str) -> tuple[La
         found = found or [layer for layer in layers if layer.answers_to(name)]
         if not found:
             known = [layer.name for layer in layers]
-            raise UsageError(
-                f"--keep-float {name}: {what} has no such layer.{did_you_mean(name, known)} Its "
-                f"layers are {', '.join(known)}."
+            raise wrong_option(
+                "keep_float",
+                name,
+                f"{what} has no such layer.{did_you_mean(name, known)} Its layers are "
+                f"{', '.join(known)}.",
+                name,
             )
         chosen |= {layer.path: layer for layer in found}
     return tuple(layer for layer in layers if layer.path in chosen)
@@ -184,7 +187,7 @@ class LayerError:
     """How far the result of one layer of a compressed file is from the float file's.
 
     Attributes:
-        name: As ``--keep-float`` takes it.
+        name: As ``keep_float`` takes it.
         before: The error of what it takes, root mean square, as a share of the float values'.
         after: The same of what it gives.
     """
@@ -215,8 +218,8 @@ def advise(precision: str, errors: Sequence[LayerError], weighted: Sequence[str]
         f"{e.name} (its result is off by {e.after:.0%}, what it takes by {e.before:.0%})"
         for e in chosen
     )
-    names = ",".join(e.name for e in chosen)
+    names = [e.name for e in chosen]
     return (
-        f"{precision} loses most in {said}. Keep them in float with --keep-float {names}, or let "
-        "--keep-float auto find the fewest."
+        f"{precision} loses most in {said}. Keep them in float with {option('keep_float', names)}, "
+        f"or let {option('keep_float', AUTO)} find the fewest."
     )

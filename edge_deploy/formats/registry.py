@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from edge_deploy.core.errors import UsageError
+from edge_deploy.core.errors import UsageError, wrong_option
 from edge_deploy.core.messages import unknown
 from edge_deploy.formats import onnx, tfjs, tflite
 from edge_deploy.formats.base import Format, Runtime
@@ -49,7 +49,7 @@ def default_runtimes() -> tuple[str, ...]:
 
 
 def check_names(only: Iterable[str], runtimes: Iterable[str], backends: Iterable[str]) -> None:
-    """Look at what ``--only``, ``--runtime`` and ``--backend`` were given.
+    """Look at what ``only``, ``runtimes`` and ``backends`` were given.
 
     Raises:
         UsageError: One is the name of none.
@@ -57,13 +57,13 @@ def check_names(only: Iterable[str], runtimes: Iterable[str], backends: Iterable
     first = default_runtimes()
     every = [*first, *(name for name in RUNTIMES if name not in first)]
     known_backends = list(dict.fromkeys(b for name in every for b in RUNTIMES[name].backends))
-    for flag, what, names, known in (
-        ("--only", "target", only, list(FORMATS)),
-        ("--runtime", "runtime", runtimes, every),
-        ("--backend", "backend", backends, known_backends),
+    for option, what, names, known in (
+        ("only", "target", only, list(FORMATS)),
+        ("runtimes", "runtime", runtimes, every),
+        ("backends", "backend", backends, known_backends),
     ):
         if wrong := [name for name in names if name not in known]:
-            raise UsageError(f"{flag}: {unknown(wrong[0], known, what)}")
+            raise wrong_option(option, wrong[0], unknown(wrong[0], known, what))
 
 
 def is_converted(path: Path) -> bool:

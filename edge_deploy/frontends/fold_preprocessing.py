@@ -1,4 +1,4 @@
-"""``--fold-preprocessing``: the arithmetic on pixels becomes part of the graph.
+"""``fold_preprocessing``: the arithmetic on pixels becomes part of the graph.
 
 The app then only decodes, crops and resizes, and feeds 0-255 pixels in the order red, green, blue.
 All three targets can: the new graph is what each of them converts.
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Array, Arrays, Function, LoadedModel, ModelSpec
 from edge_deploy.data.preprocessing.image import CHANNELS
 from edge_deploy.data.sidecars import Sidecars
@@ -34,8 +35,8 @@ def fold(model: LoadedModel, side: Sidecars) -> tuple[LoadedModel, Sidecars]:
     """
     if side.preprocessing is None:
         raise UsageError(
-            "--fold-preprocessing: no preprocessing of pictures is known that could be put into "
-            "the graph. Say it with --preprocess."
+            f"{option('fold_preprocessing', True)}: no preprocessing of pictures is known that "
+            f"could be put into the graph. Say it with {option('preprocess')}."
         )
     image = side.preprocessing["image"]
     folded = fold_model(model, image)
@@ -60,8 +61,8 @@ def fold_model(model: LoadedModel, image: Mapping[str, Any]) -> LoadedModel:
     (spec,) = [s for s in model.spec.inputs if s.kind == "image"]
     if spec.dtype != "float32":
         raise UsageError(
-            f"--fold-preprocessing: the input {spec.name!r} is {spec.dtype}, and what is folded "
-            "gives float32. Leave the flag out: the model takes pixels already."
+            f"{option('fold_preprocessing', True)}: the input {spec.name!r} is {spec.dtype}, and "
+            "what is folded gives float32. Leave it out: the model takes pixels already."
         )
 
     def wrapped(function: Function) -> Function:
@@ -131,6 +132,6 @@ def check_pixels(what: str, spec: ModelSpec, inputs: Mapping[str, Array]) -> Non
         if low < 0 or high > 255 or high <= 2:
             raise UsageError(
                 f"{what}: {tensor.name!r} has numbers from {low:g} to {high:g}, and with "
-                "--fold-preprocessing the model takes pixels, 0 to 255. Give pictures, or arrays "
-                "of pixels."
+                f"{option('fold_preprocessing', True)} the model takes pixels, 0 to 255. Give "
+                "pictures, or arrays of pixels."
             )

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.core.errors import SourceError, UntrustedError, UsageError
+from edge_deploy.core.errors import SourceError, UntrustedError, wrong_option
 from edge_deploy.core.graph import describe_outputs, freeze
-from edge_deploy.core.messages import first_line
+from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, LoadOptions, ModelSpec, TensorSpec
 from edge_deploy.frontends.keras_config import code_in, is_archive, read_config
 from edge_deploy.frontends.tracing import apply_shapes, input_kind, predictor
@@ -33,7 +33,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     Raises:
         UntrustedError: The configuration holds Python byte code or names foreign modules.
         SourceError: Neither loader can read it; both reasons are given.
-        UsageError: The ``--custom-objects`` file is at fault.
+        UsageError: The file of custom objects is at fault.
     """
     config, version = read_config(path)
     notes = []
@@ -41,11 +41,13 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     if wanted and not options.trust_pickle:
         raise UntrustedError(
             f"{path}: the model brings Python code along ({', '.join(wanted)}), which loading it "
-            "would run. If you trust its author, add --trust-pickle; else rebuild the model with "
-            "a named layer in place of it."
+            f"would run. If you trust its author, add {option('trust_pickle', True)}; else rebuild "
+            "the model with a named layer in place of it."
         )
     if wanted:
-        notes.append(f"code from the file was run (--trust-pickle): {', '.join(wanted)}")
+        notes.append(
+            f"code from the file was run ({option('trust_pickle', True)}): {', '.join(wanted)}"
+        )
     custom = _custom_objects(options.custom_objects) if options.custom_objects else {}
     model, keras, kind = _load_either(path, version, custom, bool(wanted))
     if version and kind != _generation(version):
@@ -87,17 +89,17 @@ def _generation(version: str) -> str:
 def _custom_objects(path: Path) -> dict[str, Any]:
     """The public classes and functions that an author's Python file defines."""
     if not path.is_file():
-        raise UsageError(f"--custom-objects {path}: no such file.")
+        raise wrong_option("custom_objects", path, "no such file.", path)
     spec = importlib.util.spec_from_file_location("edge_deploy_custom_objects", path)
     if spec is None or spec.loader is None:
-        raise UsageError(f"--custom-objects {path}: not a Python file (.py).")
+        raise wrong_option("custom_objects", path, "not a Python file (.py).", path)
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         # It is the user's own file: whatever it raises is theirs to mend.
-        raise UsageError(
-            f"--custom-objects {path}: {type(error).__name__}: {first_line(error)}."
+        raise wrong_option(
+            "custom_objects", path, f"{type(error).__name__}: {first_line(error)}.", path
         ) from error
     return {
         name: value
@@ -128,7 +130,7 @@ def _load_either(
             given = " (the file given does not define it)" if custom else ""
             raise SourceError(
                 f"{path}: the model uses {name!r}, which Keras does not know{given}. Give the "
-                f"Python file that defines it: --custom-objects FILE.py"
+                f"Python file that defines it: {option('custom_objects', 'FILE.py')}"
             ) from failure
     reasons = "\n".join(
         f"  {library.__name__} {library.__version__}: {first_line(failure)}"
@@ -137,8 +139,8 @@ def _load_either(
     raise SourceError(
         f"{path}: neither generation of Keras can read this file"
         f"{f' (written by Keras {version})' if version else ''}:\n{reasons}\n"
-        "If it has layers of its own, give --custom-objects FILE.py; else export it as a "
-        "SavedModel with the Keras that wrote it: model.export(folder)."
+        f"If it has layers of its own, give {option('custom_objects', 'FILE.py')}; else export it "
+        "as a SavedModel with the Keras that wrote it: model.export(folder)."
     ) from errors[0][1]
 
 
@@ -170,9 +172,10 @@ def _ends(
     if not tensors:
         if not options.input_shapes:
             raise SourceError(
-                f"{path}: the model was saved before it was built: it has no input shape"
-                f"{'' if model.weights else ' and no weights'}. Call it once on data (or fit it), "
-                "save it again; or, if it has its weights, say --input-shape x=1,10."
+                f"{path}: the model was saved before it was built: it has no input "
+                f"shape{'' if model.weights else ' and no weights'}. Call it once on data (or fit "
+                "it), save it again; or, if it has its weights, say "
+                f"{option('input_shapes', {'x': (1, 10)})}."
             )
         if not model.built and not model.weights:
             raise SourceError(

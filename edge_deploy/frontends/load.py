@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError, SourceError, UsageError
+from edge_deploy.core.messages import call
 from edge_deploy.core.spec import LoadedModel, LoadOptions
 from edge_deploy.core.stdio import quiet, set_environment
 from edge_deploy.frontends import keras, saved_model
@@ -110,7 +111,7 @@ def sniff(path: Path) -> str:
     if head[4:8] == b"TFL3":
         raise UsageError(
             f"{path}: this is a .tflite file, already converted. `edge-deploy inspect` shows it, "
-            "`edge-deploy verify --against` compares it; `convert` wants the trained model."
+            f"`{call('verify', against=...)}` compares it; `convert` wants the trained model."
         )
     if head.startswith(_PICKLE) or (path.suffix in (".pkl", ".pickle", ".joblib") and head):
         return "sklearn"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.core.errors import SourceError, UsageError
+from edge_deploy.core.errors import SourceError, UsageError, wrong_option
 from edge_deploy.core.graph import describe_outputs, freeze
-from edge_deploy.core.messages import first_line
+from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, LoadOptions, ModelSpec, TensorSpec
 from edge_deploy.frontends.tracing import apply_shapes, input_kind, predictor
 
@@ -76,13 +76,19 @@ def _choose(path: Path, names: list[str], asked: str | None) -> tuple[str, tuple
     if asked is not None:
         if asked in names:
             return asked, (f"signature {asked}",)
-        raise UsageError(
-            f"--signature {asked}: {path} has no such signature; the signatures there are: "
-            f"{listed}."
+        raise wrong_option(
+            "signature",
+            asked,
+            f"{path} has no such signature; the signatures there are: {listed}.",
+            asked,
         )
     if "serving_default" in there:
         others = [n for n in there if n != "serving_default"]
-        extra = f" (also there: {', '.join(others)}; --signature takes another)" if others else ""
+        extra = (
+            f" (also there: {', '.join(others)}; {option('signature')} takes another)"
+            if others
+            else ""
+        )
         return "serving_default", (f"signature serving_default{extra}",) if others else ()
     if len(there) == 1:
         return there[0], (f"signature {there[0]}, the only one for inference",)
@@ -92,5 +98,6 @@ def _choose(path: Path, names: list[str], asked: str | None) -> tuple[str, tuple
             "model.export(), or tf.saved_model.save(model, path, signatures=...)."
         )
     raise UsageError(
-        f"{path}: no serving_default and several signatures; choose with --signature: {listed}."
+        f"{path}: no serving_default and several signatures; choose with "
+        f"{option('signature')}: {listed}."
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edge_deploy.core.errors import SourceError
+from edge_deploy.core.errors import SourceError, wrong_option
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Array, Arrays, Function, TensorSpec, as_dtype
 
@@ -62,19 +62,22 @@ def input_kind(shape: tuple[int | None, ...], dtype: str) -> str:
 def apply_shapes(
     inputs: tuple[TensorSpec, ...], asked: tuple[tuple[str, tuple[int | None, ...]], ...]
 ) -> tuple[TensorSpec, ...]:
-    """The inputs with the axes of ``--input-shape`` put in.
+    """The inputs with the axes of ``input_shapes`` put in.
 
     Raises:
         UsageError: A name or a fixed axis does not fit.
     """
     from dataclasses import replace
 
-    from edge_deploy.core.errors import UsageError
-
     wanted = dict(asked)
     if unknown := sorted(set(wanted) - {spec.name for spec in inputs}):
         names = ", ".join(spec.name for spec in inputs)
-        raise UsageError(f"--input-shape {unknown[0]}: no such input; the inputs are {names}.")
+        raise wrong_option(
+            "input_shapes",
+            unknown[0],
+            f"no such input; the inputs are {names}.",
+            {unknown[0]: ...},
+        )
     result = []
     for spec in inputs:
         shape = wanted.get(spec.name, spec.shape)
@@ -82,9 +85,12 @@ def apply_shapes(
             own in (None, new) for own, new in zip(spec.shape, shape, strict=True)
         )
         if not fits:
-            raise UsageError(
-                f"--input-shape {spec.name}={shape}: does not fit the model's {spec.shape} "
-                "(only free axes, shown as None, can be set)."
+            raise wrong_option(
+                "input_shapes",
+                shape,
+                f"does not fit the model's {spec.shape} (only free axes, shown as None, can be "
+                "set).",
+                {spec.name: shape},
             )
         result.append(replace(spec, shape=shape, kind=input_kind(shape, spec.dtype)))
     return tuple(result)

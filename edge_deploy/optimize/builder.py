@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.artifact import artifact
-from edge_deploy.core.errors import ConversionError, UsageError
-from edge_deploy.core.messages import unknown
+from edge_deploy.core.errors import ConversionError, UsageError, wrong_option
+from edge_deploy.core.messages import option, unknown
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.data.calibration import Samples
 from edge_deploy.formats.base import FLOAT, Converted, Format, Quantization
@@ -134,7 +134,7 @@ class FileBuilder:
             if precision != FLOAT:
                 path.unlink()
             raise ConversionError(
-                f"--min-runtime {self.min_runtime}: the {precision} TFLite file needs "
+                f"{option('min_runtime', self.min_runtime)}: the {precision} TFLite file needs "
                 f"{needs['min_runtime']}, for {', '.join(newer)}. Take another precision (float32, "
                 "float16 and int8 need the least), or link a newer runtime."
             )
@@ -164,30 +164,32 @@ def _tensor(spec: Any, steps: Mapping[str, Mapping[str, float]]) -> dict[str, An
 
 
 def check_io(io: str, wish: PrecisionRequest) -> None:
-    """Refuse what --io cannot mean.
+    """Refuse what ``io`` cannot mean.
 
     Raises:
         UsageError: No such kind of ends, or no file that could have them.
     """
     if io not in IO:
-        raise UsageError(f"--io: {unknown(io, IO, 'kind of inputs and outputs')}")
+        raise wrong_option("io", io, unknown(io, IO, "kind of inputs and outputs"))
     if io != "float" and not any(
         "int8" in precisions and io in FORMATS[name].io_types
         for name, precisions in wish.by_target.items()
     ):
-        raise UsageError(f"--io {io} is for TFLite's int8: ask for it with tflite=int8.")
+        raise UsageError(f"{option('io', io)} is for TFLite's int8: ask for it with tflite=int8.")
 
 
 def check_runtime(version: str, wish: PrecisionRequest) -> None:
-    """Refuse what --min-runtime cannot mean.
+    """Refuse what ``min_runtime`` cannot mean.
 
     Raises:
         UsageError: No version of a TensorFlow Lite, or no TFLite file.
     """
     if version and not re.fullmatch(r"[12](\.\d+){1,2}", version):
-        raise UsageError(
-            f"--min-runtime {version}: name a version of TensorFlow Lite, such as 2.11 (LiteRT "
-            "1.0 has what 2.18 has)."
+        raise wrong_option(
+            "min_runtime",
+            version,
+            "name a version of TensorFlow Lite, such as 2.11 (LiteRT 1.0 has what 2.18 has).",
+            version,
         )
     if version and not any(FORMATS[name].too_new for name in wish.by_target):
-        raise UsageError("--min-runtime is for TFLite files, and none is asked for.")
+        raise UsageError(f"{option('min_runtime')} is for TFLite files, and none is asked for.")

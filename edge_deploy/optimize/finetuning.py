@@ -15,6 +15,7 @@ import numpy as np
 
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.graph import freeze, output_makers
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Array, Arrays, LoadedModel, TensorSpec, as_dtype
 from edge_deploy.data.reference import Reference
 from edge_deploy.optimize.masks import Kernel, Masks, prune_once
@@ -180,9 +181,11 @@ def find_aims(model: LoadedModel, data: Reference) -> dict[str, TrainingTarget]:
         aims[spec.name] = TrainingTarget(loss, answer, scale if loss == "value" else 1.0)
     if labels is not None:
         raise UsageError(
-            f"--prune-data: its labels (such as {labels[0]!r}) fit no output of the model: "
+            f"{option('prune_data')}: its labels (such as {labels[0]!r}) fit no output of the "
+            "model: "
             + ", ".join(f"{s.name} {list(s.shape)}" for s in model.spec.outputs)
-            + ". A label is the index of a class, the name of one (with --labels), or a value."
+            + f". A label is the index of a class, the name of one (with {option('labels')}), or a "
+            "value."
         )
     return aims
 

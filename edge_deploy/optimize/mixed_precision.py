@@ -10,16 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError, UsageError
+from edge_deploy.core.messages import option
 from edge_deploy.formats.base import FLOAT, Converted, Format
 from edge_deploy.formats.layers import AUTO, Layer, LayerError, advise, choose, worst
 from edge_deploy.optimize.builder import FileBuilder
 from edge_deploy.optimize.precisions import PrecisionRequest
 from edge_deploy.verification.verdicts import Verdict, summarize
 
-_TRAIN = (
-    "It was pruned at once. Train what is left, on samples with labels: convert --prune-data; or "
-    "prune less."
-)
 _TRIALS = 24  # files made at most in each round of the search for layers
 
 _CLEARLY = 0.9  # the share of the error that another file over budget must stay under
@@ -31,7 +28,7 @@ Bad = Callable[[Sequence[Layer]], tuple[float, int]]
 
 
 def check_keep(keep: Sequence[str], wish: PrecisionRequest) -> None:
-    """Refuse --keep-float where no file is compressed.
+    """Refuse ``keep_float`` where no file is compressed.
 
     Raises:
         UsageError: All that is asked for is float32, or ``auto`` stands among names.
@@ -40,11 +37,13 @@ def check_keep(keep: Sequence[str], wish: PrecisionRequest) -> None:
         return
     if all(set(names) <= {FLOAT} for names in wish.by_target.values()):
         raise UsageError(
-            "--keep-float is about compressed files, and only float32 is asked for. Name a "
-            "precision, such as int8, too."
+            f"{option('keep_float')} is about compressed files, and only float32 is asked for. "
+            "Name a precision, such as int8, too."
         )
     if AUTO in keep and len(keep) > 1:
-        raise UsageError("--keep-float auto finds the layers itself: give it alone, or only names.")
+        raise UsageError(
+            f"{option('keep_float', AUTO)} finds the layers itself: give it alone, or only names."
+        )
 
 
 def make_and_judge(
@@ -101,7 +100,11 @@ def make_and_judge(
         entry, rows = second(entry, rows)
     if builder.pruned and builder.pruned["epoch"] is None and not names:
         # No layer in float brings back what pruning took; training the others may.
-        rows = [replace(row, advice=(_TRAIN,)) if row.status == "fail" else row for row in rows]
+        train = (
+            "It was pruned at once. Train what is left, on samples with labels: convert "
+            f"{option('prune_data')}; or prune less."
+        )
+        rows = [replace(row, advice=(train,)) if row.status == "fail" else row for row in rows]
     elif precision != FLOAT and _failed(rows):
         layers = layers or file_format.layers(source.path)
         weighted = [layer for layer in layers if layer.weighted]
@@ -116,7 +119,10 @@ def make_and_judge(
                 )
         advice = advise(precision, errors, [layer.name for layer in weighted])
         if advice is None and len(weighted) > 1:
-            advice = "--keep-float auto finds the fewest layers that must stay float, by trying."
+            advice = (
+                f"{option('keep_float', AUTO)} finds the fewest layers that must stay float, by "
+                "trying."
+            )
         if AUTO in names:
             order = {e.name: n for n, e in enumerate(worst(errors))}
             weighted.sort(key=lambda layer: order.get(layer.name, len(order)))

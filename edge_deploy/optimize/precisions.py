@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edge_deploy.core.errors import UsageError
+from edge_deploy.core.errors import wrong_option
 from edge_deploy.core.messages import did_you_mean, unknown
 from edge_deploy.formats.registry import FORMATS
 
@@ -32,11 +32,11 @@ class PrecisionRequest:
         )
 
 
-def parse(flag: str, texts: Sequence[str], targets: Sequence[str]) -> PrecisionRequest:
+def parse(asked: str, texts: Sequence[str], targets: Sequence[str]) -> PrecisionRequest:
     """Read ``float32,int8`` (for every target that has it) and ``tflite=int8`` (for one).
 
     Args:
-        flag: As the user gave it, for messages.
+        asked: The name of the option that was given, for messages.
         texts: The parts between the commas.
         targets: The targets that are made.
 
@@ -48,17 +48,17 @@ def parse(flag: str, texts: Sequence[str], targets: Sequence[str]) -> PrecisionR
     for text in texts:
         only, _, name = text.rpartition("=")
         if only and only not in targets:
-            raise UsageError(f"{flag} {text}: {unknown(only, targets, 'target of this run')}")
-        asked = [only] if only else list(targets)
-        having = [target for target in asked if name in FORMATS[target].precisions]
+            raise wrong_option(asked, text, unknown(only, targets, "target of this run"), text)
+        wanted = [only] if only else list(targets)
+        having = [target for target in wanted if name in FORMATS[target].precisions]
         if not having:
-            raise UsageError(f"{flag} {text}: {_unknown(name, asked)}")
+            raise wrong_option(asked, text, _unknown(name, wanted), text)
         for target in having:
             chosen[target].add(name)
-        if missing := [target for target in asked if target not in having]:
+        if missing := [target for target in wanted if target not in having]:
             notes.append(f"{name} is left out of {', '.join(missing)}: no such precision there")
     if not texts:
-        raise UsageError(f"{flag}: no precision is named. {_table(targets)}")
+        raise wrong_option(asked, texts, f"no precision is named. {_table(targets)}")
     return PrecisionRequest(
         {
             t: tuple(p for p in FORMATS[t].precisions if p in chosen[t])

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.core.errors import UsageError
+from edge_deploy.core.errors import UsageError, wrong_option
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.optimize.finetuning import FineTuneData, fine_tune
 from edge_deploy.optimize.masks import Kernel, prune_once
@@ -61,7 +62,7 @@ class PrunedModel:
 
 
 def check_options(sparsity: float | None, data: Any, epochs: int) -> None:
-    """Refuse what cannot be meant by --prune, --prune-data and --prune-epochs.
+    """Refuse what cannot be meant by ``prune``, ``prune_data`` and ``prune_epochs``.
 
     Raises:
         UsageError: No share, no epoch, or data for nothing.
@@ -69,9 +70,17 @@ def check_options(sparsity: float | None, data: Any, epochs: int) -> None:
     if sparsity is not None:
         check_sparsity(sparsity)
     elif data is not None:
-        raise UsageError("--prune-data is to train a pruned model on: give --prune 0.8 too.")
+        raise UsageError(
+            f"{option('prune_data')} is to train a pruned model on: give {option('prune', 0.8)} "
+            "too."
+        )
     if epochs < 1:
-        raise UsageError(f"--prune-epochs {epochs}: at least 1; leave --prune-data out for none.")
+        raise wrong_option(
+            "prune_epochs",
+            epochs,
+            f"at least 1; leave {option('prune_data')} out for none.",
+            epochs,
+        )
 
 
 def check_kind(kind: str) -> None:
@@ -83,8 +92,9 @@ def check_kind(kind: str) -> None:
     if not kind.startswith("keras"):
         name = {"sklearn": "scikit-learn model", "saved_model": "SavedModel"}.get(kind, kind)
         raise UsageError(
-            f"--prune: only Keras files (.keras, .h5) can be pruned, and this is a {name}, of "
-            "which only the answers can be had. Leave --prune out, or save the model with Keras."
+            f"{option('prune')}: only Keras files (.keras, .h5) can be pruned, and this is a "
+            f"{name}, of which only the answers can be had. Leave {option('prune')} out, or save "
+            "the model with Keras."
         )
 
 
@@ -95,9 +105,11 @@ def check_sparsity(sparsity: float) -> None:
         UsageError: Not between 0 and 1.
     """
     if not 0 < sparsity < 1:
-        raise UsageError(
-            f"--prune {sparsity:g}: the share of the weights that become zeros, between 0 and 1, "
-            "such as 0.8."
+        raise wrong_option(
+            "prune",
+            sparsity,
+            "the share of the weights that become zeros, between 0 and 1, such as 0.8.",
+            sparsity,
         )
 
 
@@ -125,8 +137,8 @@ def pruned(
     found = kernels(model, sparsity)
     if not found:
         raise UsageError(
-            "--prune: the model has no kernel to prune (of a dense, convolutional or recurrent "
-            "layer). Leave --prune out."
+            f"{option('prune')}: the model has no kernel to prune (of a dense, convolutional or "
+            f"recurrent layer). Leave {option('prune')} out."
         )
     weights = _variables(model)
     before = [weight.numpy() for weight in weights]

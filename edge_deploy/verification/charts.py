@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from html import escape
 
+from edge_deploy.core.messages import Shown, option
 from edge_deploy.verification.verdicts import OutputVerdict
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 460, 220, 64, 36
@@ -17,7 +18,8 @@ def figure(output: OutputVerdict) -> str:
         agreement += f", top-1 agreement {output.top1_agreement:.1%}"
     caption = (
         f"{output.name}: max error {output.max_abs_error:.3g}, mean {output.mean_abs_error:.3g}, "
-        f"scale {output.scale:.3g}, would pass with --rtol {output.needed_rtol:.2g}{agreement}"
+        f"scale {output.scale:.3g}, would pass with "
+        f"{option('rtol', Shown(f'{output.needed_rtol:.2g}'))}{agreement}"
     )
     return f"<figure>{_drawn(output)}<figcaption>{escape(caption)}</figcaption></figure>"
 

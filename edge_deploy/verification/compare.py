@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from edge_deploy.core.errors import EdgeDeployError
+from edge_deploy.core.messages import Shown, option
 from edge_deploy.core.spec import Array, ModelSpec, Runner, TensorSpec
 from edge_deploy.data.reference import Reference, sample
 from edge_deploy.verification import metrics
@@ -82,7 +83,8 @@ def _judge_task(
         return []
     return [
         f"{task.name} falls from {task.before:.4g} to {task.after:.4g}, allowed is a drop of "
-        f"{allowed:.3g}; would pass with --max-drop {_up(task.before - task.after)}"
+        f"{allowed:.3g}; would pass with "
+        f"{option('max_drop', Shown(_up(task.before - task.after)))}"
     ]
 
 
@@ -159,7 +161,7 @@ def compare(
     elif largest > limit:
         failures.append(
             f"off by {largest:.3g} (sample {worst}), allowed {limit:.3g}; would pass with "
-            f"--rtol {largest / size:.2g}"
+            f"{option('rtol', Shown(f'{largest / size:.2g}'))}"
         )
     varies = limit if budget is None else max(RTOL * size, 4 * step)
     failures.extend(_invariants(spec, expected, got, varies, step))
@@ -191,7 +193,7 @@ def _costs(
         if (changed := int((~same).sum())) > allowed:
             failures.append(
                 f"another winner in {changed} of {len(same)} samples, allowed {allowed}; would "
-                f"pass with --min-agreement {math.floor(same.mean() * 1000) / 1000:g}"
+                f"pass with {option('min_agreement', math.floor(same.mean() * 1000) / 1000)}"
             )
     if spec.kind == "class":
         return failures
@@ -200,16 +202,17 @@ def _costs(
         worst = int(error.reshape(len(error), -1).max(axis=1).argmax())
         failures.append(
             f"off by {largest:.3g} (sample {worst}), allowed {limit:.3g}; would pass with "
-            f"--rtol {_up(largest / size)}"
+            f"{option('rtol', Shown(_up(largest / size)))}"
         )
     elif mean > (usual := budget.mean_error * size):
         failures.append(
-            f"off by {mean:.3g} on average, allowed {usual:.3g}; --rtol sets a budget of your own"
+            f"off by {mean:.3g} on average, allowed {usual:.3g}; {option('rtol')} sets a budget "
+            "of your own"
         )
     elif (snr := metrics.snr_db(expected, got)) < budget.snr and largest > RTOL * size:
         failures.append(
-            f"signal-to-noise ratio {snr:.1f} dB, allowed {budget.snr:.1f}; --rtol sets a budget "
-            "of your own"
+            f"signal-to-noise ratio {snr:.1f} dB, allowed {budget.snr:.1f}; {option('rtol')} sets "
+            "a budget of your own"
         )
     return failures
 

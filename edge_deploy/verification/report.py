@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from edge_deploy.core.messages import samples, size_text, times
+from edge_deploy.core.messages import option, samples, size_text, times
 from edge_deploy.formats.layers import LayerError
 from edge_deploy.verification.charts import figure
 from edge_deploy.verification.html_page import STYLE
@@ -155,7 +155,7 @@ def to_html(
     if data["origin"] == "synthetic":
         body.append(
             '<p class="note">The reference samples were made up: verdicts on made-up data say '
-            "little about real data. Give real samples with --reference.</p>"
+            f"little about real data. Give real samples with {option('reference')}.</p>"
         )
     if any(verdict.sparsity is not None for verdict in verdicts):
         body.append(f'<p class="note">{escape(ZEROS)}</p>')

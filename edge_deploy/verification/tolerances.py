@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import option
 from edge_deploy.data.reference import Reference
 
 RTOL = 1e-4
@@ -97,8 +98,8 @@ class Tolerances:
     """What the user set.
 
     Attributes:
-        atol: From ``--atol``: by output name, "" for all outputs.
-        rtol: From ``--rtol``, likewise.
+        atol: By output name, "" for all outputs.
+        rtol: Likewise, as a share of the output's scale.
         max_drop: How far the task metric of a compressed file may fall.
         min_agreement: The least top-1 agreement of a compressed file. Who sets one of these two
             has set the budget: the defaults for errors and SNR are then not asked.
@@ -152,10 +153,11 @@ def check_labels(tolerances: Tolerances, data: Reference) -> None:
     """Refuse a budget for a metric that nothing can be measured by.
 
     Raises:
-        UsageError: --max-drop without labels.
+        UsageError: ``max_drop`` without labels.
     """
     if tolerances.max_drop is not None and data.labels is None:
         raise UsageError(
-            "--max-drop needs to know the right answers: give --reference data with labels when "
-            "the model is converted (a key labels, a column label, or class folders)."
+            f"{option('max_drop')} needs to know the right answers: give {option('reference')} "
+            "data with labels when the model is converted (a key labels, a column label, or class "
+            "folders)."
         )

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from edge_deploy.core.dependencies import install
 from edge_deploy.core.errors import ArtifactError, EdgeDeployError, MissingDependencyError
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import ModelSpec
 from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser_discovery import ENVIRONMENT, find_browser
@@ -63,7 +64,7 @@ class Browser:
         except Error as error:
             raise MissingDependencyError(
                 f"{self._executable} does not start ({page_message(error)}). Name another browser "
-                f"with --browser PATH or {ENVIRONMENT}."
+                f"with {option('browser', 'PATH')} or {ENVIRONMENT}."
             ) from error
         self._stack.callback(launched.close)
         return launched
@@ -155,7 +156,8 @@ def _driver() -> Iterator[Any]:
     except ImportError as error:
         raise MissingDependencyError(
             "TF.js files run in a browser through Playwright, which is not installed: leave them "
-            f"out with --only tflite,onnx, or install it with: {install('browser')}"
+            f"out with {option('only', ['tflite', 'onnx'])}, or install it with: "
+            f"{install('browser')}"
         ) from error
     if not _drivers.users:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_deploy.core.errors import MissingDependencyError, UsageError
+from edge_deploy.core.messages import option
 
 ENVIRONMENT = "EDGE_DEPLOY_BROWSER"
 _NAMES = (
@@ -43,7 +44,7 @@ def find_browser(explicit: Path | None = None) -> Path:
     if named is not None:
         found = shutil.which(named)
         if found is None:
-            how = "--browser" if explicit else ENVIRONMENT
+            how = option("browser") if explicit else ENVIRONMENT
             raise UsageError(f"{how} {named}: no such program. Leave it out to look for one.")
         return Path(found)
     for name in _NAMES:
@@ -55,7 +56,8 @@ def find_browser(explicit: Path | None = None) -> Path:
     mend = _MENDS.get(sys.platform, _MENDS["linux"])
     raise MissingDependencyError(
         f"No Chromium, Chrome or Edge was found to run TF.js files in. {mend} Or name one with "
-        f"--browser PATH or {ENVIRONMENT}; --only tflite,onnx does without."
+        f"{option('browser', 'PATH')} or {ENVIRONMENT}; {option('only', ['tflite', 'onnx'])} does "
+        "without."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.core.errors import UsageError
+from edge_deploy.core.errors import wrong_option
 from edge_deploy.core.messages import unknown
 from edge_deploy.web.site_writer import Files
 
@@ -138,7 +138,7 @@ def check(host: str | None) -> None:
         UsageError: There is no such host.
     """
     if host is not None and host not in HOSTS:
-        raise UsageError(f"--host: {unknown(host, HOSTS, 'host')}")
+        raise wrong_option("host", host, unknown(host, HOSTS, "host"))
 
 
 def files(host: str, models: Sequence[Artifact]) -> Files:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import option
 
 # Spelled out: what a system's own table says differs from machine to machine.
 _TYPES = {
@@ -95,7 +96,8 @@ def start(
         taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
         why = "something else listens there" if taken else str(error)
         raise UsageError(
-            f"{host}:{port} cannot be listened on: {why}. Give another --port; 0 takes a free one."
+            f"{host}:{port} cannot be listened on: {why}. Give another "
+            f"{option('port')}; 0 takes a free one."
         ) from error
 
 

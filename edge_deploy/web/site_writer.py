@@ -14,6 +14,7 @@ from typing import Any
 
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import option
 
 SCHEMA = "edge-deploy/site/1"
 RECORD = "models/site.json"
@@ -31,7 +32,7 @@ def as_json(document: Mapping[str, Any]) -> bytes:
 def publish(output: Path, planned: Files) -> None:
     """Write what is planned, file by file and each by one rename, and drop what is stale."""
     if output.exists() and not output.is_dir():
-        raise UsageError(f"{output} is a file; name a folder for the site with --output.")
+        raise UsageError(f"{output} is a file; name a folder for the site with {option('output')}.")
     record = _read_record(output)
     hashes = {path: file_digest(file) for path, file in planned.items()}
     for path in planned:
@@ -39,7 +40,7 @@ def publish(output: Path, planned: Files) -> None:
     if not record and output.is_dir() and _holds_other_things(output):
         raise UsageError(
             f"{output} is not empty and is not a site of edge-deploy. Name a new or an empty "
-            "folder with --output."
+            f"folder with {option('output')}."
         )
     output.mkdir(parents=True, exist_ok=True)
     stage = output / _STAGE
@@ -80,7 +81,7 @@ def _read_record(output: Path) -> dict[str, list[str]]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{output / RECORD} cannot be read ({error}), so that it is not known which files are "
-            "edge-deploy's. Move the folder away, or name another with --output."
+            f"edge-deploy's. Move the folder away, or name another with {option('output')}."
         ) from error
 
 
@@ -96,7 +97,8 @@ def _check_own(output: Path, path: str, digest: str, record: Mapping[str, list[s
     else:
         what = "was changed since" if path in record else "was not written by `edge-deploy demo`"
     raise UsageError(
-        f"{file} {what}; it is left alone. Move it away, or name another folder with --output."
+        f"{file} {what}; it is left alone. Move it away, or name another folder with "
+        f"{option('output')}."
     )
 
 

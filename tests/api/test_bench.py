@@ -113,7 +113,7 @@ REFUSED = [
     ),
     ({"backends": ("cuda",)}, "no backend is called 'cuda'"),
     ({"only": ("onnx",), "runtimes": ("litert",)}, "No file is left"),
-    ({"seconds": 0.0}, "--seconds 0"),
+    ({"seconds": 0.0}, "seconds=0"),
 ]
 
 

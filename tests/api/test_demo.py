@@ -291,7 +291,7 @@ def test_two_versions_stand_side_by_side(tmp_path: Path) -> None:
 
 def test_artifact_without_tfjs_is_told(tmp_path: Path) -> None:
     made = make_artifact(tmp_path / "artifacts", "phone only", targets=())
-    with pytest.raises(UsageError, match=r"no TF\.js file.*--to tfjs"):
+    with pytest.raises(UsageError, match=r"no TF\.js file.*to='tfjs'"):
         build_demo([made], tmp_path / "site")
 
 

@@ -544,7 +544,7 @@ def test_the_users_budget_stands_in_for_the_default() -> None:
     changed = [[0.4, 0.6]] * 5 + [FIRST] * 15
     assert judged([FIRST] * 20, changed, "int8", limits=Tolerances({}, {}, None, 0.7)).ok
     strict = judged([FIRST] * 20, changed, "int8", limits=Tolerances({}, {}, None, 0.9))
-    assert "would pass with --min-agreement 0.75" in strict.failures[0]
+    assert "would pass with min_agreement=0.75" in strict.failures[0]
 
 
 VERSIONS = [

@@ -123,7 +123,7 @@ def test_taken_port_is_told(site: Path) -> None:
     with start(site) as server:
         with pytest.raises(UsageError, match="something else listens there"):
             serve(site, server.server_address[1])
-        with pytest.raises(UsageError, match="--port"):
+        with pytest.raises(UsageError, match=r"another port="):
             serve(site, 99999)
 
 

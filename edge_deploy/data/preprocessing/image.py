@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.core.errors import UsageError
-from edge_deploy.core.messages import unknown
+from edge_deploy.core.errors import UsageError, wrong_option
+from edge_deploy.core.messages import option, unknown
 from edge_deploy.core.spec import Array
 
 CROPS = ("none", "center")
@@ -77,7 +77,7 @@ def parse_preprocess(text: str) -> dict[str, Any]:
     elif first in PRESETS:
         image = dict(PRESETS[first]["image"])
     else:
-        raise UsageError(_unknown("--preprocess", first, PRESETS, "preset"))
+        raise wrong_option("preprocess", first, unknown(first, PRESETS, "preset"))
     key = ""
     for part in rest:
         name, equals, value = part.partition("=")
@@ -86,7 +86,7 @@ def parse_preprocess(text: str) -> dict[str, Any]:
             continue
         key = name.strip()
         if not equals or key not in _OPEN:
-            raise UsageError(_unknown("--preprocess", key, _OPEN, "key"))
+            raise wrong_option("preprocess", key, unknown(key, _OPEN, "key"))
         image[key] = _value(key, value.strip())
     return check({"image": image})
 
@@ -96,7 +96,12 @@ def _value(key: str, text: str) -> Any:
         parts = text.lower().split("x")
         if len(parts) == 2 and all(part.isdecimal() for part in parts):
             return [int(part) for part in parts]
-        raise UsageError(f"--preprocess size={text}: write height x width, such as size=224x224.")
+        raise wrong_option(
+            "preprocess",
+            text,
+            "write height x width, such as size=224x224.",
+            f"size={text}",
+        )
     if key in ("mean", "std"):
         return [_number(key, part) for part in text.split(":")]
     return _number(key, text) if key in ("scale", "offset") else text
@@ -107,7 +112,9 @@ def _number(key: str, text: str) -> float:
     try:
         return float(over) / float(under or 1)
     except (ValueError, ZeroDivisionError):
-        raise UsageError(f"--preprocess {key}={text}: not a number (0.5, or 1/255).") from None
+        raise wrong_option(
+            "preprocess", text, "not a number (0.5, or 1/255).", f"{key}={text}"
+        ) from None
 
 
 def _unknown(where: str, got: str, known: Mapping[str, Any] | Sequence[str], what: str) -> str:
@@ -196,7 +203,7 @@ def with_size(spec: Mapping[str, Any], shape: tuple[int, ...]) -> dict[str, Any]
         if len(shape) == 1 or tuple(shape[:2]) == (1, 1):
             raise UsageError(
                 f"preprocessing: an input of shape {list(shape)} does not say how large pictures "
-                "are. Add size=HEIGHTxWIDTH to --preprocess."
+                f"are. Add size=HEIGHTxWIDTH to {option('preprocess')}."
             )
         size = list(shape[:2])
     if color is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.graph import FrozenGraph, freeze
-from edge_deploy.core.messages import first_line
+from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, TensorSpec
 from edge_deploy.formats.base import METADATA_KEY, Converted
 
@@ -56,7 +56,7 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
         # tf2onnx raises ValueError, KeyError, AssertionError or TensorFlow's own errors.
         raise ConversionError(
             f"ONNX (opset {OPSET}) cannot hold this model: {first_line(error)}. Leave it out "
-            "with --to tflite,tfjs."
+            f"with {option('to', ['tflite', 'tfjs'])}."
         ) from error
     fill(proto.graph, ensembles)
     for value, spec in zip(proto.graph.input, model.spec.inputs, strict=True):

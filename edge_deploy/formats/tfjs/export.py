@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.graph import FrozenGraph, freeze, has_control_flow
-from edge_deploy.core.messages import first_line
+from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.formats.base import METADATA_KEY, Converted
 
@@ -51,7 +51,8 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
         if text.startswith("Unsupported Ops"):
             reason = f"it has no kernel for {text.splitlines()[-1]}"
         raise ConversionError(
-            f"TF.js cannot hold this model: {reason}. Leave it out with --to tflite,onnx."
+            f"TF.js cannot hold this model: {reason}. Leave it out with "
+            f"{option('to', ['tflite', 'onnx'])}."
         ) from error
     _drop_control_inputs(graph_def)
     _split_wrong_fusions(graph_def)
@@ -86,7 +87,7 @@ def _freeze(model: LoadedModel) -> tuple[FrozenGraph, tuple[str, ...]]:
         return frozen, ("TF.js runs this model on webgl and not on wasm, which has no einsum",)
     note = "TF.js runs this model's loops step by step, which is slow and not always possible"
     if not fixed:
-        note += "; say the sequence's length with --input-shape and they are unrolled"
+        note += f"; say the sequence's length with {option('input_shapes')} and they are unrolled"
     return freeze(model.function, inputs, lower_control_flow=True), (note,)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.graph import freeze
-from edge_deploy.core.messages import first_line
+from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.formats.base import Converted
 from edge_deploy.formats.tflite.file import ends, name_ends, unpack
@@ -64,5 +64,6 @@ def _convert_with_flex(function: Any, reason: Exception) -> bytes:
         # As above: ConverterError's base is Exception.
         raise ConversionError(
             f"TFLite cannot hold this model: {first_line(reason)}. With TensorFlow's own "
-            f"operators neither: {first_line(error)}. Leave it out with --to tfjs,onnx."
+            f"operators neither: {first_line(error)}. Leave it out with "
+            f"{option('to', ['tfjs', 'onnx'])}."
         ) from error

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ArtifactError
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import TensorSpec
 from edge_deploy.formats.base import METADATA_KEY
 from edge_deploy.formats.tflite.file import (
@@ -269,6 +270,7 @@ def preprocessing_notes(preprocessing: Mapping[str, Any]) -> list[str]:
     if image["color"] == "bgr" or len(set(image["mean"])) > 1 or len(set(image["std"])) > 1:
         return [
             "MediaPipe Tasks and ML Kit cannot prepare this model's pictures (channels in another "
-            "order, or each with its own mean); with --fold-preprocessing they need not"
+            f"order, or each with its own mean); with {option('fold_preprocessing', True)} they "
+            "need not"
         ]
     return []

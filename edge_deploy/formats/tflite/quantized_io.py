@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.messages import option
 from edge_deploy.formats.base import Steps
 from edge_deploy.formats.tflite.file import ends, operator_name, unpack
 from edge_deploy.formats.tflite.requirements import scales
@@ -50,7 +51,8 @@ def to_uint8(model: Any) -> None:
         graph.tensors.append(outer)
     if not new:
         raise ConversionError(
-            "--io uint8: no input or output of this model is an integer. Take --io float."
+            f"{option('io', 'uint8')}: no input or output of this model is an integer. Take "
+            f"{option('io', 'float')}."
         )
     before = [_shift(schema, opcode, new[i], i) for i in map(int, graph.inputs) if i in new]
     after = [_shift(schema, opcode, i, new[i]) for i in map(int, graph.outputs) if i in new]

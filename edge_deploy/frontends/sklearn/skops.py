@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.errors import MissingDependencyError, SourceError, UntrustedError
-from edge_deploy.core.messages import first_line
+from edge_deploy.core.messages import first_line, option
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import BUILDERS, VALUES
 
 _SHOWN = 8
@@ -75,8 +75,8 @@ def load_skops(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...]
             raise UntrustedError(
                 f"{path}: reading it would build types that are not on the list of what a "
                 f"scikit-learn model needs: {', '.join(unknown[:_SHOWN])}{more}. Nothing was run. "
-                "If you trust its author, add --trust-pickle; else ask for the fitted "
-                "scikit-learn model alone."
+                f"If you trust its author, add {option('trust_pickle', True)}; else ask for the "
+                "fitted scikit-learn model alone."
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # versions: what matters is said when it fails
@@ -89,5 +89,7 @@ def load_skops(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...]
             f"{path}: this .skops file cannot be read here ({type(error).__name__}: "
             f"{first_line(error)}). Dump it again with today's versions of scikit-learn and skops."
         ) from error
-    note = f"types from the file were trusted (--trust-pickle): {', '.join(unknown)}"
+    note = (
+        f"types from the file were trusted ({option('trust_pickle', True)}): {', '.join(unknown)}"
+    )
     return model, (note,) if unknown else ()

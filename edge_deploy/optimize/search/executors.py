@@ -10,8 +10,12 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from edge_deploy.core import dependencies
-from edge_deploy.core.errors import EdgeDeployError, MissingDependencyError, UsageError
-from edge_deploy.core.messages import first_line, unknown
+from edge_deploy.core.errors import (
+    EdgeDeployError,
+    MissingDependencyError,
+    wrong_option,
+)
+from edge_deploy.core.messages import first_line, option, unknown
 from edge_deploy.optimize.search.candidates import Candidate, CandidateResult
 from edge_deploy.optimize.search.measure import CandidateGroup, measure
 
@@ -34,13 +38,14 @@ def check(name: str) -> None:
         MissingDependencyError: What it takes is not installed.
     """
     if name not in _NEEDS:
-        raise UsageError(f"--executor: {unknown(name, NAMES, 'executor')}")
+        raise wrong_option("executor", name, unknown(name, NAMES, "executor"))
     for module in _NEEDS[name]:
         if importlib.util.find_spec(module) is None:
             ray = dependencies.python_m("pip", "install", "ray")  # which is in no extra
             mend = ray if module == "ray" else dependencies.install("tune")
             raise MissingDependencyError(
-                f"--executor {name} needs {module}, which is not installed. Install it with: {mend}"
+                f"{option('executor', name)} needs {module}, which is not installed. Install it "
+                f"with: {mend}"
             )
 
 

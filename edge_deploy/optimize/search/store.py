@@ -10,6 +10,7 @@ from typing import Any
 
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import option
 from edge_deploy.optimize.search.candidates import CandidateResult
 
 _ABOUT = "search.json"
@@ -78,8 +79,8 @@ def open_store(folder: Path, about: Mapping[str, str], resume: bool, overwrite: 
     Args:
         folder: Where its results are.
         about: What it is about: digests by name.
-        resume: ``--resume``.
-        overwrite: ``--overwrite``: an unfinished search may be thrown away.
+        resume: Whether to go on with one that is there.
+        overwrite: An unfinished search may be thrown away.
 
     Raises:
         UsageError: One is there and ``resume`` is not set, or it was about something else.
@@ -87,16 +88,17 @@ def open_store(folder: Path, about: Mapping[str, str], resume: bool, overwrite: 
     if folder.is_dir() and not resume:
         if not overwrite:
             raise UsageError(
-                f"{folder} holds a search that did not end. --resume goes on with it, "
-                "--overwrite begins anew."
+                f"{folder} holds a search that did not end. {option('resume', True)} goes on with "
+                f"it, {option('overwrite', True)} begins anew."
             )
         shutil.rmtree(folder)
     if (folder / _ABOUT).is_file():
         before = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
         if other := [name for name in about if before.get(name) != about[name]]:
             raise UsageError(
-                f"--resume: the search in {folder} had another {_and(other)}. Give the same "
-                "again, or begin anew with --overwrite and without --resume."
+                f"{option('resume', True)}: the search in {folder} had another {_and(other)}. Give "
+                f"the same again, or begin anew with {option('overwrite', True)} and without "
+                f"{option('resume', True)}."
             )
     return Store(folder, about)
 

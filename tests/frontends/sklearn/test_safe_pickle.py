@@ -226,7 +226,7 @@ def test_hostile_pickle_is_refused_and_not_run(row: str) -> None:
     assert vars(LinearRegression) == before
     assert named in said
     assert "Nothing was run" in said
-    assert "--trust-pickle" in said
+    assert "trust_pickle=True" in said
 
 
 def test_reader_refuses_too_when_the_scan_is_fooled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,7 +272,7 @@ def test_trusted_pickle_runs_and_says_so(compress: Any) -> None:
     model, notes = load_pickle(Path("model.pkl"), trust=True)
     assert CANARY.exists()
     assert model[-1].classes_.tolist() == ["no", "perhaps", "yes"]
-    assert notes == (f"code from the file was run (--trust-pickle): {OS}",)
+    assert notes == (f"code from the file was run (trust_pickle=True): {OS}",)
 
 
 def test_trust_changes_nothing_for_a_harmless_pickle() -> None:

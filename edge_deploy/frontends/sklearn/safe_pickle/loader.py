@@ -27,7 +27,7 @@ from edge_deploy.core.errors import (
     UntrustedError,
     UsageError,
 )
-from edge_deploy.core.messages import first_line
+from edge_deploy.core.messages import first_line, option
 from edge_deploy.frontends.sklearn.compat import stand_ins
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import LISTED, MODULES, VALUES, Global
 from edge_deploy.frontends.sklearn.safe_pickle.reader import Contents, read, scan
@@ -66,7 +66,10 @@ def load_pickle(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...
     if trust and (refused or found.tricks):
         value = _guarded(path, found, lambda: _trusted(path))
         names = _listing([*map(_spelled, refused), *found.tricks])
-        return value, (*_versions(found), f"code from the file was run (--trust-pickle): {names}")
+        return value, (
+            *_versions(found),
+            f"code from the file was run ({option('trust_pickle', True)}): {names}",
+        )
     if old := [name for _, name in wanted if name in _OLD_JOBLIB]:
         raise SourceError(f"{path}: holds joblib's {old[0]}, {_BEFORE_010}")
     if refused or found.tricks:
@@ -210,11 +213,11 @@ def _mend(found: Contents, names: list[Global]) -> str:
     if any(module.startswith(_KERAS) for module, _ in names):
         return (
             "A Keras model belongs in its own format: model.save('model.keras'). If you trust the "
-            "author of the file, --trust-pickle reads it."
+            f"author of the file, {option('trust_pickle', True)} reads it."
         )
     return (
-        "If you trust its author, add --trust-pickle; else ask for the fitted scikit-learn model "
-        "alone, without functions or classes of its author's."
+        f"If you trust its author, add {option('trust_pickle', True)}; else ask for the fitted "
+        "scikit-learn model alone, without functions or classes of its author's."
     )
 
 
