@@ -8,4 +8,5 @@ from edge_deploy.codegen.js import PLATFORM as JS
 from edge_deploy.codegen.python import PLATFORM as PYTHON
 
 PLATFORMS = {platform.name: platform for platform in (ANDROID, IOS, FLUTTER, PYTHON, CPP, JS)}
-"""By name, as in ``--platform``. A new platform is one file and its line here."""
+"""By name, as in ``--platform``. A new platform is one file, its folder of templates, and its
+line here."""

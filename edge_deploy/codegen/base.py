@@ -1,20 +1,17 @@
-"""What every platform module gives, and the words that all of them use."""
+"""What every platform module gives, and what all templates are given."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from edge_deploy._version import __version__
 from edge_deploy.codegen.context import TemplateContext, Tensor
+from edge_deploy.codegen.expressions import channels, columns, resizing, used
+from edge_deploy.codegen.language import Code, Language, templates
 from edge_deploy.core.spec import Feature
-
-_TEMPLATES = Path(__file__).with_name("templates")
 
 
 @dataclass(frozen=True)
@@ -30,53 +27,94 @@ class Golden:
     outputs: Mapping[str, Sequence[float]]
 
 
+def _nothing(plan: TemplateContext) -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Platform:
-    """One platform: a file of this package, and a value of this class.
+    """One platform: a file of this package, a folder of templates, and a value of this class.
 
     Attributes:
-        name: As in ``--platform``.
+        name: As in ``--platform``; the folder of its templates is called the same.
         title: As a person calls it.
+        suffix: Of the snippet, whose template is ``snippet.SUFFIX.j2``.
+        language: Its literals.
         file: What the snippet's file is called.
-        code: Writes the snippet.
-        test: Writes the files of the golden test, by path.
+        tests: What the files of the golden test are called, by their templates.
         install: What the app's project must ask for.
         steps: How the bundle's test is run, as Markdown lines.
+        reserved: Names that no parameter may have.
+        texts: Whether its code counts texts.
+        more: What else the snippet's template is given.
         picture: The suffix of golden pictures.
     """
 
     name: str
     title: str
+    suffix: str
+    language: Language
     file: Callable[[TemplateContext], str]
-    code: Callable[[TemplateContext], str]
-    test: Callable[[TemplateContext, Sequence[Golden]], Mapping[str, str]]
+    tests: Callable[[TemplateContext], Mapping[str, str]]
     install: Callable[[TemplateContext], str]
     steps: Callable[[TemplateContext], Sequence[str]]
+    reserved: tuple[str, ...] = ()
+    texts: bool = False
+    more: Callable[[TemplateContext], Mapping[str, Any]] = _nothing
     picture: str = "png"
 
+    def code(self, plan: TemplateContext) -> str:
+        """Write the snippet.
 
-def pieces(file: str) -> dict[str, str]:
-    """The parts of a file in ``templates/``, by the names in its ``//# name`` lines."""
-    text = (_TEMPLATES / file).read_text(encoding="utf-8")
-    parts = re.split(r"^//# (.+)\n", text, flags=re.MULTILINE)[1:]
-    return {name: body.strip("\n") for name, body in zip(parts[::2], parts[1::2], strict=True)}
+        Raises:
+            UsageError: The platform cannot hold the model's tensors or columns.
+        """
+        values = {**self._values(plan), **self.more(plan)}
+        return self._render(f"snippet.{self.suffix}", values)
+
+    def test(self, plan: TemplateContext, golden: Sequence[Golden]) -> Mapping[str, str]:
+        """Write the files of the golden test, by path."""
+        values = {**_shared(plan), "file": self.file(plan), "cases": golden}
+        return {file: self._render(name, values) for name, file in self.tests(plan).items()}
+
+    def _values(self, plan: TemplateContext) -> dict[str, Any]:
+        names = [Code(name) for name in identifiers(plan.inputs, self.reserved)]
+        table = columns(plan, self.texts)
+        return {
+            **_shared(plan),
+            "headline": headline(plan),
+            "install": self.install(plan),
+            "needs": needs(plan),
+            "version": __version__,
+            "names": names,
+            "inputs": list(zip(plan.inputs, names, strict=True)),
+            "takes": ", ".join(map(tensor_words, plan.inputs)),
+            "gives": ", ".join(map(tensor_words, plan.outputs)),
+            "told": told(plan),
+            "columns": table,
+            "used": used(table),
+            "parts": resizing(plan.image) if plan.image else [],
+            "channels": channels(plan.image) if plan.image else [],
+        }
+
+    def _render(self, template: str, values: Mapping[str, Any]) -> str:
+        found = templates(self.language).get_template(f"{self.name}/{template}.j2")
+        return found.render(values).rstrip("\n") + "\n"
 
 
-def helpers(parts: Mapping[str, str]) -> dict[str, str]:
-    """The parts called ``helper NAME``, by that name: what the code of a row may call."""
-    start = "helper "
+def _shared(plan: TemplateContext) -> dict[str, Any]:
+    """What snippets and golden tests alike are given."""
     return {
-        name.removeprefix(start): part for name, part in parts.items() if name.startswith(start)
+        "name": plan.name,
+        "model": plan.path,
+        "type": Code(plan.type_name),
+        "snake": Code(plan.snake),
+        "way": plan.takes,
+        "image": plan.image,
+        "example": plan.example or {},
+        "outputs": plan.outputs,
+        "output": plan.main_output,
     }
-
-
-def resizing(image: Mapping[str, Any]) -> list[str]:
-    """The pieces that a preprocessing spec needs, in the order of their definition."""
-    method, centered = image["resize"], image["crop"] == "center"
-    if method.startswith("tf-"):
-        return [*(["smart crop"] if centered else []), method]
-    box = "box center" if centered else "box whole"
-    return [box, "nearest"] if method == "nearest" else [f"filter {method}", box, "pillow"]
 
 
 def headline(plan: TemplateContext) -> str:
@@ -91,23 +129,34 @@ def _takes(plan: TemplateContext) -> str:
     if plan.features:
         count = len(plan.features)
         return f"rows of {count} column{'s' if count > 1 else ''}"
-    return ", ".join(tensor_words(tensor) for tensor in plan.inputs)
+    return ", ".join(map(tensor_words, plan.inputs))
 
 
 def _gives(plan: TemplateContext) -> str:
     output = plan.main_output
     if output.classes:
         return f"{len(output.classes)} classes"
-    return (
-        f"a value{f' in {output.unit}' if output.unit else ''}"
-        if output.count == 1
-        else (tensor_words(output))
-    )
+    if output.count != 1:
+        return tensor_words(output)
+    return f"a value{f' in {output.unit}' if output.unit else ''}"
 
 
 def tensor_words(tensor: Tensor) -> str:
     """``picture float32 1 x 28 x 28``."""
     return f"{tensor.name} {tensor.dtype} {' x '.join(map(str, tensor.shape))}"
+
+
+def told(plan: TemplateContext) -> str:
+    """What ``predict`` gives, in words."""
+    output = plan.main_output
+    words = {
+        "labels": "Each label's share, the largest first",
+        "probability": "Each label's share, the larger first",
+        "class": "The label" if output.classes else "The number of the class",
+        "value": f"The value{f' in {output.unit}' if output.unit else ''}",
+        "tensor": tensor_words(output),
+    }
+    return words[output.role]
 
 
 def needs(plan: TemplateContext) -> str:
@@ -116,68 +165,13 @@ def needs(plan: TemplateContext) -> str:
     return f"{plan.path.name} needs TensorFlow Lite or LiteRT {oldest} or newer."
 
 
-def f32(value: float) -> str:
-    """The shortest decimal that a float32 is read back from."""
-    text = str(np.float32(value))
-    return text if "." in text or "e" in text or "n" in text else f"{text}.0"
-
-
-def text(value: str) -> str:
-    """A string literal that Python, JavaScript, Swift, Dart, Kotlin and C++ read alike."""
-    return json.dumps(value, ensure_ascii=False)
-
-
-def identifier(name: str) -> str:
-    """A tensor's name as a parameter."""
-    joined = "_".join(re.findall(r"[A-Za-z0-9]+", name)) or "input"
-    return joined if not joined[0].isdigit() else f"input_{joined}"
-
-
 def identifiers(tensors: Sequence[Tensor | Feature], reserved: Sequence[str] = ()) -> list[str]:
     """Names in code for tensors or columns, each another."""
     taken: list[str] = []
     for tensor in tensors:
-        name = identifier(tensor.name)
+        name = "_".join(re.findall(r"[A-Za-z0-9]+", tensor.name)) or "input"
+        name = f"input_{name}" if name[0].isdigit() else name
         while name in taken or name in reserved:
             name += "_"
         taken.append(name)
     return taken
-
-
-def listed(values: Sequence[str], width: int = 96) -> str:
-    """String literals with commas between, in lines of about a width."""
-    lines = [""]
-    for value in values:
-        literal = f"{text(value)}, "
-        if len(lines[-1]) + len(literal) > width and lines[-1]:
-            lines.append("")
-        lines[-1] += literal
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def column_words(feature: Any) -> str:
-    """A column's unit and limits: ``years, 18 to 64``."""
-    words = [feature.unit] if feature.unit else []
-    if feature.min is not None and feature.max is not None:
-        words.append(f"{feature.min:g} to {feature.max:g}")
-    if feature.missing != "error":
-        words.append("may be missing")
-    return ", ".join(words)
-
-
-def indent(code: str, depth: int) -> str:
-    """Code some columns further in."""
-    pad = " " * depth
-    return "\n".join(pad + line if line else line for line in code.split("\n"))
-
-
-def join(*parts: str) -> str:
-    """Parts of a file, those that are there, with an empty line between."""
-    return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
-
-
-def fill(template: str, **values: object) -> str:
-    """Put values in the place of ``@name@`` in a template."""
-    for name, value in values.items():
-        template = template.replace(f"@{name}@", str(value))
-    return template

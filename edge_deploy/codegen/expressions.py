@@ -1,12 +1,13 @@
-"""What the code of every language computes alike; each platform only writes it its own way."""
+"""What the code of every language computes alike; each template only writes it its own way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from edge_deploy.codegen.base import column_words, f32, tensor_words
 from edge_deploy.codegen.context import TemplateContext, category
+from edge_deploy.codegen.language import Code
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Feature
@@ -14,44 +15,80 @@ from edge_deploy.core.spec import Feature
 _HELPER = {"none": "number", "ordinal": "ordinal", "one-hot": "one_hot"}
 
 
-def helper(feature: Feature) -> str:
-    """The function of a snippet that encodes a column.
+@dataclass(frozen=True)
+class Column:
+    """A column of a table as code encodes it.
 
-    Raises:
-        UsageError: It is a text.
+    Attributes:
+        name: As the table calls it.
+        helper: The function of a snippet that encodes it: number, ordinal, one_hot or counts.
+        categories: Of what is no number.
+        missing: As Feature.missing.
+        default: Of a column whose missing values have one.
+        missing_place: The place that a missing category gets; None where it is an error.
+        unknown_place: The same of an unknown one.
+        words: Its unit and limits.
+        width: How many numbers it fills.
     """
-    if feature.kind == "text":
-        raise UsageError(
-            f"column {feature.name!r} is a text, which this platform's code does not count. "
-            f"{option('platform', 'python')} and {option('platform', 'js')} do, and so does the page "
-            "(edge-deploy demo)."
-        )
-    return _HELPER[feature.encode]
+
+    name: str
+    helper: str
+    categories: tuple[str, ...]
+    missing: str
+    default: float | str | None
+    missing_place: int | None
+    unknown_place: int | None
+    words: str
+    width: int
 
 
-def columns(
-    features: Sequence[Feature], write: Callable[[Feature, str], str], comment: str
-) -> tuple[list[str], set[str]]:
-    """A line of code for each column, with its unit and limits behind it, and what it calls.
+def columns(plan: TemplateContext, texts: bool) -> list[Column]:
+    """The columns of a row.
 
     Args:
-        features: The columns.
-        write: The line of a column, from it and the name of its helper.
-        comment: What starts a comment at the end of a line, with the space before it.
+        plan: The model.
+        texts: Whether the platform's code counts texts.
+
+    Raises:
+        UsageError: One is a text, and they are not counted.
     """
-    lines, used = [], set()
-    for feature in features:
-        name = helper(feature)
-        used |= {"number"} if name == "number" else {name, "index"}
-        told = column_words(feature)
-        lines.append(write(feature, name) + (f"{comment} {told}" if told else ""))
-    return lines, used
+    return [_column(feature, texts) for feature in plan.features or ()]
 
 
-def places(feature: Feature) -> tuple[int, int]:
-    """The places that a missing and an unknown category get; -2 where they are errors."""
+def _column(feature: Feature, texts: bool) -> Column:
+    if feature.kind == "text" and not (texts and feature.text):
+        raise UsageError(
+            f"column {feature.name!r} is a text, which this platform's code does not count. "
+            f"{option('platform', 'python')} and {option('platform', 'js')} do, and so does the "
+            "page (edge-deploy demo)."
+        )
+    counted = feature.text is not None
+    missing, unknown = _places(feature)
+    return Column(
+        name=feature.name,
+        helper="counts" if counted else _HELPER[feature.encode],
+        categories=feature.categories or (),
+        missing=feature.missing,
+        default=feature.default if counted else _default(feature),
+        missing_place=missing,
+        unknown_place=unknown,
+        words=column_words(feature),
+        width=feature.width,
+    )
+
+
+def _default(feature: Feature) -> float | str | None:
+    if feature.missing != "value":
+        return None
+    return float(feature.default or 0) if feature.encode == "none" else category(feature.default)
+
+
+def _places(feature: Feature) -> tuple[int | None, int | None]:
+    """The places that a missing and an unknown category get."""
+    if feature.encode == "none":
+        return None, None
     names = feature.categories or ()
-    missing = unknown = -2
+    missing = unknown = None
     if feature.missing == "value":
         missing = names.index(category(feature.default))
     elif feature.missing == "nan":
@@ -61,13 +98,38 @@ def places(feature: Feature) -> tuple[int, int]:
     return missing, unknown
 
 
-def named_places(feature: Feature, between: str) -> str:
-    """The same as named arguments, ``, missing: 3, unknown: 4``; errors have none."""
-    both = zip(("missing", "unknown"), places(feature), strict=True)
-    return "".join(f", {name}{between}{place}" for name, place in both if place != -2)
+def used(columns: Sequence[Column]) -> set[str]:
+    """The helpers that the code of columns calls."""
+    called = {column.helper for column in columns}
+    return called | ({"index"} if called & {"ordinal", "one_hot"} else set())
 
 
-def steps(image: Mapping[str, Any], channel: int) -> list[tuple[str, float]]:
+def column_words(feature: Feature) -> str:
+    """A column's unit and limits: ``years, 18 to 64``."""
+    words = [feature.unit] if feature.unit else []
+    if feature.min is not None and feature.max is not None:
+        words.append(f"{feature.min:g} to {feature.max:g}")
+    if feature.missing != "error":
+        words.append("may be missing")
+    return ", ".join(words)
+
+
+def resizing(image: Mapping[str, Any]) -> list[str]:
+    """The parts of a resize template that a preprocessing spec needs."""
+    method, centered = image["resize"], image["crop"] == "center"
+    if method.startswith("tf-"):
+        return [*(["smart crop"] if centered else []), method]
+    box = "box center" if centered else "box whole"
+    return [box, "nearest"] if method == "nearest" else [f"filter {method}", box, "pillow"]
+
+
+def channels(image: Mapping[str, Any]) -> list[tuple[int, list[tuple[Code, float]]]]:
+    """Which channel of red, green and blue each of the model's is, and the steps from it."""
+    order = {"rgb": (0, 1, 2), "bgr": (2, 1, 0), "gray": (0,)}[image["color"]]
+    return [(channel, _steps(image, place)) for place, channel in enumerate(order)]
+
+
+def _steps(image: Mapping[str, Any], channel: int) -> list[tuple[Code, float]]:
     """``((x * scale + offset) - mean) / std`` without the steps that change nothing."""
     every = (
         ("*", image["scale"], 1),
@@ -75,31 +137,4 @@ def steps(image: Mapping[str, Any], channel: int) -> list[tuple[str, float]]:
         ("-", image["mean"][channel], 0),
         ("/", image["std"][channel], 1),
     )
-    return [(sign, number) for sign, number, nothing in every if number != nothing]
-
-
-def scaled(image: Mapping[str, Any], x: str, channel: int, suffix: str = "f") -> str:
-    """The steps in a language whose float32 arithmetic is its own."""
-    value = x
-    for sign, number in steps(image, channel):
-        value = f"({value} {sign} {literal(number, suffix)})"
-    return value if value == x else value[1:-1]
-
-
-def literal(number: float, suffix: str = "f") -> str:
-    """A float32 literal, in brackets where it is negative."""
-    shown = f"{f32(number)}{suffix}"
-    return f"({shown})" if number < 0 else shown
-
-
-def told(plan: TemplateContext) -> str:
-    """What ``predict`` gives, in words."""
-    output = plan.main_output
-    words = {
-        "labels": "Each label's share, the largest first",
-        "probability": "Each label's share, the larger first",
-        "class": "The label" if output.classes else "The number of the class",
-        "value": f"The value{f' in {output.unit}' if output.unit else ''}",
-        "tensor": tensor_words(output),
-    }
-    return words[output.role]
+    return [(Code(sign), number) for sign, number, nothing in every if number != nothing]
