@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.formats.registry import FORMATS
+
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "object": dict,
     "array": list,
@@ -32,6 +34,8 @@ def fault(document: Any) -> str | None:
 def _schema() -> Mapping[str, Any]:
     path = Path(__file__).with_name("manifest.schema.json")
     found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    # The file names the formats that edge-deploy brings; others may have been registered.
+    found["properties"]["artifacts"]["items"]["properties"]["target"]["enum"] = FORMATS
     return found
 
 
