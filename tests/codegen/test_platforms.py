@@ -217,7 +217,7 @@ def test_text_columns_are_refused_in_words() -> None:
     features, _ = parse_features([{"name": "note", "kind": "text", "text": {"vocabulary": ["a"]}}])
     one = plan("t", (tensor("x", (1, 1)),), (PRICE,), features=features, example={"note": "a"})
     for name in PLATFORMS.keys() - {"js", "python"}:
-        with pytest.raises(UsageError, match=r"column 'note' is a text, .* --platform python"):
+        with pytest.raises(UsageError, match=r"column 'note' is a text, .* platform='python'"):
             PLATFORMS[name].code(one)
 
 
