@@ -12,19 +12,27 @@ from typing import NoReturn
 
 import typer
 
-from edge_deploy.cli import exit_codes
+# Importing a module registers its commands.
+from edge_deploy.cli import (
+    bench,
+    convert,
+    demo,
+    doctor,
+    examples,
+    exit_codes,
+    inspect,
+    quantize,
+    quickstart,
+    run,
+    snippet,
+    tune,
+    verify,
+)
 from edge_deploy.cli.app import app
 from edge_deploy.cli.console import json_document
 from edge_deploy.cli.flags import SHELL
 from edge_deploy.core import messages, signals
 from edge_deploy.core.errors import EdgeDeployError, UsageError
-
-# Importing a module registers its commands, in the order in which --help lists them.
-# isort: off
-from edge_deploy.cli import bench, convert, demo, inspect, quantize, run, snippet
-from edge_deploy.cli import examples, quickstart, doctor, tune, verify
-
-# isort: on
 
 __all__ = [
     "app",

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from edge_deploy._version import __version__
+from edge_deploy.cli.help import Group
 
 app = typer.Typer(
     name="edge-deploy",
+    cls=Group,
     rich_markup_mode=None,  # rich help costs more than the 0.2 s that --help may take
     no_args_is_help=True,
     add_completion=False,

@@ -12,6 +12,7 @@ import typer
 import edge_deploy
 from edge_deploy.cli import console, exit_codes
 from edge_deploy.cli.app import app
+from edge_deploy.cli.help import LongCommand
 from edge_deploy.cli.options import (
     TARGETS,
     BrowserPath,
@@ -44,7 +45,7 @@ from edge_deploy.cli.options import (
 )
 
 
-@app.command()
+@app.command(cls=LongCommand)
 def convert(
     model: Annotated[Path, typer.Argument(help="Keras file, SavedModel folder, pickle or .zip.")],
     to: Targets = TARGETS,

@@ -10,6 +10,7 @@ import typer
 import edge_deploy
 from edge_deploy.cli import console, exit_codes
 from edge_deploy.cli.app import app
+from edge_deploy.cli.help import LongCommand
 from edge_deploy.cli.options import (
     BrowserPath,
     Calibration,
@@ -26,7 +27,7 @@ from edge_deploy.cli.options import (
 )
 
 
-@app.command()
+@app.command(cls=LongCommand)
 def quantize(
     artifact: Annotated[Path, typer.Argument(help="An artifact.")],
     to: Annotated[str, typer.Option(help="Precisions, such as int8,float16 or tflite=int8.")],

@@ -11,6 +11,7 @@ import typer
 
 from edge_deploy.cli import console, exit_codes
 from edge_deploy.cli.app import app
+from edge_deploy.cli.help import LongCommand
 from edge_deploy.cli.options import (
     TARGETS,
     BrowserPath,
@@ -38,7 +39,7 @@ from edge_deploy.cli.options import (
 from edge_deploy.core.errors import UsageError
 
 
-@app.command()
+@app.command(cls=LongCommand)
 def tune(
     model: Annotated[Path, typer.Argument(help="Keras file, SavedModel folder, pickle or .zip.")],
     max_drop: Annotated[

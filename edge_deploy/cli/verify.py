@@ -10,6 +10,7 @@ import typer
 import edge_deploy
 from edge_deploy.cli import console, exit_codes
 from edge_deploy.cli.app import app
+from edge_deploy.cli.help import LongCommand
 from edge_deploy.cli.options import (
     BACKENDS,
     RUNTIMES,
@@ -29,7 +30,7 @@ from edge_deploy.cli.options import (
 )
 
 
-@app.command()
+@app.command(cls=LongCommand)
 def verify(
     artifact: Annotated[
         list[Path], typer.Argument(help="Artifacts; with --against also a bare converted file.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 import typer
 
 import edge_deploy
-from edge_deploy.cli import app
+from edge_deploy.cli import app, help
 
 FLAGS = {
     "convert": (
@@ -64,6 +65,26 @@ def test_every_command_has_help_with_an_example(run, command: str) -> None:
     result = run(command, "--help")
     assert result.code == 0
     assert f"Example: edge-deploy {command}" in " ".join(result.out.split())
+
+
+def test_help_lists_the_commands_in_the_order_of_the_work(run) -> None:
+    listed = run("--help").out.split("Commands:\n")[1]
+    assert [line.split()[0] for line in listed.splitlines()] == list(help.COMMANDS)
+    assert set(help.COMMANDS) == set(FLAGS)
+
+
+@pytest.mark.parametrize("command", ["convert", "quantize", "verify", "tune"])
+def test_help_of_a_long_command_lists_each_option_once_by_job(run, command: str) -> None:
+    text = run(command, "--help").out
+    titles = [line[:-1] for line in text.splitlines() if re.fullmatch(r"\S.*:", line)]
+    assert titles[0] == "Arguments"
+    assert titles[1:] == [title for title in help.PANELS if title in titles]
+    listed = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)
+    assert sorted(listed) == sorted(
+        {f for f in FLAGS[command].split() if f[:2] == "--"} | {"--help"}
+    )
+    # None is in the last panel because nobody thought of it.
+    assert {flag for flags in help.PANELS.values() for flag in flags} >= set(listed)
 
 
 def test_version_is_the_packages(run) -> None:
