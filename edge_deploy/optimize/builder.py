@@ -16,7 +16,7 @@ from edge_deploy.data.calibration import Samples
 from edge_deploy.formats.base import FLOAT, Converted, Format, Quantization
 from edge_deploy.formats.layers import Layer
 from edge_deploy.formats.registry import FORMATS, default_runtime
-from edge_deploy.optimize.precisions import IO, PrecisionRequest
+from edge_deploy.optimize.precisions import PrecisionRequest
 from edge_deploy.verification.file_check import Checker
 from edge_deploy.verification.verdicts import Verdict, blank
 
@@ -169,8 +169,9 @@ def check_io(io: str, wish: PrecisionRequest) -> None:
     Raises:
         UsageError: No such kind of ends, or no file that could have them.
     """
-    if io not in IO:
-        raise wrong_option("io", io, unknown(io, IO, "kind of inputs and outputs"))
+    kinds = ("float", *(kind for one in FORMATS.values() for kind in one.io_types))
+    if io not in kinds:
+        raise wrong_option("io", io, unknown(io, kinds, "kind of inputs and outputs"))
     if io != "float" and not any(
         "int8" in precisions and io in FORMATS[name].io_types
         for name, precisions in wish.by_target.items()

@@ -113,10 +113,9 @@ def make_and_judge(
         own = entry["quantizer"] == file_format.quantizer
         if file_format.layer_errors and own and all(row.outputs for row in rows):
             path = builder.path(file_format, precision)
-            with contextlib.suppress(RuntimeError, ValueError):  # LiteRT's, on a Flex file
-                errors = file_format.layer_errors(
-                    source.path, path, layers, checker.spec, checker.dataset.reference
-                )
+            errors = file_format.layer_errors(
+                source.path, path, layers, checker.spec, checker.dataset.reference
+            )
         advice = advise(precision, errors, [layer.name for layer in weighted])
         if advice is None and len(weighted) > 1:
             advice = (

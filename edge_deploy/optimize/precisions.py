@@ -9,8 +9,6 @@ from edge_deploy.core.errors import wrong_option
 from edge_deploy.core.messages import did_you_mean, unknown
 from edge_deploy.formats.registry import FORMATS
 
-IO = ("float", "int8", "uint8")
-
 
 @dataclass(frozen=True)
 class PrecisionRequest:

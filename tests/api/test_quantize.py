@@ -16,6 +16,7 @@ import pytest
 
 from edge_deploy import ConvertOptions, convert
 from edge_deploy.core.spec import TensorSpec
+from edge_deploy.formats.base import Quantization
 from edge_deploy.formats.registry import FORMATS
 from edge_deploy.formats.tflite.op_versions import Signature, operator_version
 from edge_deploy.formats.tflite.runtime_versions import runtime_version
@@ -351,17 +352,13 @@ def test_quantize_replaces_a_precision_only_when_told(run, copy, colours: Path) 
 def test_a_full_disk_leaves_the_artifact_as_it_was(
     run, copy, colours: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_deploy.optimize import builder
+    folder = copy(colours)
 
-    folder, make = copy(colours), builder.make
+    def fill(source: Path, path: Path, wanted: Quantization) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device", str(path))
 
-    def fill(target: str, source: Path, path: Path, *rest: object) -> object:
-        if target == "onnx":
-            path.write_bytes(b"half")
-            raise OSError(28, "No space left on device", str(path))
-        return make(target, source, path, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(builder, "make", fill)
+    monkeypatch.setitem(FORMATS, "onnx", replace(FORMATS["onnx"], quantize=fill))
     before = {p: p.read_bytes() for p in folder.parent.rglob("*") if p.is_file()}
     result = run("quantize", folder, "--to", "tflite=float16,onnx=float16")
     assert (result.code, "No space left on device" in result.err) == (3, True)

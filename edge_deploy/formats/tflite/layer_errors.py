@@ -34,6 +34,25 @@ def measure(
     Returns:
         Layers whose result both files have; none where the runtime keeps no tensors.
     """
+    try:
+        share = _shares(source, path, layers, spec, data)
+    except (RuntimeError, ValueError):  # LiteRT's, on a Flex file
+        return ()
+    return tuple(
+        LayerError(
+            layer.name,
+            max((share[p] for p in layer.takes if p in share), default=0.0),
+            share[layer.path],
+        )
+        for layer in layers
+        if layer.path in share
+    )
+
+
+def _shares(
+    source: Path, path: Path, layers: Sequence[Layer], spec: ModelSpec, data: Reference
+) -> dict[str, float]:
+    """By path of a layer, the error of its result as a share of the float file's."""
     wanted = {layer.path: layer.operators[-1] for layer in layers}
     signal = dict.fromkeys(wanted, 0.0)
     noise = dict.fromkeys(wanted, 0.0)
@@ -45,16 +64,7 @@ def measure(
                 if expected[layer].shape == got[layer].shape:
                     signal[layer] += float(np.sum(expected[layer] ** 2))
                     noise[layer] += float(np.sum((expected[layer] - got[layer]) ** 2))
-    share = {p: float(np.sqrt(noise[p] / signal[p])) for p in wanted if signal[p] > 0}
-    return tuple(
-        LayerError(
-            layer.name,
-            max((share[p] for p in layer.takes if p in share), default=0.0),
-            share[layer.path],
-        )
-        for layer in layers
-        if layer.path in share
-    )
+    return {p: float(np.sqrt(noise[p] / signal[p])) for p in wanted if signal[p] > 0}
 
 
 @contextmanager

@@ -144,12 +144,9 @@ def measure_in(
             return found
         layers = file_format.layers(source.path)
         count = min(_LAYER_SAMPLES, group.data.count)
-        try:
-            errors = file_format.layer_errors(
-                source.path, made.path, layers, group.spec, group.data.take(range(count))
-            )
-        except (RuntimeError, ValueError):  # LiteRT's, on a Flex file
-            errors = ()
+        errors = file_format.layer_errors(
+            source.path, made.path, layers, group.spec, group.data.take(range(count))
+        )
     return CandidateResult(**{**vars(found), "layers": errors})
 
 
