@@ -23,11 +23,11 @@ def describe(path: Path) -> FileInfo:
     Raises:
         ArtifactError: ONNX Runtime cannot open it.
     """
-    session = _session(path)
+    session = open_session(path)
     return FileInfo(
         target="onnx",
-        inputs=tuple(_spec(value) for value in session.get_inputs()),
-        outputs=tuple(_spec(value) for value in session.get_outputs()),
+        inputs=tuple(tensor_spec(value) for value in session.get_inputs()),
+        outputs=tuple(tensor_spec(value) for value in session.get_outputs()),
         ops=_ops(path),
         min_runtime=None,
         metadata=_metadata(session),
@@ -36,7 +36,7 @@ def describe(path: Path) -> FileInfo:
 
 def read_metadata(path: Path) -> Mapping[str, Any] | None:
     """What edge-deploy embedded, without the ``onnx`` package that listing operators takes."""
-    return _metadata(_session(path))
+    return _metadata(open_session(path))
 
 
 def _metadata(session: Any) -> Mapping[str, Any] | None:
@@ -52,17 +52,22 @@ def _ops(path: Path) -> tuple[str, ...] | None:
     return tuple(sorted({node.op_type for node in onnx.load(str(path)).graph.node}))
 
 
-def _spec(value: Any) -> TensorSpec:
+def tensor_spec(value: Any) -> TensorSpec:
+    """An input or output of a session; free axes have a name there, and are None here."""
     inner = value.type.removeprefix("tensor(").removesuffix(")")
     shape = tuple(axis if isinstance(axis, int) else None for axis in value.shape)
     return TensorSpec(value.name, shape, _ONNX_TYPES.get(inner, inner))
 
 
-def _session(path: Path) -> Any:
+def open_session(path: Path) -> Any:
+    """A session of ONNX Runtime on the CPU, with one thread.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot open the file.
+    """
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(4)
-
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # a file that cannot be opened raises, it need not also print
     options.intra_op_num_threads = 1

@@ -10,7 +10,7 @@ from typing import Any
 from edge_deploy.core.errors import ArtifactError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Arrays, Runner, as_dtype
-from edge_deploy.formats.onnx.describe import _session, _spec
+from edge_deploy.formats.onnx.describe import open_session, tensor_spec
 
 
 @contextlib.contextmanager
@@ -20,14 +20,16 @@ def open_runner(path: Path) -> Iterator[Runner]:
     Raises:
         ArtifactError: ONNX Runtime cannot open it.
     """
-    yield _OnnxRunner(path, _session(path))
+    yield OnnxRunner(path, open_session(path))
 
 
-class _OnnxRunner:
+class OnnxRunner:
+    """One session: values are cast to what the file's inputs take."""
+
     def __init__(self, path: Path, session: Any) -> None:
         self._path = path
         self._session = session
-        self._inputs = tuple(_spec(value) for value in session.get_inputs())
+        self._inputs = tuple(tensor_spec(value) for value in session.get_inputs())
         self._outputs = [value.name for value in session.get_outputs()]
 
     def predict(self, inputs: Arrays) -> Arrays:

@@ -11,7 +11,7 @@ from edge_deploy.core.errors import ArtifactError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import TensorSpec
 from edge_deploy.formats.base import METADATA_KEY, FileInfo
-from edge_deploy.formats.tfjs.export import _TFJS_TYPES
+from edge_deploy.formats.tfjs.export import DTYPES
 
 
 def describe(path: Path) -> FileInfo:
@@ -49,5 +49,5 @@ def _specs(entries: Mapping[str, Any]) -> tuple[TensorSpec, ...]:
     for name, entry in entries.items():
         sizes = (int(d.get("size", -1)) for d in entry.get("tensorShape", {}).get("dim", []))
         shape = tuple(None if size < 0 else size for size in sizes)
-        specs.append(TensorSpec(name, shape, _TFJS_TYPES.get(entry.get("dtype"), "float32")))
+        specs.append(TensorSpec(name, shape, DTYPES.get(entry.get("dtype"), "float32")))
     return tuple(specs)

@@ -15,7 +15,7 @@ from edge_deploy.formats.base import METADATA_KEY, Converted
 # tfjs-backend-wasm 4.22: FusableActivation has linear, relu, relu6, prelu, leakyrelu, sigmoid, elu.
 _ALONE_ON_WASM = ("Tanh",)
 # TF.js has no 64-bit integers: its converter stores them as 32-bit ones.
-_TFJS_TYPES = {"DT_FLOAT": "float32", "DT_INT32": "int32", "DT_INT64": "int32", "DT_BOOL": "bool"}
+DTYPES = {"DT_FLOAT": "float32", "DT_INT32": "int32", "DT_INT64": "int32", "DT_BOOL": "bool"}
 
 
 def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:

@@ -30,7 +30,7 @@ def operators(path: Path) -> Iterable[Operator]:
             )
 
 
-def tfjs_weights(path: Path, kept: Sequence[Layer]) -> frozenset[str]:
+def weights_of(path: Path, kept: Sequence[Layer]) -> frozenset[str]:
     """Names of the weights that the operators of some layers take."""
     names = {name for layer in kept for name in layer.operators}
     return frozenset(w for op in operators(path) if op.id in names for w in op.weights)

@@ -16,7 +16,7 @@ import numpy as np
 from edge_deploy.core.errors import ArtifactError
 from edge_deploy.core.spec import Array
 from edge_deploy.formats.base import Quantization
-from edge_deploy.formats.tfjs.layers import tfjs_weights
+from edge_deploy.formats.tfjs.layers import weights_of
 
 _SHARD_BYTES = 4 * 1024 * 1024  # as TF.js' converter cuts them: what browsers cache one by one
 _SMALL = 256  # fewer elements, biases mostly, save nothing and cost precision
@@ -37,7 +37,7 @@ def quantize(source: Path, path: Path, wanted: Quantization) -> None:
     document = json.loads(source.read_text(encoding="utf-8"))
     entries: list[dict[str, Any]] = []
     parts: list[bytes] = []
-    kept = tfjs_weights(source, wanted.keep)
+    kept = weights_of(source, wanted.keep)
     for group in document["weightsManifest"]:
         data = b"".join(source.with_name(name).read_bytes() for name in group["paths"])
         offset = 0

@@ -45,7 +45,7 @@ def finish(
 
     Args:
         model: ModelT; its older metadata is replaced.
-        metadata: What edge-deploy embeds (``manifest.embedded``).
+        metadata: What edge-deploy embeds (``manifest.file_metadata``).
         inputs: In the order of the graph, with the model's names and the file's shapes and types.
         outputs: The same.
     """

@@ -33,7 +33,7 @@ def open_runner(path: Path) -> Iterator[Runner]:
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         if "Select TensorFlow op" in str(error):
-            yield _FlexRunner(path)
+            yield _flex_runner(path)
             return
         raise ArtifactError(
             f"{path}: LiteRT cannot open this file: {first_line(error)}."
@@ -104,7 +104,7 @@ def _dequantized(values: Array, detail: Any) -> Array:
     return result
 
 
-def _FlexRunner(path: Path) -> Runner:
+def _flex_runner(path: Path) -> Runner:
     """Only TensorFlow's own interpreter links the Flex delegate."""
     try:
         import tensorflow as tf
