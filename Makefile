@@ -20,7 +20,7 @@ VENDOR_SOURCES := $(wildcard $(addprefix web_demo/,package.json package-lock.jso
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart check test bench wheel setup vendor browser clean
+.PHONY: help quickstart check test bench docs reference screenshots wheel setup vendor browser clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +42,16 @@ test: setup ## all tests
 
 bench: setup ## measure speed and size against other tools
 	@for script in tests/benchmarks/bench_*.py; do $(VENV)/bin/python "$$script" || exit 1; done
+
+docs: $(INSTALLED) ## build the documentation: build/docs/
+	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet --strict
+
+reference: $(INSTALLED) ## write the pages of docs/ that the program itself knows
+	@$(VENV)/bin/python tools/write_reference.py
+	@$(VENV)/bin/python tools/draw_imports.py
+
+screenshots: quickstart ## take the pictures of docs/images/ anew
+	@$(VENV)/bin/python tools/take_screenshots.py
 
 wheel: $(INSTALLED) vendor ## the package to install elsewhere: dist/
 	@$(RUN) build --wheel >/dev/null
