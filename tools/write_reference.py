@@ -60,7 +60,7 @@ def commands() -> str:
         "# Commands\n\nEvery command takes `--help`, and prints one JSON document on stdout with "
         "`--json`. [Exit codes](exit-codes.md) are the same for all.\n\n" + shown()
     )
-    for name in group.commands:  # type: ignore[attr-defined]
+    for name in group.list_commands(typer.Context(group)):  # type: ignore[attr-defined]
         text += f"\n## {name}\n\n{shown(name)}"
     return text
 

@@ -27,7 +27,7 @@ Targets = Annotated[str, typer.Option("--to", help="Targets, separated by commas
 Samples = Annotated[int, typer.Option("--samples", help="Samples to keep for evaluation.")]
 Labels = Annotated[str | None, typer.Option("--labels", help="labels.txt, or a,b,c.")]
 Preprocess = Annotated[
-    str | None, typer.Option("--preprocess", help="Preset, or key=value,... (see the README).")
+    str | None, typer.Option("--preprocess", help="Preset such as unit or torch, or key=value,...")
 ]
 Features = Annotated[
     Path | None, typer.Option("--features", help="features.json of a table model.")
