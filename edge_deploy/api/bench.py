@@ -13,7 +13,7 @@ from edge_deploy.api.options import BenchOptions
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
-from edge_deploy.core.errors import ArtifactError, UsageError, wrong_option
+from edge_deploy.core.errors import ArtifactError, MissingDependencyError, UsageError, wrong_option
 from edge_deploy.core.messages import option
 from edge_deploy.core.stdio import quiet
 from edge_deploy.formats.registry import RUNTIMES, check_names
@@ -140,7 +140,7 @@ def _row(
             opened = handle.browser.open_file(entry["target"], path, backend, one.spec)
         with quiet(), opened as runner:
             times = [t * 1e3 for t in time_runner(runner, one.spec, one.reference(), seconds)]
-    except ArtifactError as error:
+    except (ArtifactError, MissingDependencyError) as error:
         return BenchRow(**row, reason=str(error))
     low, median, high = statistics.quantiles(times[1:], n=4)
     return BenchRow(

@@ -103,10 +103,7 @@ def _packages() -> Iterator[Check]:
         declared = metadata.requires("edge-deploy") or []
     except metadata.PackageNotFoundError:
         found = f"{__version__} in {dependencies.PACKAGE}, which no pip installed"
-        mend = dependencies.python_m("pip", "install", f"{dependencies.WHEEL}[convert,browser]")
-        if dependencies.in_checkout():
-            mend = dependencies.install("convert,browser")
-        yield Check("edge-deploy", False, found, mend)
+        yield Check("edge-deploy", False, found, dependencies.install("convert,browser"))
         return
     yield Check("edge-deploy", True, f"{__version__} in {dependencies.PACKAGE}")
     groups = _groups(declared)
@@ -143,7 +140,7 @@ def lack(error: ModuleNotFoundError) -> MissingDependencyError | None:
         if package in {requirement.name for requirement in requirements}:
             if extra:
                 return dependencies.missing_dependency(package, "here", extra)
-            mend = dependencies.python_m("pip", "install", package)
+            mend = dependencies.pip_install(package)
             return MissingDependencyError(
                 f"{package} is needed here and is not installed. Install it with: {mend}"
             )
@@ -210,9 +207,7 @@ def _page() -> Check:
     try:
         return Check("page and TF.js", True, str(shell_folder()))
     except EdgeDeployError as error:
-        mend = dependencies.python_m(
-            "pip", "install", "--force-reinstall", "--no-deps", dependencies.WHEEL
-        )
+        mend = dependencies.pip_install("--force-reinstall", "--no-deps", dependencies.WHEEL)
         if dependencies.in_checkout():
             mend = f"make -C {dependencies.quote(dependencies.PACKAGE.parent)} vendor"
         return Check("page and TF.js", False, str(error), mend)
@@ -256,4 +251,4 @@ def _fits(requirement: Requirement, version: str) -> bool:
 def _pip(requirements: Sequence[Requirement]) -> str | None:
     """The command that installs these, with the versions they need; None for none."""
     wanted = dict.fromkeys(f"{needed.name}{needed.specifier}" for needed in requirements)
-    return dependencies.python_m("pip", "install", *wanted) if wanted else None
+    return dependencies.pip_install(*wanted) if wanted else None

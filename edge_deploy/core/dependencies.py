@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import shutil
 import sys
+from importlib import metadata
 from pathlib import Path
 
 from edge_deploy._version import __version__
@@ -16,14 +19,32 @@ WHEEL = f"edge_deploy-{__version__}-py3-none-any.whl"  # what `make wheel` write
 def install(extra: str) -> str:
     """The command that adds an extra to this installation, with the versions we test with.
 
-    edge-deploy is in no registry. In a clone the folder is named; elsewhere pip finds what is
-    installed, and takes the extra's packages from its metadata.
+    edge-deploy is in no registry. In a clone the folder is named; where it is installed, from a
+    wheel or a URL, pip takes the extra's packages from its metadata; elsewhere the wheel is named.
     """
     checkout = in_checkout()
     constraints = (PACKAGE.parent if checkout else PACKAGE) / "constraints.txt"
     exact = ("-c", constraints) if constraints.is_file() else ()
-    what = ("-e", f"{PACKAGE.parent}[{extra}]") if checkout else (f"edge-deploy[{extra}]",)
-    return python_m("pip", "install", *exact, *what)
+    if checkout:
+        return pip_install(*exact, "-e", f"{PACKAGE.parent}[{extra}]")
+    return pip_install(*exact, f"{'edge-deploy' if _is_installed() else WHEEL}[{extra}]")
+
+
+def pip_install(*arguments: object) -> str:
+    """``pip install`` for this very Python, or uv's where the environment has no pip."""
+    if importlib.util.find_spec("pip") is not None:
+        return python_m("pip", "install", *arguments)
+    if shutil.which("uv"):
+        return " ".join(["uv pip install --python", *map(quote, (sys.executable, *arguments))])
+    return f"{python_m('ensurepip')} && {python_m('pip', 'install', *arguments)}"
+
+
+def _is_installed() -> bool:
+    try:
+        metadata.version("edge-deploy")
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def missing_dependency(package: str | None, purpose: str, extra: str) -> MissingDependencyError:

@@ -86,6 +86,8 @@ class Checker:
                 file_format = FORMATS[runtime.format]
                 named = by_order(runner, file_format, path, self.spec) if foreign else runner
                 return [judge(blank, named, self.spec, self._asked(blank), self.tolerances)]
+        except MissingDependencyError as error:
+            return [replace(blank, reason=str(error))]
         except ArtifactError as error:
             return [replace(blank, failures=(str(error),))]
 

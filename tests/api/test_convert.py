@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -167,6 +169,14 @@ def test_convert_keeps_the_targets_that_work_when_told_to_keep_going(run) -> Non
     (entry,) = manifest["artifacts"]
     assert entry["target"] == "tflite" and "FlexCholesky" in entry["ops"]
     assert entry["verification"][0]["status"] == "pass"
+    for command in ("verify", "bench"):  # Flex operators are TensorFlow's
+        code = (
+            "import sys; sys.modules['tensorflow'] = None; from edge_deploy import cli; "
+            f"sys.argv = ['edge-deploy', {command!r}, 'artifacts/model/1']; cli.main()"
+        )
+        light = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        lacking = "needs TensorFlow's Flex operators" in light.stderr
+        assert (light.returncode, lacking) == (3, True), light
     refused = run("snippet", "artifacts/model/1", "--platform", "android")
     assert (refused.code, "operators (FlexCholesky)" in refused.err) == (2, True), refused
 

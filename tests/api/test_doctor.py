@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -121,8 +123,25 @@ def test_mend_names_the_package_when_it_is_no_checkout(
 ) -> None:
     monkeypatch.setattr(dependencies, "PACKAGE", tmp_path / "edge_deploy")
     monkeypatch.setattr(sys, "executable", "/home/Ada L/python")
-    check = examine(monkeypatch, {"numpy": "2.1.3"})["[convert]"]
+    check = examine(monkeypatch, {"numpy": "2.1.3", "edge-deploy": "0.1.0"})["[convert]"]
     assert check.mend == '"/home/Ada L/python" -m pip install "edge-deploy[convert]"'
+
+
+@pytest.mark.parametrize(
+    ("has", "command"),
+    [
+        ((), "python -m ensurepip && python -m pip install dask"),
+        (("uv",), "uv pip install --python python dask"),
+        (("uv", "pip"), "python -m pip install dask"),
+    ],
+)
+def test_mend_works_in_an_environment_without_pip(
+    monkeypatch: pytest.MonkeyPatch, has: tuple[str, ...], command: str
+) -> None:
+    monkeypatch.setattr(sys, "executable", "python")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in has else None)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name in has else None)
+    assert dependencies.pip_install("dask") == command
 
 
 def test_mend_of_what_is_in_no_registry_is_its_wheel(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -238,6 +239,25 @@ def test_verify_takes_tolerances_and_refuses_what_it_cannot_mean(
 ) -> None:
     result = run("verify", copy(small), "--only", "tflite,onnx", *arguments)
     assert (result.code, message in result.err) == (code, True), result
+
+
+def test_verify_without_a_browser_runs_what_it_can(
+    run, copy, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
+    folder = copy(small)
+    result = run("verify", folder, "--json")
+    found = json.loads(result.out)["reports"][0]["verdicts"]
+    status = {(verdict["target"], verdict["status"]) for verdict in found}
+    assert status == {("tflite", "pass"), ("onnx", "pass"), ("tfjs", "not run")}
+    assert (result.code, json.loads(result.out)["ok"]) == (3, False)
+    skipped = run("verify", folder, "--skip-missing")
+    assert (skipped.code, skipped.err.count("not run tfjs/")) == (0, 2), skipped
+    assert "Playwright, which is not installed" in skipped.err
+    # Where nothing was run, nothing was verified.
+    assert run("verify", folder, "--skip-missing", "--only", "tfjs").code == 3
+    # What fails, fails.
+    assert run("verify", folder, "--skip-missing", "--rtol", "1e-12").code == 1
 
 
 def test_verify_runs_the_original_again_on_new_data(run, copy, small: Path, tmp_path: Path) -> None:

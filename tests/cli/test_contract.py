@@ -27,8 +27,8 @@ FLAGS = {
         "--overwrite --keep-going --browser --json --quiet -q --verbose -v"
     ),
     "verify": (
-        "artifact --only --runtime --backend --against --reference --atol --rtol --report "
-        "--max-drop --min-agreement "
+        "artifact --only --runtime --backend --skip-missing --against --reference --atol --rtol "
+        "--report --max-drop --min-agreement "
         "--browser --signature --input-shape --custom-objects --trust-pickle --json --quiet -q"
     ),
     "bench": ("artifact --only --runtime --backend --seconds --page --browser --json --quiet -q"),

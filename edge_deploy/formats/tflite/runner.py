@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.dependencies import install
-from edge_deploy.core.errors import ArtifactError
+from edge_deploy.core.errors import ArtifactError, MissingDependencyError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Array, Arrays, Runner, as_dtype
 from edge_deploy.core.stdio import quiet
@@ -23,6 +23,7 @@ def open_runner(path: Path) -> Iterator[Runner]:
 
     Raises:
         ArtifactError: LiteRT cannot open it.
+        MissingDependencyError: It needs TensorFlow, which is not installed.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -109,7 +110,7 @@ def _flex_runner(path: Path) -> Runner:
     try:
         import tensorflow as tf
     except ImportError as error:
-        raise ArtifactError(
+        raise MissingDependencyError(
             f"{path}: this file needs TensorFlow's Flex operators, which LiteRT for Python does "
             f"not have. TensorFlow, which has them, is installed with: {install('convert')}"
         ) from error

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.core.dependencies import pip_install
 from edge_deploy.core.errors import MissingDependencyError, SourceError, UntrustedError
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import BUILDERS, VALUES
@@ -62,7 +63,7 @@ def load_skops(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...]
         from skops import io as skops
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
-            f"{path}: a .skops file needs the package skops: pip install skops."
+            f"{path}: a .skops file needs the package skops: {pip_install('skops')}"
         ) from error
     try:
         found = skops.get_untrusted_types(file=path)

@@ -41,7 +41,7 @@ def check(name: str) -> None:
         raise wrong_option("executor", name, unknown(name, NAMES, "executor"))
     for module in _NEEDS[name]:
         if importlib.util.find_spec(module) is None:
-            ray = dependencies.python_m("pip", "install", "ray")  # which is in no extra
+            ray = dependencies.pip_install("ray")  # which is in no extra
             mend = ray if module == "ray" else dependencies.install("tune")
             raise MissingDependencyError(
                 f"{option('executor', name)} needs {module}, which is not installed. Install it "

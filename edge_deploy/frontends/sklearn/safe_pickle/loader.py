@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.core.dependencies import install
+from edge_deploy.core.dependencies import install, pip_install
 from edge_deploy.core.errors import (
     ConversionError,
     MissingDependencyError,
@@ -120,8 +120,8 @@ def _lz4(data: bytes) -> bytes:
         frame: Any = importlib.import_module("lz4.frame")
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
-            "The file is compressed with lz4, which needs a package: pip install lz4. Or dump the "
-            "model again without it: joblib.dump(model, path)."
+            "The file is compressed with lz4, which needs a package. Dump the model again without "
+            f"it, joblib.dump(model, path), or install it with: {pip_install('lz4')}"
         ) from error
     try:
         return bytes(frame.decompress(data))
