@@ -17,7 +17,7 @@ _LAST_BUILT = "vendor/LICENSES.txt"
 _KERNELS = "vendor/kernels/parts.json"  # an older vendor/ has none
 # What only files of one target need; a site without them goes without.
 _RUNTIMES = {"tflite": "vendor/litert", "onnx": "vendor/ort"}
-# What kernels.py and compressed.py read, and no visitor.
+# What tfjs_bundle.py and precompress.py read, and no visitor.
 _INSIDE = ("vendor/kernels/", "vendor/page/")
 _BUNDLE = "vendor/page"
 _STATIC_IMPORT = re.compile(

@@ -57,7 +57,7 @@ def _size(values: Any) -> int:
 
 def _splits(step: Any) -> list[tuple[Array, Array]]:
     """The column (negative at leaves) and the threshold of each node, tree by tree."""
-    if (found := attribute(step, "splits_")) is not None:  # of a booster (lowering/boosters.py)
+    if (found := attribute(step, "splits_")) is not None:  # of a booster (boosters/estimators.py)
         return list(found)
     if (stages := attribute(step, "_predictors")) is not None:
         nodes = [tree.nodes for stage in stages for tree in stage]

@@ -29,7 +29,7 @@ from edge_deploy.frontends.sklearn.converters.registry import (
 def side_by_side(model: Any) -> Staged:
     """sklearn.compose.ColumnTransformer.transform: each branch on its columns, then all in a row.
 
-    Where its columns lie says ``branches_``, which sources/frames.py adds. Scaling at the end of
+    Where its columns lie says ``branches_``, which dataframe/trace.py adds. Scaling at the end of
     a branch is left for what follows to fold in.
     """
     import tensorflow as tf

@@ -158,7 +158,7 @@ def by_rounds(model: Any) -> Transform:
 def imputer(model: Any) -> Affine | Staged | Transform:
     """sklearn.impute.SimpleImputer.transform: statistics_ where a value is missing.
 
-    Over a frame, statistics_ and missing_values are codes by the column (sources/frames.py).
+    Over a frame, statistics_ and missing_values are codes by the column (dataframe/trace.py).
     Where NaN alone is missing, the filling is left for what follows to fold in.
     """
     import tensorflow as tf
