@@ -91,6 +91,14 @@ def test_version_is_the_packages(run) -> None:
     assert run("--version").out == f"edge-deploy {edge_deploy.__version__}\n"
 
 
+EVERY_MODULE = """\
+import importlib, pkgutil, edge_deploy
+for found in pkgutil.walk_packages(edge_deploy.__path__, "edge_deploy."):
+    if not found.name.endswith("__main__"):
+        importlib.import_module(found.name)
+"""
+
+
 @pytest.mark.parametrize(
     ("code", "unwanted"),
     [
@@ -100,6 +108,12 @@ def test_version_is_the_packages(run) -> None:
         (
             "from edge_deploy import verify, quantize, run, inspect, build_demo, bench",
             "tensorflow keras sklearn h5py",
+        ),
+        (
+            EVERY_MODULE,
+            "tensorflow keras tf_keras tensorflowjs tf2onnx tensorflow_model_optimization sklearn "
+            "skops h5py onnx onnxruntime ai_edge_litert ai_edge_quantizer PIL playwright joblib "
+            "dask ray pandas",
         ),
     ],
 )
