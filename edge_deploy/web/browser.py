@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import threading
@@ -139,10 +140,15 @@ def open_browser(path: Path | None = None) -> Iterator[Browser]:
 
 
 class _Drivers(threading.local):
-    """Playwright's driver of a thread, and how many browsers use it."""
+    """Playwright's driver of a thread, and how many browsers use it.
+
+    A notebook runs its cells in an event loop. Playwright has one of its own and refuses to start
+    in another, so the outer one is put aside: nothing of it runs before we return to it.
+    """
 
     playwright: Any = None
     users = 0
+    outer_loop: asyncio.AbstractEventLoop | None = None
 
 
 _drivers = _Drivers()
@@ -160,12 +166,14 @@ def _driver() -> Iterator[Any]:
             f"{install('browser')}"
         ) from error
     if not _drivers.users:
+        _drivers.outer_loop = asyncio._get_running_loop()
+        asyncio._set_running_loop(None)
         try:
             _drivers.playwright = sync_playwright().start()
         except Error as error:
+            asyncio._set_running_loop(_drivers.outer_loop)
             raise EdgeDeployError(
-                f"The browser cannot be driven from here ({page_message(error)}) In a notebook, "
-                "run the edge-deploy command in a shell instead."
+                f"The browser cannot be driven from here ({page_message(error)})"
             ) from error
     _drivers.users += 1
     try:
@@ -175,3 +183,4 @@ def _driver() -> Iterator[Any]:
         if not _drivers.users:
             _drivers.playwright.stop()
             _drivers.playwright = None
+            asyncio._set_running_loop(_drivers.outer_loop)
