@@ -1,4 +1,4 @@
-"""Jinja environments: a package's ``templates/`` folder, read in one way."""
+"""Jinja environments: the ``templates/`` folders of packages, read in one way."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def environment(package: str, **options: Any) -> Environment:
-    """The templates in a package's ``templates/`` folder; a name that is missing is an error.
+def environment(*packages: str, **options: Any) -> Environment:
+    """The templates in packages' ``templates/`` folders; a name that is missing is an error.
 
     Args:
-        package: As it is imported.
+        packages: As they are imported; the first that has a template gives it.
         options: More of ``jinja2.Environment``'s own.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     return Environment(
-        loader=PackageLoader(package),
+        loader=ChoiceLoader([PackageLoader(package) for package in packages]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+
+from markupsafe import Markup
 
 from edge_deploy.core.messages import size_text
-from edge_deploy.verification.html_page import STYLE
+from edge_deploy.verification.charts import Axis
+from edge_deploy.verification.html_page import render
 
 MARK = '<meta name="generator" content="edge-deploy bench">'
 """By which a page of ours is known: no other file is overwritten."""
@@ -95,32 +97,6 @@ def table(rows: Sequence[BenchRow]) -> list[tuple[str, ...]]:
     ]
 
 
-def to_html(rows: Sequence[BenchRow]) -> str:
-    """The page: a picture and the table, without scripts or foreign files."""
-    head = "".join(f"<th{' class=n' * (n > 2)}>{escape(h)}</th>" for n, h in enumerate(HEADER))
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td{' class=n' * (n > 2)}>{escape(c)}</td>" for n, c in enumerate(cells))
-        + "</tr>"
-        for cells in table(rows)
-    )
-    missing = "".join(
-        f'<p class="not">{escape(row.path)} in {escape(row.runtime)}: {escape(row.reason)}</p>'
-        for row in rows
-        if row.reason
-    )
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{MARK}'
-        '<title>edge-deploy bench</title><meta name="viewport" content="width=device-width">'
-        f"<style>{STYLE}{_STYLE}</style></head><body><h1>Size and latency</h1>"
-        "<p>One answer at a time on this machine, one thread in native runtimes. Where the "
-        "middle halves of two files' times overlap, no difference is claimed. A browser without a "
-        "GPU computes WebGL and WebGPU on the CPU: those times say nothing about phones.</p>"
-        f"{_bars(rows)}<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-        f"</table></div>{missing}</body></html>\n"
-    )
-
-
 _STYLE = """
 .bars text{font-size:12px;fill:currentColor}.bars .size{fill:#1f6feb}.bars .time{fill:#b26a00}
 .bars svg{width:100%;height:auto}
@@ -128,35 +104,27 @@ _STYLE = """
 """
 
 
-def _bars(rows: Sequence[BenchRow]) -> str:
-    """Two bars a row: the download, and the median answer on a logarithmic scale."""
-    shown = [row for row in rows if row.median_ms]
-    if not shown:
-        return ""
-    line, left, wide, gap = 22, 320, 270, 90
-    most = max(row.brotli_bytes for row in shown)
-    times = [row.median_ms or 1.0 for row in shown]
-    low, high = math.log10(min(times)) - 0.3, math.log10(max(times))
-    second = left + wide + gap
-    parts = [
-        f'<text x="{left}" y="14">download (brotli)</text>'
-        f'<text x="{second}" y="14">median answer, logarithmic</text>'
-    ]
-    for n, (row, ms) in enumerate(zip(shown, times, strict=True)):
-        y = 24 + n * line
-        size = wide * row.brotli_bytes / most
-        span = wide * (math.log10(ms) - low) / ((high - low) or 1.0)
-        name = f"{row.target} {row.precision}, {row.runtime} {row.backend or ''}".strip()
-        parts.append(
-            f'<text x="{left - 8}" y="{y + 13}" text-anchor="end">{escape(name)}</text>'
-            f'<rect class="size" x="{left}" y="{y}" width="{size:.1f}" height="{line - 6}"/>'
-            f'<text x="{left + size + 5:.1f}" y="{y + 13}">{size_text(row.brotli_bytes)}</text>'
-            f'<rect class="time" x="{second}" y="{y}" width="{span:.1f}" height="{line - 6}"/>'
-            f'<text x="{second + span + 5:.1f}" y="{y + 13}">{ms:.3g} ms</text>'
+def to_html(rows: Sequence[BenchRow]) -> str:
+    """The page: a picture and the table, without scripts or foreign files."""
+    bars = [
+        (
+            f"{row.target} {row.precision}, {row.runtime} {row.backend or ''}".strip(),
+            row.brotli_bytes,
+            size_text(row.brotli_bytes),
+            row.median_ms,
         )
-    height, width = 30 + len(shown) * line, second + wide + gap
-    return (
-        f'<figure class=bars><svg role="img" aria-label="download and median answer of '
-        f'{len(shown)} files" viewBox="0 0 {width} {height}" width="{width}">{"".join(parts)}</svg>'
-        "</figure>"
+        for row in rows
+        if row.median_ms
+    ]
+    times = [math.log10(ms) for *_, ms in bars] or [0.0]
+    return render(
+        "bench.html.j2",
+        mark=Markup(MARK),
+        more_style=_STYLE,
+        bars=bars,
+        size=Axis(0, max((size for _, size, *_ in bars), default=0), 0, 270),
+        time=Axis(min(times) - 0.3, max(times), 0, 270, log=True),
+        header=HEADER,
+        rows=[("", cells) for cells in table(rows)],
+        missing=[row for row in rows if row.reason],
     )

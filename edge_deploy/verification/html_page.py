@@ -1,6 +1,18 @@
-"""What the HTML reports look like."""
+"""The HTML reports: what they look like, and how their templates are filled."""
 
 from __future__ import annotations
+
+import re
+from functools import cache
+from html import escape
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from edge_deploy.core.templates import environment
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;
@@ -18,3 +30,38 @@ svg{background:#f6f8fa;border-radius:.4rem;max-width:100%}
 th,td{border-color:#2d3743}.pass{color:#5fd08f}.fail{color:#ff8a80}.not{color:#e0c860}
 svg{background:#1b222b}.note{background:#3a3213;color:#f4e6ae}}
 """
+
+
+def _escaped(value: object) -> Markup:
+    """A value as HTML, HTML as it is; a float is a place in a chart, with one decimal."""
+    if isinstance(value, Markup):
+        return value
+    return Markup(escape(f"{value:.1f}" if isinstance(value, float) else str(value)))
+
+
+def render(template: str, package: str = "edge_deploy.verification", **values: object) -> Markup:
+    """Fill a template of a package; its own line breaks and indents are not in the HTML.
+
+    Args:
+        template: In the package's ``templates/``; it may use those of this package.
+        package: As it is imported.
+        values: What the template is given; all of it is escaped where it is put in.
+    """
+    return Markup(_environment(package).get_template(template).render(style=STYLE, **values))
+
+
+@cache
+def _environment(package: str) -> Environment:
+    from jinja2.ext import Extension
+
+    class Compact(Extension):
+        def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+            return re.sub(r"\n\s*", "", source)
+
+    return environment(
+        package,
+        "edge_deploy.verification",
+        autoescape=True,
+        finalize=_escaped,
+        extensions=[Compact],
+    )

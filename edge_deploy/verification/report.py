@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from edge_deploy.core.messages import option, samples, size_text, times
-from edge_deploy.formats.layers import LayerError
-from edge_deploy.verification.charts import figure
-from edge_deploy.verification.html_page import STYLE
+from edge_deploy.verification.charts import errors
+from edge_deploy.verification.html_page import render
 from edge_deploy.verification.metrics import Task
 from edge_deploy.verification.verdicts import ZEROS, Verdict, to_json
 
@@ -144,78 +142,47 @@ def to_html(
     sections: Sequence[str] = (),
 ) -> str:
     """One page without scripts or foreign files: the table, what failed, a picture an output."""
-    title = f"{manifest['name']} {manifest['version']}"
-    source, data = manifest["source"], manifest["reference"]
-    body = [
-        f"<h1>edge-deploy report: {escape(title)}</h1>",
-        f"<p>{escape(str(source['file']))} · {escape(str(source['framework']))} · "
-        f"{source['parameters'] or 0:,} parameters · "
-        f"{samples(data['samples'], data.get('given'), escape(data['origin']))}</p>",
-    ]
-    if data["origin"] == "synthetic":
-        body.append(
-            '<p class="note">The reference samples were made up: verdicts on made-up data say '
-            f"little about real data. Give real samples with {option('reference')}.</p>"
-        )
-    if any(verdict.sparsity is not None for verdict in verdicts):
-        body.append(f'<p class="note">{escape(ZEROS)}</p>')
-    if sections:
-        body += [*sections, "<h2>The files</h2>"]
-    head = "".join(
-        f"<th{' class=n' if n >= 4 else ''}>{escape(name)}</th>" for n, name in enumerate(HEADER)
+    source, data, kept = manifest["source"], manifest["reference"], _kept(manifest)
+    told = samples(data["samples"], data.get("given"), data["origin"])
+    needs = [(e["files"][0]["path"], needed(e.get("needs"))) for e in manifest["artifacts"]]
+    return render(
+        "report.html.j2",
+        mark="",
+        title=f"{manifest['name']} {manifest['version']}",
+        origin=f"{source['file']} · {source['framework']} · {source['parameters'] or 0:,} "
+        f"parameters · {told}",
+        synthetic=data["origin"] == "synthetic",
+        reference=option("reference"),
+        pruned=any(verdict.sparsity is not None for verdict in verdicts),
+        zeros=ZEROS,
+        sections=sections,
+        header=HEADER,
+        rows=[
+            (verdict.status.split()[0], cells)
+            for verdict, cells in zip(verdicts, rows(manifest, verdicts), strict=True)
+        ],
+        ms=MS,
+        needs=[(path, lines) for path, lines in needs if lines],
+        parts=[_part(verdict, kept.get(verdict.path, ())) for verdict in verdicts],
     )
-    body.append(f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>")
-    for verdict, cells in zip(verdicts, rows(manifest, verdicts), strict=True):
-        first, *rest = cells
-        kind = verdict.status.split()[0]
-        cols = "".join(
-            f"<td{' class=n' if n >= 3 else ''}>{escape(c)}</td>" for n, c in enumerate(rest)
-        )
-        body.append(f'<tr><td class="{kind}">{escape(first)}</td>{cols}</tr>')
-    body.append(f"</tbody></table></div><p>{escape(MS)}</p>")
-    for entry in manifest["artifacts"]:
-        if lines := needed(entry.get("needs")):
-            path = entry["files"][0]["path"]
-            items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-            body.append(f"<h2>What {escape(path)} needs</h2><ul>{items}</ul>")
-    kept = _kept(manifest)
-    for verdict in verdicts:
-        where = f"{verdict.path} · {verdict.runtime} {verdict.backend or ''}".strip()
-        body.append(f"<h2>{escape(where)}</h2>")
-        if verdict.reason:
-            body.append(f'<p class="not">not run: {escape(verdict.reason)}</p>')
-        if names := kept.get(verdict.path):
-            body.append(f"<p>kept in float32: {escape(', '.join(names))}</p>")
-        body.extend(f'<p class="fail">{escape(problem)}</p>' for problem in verdict.problems)
-        body.extend(f"<p>{escape(line)}</p>" for line in verdict.advice)
-        if verdict.layers:
-            body.append(_layer_table(verdict.layers))
-        if verdict.task:
-            body.extend(f"<p>{escape(line)}</p>" for line in _task_lines(verdict.task))
-        body.extend(figure(output) for output in verdict.outputs)
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)} – '
-        'edge-deploy report</title><meta name="viewport" content="width=device-width">'
-        f"<style>{STYLE}</style></head><body>{''.join(body)}</body></html>\n"
-    )
+
+
+def _part(verdict: Verdict, kept: Sequence[str]) -> dict[str, Any]:
+    """What the page says of a file in a runtime."""
+    layers = [(e.name, f"{e.before:.2%}", f"{e.after:.2%}") for e in verdict.layers]
+    return {
+        "where": f"{verdict.path} · {verdict.runtime} {verdict.backend or ''}".strip(),
+        "verdict": verdict,
+        "kept": ", ".join(kept),
+        "layers": [("", cells) for cells in layers],
+        "task": _task_lines(verdict.task) if verdict.task else [],
+        "figures": map(errors, verdict.outputs),
+    }
 
 
 def _kept(manifest: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     """The layers kept in float, by the file that a verdict names."""
     return {e["files"][0]["path"]: e.get("kept_float") or () for e in manifest["artifacts"]}
-
-
-def _layer_table(layers: Sequence[LayerError]) -> str:
-    rows = "".join(
-        f"<tr><td>{escape(e.name)}</td><td class=n>{e.before:.2%}</td>"
-        f"<td class=n>{e.after:.2%}</td></tr>"
-        for e in layers
-    )
-    return (
-        "<details><summary>error of each layer</summary><div class=wide><table><thead><tr>"
-        "<th>layer</th><th class=n>what it takes is off by</th><th class=n>what it gives</th>"
-        f"</tr></thead><tbody>{rows}</tbody></table></div></details>"
-    )
 
 
 def _task_lines(task: Task) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from edge_deploy.verification.history import with_earlier
 from edge_deploy.verification.metrics import Task
 from edge_deploy.verification.verdicts import OutputVerdict, Verdict, from_json, to_json
 
+KEPT = Path(__file__).with_name("report.html")
 INFINITE = float("inf")
 
 
@@ -51,6 +53,25 @@ def test_a_verdict_is_read_back_as_it_was_written(verdict: Verdict) -> None:
 def entry(path: str, sha256: str = "a") -> dict[str, object]:
     """A file of a manifest."""
     return {"files": [{"path": path, "bytes": 1, "sha256": sha256}], "kept_float": []}
+
+
+NEEDS = {
+    "operators": [{"name": "ADD", "version": 1, "count": 2}],
+    "min_runtime": "2.3.0",
+    "min_litert": "1.0",
+    "flex": [],
+    "custom": ["Mine"],
+    "gpu": {"falls_back": [{"name": "ADD", "reason": "it isn't there"}]},
+    "peak_memory_bytes_estimate": 123456,
+    "multiply_adds": 9876,
+}
+MANIFEST = {
+    "name": "a",
+    "version": "1",
+    "source": {"file": "a.h5", "framework": "keras", "parameters": 3},
+    "reference": {"samples": 4, "origin": "synthetic"},
+    "artifacts": [{**entry(PLAIN.path), "kept_float": ["first"], "needs": NEEDS}],
+}
 
 
 def on(path: str, samples: int) -> Verdict:
@@ -92,11 +113,33 @@ def test_a_report_that_cannot_be_read_is_as_good_as_none() -> None:
 def test_the_picture_of_an_earlier_verdict_is_the_same() -> None:
     before = VERDICTS["fail"]
     again = from_json(to_json(before))
+    assert report.to_html(MANIFEST, [again]) == report.to_html(MANIFEST, [before])
+
+
+def test_the_page_is_the_one_that_is_kept() -> None:
+    """A change that is meant renews it: RENEW=1 python -m pytest tests/verification."""
+    page = report.to_html(MANIFEST, list(VERDICTS.values()), ["<h2>The search</h2>"])
+    if os.environ.get("RENEW"):
+        KEPT.write_text(page, encoding="utf-8")
+    assert page == KEPT.read_text(encoding="utf-8")
+
+
+def test_words_of_others_are_text_on_the_page() -> None:
+    script = "<script>'\"&"
+    found = output(script, failures=(script,))
+    verdict = replace(
+        PLAIN, path=script, precision=script, outputs=(found,), failures=(script,), reason=script,
+        advice=(script,), layers=(LayerError(script, 0.1, 0.1),),
+        task=Task(script, script, 1, 1, {script: (1, 1)}),
+    )  # fmt: skip
+    needs = {**NEEDS, "flex": [script], "gpu": None}
     manifest = {
-        "name": "a",
-        "version": "1",
-        "source": {"file": "a.h5", "framework": "keras", "parameters": 3},
-        "reference": {"samples": 4, "origin": "user"},
-        "artifacts": [entry(before.path)],
+        "name": script,
+        "version": script,
+        "source": {"file": script, "framework": script, "parameters": 1},
+        "reference": {"samples": 4, "origin": script},
+        "artifacts": [{**entry(script), "kept_float": [script], "needs": needs}],
     }
-    assert report.to_html(manifest, [again]) == report.to_html(manifest, [before])
+    page = report.to_html(manifest, [verdict])
+    assert "<script" not in page and "'\"&" not in page
+    assert "&lt;script&gt;&#x27;&quot;&amp;" in page
