@@ -74,6 +74,7 @@ def _library() -> Iterator[tuple[str, ast.Module]]:
 _OTHERS = {
     "api/doctor.py": {"--force-reinstall", "--no-deps"},  # pip
     "codegen/cpp.py": {"--build", "--test-dir"},  # cmake, ctest
+    "core/dependencies.py": {"--python"},  # uv
     "web/browser.py": None,  # Chromium
     "web/embed.py": {"--embed"},
 }
