@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from edge_deploy.api.options import ConvertOptions
+from edge_deploy.api.options import ModelOptions
 from edge_deploy.artifact import samples
+from edge_deploy.core.errors import wrong_option
 from edge_deploy.core.graph import freeze, index_limits
-from edge_deploy.core.messages import option
+from edge_deploy.core.messages import option, unknown
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.core.stdio import quiet
 from edge_deploy.data import sidecars
@@ -20,13 +20,14 @@ from edge_deploy.data.synthetic import synthesize
 from edge_deploy.formats.registry import FORMATS
 from edge_deploy.frontends import load
 from edge_deploy.frontends.fold_preprocessing import check_pixels, fold
-from edge_deploy.frontends.load import _check_dtypes, _load
+from edge_deploy.frontends.load import check_dtypes, read_model
 from edge_deploy.optimize.finetuning import FineTuneData
 
 _MOST_COUNTS = 1 << 26  # numbers that samples of text may hold: 256 MB
 
 
-def default_name(path: Path) -> str:
+def default_name(source: load.Source) -> str:
+    path = source.given
     return (path.resolve().name if path.is_dir() else path.stem) or "model"
 
 
@@ -47,21 +48,36 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def prepare(source: load.Source, options: ConvertOptions) -> Prepared:
-    """Read the model and what lies beside it, and ask it the samples."""
-    loaded = _load(source, options.load, options.verbose)
-    _check_dtypes(loaded)
-    side = sidecars.collect(
-        source.folder,
-        loaded,
-        file_name=source.path.name,
-        labels=options.labels,
-        features=options.features,
-        preprocess=options.preprocess,
-        reference=options.reference,
-    )
+def check(options: ModelOptions) -> None:
+    """Refuse what cannot be right before the model is loaded, which takes seconds.
+
+    Raises:
+        UsageError: A file is not there, or an option cannot be understood.
+    """
+    if options.samples < 0:
+        raise wrong_option(
+            "samples", options.samples, "a number of samples is 0 or more.", options.samples
+        )
+    for target in options.to:
+        if target not in FORMATS:
+            raise wrong_option("to", target, unknown(target, FORMATS, "target"))
+    more = (options.calibration, options.prune_data, options.custom_objects)
+    sidecars.precheck(options, more)
+
+
+def prepare(source: load.Source, options: ModelOptions, folded: bool = False) -> Prepared:
+    """Read the model and what lies beside it, and ask it the samples.
+
+    Args:
+        source: The model.
+        options: How to read it, and what to ask it.
+        folded: Whether the preprocessing goes into the graph.
+    """
+    loaded = read_model(source, options, options.verbose)
+    check_dtypes(loaded)
+    side = sidecars.collect(source.folder, source.path.name, loaded, options)
     spec = sidecars.apply(loaded.spec, side)
-    if options.fold_preprocessing:
+    if folded:
         before = side.preprocessing
         loaded, side = fold(replace(loaded, spec=spec), side)
         side = replace(side, folded=before)
@@ -93,7 +109,7 @@ def prepare(source: load.Source, options: ConvertOptions) -> Prepared:
                 "no reference data: samples were made up, and verdicts on made-up data say "
                 f"little; give real ones with {option('reference')}"
             )
-        if options.fold_preprocessing:
+        if folded:
             check_pixels("the reference data", spec, data.inputs)
         elif side.preprocessing:
             for target in options.to:
@@ -111,7 +127,7 @@ def prepare(source: load.Source, options: ConvertOptions) -> Prepared:
     return Prepared(replace(loaded, spec=spec), side, dataset, tuple(notes))
 
 
-def training(options: ConvertOptions, spec: ModelSpec, side: Sidecars) -> FineTuneData | None:
+def training(options: ModelOptions, spec: ModelSpec, side: Sidecars) -> FineTuneData | None:
     """What a pruned model is trained on: ``--prune-data``."""
     if options.prune_data is None:
         return None

@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_deploy.api._prepare import Prepared
 from edge_deploy.api._write import write_version
-from edge_deploy.api.options import ConvertOptions
+from edge_deploy.api.options import TuneOptions
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
@@ -45,7 +45,7 @@ class Recommendation:
 
 def publish(
     search: Search,
-    asked: ConvertOptions,
+    asked: TuneOptions,
     groups: Sequence[CandidateGroup],
     measured: Sequence[CandidateResult],
     manifest: dict[str, Any],

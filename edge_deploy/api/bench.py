@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
+from edge_deploy.api.keywords import BenchKeywords
 from edge_deploy.api.options import BenchOptions
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import ArtifactError, MissingDependencyError, UsageError, wrong_option
 from edge_deploy.core.messages import option
+from edge_deploy.core.options import as_paths, given, takes
 from edge_deploy.core.stdio import quiet
 from edge_deploy.formats.registry import RUNTIMES, check_names
 from edge_deploy.verification.benchmark_report import MARK, BenchRow, to_html
@@ -40,10 +42,12 @@ class BenchResult:
         return not any(row.reason for row in self.rows)
 
 
+@takes(BenchOptions)
 def bench(
-    paths: Sequence[Path | str],
+    paths: Path | str | Sequence[Path | str],
     options: BenchOptions | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    **keywords: Unpack[BenchKeywords],
 ) -> BenchResult:
     """Time every file of some artifacts in every runtime, one after another.
 
@@ -52,16 +56,17 @@ def bench(
     CPU and say nothing about phones.
 
     Args:
-        paths: Artifacts.
+        paths: An artifact, or several.
         options: Which files, in which runtimes.
         progress: Called with a line for each file.
+        **keywords: Fields of ``BenchOptions`` by name, which win over ``options``.
 
     Raises:
         UsageError: The request is wrong.
         ArtifactError: An artifact cannot be read.
     """
-    options = options or BenchOptions()
-    found = [artifact.open_artifact(Path(path)) for path in paths]
+    options = given(BenchOptions, options, keywords, "bench")
+    found = [artifact.open_artifact(path) for path in as_paths(paths, "paths")]
     jobs = [
         (one, entry, runtime, backend)
         for one in found

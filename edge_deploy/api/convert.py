@@ -6,21 +6,20 @@ import contextlib
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from edge_deploy.api._prepare import default_name, prepare, training
+from edge_deploy.api._prepare import check, default_name, prepare, training
 from edge_deploy.api._write import write_version
+from edge_deploy.api.keywords import ConvertKeywords
 from edge_deploy.api.options import ConvertOptions
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact import manifest as manifests
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
-from edge_deploy.core.errors import ConversionError, wrong_option
-from edge_deploy.core.messages import unknown
+from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.core.stdio import quiet, set_environment
-from edge_deploy.data import sidecars
 from edge_deploy.data.calibration_checks import calibrate
 from edge_deploy.data.reference import Dataset
 from edge_deploy.formats.base import FLOAT
@@ -67,17 +66,21 @@ class ConvertResult:
         return none_fails(self.verdicts)
 
 
+@takes(ConvertOptions)
 def convert(
-    model: Path | str,
+    model: Any,
     options: ConvertOptions | None = None,
     progress: Progress = lambda _: None,
+    **keywords: Unpack[ConvertKeywords],
 ) -> ConvertResult:
     """Convert a trained model to ``<output>/<name>/<version>/``, and compare every file.
 
     Args:
-        model: A Keras file, a SavedModel folder, a scikit-learn pickle, or a ``.zip`` of one.
+        model: A Keras file, a SavedModel folder, a scikit-learn pickle, or a ``.zip`` of one; or
+            a live Keras model, tf.Module or fitted scikit-learn estimator.
         options: What to make, and from which data.
         progress: Called with a line at each step.
+        **keywords: Fields of ``ConvertOptions`` by name, which win over ``options``.
 
     Returns:
         What was made, with a verdict on each file.
@@ -87,39 +90,33 @@ def convert(
         SourceError: The model cannot be read.
         ConversionError: A target cannot hold it (nothing is published unless ``keep_going``).
         EdgeDeployError: The output cannot be written.
+
+    Example:
+        >>> done = edge_deploy.convert("model.h5", reference="data.csv", quantize=["int8"])
+        >>> done.artifact.folder
+        PosixPath('artifacts/model/1')
     """
+    options = given(ConvertOptions, options, keywords, "convert")
     set_environment()
-    path, options = Path(model), options or ConvertOptions()
-    if options.samples < 0:
-        raise wrong_option(
-            "samples", options.samples, "a number of samples is 0 or more.", options.samples
-        )
-    for target in options.to:
-        if target not in FORMATS:
-            raise wrong_option("to", target, unknown(target, FORMATS, "target"))
+    tolerances = options.tolerances
+    check(options)
     wish = parse("quantize", options.quantize, [t for t in FORMATS if t in options.to])
     check_io(options.io, wish)
     check_runtime(options.min_runtime, wish)
     check_keep(options.keep_float, wish)
-    sidecars.precheck(
-        options.labels,
-        options.features,
-        options.preprocess,
-        (options.reference, options.calibration, options.prune_data, options.load.custom_objects),
-    )
     pruning.check_options(options.prune, options.prune_data, options.prune_epochs)
-    with load.open_source(path) as source:
+    with load.open_source(model, options) as source:
         if options.prune is not None:
             pruning.check_kind(source.loader)
-        name = artifacts.check_name("name", options.name or default_name(path))
+        name = artifacts.check_name("name", options.name or default_name(source))
         artifacts.check_free(
             options.output, name, options.version, options.overwrite or options.dry_run
         )
-        progress(f"reading {path.name}")
-        prepared = prepare(source, options)
+        progress(f"reading {source.given.name}")
+        prepared = prepare(source, options, options.fold_preprocessing)
         loaded, side, dataset = prepared.model, prepared.side, prepared.dataset
         notes = prepared.notes
-        check_labels(options.tolerances, dataset.reference)
+        check_labels(tolerances, dataset.reference)
         calibration = None
         if wish.static:
             progress("looking at the calibration data")
@@ -132,7 +129,7 @@ def convert(
         if options.fold_preprocessing and calibration is not None:
             check_pixels("the calibration data", loaded.spec, next(iter(calibration), {}))
         manifest = manifests.new_manifest(
-            path, (name, options.version, options.command), loaded, side, dataset.reference
+            source.given, (name, options.version, options.command), loaded, side, dataset.reference
         )
         if options.dry_run:
             return ConvertResult(None, manifest, (), {}, (*notes, "dry run: nothing was written"))
@@ -157,7 +154,7 @@ def convert(
             builder = FileBuilder(
                 stage,
                 manifest,
-                Checker(loaded.spec, dataset, options.tolerances, handle),
+                Checker(loaded.spec, dataset, tolerances, handle),
                 options.io,
                 calibration,
                 options.keep_float,

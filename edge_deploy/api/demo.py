@@ -23,6 +23,7 @@ from edge_deploy.artifact.statistics import answer_ranges, column_ranges
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.messages import option
+from edge_deploy.core.options import as_path, as_paths
 from edge_deploy.core.spec import Array, Arrays, TensorSpec
 from edge_deploy.data.preprocessing.decode import SUFFIXES
 from edge_deploy.data.preprocessing.encoding import text_rows
@@ -57,7 +58,7 @@ class DemoSite:
 
 
 def build_demo(
-    paths: Sequence[Path | str],
+    paths: Path | str | Sequence[Path | str],
     output: Path | str = "web_demo",
     *,
     host: str | None = None,
@@ -67,7 +68,7 @@ def build_demo(
     """Build a static site that runs models in the browser.
 
     Args:
-        paths: Artifacts: their folders.
+        paths: An artifact's folder, or several.
         output: The site. When it is the checkout's own web_demo/, only its models/ is filled;
             otherwise a whole copy of the page is written.
         host: One of hosting.HOSTS: what that host needs is written beside the page.
@@ -79,12 +80,12 @@ def build_demo(
         ArtifactError: A file is not the one that was converted.
         MissingDependencyError: The page's vendor/ is not built.
     """
-    output = Path(output)
+    output = as_path(output, "output")
     hosting.check(host)
     source = assets.shell_folder()
     found = {}
-    for path in paths:
-        opened = artifact.open_artifact(Path(path))
+    for path in as_paths(paths, "paths"):
+        opened = artifact.open_artifact(path)
         found[opened.folder.resolve()] = opened
     models = list(found.values())
     keys = _keys(models)

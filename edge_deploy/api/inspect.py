@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from edge_deploy.artifact import artifact
-from edge_deploy.core.spec import LoadOptions
+from edge_deploy.core.options import given, takes
+from edge_deploy.core.spec import LoadKeywords, LoadOptions
 from edge_deploy.formats.registry import format_of, is_converted
 
 
-def inspect(path: Path | str, options: LoadOptions | None = None) -> dict[str, Any]:
+@takes(LoadOptions)
+def inspect(
+    path: Any, options: LoadOptions | None = None, **keywords: Unpack[LoadKeywords]
+) -> dict[str, Any]:
     """Describe an artifact, a converted file or a trained model.
 
     Only a trained model needs TensorFlow.
+
+    Args:
+        path: One of these, or a live model.
+        options: How to read a trained model.
+        **keywords: Fields of ``LoadOptions`` by name, which win over ``options``.
 
     Returns:
         A document with ``type`` (artifact, file or model) and what is known of it.
@@ -21,7 +31,10 @@ def inspect(path: Path | str, options: LoadOptions | None = None) -> dict[str, A
     Raises:
         EdgeDeployError: It is none of these, or cannot be read.
     """
-    path = Path(path)
+    options = given(LoadOptions, options, keywords, "inspect")
+    if not isinstance(path, str | os.PathLike):
+        return _trained(path, options)
+    path = Path(os.fspath(path))
     if path.name == artifact.MANIFEST or (path.is_dir() and _holds_manifest(path)):
         return {"type": "artifact", **artifact.open_artifact(path).manifest}
     if path.is_file() and is_converted(path):
@@ -38,6 +51,10 @@ def inspect(path: Path | str, options: LoadOptions | None = None) -> dict[str, A
             "needs": dict(info.needs) if info.needs else None,
             "metadata": info.metadata,
         }
+    return _trained(path, options)
+
+
+def _trained(path: Any, options: LoadOptions) -> dict[str, Any]:
     from edge_deploy.frontends.load import load_model
 
     model = load_model(path, options)

@@ -1,99 +1,235 @@
-"""What the public functions can be asked for."""
+"""What the public functions can be asked for: small groups of options, and one class a function.
+
+Each option is described once, in its group; each is a keyword argument of its function too.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from edge_deploy.core.errors import wrong_option
+from edge_deploy.core.options import Data, Options
 from edge_deploy.core.spec import LoadOptions
+from edge_deploy.data.sidecars import DataOptions
 from edge_deploy.formats.base import FLOAT
 from edge_deploy.formats.registry import FORMATS, default_runtimes
 from edge_deploy.optimize.search.search import SPARSITIES
-from edge_deploy.verification.tolerances import DEFAULT, Tolerances
+from edge_deploy.verification.tolerances import Tolerances
+
+ByOutput = Mapping[str, float]
+"""Numbers by output name, ``""`` for all outputs."""
 
 
-@dataclass(frozen=True)
-class BenchOptions:
-    """What ``bench`` was asked for; the names are those of its flags."""
+@dataclass(frozen=True, kw_only=True)
+class BrowserOptions(Options):
+    """Where what runs in a page is run.
 
-    only: tuple[str, ...] = tuple(FORMATS)
-    runtimes: tuple[str, ...] = default_runtimes()
-    backends: tuple[str, ...] = ("webgl", "wasm")
-    seconds: float = 1.0
-    page: Path | None = None
+    Attributes:
+        browser: Chromium, Chrome or Edge; without it one in the usual places.
+    """
+
     browser: Path | None = None
 
 
-@dataclass(frozen=True)
-class ConvertOptions:
-    """What ``convert`` was asked for; the names are those of its flags."""
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(BrowserOptions):
+    """How a command works.
 
-    to: tuple[str, ...] = tuple(FORMATS)
+    Attributes:
+        verbose: Show what TensorFlow and the quantizers print.
+    """
+
+    verbose: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions(Options):
+    """Where a version goes.
+
+    Attributes:
+        name: Of the model; without it the file's.
+        version: Of the artifact.
+        output: The folder of ``<name>/<version>/``.
+        overwrite: Replace a version that exists.
+        command: What the manifest tells of how it was made.
+    """
+
     name: str | None = None
     version: str = "1"
     output: Path = Path("artifacts")
     overwrite: bool = False
-    keep_going: bool = False
-    dry_run: bool = False
-    labels: str | None = None
-    features: Path | None = None
-    preprocess: str | None = None
-    reference: Path | None = None
-    samples: int = 1000
-    quantize: tuple[str, ...] = (FLOAT,)
-    io: str = "float"
-    min_runtime: str = ""
-    fold_preprocessing: bool = False
-    calibration: Path | None = None
-    keep_float: tuple[str, ...] = ()
-    prune: float | None = None
-    prune_data: Path | None = None
-    prune_epochs: int = 10
-    tolerances: Tolerances = DEFAULT
-    strict: bool = False
-    seed: int = 0
-    browser: Path | None = None
-    verbose: bool = False
     command: str = ""
-    load: LoadOptions = field(default_factory=LoadOptions)
 
 
-@dataclass(frozen=True)
-class QuantizeOptions:
-    """What ``quantize`` was asked for; the names are those of its flags."""
+@dataclass(frozen=True, kw_only=True)
+class CalibrationOptions(Options):
+    """What integer precisions see the ranges of a model in.
 
-    to: tuple[str, ...]
-    io: str = "float"
-    calibration: Path | None = None
-    keep_float: tuple[str, ...] = ()
-    tolerances: Tolerances = DEFAULT
+    Attributes:
+        calibration: Samples, as for ``reference``; without them the evaluation data.
+        strict: Warnings about them are errors.
+    """
+
+    calibration: Data | None = None
     strict: bool = False
-    overwrite: bool = False
-    keep_going: bool = False
-    browser: Path | None = None
-    verbose: bool = False
 
 
-@dataclass(frozen=True)
-class VerifyOptions:
-    """What ``verify`` was asked for; the names are those of its flags."""
+@dataclass(frozen=True, kw_only=True)
+class PruneOptions(Options):
+    """What a pruned model is trained on.
+
+    Attributes:
+        prune_data: Samples with labels, as for ``reference``; without them it is pruned at once.
+        prune_epochs: How often to go through them.
+    """
+
+    prune_data: Data | None = None
+    prune_epochs: int = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompressOptions(CalibrationOptions):
+    """What compressed files are like.
+
+    Attributes:
+        io: What int8 files take and give: float, int8 or uint8.
+        keep_float: Layers that stay float32; ``auto`` finds the fewest.
+    """
+
+    io: str = "float"
+    keep_float: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetOptions(Options):
+    """What passes.
+
+    Attributes:
+        atol: The error that is allowed, for all outputs or by output name.
+        rtol: The same, as a share of the output's scale.
+        max_drop: Accuracy (or R²) that a compressed file may lose, as a share.
+        min_agreement: The share of samples whose winner must stay the same.
+    """
+
+    atol: ByOutput = field(default_factory=dict)
+    rtol: ByOutput = field(default_factory=dict)
+    max_drop: float | None = None
+    min_agreement: float | None = None
+
+    @property
+    def tolerances(self) -> Tolerances:
+        """The same, as verdicts take it.
+
+        Raises:
+            UsageError: A share is not one.
+        """
+        for name in ("max_drop", "min_agreement"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise wrong_option(name, value, "a share between 0 and 1, such as 0.01.", value)
+        return Tolerances(self.atol, self.rtol, self.max_drop, self.min_agreement)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeOptions(BrowserOptions):
+    """Which files are run, and where.
+
+    Attributes:
+        only: Targets: tflite, tfjs, onnx.
+        runtimes: litert, ort and tfjs; also litert-web and ort-web.
+        backends: Of TF.js: webgl, wasm, webgpu, cpu.
+    """
 
     only: tuple[str, ...] = tuple(FORMATS)
     runtimes: tuple[str, ...] = default_runtimes()
     backends: tuple[str, ...] = ("webgl", "wasm")
-    against: Path | None = None
-    reference: Path | None = None
-    tolerances: Tolerances = DEFAULT
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions(
+    LoadOptions, DataOptions, CalibrationOptions, PruneOptions, OutputOptions, RunOptions
+):
+    """What every conversion of a trained model can be asked for.
+
+    Attributes:
+        to: Targets: tflite, tfjs, onnx.
+    """
+
+    to: tuple[str, ...] = tuple(FORMATS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertOptions(ModelOptions, CompressOptions, BudgetOptions):
+    """What ``convert`` can be asked for.
+
+    Attributes:
+        quantize: Precisions, such as ``float32`` or ``tflite=int8``.
+        prune: The share of the weights of a Keras model that become zeros.
+        min_runtime: The oldest TensorFlow Lite that must run the files, such as ``2.11``.
+        fold_preprocessing: The files take 0-255 pixels, RGB.
+        keep_going: Publish the targets that could be converted.
+        dry_run: Read and check everything, write nothing.
+    """
+
+    quantize: tuple[str, ...] = (FLOAT,)
+    prune: float | None = None
+    min_runtime: str = ""
+    fold_preprocessing: bool = False
+    keep_going: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizeOptions(CompressOptions, BudgetOptions, RunOptions):
+    """What ``quantize`` can be asked for.
+
+    Attributes:
+        to: Precisions, such as ``int8`` or ``tflite=int8``.
+        overwrite: Replace precisions that are there.
+        keep_going: Keep the precisions that could be made.
+    """
+
+    to: tuple[str, ...]
+    overwrite: bool = False
+    keep_going: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions(LoadOptions, RuntimeOptions, BudgetOptions):
+    """What ``verify`` can be asked for.
+
+    Attributes:
+        against: The original, to answer again: a path or a live model.
+        reference: New samples for it, as for ``convert``.
+        report: The folder that the reports go to; without it the artifact.
+        seed: By which samples are chosen.
+    """
+
+    against: Any = None
+    reference: Data | None = None
     report: Path | None = None
-    browser: Path | None = None
-    samples: int = 32
     seed: int = 0
-    load: LoadOptions = field(default_factory=LoadOptions)
 
 
-@dataclass(frozen=True)
-class TuneOptions:
-    """What ``tune`` was asked for.
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions(RuntimeOptions):
+    """What ``bench`` can be asked for.
+
+    Attributes:
+        seconds: How long to ask each file.
+        page: Where the table and the picture go; without it they are not written.
+    """
+
+    seconds: float = 1.0
+    page: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneOptions(ModelOptions):
+    """What ``tune`` can be asked for.
 
     Attributes:
         max_drop: How far the task metric (accuracy, R²; without labels the agreement with the
@@ -104,13 +240,12 @@ class TuneOptions:
         jobs: Candidates at a time on this machine; None for one a core.
         resume: Go on with a search that did not end.
         sparsities: Shares of weights to prune; a model that is no Keras file is not pruned.
-        convert: Everything else, as for ``convert``: targets, data, ``prune_data``, seed, output.
     """
 
+    version: str = "tuned"
     max_drop: float = 0.01
     objective: str = "size"
     executor: str = "loky"
     jobs: int | None = None
     resume: bool = False
     sparsities: tuple[float, ...] = SPARSITIES
-    convert: ConvertOptions = field(default_factory=ConvertOptions)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
+from edge_deploy.api.keywords import QuantizeKeywords
 from edge_deploy.api.options import QuantizeOptions
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import ArtifactError, ConversionError, UsageError
 from edge_deploy.core.messages import option
+from edge_deploy.core.options import as_path, given, takes
 from edge_deploy.core.stdio import quiet
 from edge_deploy.data.calibration_checks import calibrate
 from edge_deploy.data.preprocessing.features import columns_of
@@ -62,8 +64,12 @@ class QuantizeResult:
         return none_fails(self.verdicts)
 
 
+@takes(QuantizeOptions)
 def quantize(
-    path: Path | str, options: QuantizeOptions, progress: Progress = lambda _: None
+    path: Path | str,
+    options: QuantizeOptions | None = None,
+    progress: Progress = lambda _: None,
+    **keywords: Unpack[QuantizeKeywords],
 ) -> QuantizeResult:
     """Add precisions to an artifact, each file run and judged.
 
@@ -74,13 +80,16 @@ def quantize(
         path: An artifact with float32 files.
         options: What to make.
         progress: Called with a line at each step.
+        **keywords: Fields of ``QuantizeOptions`` by name, which win over ``options``.
 
     Raises:
         UsageError: The request or the calibration data is wrong, or a precision is there already.
         ArtifactError: The artifact cannot be read, or its float32 files are not the converted ones.
         ConversionError: A quantizer cannot do it (nothing changes unless ``keep_going``).
     """
-    found = artifacts.open_artifact(Path(path))
+    options = given(QuantizeOptions, options, keywords, "quantize")
+    tolerances = options.tolerances
+    found = artifacts.open_artifact(as_path(path, "path"))
     there = [e["target"] for e in found.manifest["artifacts"]]
     wish = parse("to", options.to, [t for t in FORMATS if t in there])
     check_io(options.io, wish)
@@ -95,7 +104,7 @@ def quantize(
         columns_of(found.manifest),
         found.manifest["preprocessing"],
     )
-    check_labels(options.tolerances, dataset.reference)
+    check_labels(tolerances, dataset.reference)
     notes = [*wish.notes, *skipped]
     calibration = None
     if wish.static:
@@ -112,7 +121,7 @@ def quantize(
         builder = FileBuilder(
             stage,
             dict(found.manifest),
-            Checker(found.spec, dataset, options.tolerances, handle),
+            Checker(found.spec, dataset, tolerances, handle),
             options.io,
             calibration,
             options.keep_float,

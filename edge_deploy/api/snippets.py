@@ -19,6 +19,7 @@ from edge_deploy.codegen.context import TemplateContext
 from edge_deploy.core.atomic_io import scratch, writing
 from edge_deploy.core.errors import UsageError, wrong_option
 from edge_deploy.core.messages import option, unknown
+from edge_deploy.core.options import as_path
 from edge_deploy.core.spec import Arrays
 from edge_deploy.data.reference import sample
 
@@ -70,7 +71,7 @@ def _plan(
 ) -> tuple[Platform, Artifact, TemplateContext]:
     if platform not in PLATFORMS:
         raise wrong_option("platform", platform, unknown(platform, PLATFORMS, "platform"))
-    found = artifacts.open_artifact(Path(artifact))
+    found = artifacts.open_artifact(as_path(artifact, "artifact"))
     return PLATFORMS[platform], found, context.make(found, precision)
 
 

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from edge_deploy.api import _prepare
 from edge_deploy.api._publish_search import Recommendation, publish
+from edge_deploy.api.keywords import TuneKeywords
 from edge_deploy.api.options import TuneOptions
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact import manifest as manifests
@@ -18,13 +18,13 @@ from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import MissingDependencyError, UsageError, wrong_option
 from edge_deploy.core.messages import option, size_text, unknown
+from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.core.stdio import set_environment
-from edge_deploy.data import sidecars
 from edge_deploy.data.calibration import Samples
 from edge_deploy.data.calibration_checks import calibrate
 from edge_deploy.data.reference import Reference
-from edge_deploy.formats.registry import FORMATS, need_browser
+from edge_deploy.formats.registry import need_browser
 from edge_deploy.frontends import load
 from edge_deploy.optimize import pruning
 from edge_deploy.optimize.finetuning import FineTuneData
@@ -98,8 +98,12 @@ def rows(found: TuneResult) -> list[tuple[str, ...]]:
     return result
 
 
+@takes(TuneOptions)
 def tune(
-    model: Path | str, options: TuneOptions | None = None, progress: Progress = lambda _: None
+    model: Any,
+    options: TuneOptions | None = None,
+    progress: Progress = lambda _: None,
+    **keywords: Unpack[TuneKeywords],
 ) -> TuneResult:
     """Search precisions, sparsities and layers kept in float for the best files of each target.
 
@@ -111,6 +115,7 @@ def tune(
         model: A trained model, as for ``convert``.
         options: What to search.
         progress: Called with a line at each step.
+        **keywords: Fields of ``TuneOptions`` by name, which win over ``options``.
 
     Raises:
         UsageError: The request or the data is wrong, or a search is there that did not end.
@@ -118,37 +123,37 @@ def tune(
         SourceError: The model cannot be read.
         ConversionError: A target cannot hold it.
     """
+    options = given(TuneOptions, options, keywords, "tune")
     set_environment()
-    options = options or TuneOptions()
-    path, asked = Path(model), options.convert
     _check(options)
-    given = (asked.reference, asked.calibration, asked.prune_data, asked.load.custom_objects)
-    sidecars.precheck(asked.labels, asked.features, asked.preprocess, given)
-    with load.open_source(path) as source, ExitStack() as stack:
-        name = artifacts.check_name("name", asked.name or _prepare.default_name(path))
-        final = artifacts.check_free(asked.output, name, asked.version, asked.overwrite)
+    with load.open_source(model, options) as source, ExitStack() as stack:
+        name = artifacts.check_name("name", options.name or _prepare.default_name(source))
+        final = artifacts.check_free(options.output, name, options.version, options.overwrite)
         handle = stack.enter_context(_browser(options))
-        progress(f"reading {path.name}")
-        prepared = _prepare.prepare(source, asked)
+        progress(f"reading {source.given.name}")
+        prepared = _prepare.prepare(source, options)
         loaded, side, dataset = prepared.model, prepared.side, prepared.dataset
         progress("looking at the calibration data")
-        calibration, warnings = calibrate(loaded.spec, dataset, asked.calibration, asked.strict)
-        training = _prepare.training(asked, loaded.spec, side)
+        calibration, warnings = calibrate(loaded.spec, dataset, options.calibration, options.strict)
+        training = _prepare.training(options, loaded.spec, side)
         manifest = manifests.new_manifest(
-            path, (name, asked.version, asked.command), loaded, side, dataset.reference
+            source.given, (name, options.version, options.command), loaded, side, dataset.reference
         )
         seen = (dataset.every, _as_reference(calibration, loaded.spec))
         about = _about(manifest, options, seen[0], training)
         with atomic_io.writing(
-            asked.output, left=f"{option('resume', True)} goes on with what was measured"
+            options.output, left=f"{option('resume', True)} goes on with what was measured"
         ):
             store = open_store(
-                final.with_name(f".tune-{asked.version}"), about, options.resume, asked.overwrite
+                final.with_name(f".tune-{options.version}"),
+                about,
+                options.resume,
+                options.overwrite,
             )
             search = Search(
                 SearchOptions(
-                    asked.to, options.max_drop, options.objective, options.executor,
-                    options.jobs, options.sparsities, asked.verbose,
+                    options.to, options.max_drop, options.objective, options.executor,
+                    options.jobs, options.sparsities, options.verbose,
                 ),
                 store, handle, progress,
             )  # fmt: skip
@@ -156,7 +161,7 @@ def tune(
             measured = measure_all(search, groups)
         notes = (*prepared.notes, *warnings, *_notes(options, loaded, seen[0], measured))
         published, recommended, verdicts = publish(
-            search, asked, groups, measured, manifest, prepared
+            search, options, groups, measured, manifest, prepared
         )
         store.end()
     return TuneResult(
@@ -184,20 +189,18 @@ def _check(options: TuneOptions) -> None:
         )
     if options.jobs is not None and options.jobs < 1:
         raise wrong_option("jobs", options.jobs, "at least 1.", options.jobs)
-    for target in options.convert.to:
-        if target not in FORMATS:
-            raise wrong_option("to", target, unknown(target, FORMATS, "target"))
     for sparsity in options.sparsities:
         if not 0 < sparsity < 1:
             raise wrong_option(
                 "sparsities", sparsity, "shares between 0 and 1, such as 0.8.", sparsity
             )
-    if options.convert.prune_data and not options.sparsities:
+    if options.prune_data and not options.sparsities:
         raise UsageError(
             f"{option('prune_data')} is to train pruned models on, and {option('sparsities')} has "
             "none."
         )
-    pruning.check_options(0.5, options.convert.prune_data, options.convert.prune_epochs)
+    _prepare.check(options)
+    pruning.check_options(0.5, options.prune_data, options.prune_epochs)
     executors.check(options.executor)
 
 
@@ -208,8 +211,8 @@ def _browser(options: TuneOptions) -> Iterator[BrowserSession]:
     Raises:
         MissingDependencyError: There is none.
     """
-    wanted = need_browser(options.convert.to)
-    with browser_if_any(wanted, options.convert.browser) as handle:
+    wanted = need_browser(options.to)
+    with browser_if_any(wanted, options.browser) as handle:
         if wanted and handle.browser is None:
             raise MissingDependencyError(
                 f"TF.js candidates are measured in a browser: {handle.reason} Leave them out with "
@@ -227,12 +230,11 @@ def _about(
     """What must be the same for a search to go on; how it ends (budget, aim) may differ."""
     trained_on = training.data if training else Reference({})
     nothing = CandidateGroup("", 0.0, {}, ModelSpec((), ()), data, trained_on)
-    asked = options.convert
     return {
         "model": manifest["source"]["sha256"],
         "data": nothing.digest(),
-        "training": f"{asked.prune_epochs} epochs" if asked.prune_data else "none",
-        "seed": str(asked.seed),
+        "training": f"{options.prune_epochs} epochs" if options.prune_data else "none",
+        "seed": str(options.seed),
         "name": f"{manifest['name']} {manifest['version']}",
         "tools": json.dumps(manifest["tools"], sort_keys=True),
     }

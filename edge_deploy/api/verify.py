@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
+from edge_deploy.api.keywords import VerifyKeywords
 from edge_deploy.api.options import VerifyOptions
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io, messages
 from edge_deploy.core.errors import EdgeDeployError, UsageError
 from edge_deploy.core.messages import option
-from edge_deploy.core.spec import ModelSpec
-from edge_deploy.core.stdio import quiet
+from edge_deploy.core.options import as_path, given, takes
+from edge_deploy.core.spec import LoadedModel, ModelSpec
+from edge_deploy.core.stdio import quiet, set_environment
 from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.readers import read
 from edge_deploy.data.reference import Dataset, Reference, split
 from edge_deploy.formats.base import FLOAT, Runtime
 from edge_deploy.formats.registry import FORMATS, check_names, format_of, runtimes_of
 from edge_deploy.frontends.fold_preprocessing import fold_model
-from edge_deploy.frontends.load import load_model
+from edge_deploy.frontends.load import open_source, read_model
 from edge_deploy.optimize.search.report import sections
 from edge_deploy.verification import report
 from edge_deploy.verification.file_check import Checker, browser_if_any
@@ -60,12 +62,18 @@ class VerifyResult:
         return none_fails(self.verdicts)
 
 
-def verify(path: Path | str, options: VerifyOptions | None = None) -> VerifyResult:
+@takes(VerifyOptions)
+def verify(
+    path: Path | str,
+    options: VerifyOptions | None = None,
+    **keywords: Unpack[VerifyKeywords],
+) -> VerifyResult:
     """Compare every converted file with the original's answers, in its real runtime.
 
     Args:
         path: An artifact; or, with ``against``, a bare ``.tflite``, ``.onnx`` or ``model.json``.
         options: What to run, and what passes.
+        **keywords: Fields of ``VerifyOptions`` by name, which win over ``options``.
 
     Returns:
         Verdicts with their evidence. The artifact's manifest and reports are replaced, unless
@@ -75,7 +83,8 @@ def verify(path: Path | str, options: VerifyOptions | None = None) -> VerifyResu
         UsageError: The request is wrong.
         ArtifactError: The artifact or its reference data cannot be read.
     """
-    path, options = Path(path), options or VerifyOptions()
+    path = as_path(path, "path")
+    options = given(VerifyOptions, options, keywords, "verify")
     _check(options)
     if path.is_file() and path.name != artifact.MANIFEST:
         return _verify_bare(path, options)
@@ -158,11 +167,11 @@ def _questions(
             return found.spec, Reference({}), ()
         return found.spec, found.reference(), ()
     columns = columns_of(found.manifest)
-    model = load_model(options.against, options.load)
+    model, source = _original(options)
     own = {s.name for s in (*found.spec.inputs, *found.spec.outputs)}
     if own != {s.name for s in (*model.spec.inputs, *model.spec.outputs)}:
         raise UsageError(
-            f"{options.against}: its inputs and outputs are not those of {found.folder}: it is "
+            f"{source['file']}: its inputs and outputs are not those of {found.folder}: it is "
             "not the model that was converted."
         )
     if folded := found.manifest.get("folded_preprocessing"):
@@ -175,6 +184,21 @@ def _questions(
     with quiet():
         answered = replace(data, outputs=model.ask(data.inputs, data.rows))
     return found.spec, answered, model.notes
+
+
+def _original(options: VerifyOptions) -> tuple[LoadedModel, dict[str, Any]]:
+    """The original that was given, and the manifest's form of what it is."""
+    set_environment()
+    with open_source(options.against, options) as source:
+        model = read_model(source, options)
+        about = {
+            "file": source.given.name,
+            "sha256": atomic_io.sha256(source.given),
+            "kind": model.kind,
+            "framework": model.framework,
+            "parameters": model.parameters,
+        }
+    return model, about
 
 
 def _samples(reference: Reference, evaluation: int = 0) -> str:
@@ -208,7 +232,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
             f"{path}: a bare file has no reference beside it. Say what it was converted from and "
             f"what to ask: {option('against', 'MODEL')} {option('reference', 'DATA')}."
         )
-    model = load_model(options.against, options.load)
+    model, source = _original(options)
     data, _ = split(read(options.reference, model.spec, model.features), 0, options.seed)
     with quiet():
         data = replace(data, outputs=model.ask(data.inputs, data.rows))
@@ -226,13 +250,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
     manifest: dict[str, Any] = {
         "name": path.name,
         "version": "",
-        "source": {
-            "file": options.against.name,
-            "sha256": atomic_io.sha256(options.against),
-            "kind": model.kind,
-            "framework": model.framework,
-            "parameters": model.parameters,
-        },
+        "source": source,
         "reference": {"samples": data.count, "origin": data.origin, "given": data.given},
         "artifacts": [{"files": [{"path": path.name, "bytes": path.stat().st_size}]}],
     }

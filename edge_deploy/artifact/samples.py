@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.core.options import Data
 from edge_deploy.core.spec import Feature
 from edge_deploy.data.preprocessing.encoding import as_typed
 from edge_deploy.data.reference import Reference
@@ -16,7 +17,7 @@ from edge_deploy.data.reference import Reference
 _SAMPLES = 12  # pictures or rows for the page
 
 
-def note(reference: Reference, path: Path) -> tuple[str, ...]:
+def note(reference: Reference, path: Data) -> tuple[str, ...]:
     """That some of the user's own samples will be there for all to see."""
     if reference.rows:
         what = "rows"

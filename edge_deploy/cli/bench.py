@@ -11,18 +11,26 @@ import typer
 import edge_deploy
 from edge_deploy.cli import console, exit_codes
 from edge_deploy.cli.app import app
-from edge_deploy.cli.options import BACKENDS, RUNTIMES, TARGETS, BrowserPath, Json, Quiet, split
+from edge_deploy.cli.options import (
+    BACKENDS,
+    RUNTIMES,
+    TARGETS,
+    BrowserPath,
+    Json,
+    Quiet,
+    options_of,
+)
 
 
 @app.command()
 def bench(
     artifact: Annotated[list[Path], typer.Argument(help="Artifacts.")],
     only: Annotated[str, typer.Option(help="Targets to time.")] = TARGETS,
-    runtime: Annotated[
-        str, typer.Option(help="Runtimes: litert, ort, tfjs, litert-web, ort-web.")
+    runtimes: Annotated[
+        str, typer.Option("--runtime", help="Runtimes: litert, ort, tfjs, litert-web, ort-web.")
     ] = RUNTIMES,
-    backend: Annotated[
-        str, typer.Option(help="TF.js backends: webgl, wasm, webgpu, cpu.")
+    backends: Annotated[
+        str, typer.Option("--backend", help="TF.js backends: webgl, wasm, webgpu, cpu.")
     ] = BACKENDS,
     seconds: Annotated[float, typer.Option(help="How long to ask each file.")] = 1.0,
     page: Annotated[
@@ -36,16 +44,9 @@ def bench(
 
     Example: edge-deploy bench artifacts/digits-mlp/1 --only tflite
     """
+    options = options_of(edge_deploy.BenchOptions, locals())
     from edge_deploy.verification import benchmark_report
 
-    options = edge_deploy.BenchOptions(
-        only=split(only),
-        runtimes=split(runtime),
-        backends=split(backend),
-        seconds=seconds,
-        page=page,
-        browser=browser,
-    )
     with console.progress(quiet or as_json) as progress:
         done = edge_deploy.bench(artifact, options, progress)
     if as_json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -39,9 +38,7 @@ from edge_deploy.cli.options import (
     TrustPickle,
     Verbose,
     Version,
-    load_options,
-    split,
-    tolerances,
+    options_of,
 )
 
 
@@ -84,11 +81,11 @@ def convert(
     ] = "",
     features: Features = None,
     signature: Signature = None,
-    input_shape: InputShape = None,
+    input_shapes: InputShape = None,
     custom_objects: CustomObjects = None,
     trust_pickle: TrustPickle = False,
     name: Name = None,
-    artifact_version: Version = "1",
+    version: Version = "1",
     output: Output = Path("artifacts"),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a version that exists.")
@@ -109,37 +106,7 @@ def convert(
 
     Example: edge-deploy convert keras_model.h5 --labels labels.txt --preprocess teachable-machine
     """
-
-    options = edge_deploy.ConvertOptions(
-        to=split(to),
-        name=name,
-        version=artifact_version,
-        output=output,
-        overwrite=overwrite,
-        keep_going=keep_going,
-        dry_run=dry_run,
-        labels=labels,
-        features=features,
-        preprocess=preprocess,
-        fold_preprocessing=fold_preprocessing,
-        min_runtime=min_runtime,
-        reference=reference,
-        samples=samples,
-        quantize=split(quantize),
-        io=io,
-        calibration=calibration,
-        keep_float=split(keep_float or ""),
-        prune=prune,
-        prune_data=prune_data,
-        prune_epochs=prune_epochs,
-        tolerances=tolerances([], [], max_drop, min_agreement),
-        strict=strict,
-        seed=seed,
-        browser=browser,
-        verbose=verbose,
-        command=shlex.join(["edge-deploy", *sys.argv[1:]]),
-        load=load_options(signature, custom_objects, trust_pickle, input_shape),
-    )
+    options = options_of(edge_deploy.ConvertOptions, locals())
     with console.progress(quiet or as_json or verbose) as progress:
         done = edge_deploy.convert(model, options, progress)
     console.made(done, "converted", as_json, quiet)

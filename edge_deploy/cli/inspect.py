@@ -16,7 +16,7 @@ from edge_deploy.cli.options import (
     Json,
     Signature,
     TrustPickle,
-    load_options,
+    options_of,
 )
 
 
@@ -24,7 +24,7 @@ from edge_deploy.cli.options import (
 def inspect(
     path: Annotated[Path, typer.Argument(help="A model, a converted file or an artifact.")],
     signature: Signature = None,
-    input_shape: InputShape = None,
+    input_shapes: InputShape = None,
     custom_objects: CustomObjects = None,
     trust_pickle: TrustPickle = False,
     as_json: Json = False,
@@ -33,8 +33,7 @@ def inspect(
 
     Example: edge-deploy inspect keras_model.h5
     """
-
-    options = load_options(signature, custom_objects, trust_pickle, input_shape)
+    options = options_of(edge_deploy.LoadOptions, locals())
     document = edge_deploy.inspect(path, options)
     if as_json:
         console.json_document(document)

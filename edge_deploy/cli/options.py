@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from edge_deploy.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from edge_deploy.core.spec import LoadOptions
-    from edge_deploy.verification.tolerances import Tolerances
+    from edge_deploy.core.options import Options
+
+O = TypeVar("O", bound="Options")  # noqa: E741
 
 # What TARGETS and their runtimes are, which would take an import to ask; a test holds them equal.
 TARGETS, RUNTIMES, BACKENDS = "tflite,tfjs,onnx", "litert,ort,tfjs", "webgl,wasm"
@@ -64,22 +67,39 @@ Strict = Annotated[
     bool, typer.Option("--strict", help="Warnings about calibration data are errors.")
 ]
 InputShape = Annotated[
-    list[str] | None, typer.Option(help="Size of free axes: name=1,128,128,3. Repeatable.")
+    list[str] | None,
+    typer.Option("--input-shape", help="Size of free axes: name=1,128,128,3. Repeatable."),
 ]
 
 
-def load_options(
-    signature: str | None,
-    custom_objects: Path | None,
-    trust_pickle: bool,
-    shapes: Sequence[str] | None,
-) -> LoadOptions:
-    from edge_deploy.core.spec import LoadOptions
+def options_of(kind: type[O], given: Mapping[str, Any]) -> O:
+    """What a command was given as the options of its function, which have the same names.
 
-    return LoadOptions(signature, custom_objects, trust_pickle, tuple(map(_shape, shapes or [])))
+    Args:
+        kind: The class of the function's options.
+        given: The command's own parameters.
+
+    Raises:
+        UsageError: A text cannot be read.
+    """
+    from dataclasses import fields
+
+    names = [field.name for field in fields(kind)]
+    values = {
+        name: _READ[name](given[name]) if name in _READ else given[name]
+        for name in names
+        if name in given
+    }
+    if "command" in names:
+        values["command"] = shlex.join(["edge-deploy", *sys.argv[1:]])
+    return kind(**values)
 
 
-def _shape(text: str) -> tuple[str, tuple[int | None, ...]]:
+def _shapes(texts: Sequence[str] | None) -> dict[str, tuple[int, ...]]:
+    return dict(map(_shape, texts or ()))
+
+
+def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     name, _, sizes = text.rpartition("=")
     try:
         shape = tuple(int(size) for size in sizes.split(","))
@@ -94,30 +114,10 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def tolerances(
-    atol: Sequence[str],
-    rtol: Sequence[str],
-    max_drop: float | None = None,
-    min_agreement: float | None = None,
-) -> Tolerances:
-    """Read ``--atol`` and ``--rtol`` values of the form ``VALUE`` or ``OUTPUT:VALUE``.
-
-    Raises:
-        UsageError: One is not a number of at least 0.
-    """
-    from edge_deploy.verification.tolerances import Tolerances
-
-    for flag, value in (("--max-drop", max_drop), ("--min-agreement", min_agreement)):
-        if value is not None and not 0 <= value <= 1:
-            raise UsageError(f"{flag} {value}: a share between 0 and 1, such as 0.01.")
-    return Tolerances(
-        _by_output("--atol", atol), _by_output("--rtol", rtol), max_drop, min_agreement
-    )
-
-
-def _by_output(flag: str, texts: Sequence[str]) -> dict[str, float]:
+def _by_output(flag: str, texts: Sequence[str] | None) -> dict[str, float]:
+    """``VALUE`` or ``OUTPUT:VALUE``, as often as given."""
     result = {}
-    for text in texts:
+    for text in texts or ():
         output, _, value = text.rpartition(":")
         try:
             number = float(value)
@@ -127,3 +127,23 @@ def _by_output(flag: str, texts: Sequence[str]) -> dict[str, float]:
             raise UsageError(f"{flag} {text}: not a number of 0 or more (1e-3, or output:1e-3).")
         result[output] = number
     return result
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    if text.strip() == "none":
+        return ()
+    try:
+        return tuple(float(part) for part in split(text))
+    except ValueError as error:
+        raise UsageError(
+            f"--sparsities {text}: shares such as 0.5,0.8, or none for no pruning."
+        ) from error
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "input_shapes": _shapes,
+    "atol": lambda texts: _by_output("--atol", texts),
+    "rtol": lambda texts: _by_output("--rtol", texts),
+    "sparsities": _shares,
+}
+"""Options whose texts only the command line has; lists with commas the library reads itself."""

@@ -22,8 +22,7 @@ from edge_deploy.cli.options import (
     Quiet,
     Strict,
     Verbose,
-    split,
-    tolerances,
+    options_of,
 )
 
 
@@ -52,19 +51,7 @@ def quantize(
 
     Example: edge-deploy quantize artifacts/digits-mlp/1 --to float16,int8
     """
-
-    options = edge_deploy.QuantizeOptions(
-        to=split(to),
-        io=io,
-        calibration=calibration,
-        keep_float=split(keep_float or ""),
-        tolerances=tolerances([], [], max_drop, min_agreement),
-        strict=strict,
-        overwrite=overwrite,
-        keep_going=keep_going,
-        browser=browser,
-        verbose=verbose,
-    )
+    options = options_of(edge_deploy.QuantizeOptions, locals())
     with console.progress(quiet or as_json or verbose) as progress:
         done = edge_deploy.quantize(artifact, options, progress)
     console.made(done, "made", as_json, quiet)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import edge_deploy
 from edge_deploy.cli import console, exit_codes
 from edge_deploy.cli.app import app
 from edge_deploy.cli.help import LongCommand
@@ -33,10 +32,8 @@ from edge_deploy.cli.options import (
     TrustPickle,
     Verbose,
     Version,
-    load_options,
-    split,
+    options_of,
 )
-from edge_deploy.core.errors import UsageError
 
 
 @app.command(cls=LongCommand)
@@ -72,11 +69,11 @@ def tune(
     preprocess: Preprocess = None,
     features: Features = None,
     signature: Signature = None,
-    input_shape: InputShape = None,
+    input_shapes: InputShape = None,
     custom_objects: CustomObjects = None,
     trust_pickle: TrustPickle = False,
     name: Name = None,
-    artifact_version: Version = "tuned",
+    version: Version = "tuned",
     output: Output = Path("artifacts"),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a version, or an unfinished search.")
@@ -91,38 +88,10 @@ def tune(
 
     Example: edge-deploy tune digits-mlp.keras --max-drop 0.01 --to tflite
     """
+    options = options_of(edge_deploy.TuneOptions, locals())
     from edge_deploy.api import tune as tune_command
-    from edge_deploy.api.options import ConvertOptions, TuneOptions
     from edge_deploy.verification import report
 
-    options = TuneOptions(
-        max_drop=max_drop,
-        objective=objective,
-        executor=executor,
-        jobs=jobs,
-        resume=resume,
-        sparsities=_shares(sparsities),
-        convert=ConvertOptions(
-            to=split(to),
-            name=name,
-            version=artifact_version,
-            output=output,
-            overwrite=overwrite,
-            labels=labels,
-            features=features,
-            preprocess=preprocess,
-            reference=reference,
-            samples=samples,
-            prune_data=prune_data,
-            prune_epochs=prune_epochs,
-            calibration=calibration,
-            seed=seed,
-            browser=browser,
-            verbose=verbose,
-            command=shlex.join(["edge-deploy", *sys.argv[1:]]),
-            load=load_options(signature, custom_objects, trust_pickle, input_shape),
-        ),
-    )
     with console.progress(quiet or as_json or verbose) as progress:
         done = tune_command.tune(model, options, progress)
     folder = done.artifact.folder
@@ -143,14 +112,3 @@ def tune(
     if not as_json and not quiet:
         typer.echo(f"picture and table: {folder / 'report.html'}")
     raise typer.Exit(exit_codes.of_result(passed=done.passed))
-
-
-def _shares(text: str) -> tuple[float, ...]:
-    if text.strip() == "none":
-        return ()
-    try:
-        return tuple(float(part) for part in split(text))
-    except ValueError as error:
-        raise UsageError(
-            f"--sparsities {text}: shares such as 0.5,0.8, or none for no pruning."
-        ) from error

@@ -24,9 +24,7 @@ from edge_deploy.cli.options import (
     Quiet,
     Signature,
     TrustPickle,
-    load_options,
-    split,
-    tolerances,
+    options_of,
 )
 
 
@@ -36,11 +34,11 @@ def verify(
         list[Path], typer.Argument(help="Artifacts; with --against also a bare converted file.")
     ],
     only: Annotated[str, typer.Option(help="Targets to verify.")] = TARGETS,
-    runtime: Annotated[
-        str, typer.Option(help="Runtimes to use; also litert-web, ort-web.")
+    runtimes: Annotated[
+        str, typer.Option("--runtime", help="Runtimes to use; also litert-web, ort-web.")
     ] = RUNTIMES,
-    backend: Annotated[
-        str, typer.Option(help="TF.js backends: webgl, wasm, webgpu, cpu.")
+    backends: Annotated[
+        str, typer.Option("--backend", help="TF.js backends: webgl, wasm, webgpu, cpu.")
     ] = BACKENDS,
     against: Annotated[
         Path | None, typer.Option(help="The original, to answer again (needs [convert]).")
@@ -54,7 +52,7 @@ def verify(
     ] = None,
     max_drop: MaxDrop = None,
     min_agreement: MinAgreement = None,
-    report_folder: Annotated[
+    report: Annotated[
         Path | None, typer.Option("--report", help="Write the reports there.")
     ] = None,
     skip_missing: Annotated[
@@ -63,7 +61,7 @@ def verify(
     ] = False,
     browser: BrowserPath = None,
     signature: Signature = None,
-    input_shape: InputShape = None,
+    input_shapes: InputShape = None,
     custom_objects: CustomObjects = None,
     trust_pickle: TrustPickle = False,
     as_json: Json = False,
@@ -73,33 +71,23 @@ def verify(
 
     Example: edge-deploy verify artifacts/insurance/1
     """
-    from edge_deploy.verification import report
+    options = options_of(edge_deploy.VerifyOptions, locals())
+    from edge_deploy.verification import report as reports
 
-    options = edge_deploy.VerifyOptions(
-        only=split(only),
-        runtimes=split(runtime),
-        backends=split(backend),
-        against=against,
-        reference=reference,
-        tolerances=tolerances(atol or [], rtol or [], max_drop, min_agreement),
-        report=report_folder,
-        browser=browser,
-        load=load_options(signature, custom_objects, trust_pickle, input_shape),
-    )
     codes, documents = [], []
     for path in artifact:
         done = edge_deploy.verify(path, options)
         some_ran = any(verdict.status != "not run" for verdict in done.verdicts)
         complete = done.complete or (skip_missing and some_ran)
         codes.append(exit_codes.of_result(complete, done.passed))
-        documents.append(report.to_document(done.manifest, done.verdicts))
+        documents.append(reports.to_document(done.manifest, done.verdicts))
         if as_json:
             continue
         if not quiet:
             name = f"{done.manifest['name']} {done.manifest['version']}".rstrip()
             typer.echo(f"{name}: {done.samples}")
             console.notes(done.notes)
-            console.table(report.HEADER, report.rows(done.manifest, done.verdicts))
+            console.table(reports.HEADER, reports.rows(done.manifest, done.verdicts))
         console.problems(done.verdicts)
         if done.report and not quiet:
             typer.echo(f"report: {done.report / 'report.html'}")

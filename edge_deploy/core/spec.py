@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge_deploy.core.options import Options, Shapes
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -208,8 +211,8 @@ class LoadedModel:
         return self.predict(inputs)
 
 
-@dataclass(frozen=True)
-class LoadOptions:
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions(Options):
     """How to read a trained model.
 
     Attributes:
@@ -222,7 +225,16 @@ class LoadOptions:
     signature: str | None = None
     custom_objects: Path | None = None
     trust_pickle: bool = False
-    input_shapes: tuple[tuple[str, tuple[int | None, ...]], ...] = ()
+    input_shapes: Shapes = ()
+
+
+class LoadKeywords(TypedDict, total=False):
+    """``LoadOptions`` as keyword arguments."""
+
+    signature: str | None
+    custom_objects: str | os.PathLike[str] | None
+    trust_pickle: bool
+    input_shapes: Mapping[str, Sequence[int | None]] | Shapes
 
 
 class Runner(Protocol):

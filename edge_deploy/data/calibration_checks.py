@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.messages import option
+from edge_deploy.core.options import Data
 from edge_deploy.core.spec import Array, ModelSpec, TensorSpec
 from edge_deploy.data import calibration
 from edge_deploy.data.calibration import Samples
@@ -195,7 +195,7 @@ def check(
 
 
 def calibrate(
-    spec: ModelSpec, dataset: Dataset, given: Path | None, strict: bool
+    spec: ModelSpec, dataset: Dataset, given: Data | None, strict: bool
 ) -> tuple[Samples, tuple[str, ...]]:
     """Calibration data, looked at: what the user gives, else the evaluation, else the reference.
 

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.messages import did_you_mean
+from edge_deploy.core.options import Data, InMemory
 from edge_deploy.core.spec import Array, Feature
 
 Row = dict[str, str]
@@ -58,22 +60,62 @@ def read_csv(
     Raises:
         UsageError: It cannot be read, has no rows, lacks a column, or a value does not fit.
     """
-    from edge_deploy.data.preprocessing.encoding import encode_rows
-
     with _opened(path) as reader:
         given = sum(1 for _ in reader)
     places = chosen(given, limit, seed)
     wanted = set(places)
     with _opened(path) as reader:
         rows = [row for place, row in enumerate(reader) if place in wanted]
-    columns = _columns(path, rows)
+    return _table(path, rows, features, places, given)
+
+
+def read_frame(
+    source: InMemory, features: Sequence[Feature] | None, limit: int | None = None, seed: int = 0
+) -> Table:
+    """The same of a data frame, whose values are taken as a CSV of it would have them.
+
+    Args:
+        source: Holds the frame.
+        features: As for ``read_csv``.
+        limit: How many rows are wanted; None for all.
+        seed: By which they are chosen, where there are more.
+
+    Raises:
+        UsageError: It has no rows, lacks a column, or a value does not fit.
+    """
+    names = [str(name) for name in source.frame.columns]
+    given = len(source.frame)
+    places = chosen(given, limit, seed)
+    taken = source.frame.iloc[list(places)].itertuples(index=False, name=None)
+    rows = [dict(zip(names, map(_as_text, row), strict=True)) for row in taken]
+    return _table(source, rows, features, places, given)
+
+
+def _as_text(value: Any) -> str:
+    try:
+        missing = value is None or bool(value != value)  # NaN is unlike itself
+    except TypeError:  # pandas' NA, which is neither
+        missing = True
+    return "" if missing else str(value)
+
+
+def _table(
+    origin: Data,
+    rows: list[Row],
+    features: Sequence[Feature] | None,
+    places: Sequence[int],
+    given: int,
+) -> Table:
+    from edge_deploy.data.preprocessing.encoding import encode_rows
+
+    columns = _columns(origin, rows)
     if features is None:
         features = [Feature(name) for name in columns]
-    _check(path, columns, features)
+    _check(origin, columns, features)
     try:
         values = encode_rows(features, rows, places)
     except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
+        raise UsageError(f"{origin}: {error}") from error
     labels = _labels([row["label"] for row in rows]) if rows[0].get("label") else None
     names = [feature.name for feature in features]
     kept = tuple({name: row[name] for name in names if name in row} for row in rows)
@@ -100,13 +142,13 @@ def _opened(path: Path) -> Iterator[Iterator[Row]]:
         raise UsageError(f"{path}: cannot be read as CSV ({error}).") from error
 
 
-def _columns(path: Path, rows: Sequence[Row]) -> list[str]:
+def _columns(path: Data, rows: Sequence[Row]) -> list[str]:
     if not rows:
         raise UsageError(f"{path}: there are no rows under the header.")
     return [column for column in rows[0] if column and column != "label"]
 
 
-def _check(path: Path, columns: Sequence[str], features: Sequence[Feature]) -> None:
+def _check(path: Data, columns: Sequence[str], features: Sequence[Feature]) -> None:
     """Every feature has its column; a frame has others too, which the model does not look at."""
     wanted = [feature.name for feature in features]
     lacking = [f.name for f in features if f.name not in columns and f.missing != "value"]

@@ -7,8 +7,9 @@ of pictures (class subfolders allowed).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ import numpy as np
 
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.messages import option
-from edge_deploy.core.spec import Array, Feature, ModelSpec, TensorSpec, as_dtype
-from edge_deploy.data.csv_reader import chosen, read_csv
+from edge_deploy.core.options import Data, InMemory
+from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, TensorSpec, as_dtype
+from edge_deploy.data.csv_reader import chosen, read_csv, read_frame
 from edge_deploy.data.reference import Reference
 
 
 def read(
-    path: Path,
+    path: Data,
     spec: ModelSpec,
     features: Sequence[Feature] | None = None,
     preprocessing: Mapping[str, Any] | None = None,
@@ -32,7 +34,7 @@ def read(
     """Read samples for a model and check them against its inputs.
 
     Args:
-        path: DATA, in one of the forms above.
+        path: DATA, in one of the forms above; or what a Python caller holds.
         spec: The model's inputs.
         features: The columns of a table model; needed for a CSV with words in it.
         preprocessing: How pictures become the input; needed for a folder.
@@ -42,7 +44,9 @@ def read(
     Raises:
         UsageError: It is not there, cannot be read, or does not fit the model.
     """
-    if path.is_dir():
+    if isinstance(path, InMemory):
+        data = _from_memory(path, spec, features, limit, seed)
+    elif path.is_dir():
         data = _read_pictures(path, spec, preprocessing, limit, seed)
     elif path.suffix == ".npz":
         data = _read_npz(path, spec)
@@ -55,18 +59,14 @@ def read(
     else:
         raise UsageError(f"{path}: reference data is .npz, .npy, .csv or a folder of pictures.")
     inputs = {s.name: _fit(path, s, data.inputs[s.name], features) for s in spec.inputs}
-    counts = {name: len(array) for name, array in inputs.items()}
-    if len(set(counts.values())) > 1:
-        raise UsageError(f"{path}: the inputs have different numbers of samples: {counts}.")
-    if not min(counts.values()):
-        raise UsageError(f"{path}: there are no samples in it.")
+    _check_counts(path, {name: len(array) for name, array in inputs.items()})
     data = replace(data, inputs=inputs, given=data.given or data.count)
     if limit is None or data.count <= limit:
         return data
     return data.take(chosen(data.count, limit, seed))
 
 
-def _only_input(path: Path, spec: ModelSpec) -> TensorSpec:
+def _only_input(path: Data, spec: ModelSpec) -> TensorSpec:
     if len(spec.inputs) == 1:
         return spec.inputs[0]
     names = ", ".join(s.name for s in spec.inputs)
@@ -75,11 +75,119 @@ def _only_input(path: Path, spec: ModelSpec) -> TensorSpec:
     )
 
 
-def _load_array(path: Path) -> Any:
+@dataclass(frozen=True)
+class Stream:
+    """Samples on disk, read one at a time, so that memory does not grow with their number.
+
+    Attributes:
+        count: How many there are.
+        read: From places, in their order, to each sample with its batch axis, by input name.
+    """
+
+    count: int
+    read: Callable[[Sequence[int]], Iterator[Arrays]]
+
+
+def stream(path: Path, spec: ModelSpec, preprocessing: Mapping[str, Any] | None) -> Stream | None:
+    """Open samples to be read one at a time: an .npz, an .npy or a folder of pictures.
+
+    Their shapes and dtypes are checked, their values are not.
+
+    Returns:
+        The samples; None where a file of this kind is only read whole.
+
+    Raises:
+        UsageError: It cannot be read, or does not fit the model.
+    """
+    if path.is_dir() and len(spec.inputs) == 1 and preprocessing is not None:
+        return _stream_pictures(path, spec.inputs[0], preprocessing)
+    if path.suffix == ".npz" and zipfile.is_zipfile(path):
+        return _stream_npz(path, spec)
+    if path.suffix == ".npy" and path.is_file() and len(spec.inputs) == 1:
+        return _stream_npy(path, spec.inputs[0])
+    return None
+
+
+def _stream_pictures(path: Path, spec: TensorSpec, preprocessing: Mapping[str, Any]) -> Stream:
+    from edge_deploy.data.preprocessing.decode import picture_files
+
+    files = picture_files(path)
+
+    def read(places: Sequence[int]) -> Iterator[Arrays]:
+        for tensor in _decoded([files[place] for place in places], spec, preprocessing):
+            yield {spec.name: _batched(tensor, spec)}
+
+    return Stream(len(files), read)
+
+
+def _stream_npy(path: Path, spec: TensorSpec) -> Stream:
+    values = _load_array(path, mmap_mode="r")
+    _check_form(path, spec, values.shape, values.dtype)
+
+    def read(places: Sequence[int]) -> Iterator[Arrays]:
+        for place in places:
+            yield {spec.name: _batched(np.asarray(values[place]), spec)}
+
+    return Stream(len(values), read)
+
+
+def _stream_npz(path: Path, spec: ModelSpec) -> Stream:
+    """An .npz is read along its compressed stream, a row at a time."""
+    counts = {}
+    with zipfile.ZipFile(path) as archive:
+        keys = [name.removesuffix(".npy") for name in archive.namelist()]
+        members = _members(path, [key for key in keys if key != "labels"], spec)
+        for s in spec.inputs:
+            with archive.open(f"{members[s.name]}.npy") as file:
+                shape, dtype = _header(path, file)
+            _check_form(path, s, shape, dtype)
+            counts[s.name] = shape[0]
+    _check_counts(path, counts)
+
+    def read(places: Sequence[int]) -> Iterator[Arrays]:
+        chosen = set(places)
+        with zipfile.ZipFile(path) as archive:
+            rows = [_rows(path, archive, members[s.name]) for s in spec.inputs]
+            for place, values in enumerate(zip(*rows, strict=True)):
+                if place in chosen:
+                    pairs = zip(spec.inputs, values, strict=True)
+                    yield {s.name: _batched(value, s) for s, value in pairs}
+
+    return Stream(min(counts.values()), read)
+
+
+def _header(path: Path, file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     try:
-        return np.load(path, allow_pickle=False)
+        formats: Any = np.lib.format
+        version = formats.read_magic(file)
+        readers = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}
+        shape, fortran, dtype = readers[version](file)
+    except (ValueError, KeyError) as error:
+        raise UsageError(f"{path}: holds what is not an array ({error}).") from error
+    if fortran and len(shape) > 1:
+        raise UsageError(
+            f"{path}: an array is stored column by column; save numpy.ascontiguousarray(data)."
+        )
+    return tuple(shape), dtype
+
+
+def _rows(path: Path, archive: zipfile.ZipFile, key: str) -> Iterator[Array]:
+    with archive.open(f"{key}.npy") as file:
+        shape, dtype = _header(path, file)
+        size = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
+        for _ in range(shape[0]):
+            yield np.frombuffer(file.read(size), dtype).reshape(shape[1:])
+
+
+def _batched(value: Array, spec: TensorSpec) -> Array:
+    return as_dtype(value[None] if spec.batched else value, spec.dtype)
+
+
+def _load_array(path: Path, **how: Any) -> Any:
+    try:
+        return np.load(path, allow_pickle=False, **how)
     except ValueError as error:
-        if "Object arrays" in str(error):
+        if "Object arrays" in str(error) or "Array can't be memory-mapped" in str(error):
             raise UsageError(
                 f"{path}: holds an object array, which is not a tensor (rows of different length, "
                 "or text?). Save it as numbers: np.asarray(data, dtype='float32')."
@@ -90,9 +198,23 @@ def _load_array(path: Path) -> Any:
         raise UsageError(f"{path}: cannot be read ({error}).") from error
 
 
-def _read_npz(path: Path, spec: ModelSpec) -> Reference:
-    import zipfile
+def _members(path: Data, keys: Sequence[str], spec: ModelSpec) -> dict[str, str]:
+    """Which array is which input; a single one is the only input's, whatever it is called."""
+    names = [s.name for s in spec.inputs]
+    if len(names) == 1 and len(keys) == 1:
+        return {names[0]: keys[0]}
+    if all(f"in:{name}" in keys for name in names):  # an artifact's own reference.npz
+        return {name: f"in:{name}" for name in names}
+    if missing := [name for name in names if name not in keys]:
+        found = ", ".join(keys) or "none"
+        raise UsageError(
+            f"{path}: no array for input {missing[0]!r}; the keys are {found}, the inputs are "
+            f"{', '.join(names)} (a model of one input also takes a file with one array)."
+        )
+    return {name: name for name in names}
 
+
+def _read_npz(path: Path, spec: ModelSpec) -> Reference:
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder.")
     try:
@@ -108,16 +230,48 @@ def _read_npz(path: Path, spec: ModelSpec) -> Reference:
     except zipfile.BadZipFile as error:
         raise UsageError(f"{path}: the .npz is damaged ({error}).") from error
     labels = arrays.pop("labels", None)
-    names = [s.name for s in spec.inputs]
-    if len(names) == 1 and len(arrays) == 1:
-        arrays = {names[0]: next(iter(arrays.values()))}
-    if missing := [name for name in names if name not in arrays]:
-        found = ", ".join(arrays) or "none"
+    return _of_arrays(path, spec, arrays, labels)
+
+
+def _of_arrays(
+    path: Data, spec: ModelSpec, arrays: Mapping[str, Array], labels: Array | None
+) -> Reference:
+    members = _members(path, list(arrays), spec)
+    return Reference({name: arrays[key] for name, key in members.items()}, labels=labels)
+
+
+def _from_memory(
+    source: InMemory,
+    spec: ModelSpec,
+    features: Sequence[Feature] | None,
+    limit: int | None,
+    seed: int,
+) -> Reference:
+    """Samples that a Python caller holds: arrays, or a data frame."""
+    if source.frame is None:
+        if "" in source.arrays:
+            _only_input(source, spec)
+        data = _of_arrays(source, spec, source.arrays, source.labels)
+        if data.labels is not None and len(data.labels) != data.count:
+            raise UsageError(
+                f"{source}: there are {len(data.labels)} labels for {data.count} samples."
+            )
+        return data
+    target = _only_input(source, spec)
+    labels = source.labels
+    if labels is not None and len(labels) != len(source.frame):
         raise UsageError(
-            f"{path}: no array for input {missing[0]!r}; the keys are {found}, the inputs are "
-            f"{', '.join(names)} (a model of one input also takes a file with one array)."
+            f"{source}: there are {len(labels)} labels for {len(source.frame)} samples."
         )
-    return Reference({name: arrays[name] for name in names}, labels=labels)
+    table = read_frame(source, features, limit, seed)
+    if labels is not None:
+        labels = labels[list(chosen(table.given, limit, seed))]
+    return Reference(
+        {target.name: table.values},
+        labels=table.labels if labels is None else labels,
+        rows=table.rows,
+        given=table.given,
+    )
 
 
 def _read_csv(
@@ -146,8 +300,7 @@ def _read_pictures(
     limit: int | None,
     seed: int,
 ) -> Reference:
-    from edge_deploy.data.preprocessing.decode import decode_image, picture_files
-    from edge_deploy.data.preprocessing.image import preprocess_image
+    from edge_deploy.data.preprocessing.decode import picture_files
 
     target = _only_input(path, spec)
     if preprocessing is None:
@@ -157,14 +310,24 @@ def _read_pictures(
         )
     every = picture_files(path)
     files = [every[place] for place in chosen(len(every), limit, seed)]
-    shape = tuple(axis or 1 for axis in target.shape[1:])
-    tensors = [preprocess_image(dict(preprocessing), decode_image(p), shape) for p in files]
+    tensors = list(_decoded(files, target, preprocessing))
     classes = sorted({p.parent for p in files if p.parent != path})
     labels = np.asarray([p.parent.name for p in files]) if classes else None
     pictures = tuple(files)
     return Reference(
         {target.name: np.stack(tensors)}, labels=labels, pictures=pictures, given=len(every)
     )
+
+
+def _decoded(
+    files: Sequence[Path], spec: TensorSpec, preprocessing: Mapping[str, Any]
+) -> Iterator[Array]:
+    from edge_deploy.data.preprocessing.decode import decode_image
+    from edge_deploy.data.preprocessing.image import preprocess_image
+
+    shape = tuple(axis or 1 for axis in spec.shape[1:])
+    for file in files:
+        yield preprocess_image(dict(preprocessing), decode_image(file), shape)
 
 
 def _gaps(features: Sequence[Feature] | None, width: int) -> Array:
@@ -175,23 +338,35 @@ def _gaps(features: Sequence[Feature] | None, width: int) -> Array:
     return np.array(may) if len(may) == width else np.zeros(width, bool)
 
 
-def _fit(
-    path: Path, spec: TensorSpec, values: Array, features: Sequence[Feature] | None = None
-) -> Array:
-    """One input's samples in its dtype, checked."""
+def _check_form(path: Data, spec: TensorSpec, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse samples of another shape or dtype than an input has."""
     wanted = spec.shape[1:] if spec.batched else spec.shape
     shown = " x ".join(["samples", *("any" if axis is None else str(axis) for axis in wanted)])
-    if values.dtype.hasobject or values.dtype.kind not in "fiub":
+    if dtype.hasobject or dtype.kind not in "fiub":
         raise UsageError(
-            f"{path}: input {spec.name!r} is of dtype {values.dtype}; the model takes {spec.dtype}."
+            f"{path}: input {spec.name!r} is of dtype {dtype}; the model takes {spec.dtype}."
         )
-    fits = values.ndim == len(wanted) + 1 and all(
-        axis in (None, size) for axis, size in zip(wanted, values.shape[1:], strict=True)
+    fits = len(shape) == len(wanted) + 1 and all(
+        axis in (None, size) for axis, size in zip(wanted, shape[1:], strict=True)
     )
     if not fits:
         raise UsageError(
-            f"{path}: input {spec.name!r} has shape {list(values.shape)}; the model takes {shown}."
+            f"{path}: input {spec.name!r} has shape {list(shape)}; the model takes {shown}."
         )
+
+
+def _check_counts(path: Data, counts: Mapping[str, int]) -> None:
+    if len(set(counts.values())) > 1:
+        raise UsageError(f"{path}: the inputs have different numbers of samples: {counts}.")
+    if not min(counts.values()):
+        raise UsageError(f"{path}: there are no samples in it.")
+
+
+def _fit(
+    path: Data, spec: TensorSpec, values: Array, features: Sequence[Feature] | None = None
+) -> Array:
+    """One input's samples in its dtype, checked."""
+    _check_form(path, spec, values.shape, values.dtype)
     strange = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(0, bool)
     if strange.any() and values.ndim == 2:
         strange &= ~(np.isnan(values) & _gaps(features, values.shape[1]))

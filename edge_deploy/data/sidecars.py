@@ -11,6 +11,7 @@ from typing import Any
 
 from edge_deploy.core.errors import UsageError, wrong_option
 from edge_deploy.core.messages import option
+from edge_deploy.core.options import Data, Labels, Options
 from edge_deploy.core.spec import Feature, LoadedModel, ModelSpec, TensorSpec
 
 _REFERENCES = ("reference.npz", "reference.npy", "reference.csv", "reference")
@@ -39,14 +40,38 @@ class Sidecars:
     target: Mapping[str, Any] | None = None
     preprocessing: Mapping[str, Any] | None = None
     folded: Mapping[str, Any] | None = None
-    reference: Path | None = None
+    reference: Data | None = None
     found: tuple[str, ...] = ()
 
 
-def precheck(
-    labels: str | None, features: Path | None, preprocess: str | None, data: Iterable[Path | None]
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(Options):
+    """What a model is asked with, and what its numbers mean.
+
+    Attributes:
+        reference: Samples to ask it with: .npz, .npy, .csv, a folder of pictures, an array, a
+            dict of arrays, a data frame, or a pair of one of these and its labels.
+        samples: How many of them are kept for evaluation.
+        labels: labels.txt, or the classes themselves.
+        features: A JSON file that says what the columns of a table model are.
+        preprocess: How pictures become the input: a preset or ``key=value,...``.
+        seed: Of all that is chosen or made up.
+    """
+
+    reference: Data | None = None
+    samples: int = 1000
+    labels: Labels | None = None
+    features: Path | None = None
+    preprocess: str | None = None
+    seed: int = 0
+
+
+def precheck(options: DataOptions, more: Iterable[Data | None] = ()) -> None:
     """Refuse what cannot be right before the model is loaded, which takes seconds.
+
+    Args:
+        options: What was given.
+        more: Other files that must be there.
 
     Raises:
         UsageError: A file is not there, or an option cannot be understood.
@@ -55,38 +80,28 @@ def precheck(
     from edge_deploy.data.preprocessing.features import parse_features
     from edge_deploy.data.preprocessing.image import parse_preprocess
 
-    if labels is not None:
-        _given_labels(labels)
-    columns = None if features is None else parse_features(_json(features))[0]
-    if preprocess is not None:
-        parse_preprocess(preprocess)
-    for path in data:
-        if path is not None and not path.exists():
+    if options.labels is not None:
+        _given_labels(options.labels)
+    columns = None if options.features is None else parse_features(_json(options.features))[0]
+    if options.preprocess is not None:
+        parse_preprocess(options.preprocess)
+    for path in (options.reference, *more):
+        if not isinstance(path, Path):
+            continue
+        if not path.exists():
             raise UsageError(f"{path}: no such file or folder.")
-        if path is not None and path.suffix == ".csv" and path.is_file() and columns is not None:
+        if path.suffix == ".csv" and path.is_file() and columns is not None:
             check_csv(path, columns)
 
 
-def collect(
-    folder: Path,
-    model: LoadedModel,
-    *,
-    file_name: str,
-    labels: str | None = None,
-    features: Path | None = None,
-    preprocess: str | None = None,
-    reference: Path | None = None,
-) -> Sidecars:
+def collect(folder: Path, file_name: str, model: LoadedModel, options: DataOptions) -> Sidecars:
     """Take what was given, and look beside the model for the rest.
 
     Args:
         folder: Where the model lies.
-        model: The loaded model; a scikit-learn pipeline brings its features along.
         file_name: The model's file name, by which a Teachable Machine export is known.
-        labels: ``--labels``: a file or ``a,b,c``.
-        features: ``--features``: a JSON file.
-        preprocess: ``--preprocess``: a preset or ``key=value,...``.
-        reference: ``--reference``.
+        model: The loaded model; a scikit-learn pipeline brings its features along.
+        options: What was given.
 
     Raises:
         UsageError: One of them cannot be read or does not fit the model.
@@ -94,6 +109,8 @@ def collect(
     from edge_deploy.data.preprocessing import image as images
     from edge_deploy.data.preprocessing.features import parse_features, with_ranges
 
+    labels, features, preprocess = options.labels, options.features, options.preprocess
+    reference = options.reference
     found = []
     beside = folder / "labels.txt"
     names: tuple[str, ...] | None = None
@@ -120,9 +137,10 @@ def collect(
         spec = images.parse_preprocess("teachable-machine")
         found.append("Teachable Machine's export: its preprocessing is taken (crop, [-1, 1])")
     if reference is None:
-        reference = next((p for n in _REFERENCES if (p := folder / n).exists()), None)
-        if reference is not None:
-            found.append(f"{reference.name}{'/' if reference.is_dir() else ''} (reference data)")
+        there = next((p for n in _REFERENCES if (p := folder / n).exists()), None)
+        if there is not None:
+            reference = there
+            found.append(f"{there.name}{'/' if there.is_dir() else ''} (reference data)")
     if spec is not None:
         image = _image_input(model.spec, _BESIDE if preprocess is None else "")
         spec = images.with_size(dict(spec), tuple(axis or 1 for axis in image.shape[1:]))
@@ -206,7 +224,9 @@ def _check_width(spec: ModelSpec, features: Sequence[Feature], mend: str = "") -
         )
 
 
-def _given_labels(text: str) -> tuple[str, ...]:
+def _given_labels(text: Labels) -> tuple[str, ...]:
+    if isinstance(text, tuple):
+        return _checked("labels", text)
     path = Path(text)
     if path.is_file():
         return _read_labels(path)[0]

@@ -10,6 +10,7 @@ import numpy as np
 from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, as_dtype
 from edge_deploy.data.reference import Reference
 
+_SAMPLES = 16
 _FREE_AXIS = 16  # the size that a free axis, such as a sequence's length, gets
 
 
@@ -20,7 +21,6 @@ def synthesize(
     preprocessing: Mapping[str, Any] | None,
     typical: tuple[Array, Array] | None,
     seed: int,
-    count: int = 16,
 ) -> Reference:
     """Made-up samples for a model that came without any.
 
@@ -35,8 +35,8 @@ def synthesize(
         preprocessing: How pictures become the input.
         typical: Mean and standard deviation of each column, where the model knows them.
         seed: Of the random generator.
-        count: How many samples.
     """
+    count = _SAMPLES
     rng = np.random.default_rng(seed)
     single = spec.inputs[0]
     plain = all(f.kind == "number" and f.missing != "nan" for f in features or ())

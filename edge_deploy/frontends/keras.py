@@ -8,6 +8,7 @@ the file says which loader to try first; the other one is tried second.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import re
 from collections.abc import Callable, Iterator
@@ -52,6 +53,28 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     model, keras, kind = _load_either(path, version, custom, bool(wanted))
     if version and kind != _generation(version):
         notes.append(f"written by Keras {version}, read by {keras.__name__} {keras.__version__}")
+    return _described(path, model, kind, options, tuple(notes))
+
+
+def from_live(path: Path, model: Any, options: LoadOptions) -> LoadedModel:
+    """A Keras model that a Python caller holds: nothing is read, its own layers are asked.
+
+    Args:
+        path: Where it was saved, for messages.
+        model: Of either generation.
+        options: ``input_shapes`` where it leaves axes free.
+
+    Raises:
+        SourceError: It was never built.
+    """
+    legacy = any(cls.__module__.partition(".")[0] == "tf_keras" for cls in type(model).__mro__)
+    return _described(path, model, "keras2" if legacy else "keras3", options, ())
+
+
+def _described(
+    path: Path, model: Any, kind: str, options: LoadOptions, notes: tuple[str, ...]
+) -> LoadedModel:
+    keras = importlib.import_module("tf_keras" if kind == "keras2" else "keras")
     names, outputs_of = _ends(path, model, options)
     inputs = tuple(
         TensorSpec(name, shape, dtype, input_kind(shape, dtype)) for name, shape, dtype in names
@@ -78,7 +101,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         function=function,
         plain=plain,
         trackables=(model,),
-        notes=tuple(notes),
+        notes=notes,
     )
 
 

@@ -6,18 +6,21 @@ What a file is, its first bytes say: suffixes lie (an HDF5 file named ``.keras``
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Unpack
 
 from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError, SourceError, UsageError
 from edge_deploy.core.messages import call
-from edge_deploy.core.spec import LoadedModel, LoadOptions
+from edge_deploy.core.options import given, takes
+from edge_deploy.core.spec import LoadedModel, LoadKeywords, LoadOptions
 from edge_deploy.core.stdio import quiet, set_environment
-from edge_deploy.frontends import keras, saved_model
+from edge_deploy.frontends import keras, live, saved_model
 from edge_deploy.frontends.sklearn import loader as sklearn
 from edge_deploy.frontends.sklearn.catboost_file import is_catboost
 from edge_deploy.frontends.sklearn.skops import is_skops
@@ -52,22 +55,40 @@ class Source:
         folder: Where its labels, features, preprocessing and reference data may lie.
         loader: A key of SOURCES.
         archive: The ``.zip`` it was taken from, else None.
+        live: The object that a Python caller gave, of which the file was written.
     """
 
     path: Path
     folder: Path
     loader: str
     archive: Path | None = None
+    live: Any = None
+
+    @property
+    def given(self) -> Path:
+        """The file that was given."""
+        return self.archive or self.path
 
 
 @contextlib.contextmanager
-def open_source(path: Path) -> Iterator[Source]:
+def open_source(model: Any, options: LoadOptions | None = None) -> Iterator[Source]:
     """Tell what kind of model is at a path; a ``.zip`` is unpacked for as long as it is needed.
+
+    A live model is written to a file for that long.
+
+    Args:
+        model: A path, or a live model.
+        options: How it is read.
 
     Raises:
         UsageError: Nothing is there, or what is there is not a trained model.
         SourceError: It cannot be read or unpacked.
     """
+    if not isinstance(model, str | os.PathLike):
+        with tempfile.TemporaryDirectory(prefix="edge-deploy-") as temporary:
+            yield _written(model, Path(temporary), options or LoadOptions())
+        return
+    path = Path(os.fspath(model))
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder. MODEL is {READABLE}.")
     if path.is_dir() or not zipfile.is_zipfile(path) or _is_keras_zip(path) or is_skops(path):
@@ -76,6 +97,18 @@ def open_source(path: Path) -> Iterator[Source]:
     with tempfile.TemporaryDirectory() as temporary:
         model = _unpack(path, Path(temporary))
         yield Source(model, model.parent, sniff(model), archive=path)
+
+
+def _written(model: Any, folder: Path, options: LoadOptions) -> Source:
+    kind = live.kind_of(model)
+    if kind is None:
+        what = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise UsageError(
+            f"The model is of type {what}; expected the path of {READABLE}; or {live.LIVE}."
+        )
+    with quiet():
+        path = live.save(model, kind, folder, options.input_shapes)
+    return Source(path, folder, kind, live=model)
 
 
 def sniff(path: Path) -> str:
@@ -156,28 +189,43 @@ def _unpack(path: Path, folder: Path) -> Path:
     )
 
 
-def load_model(path: Path | str, options: LoadOptions | None = None) -> LoadedModel:
+@takes(LoadOptions)
+def load_model(
+    model: Any, options: LoadOptions | None = None, **keywords: Unpack[LoadKeywords]
+) -> LoadedModel:
     """Read a trained model of any supported kind.
 
+    Args:
+        model: A path, or a live Keras model, tf.Module or scikit-learn estimator.
+        options: How to read it.
+        **keywords: Fields of ``LoadOptions`` by name, which win over ``options``.
+
     Raises:
-        UsageError: Nothing is there.
+        UsageError: Nothing is there, or an option is wrong.
         SourceError: It cannot be read.
         MissingDependencyError: TensorFlow is not installed.
     """
+    asked = given(LoadOptions, options, keywords, "load_model")
     set_environment()
-    with open_source(Path(path)) as source:
-        return _load(source, options or LoadOptions(), verbose=False)
+    with open_source(model, asked) as source:
+        return read_model(source, asked)
 
 
-def _load(source: Source, options: LoadOptions, verbose: bool) -> LoadedModel:
+def read_model(source: Source, options: LoadOptions, verbose: bool = False) -> LoadedModel:
+    """Read the model of an open source; its libraries are kept quiet."""
     try:
         with quiet(verbose):
+            if source.live is not None and source.loader == "keras":
+                return keras.from_live(source.path, source.live, options)
+            if source.live is not None:  # its code is in this process already
+                options = replace(options, trust_pickle=True)
             return load(source, options)
     except ModuleNotFoundError as error:
         raise missing_dependency(error.name, "to read a trained model", "convert") from error
 
 
-def _check_dtypes(model: LoadedModel) -> None:
+def check_dtypes(model: LoadedModel) -> None:
+    """Refuse texts and complex numbers, which no target can hold."""
     for spec in (*model.spec.inputs, *model.spec.outputs):
         if spec.dtype in ("string", "object", "variant", "resource") or "complex" in spec.dtype:
             raise ConversionError(

@@ -77,7 +77,12 @@ class Masks:
 
 
 def _tfmot() -> tuple[Any, Any]:
-    """Its lower layer; importing it would make later processes take Keras 2 for Keras."""
+    """TensorFlow Model Optimization's ``pruning_impl`` and ``pruning_schedule``.
+
+    These two are private: what it publishes wraps layers of Keras 2, and refuses those of Keras 3,
+    while the masks beneath know only variables. Its import also sets TF_USE_LEGACY_KERAS, with
+    which every process that is started later takes Keras 2 for Keras; it is set back.
+    """
     before = os.environ.get("TF_USE_LEGACY_KERAS")
     try:
         with warnings.catch_warnings():

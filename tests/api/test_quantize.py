@@ -617,7 +617,7 @@ def test_convert_takes_the_better_int8_file_when_the_first_fails(
     options = ConvertOptions(
         to=("tflite",), quantize=("float32", "int8"), io=io, output=tmp_path / "out"
     )
-    done = convert(tmp_path / "net.keras", replace(options, tolerances=Tolerances({}, {"": rtol})))
+    done = convert(tmp_path / "net.keras", replace(options, rtol=rtol))
     exact, small = done.manifest["artifacts"]
     assert (exact["quantizer"], small["quantizer"]) == (None, "TFLiteConverter")
     assert any("TFLiteConverter" in note for note in done.notes)
@@ -630,6 +630,6 @@ def test_convert_takes_the_better_int8_file_when_the_first_fails(
     assert info.metadata["precision"] == "int8" and info.min_runtime == small["min_runtime"]
     usual = convert(
         tmp_path / "net.keras",
-        replace(options, output=tmp_path / "usual", tolerances=DEFAULT),
+        replace(options, output=tmp_path / "usual", rtol={}),
     )
     assert usual.manifest["artifacts"][1]["quantizer"] == "ai-edge-quantizer"

@@ -17,7 +17,7 @@ import brotli
 import numpy as np
 import pytest
 
-from edge_deploy import ConvertOptions, MissingDependencyError, TuneOptions, TuneResult, tune
+from edge_deploy import MissingDependencyError, TuneOptions, TuneResult, tune
 from edge_deploy.api._publish_search import Recommendation
 from edge_deploy.api.tune import HEADER, rows
 from edge_deploy.artifact.artifact import BROTLI_QUALITY, Artifact
@@ -165,8 +165,8 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(model, folder / "digits.keras")
 
 
-def asked(output: Path, *to: str, **more: object) -> ConvertOptions:
-    return ConvertOptions(to=to, output=output, version="tuned", **more)  # type: ignore[arg-type]
+def asked(output: Path, *to: str, **more: object) -> TuneOptions:
+    return TuneOptions(to=to, output=output, **more)  # type: ignore[arg-type]
 
 
 def comparable(folder: Path) -> tuple[list, dict[str, str]]:
@@ -184,10 +184,9 @@ def comparable(folder: Path) -> tuple[list, dict[str, str]]:
 @pytest.fixture(scope="session")
 def found(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What loky finds, pruned models trained anew."""
-    options = TuneOptions(
-        sparsities=(0.6,), jobs=2,
-        convert=asked(tmp_path_factory.mktemp("found"), "tflite", "onnx",
-                      prune_data=digits.with_name("train.npz"), prune_epochs=2),
+    options = asked(
+        tmp_path_factory.mktemp("found"), "tflite", "onnx", sparsities=(0.6,), jobs=2,
+        prune_data=digits.with_name("train.npz"), prune_epochs=2,
     )  # fmt: skip
     lines: list[str] = []
     done = tune(digits, options, lines.append)
@@ -297,10 +296,9 @@ def test_another_run_on_a_dask_cluster_of_two_workers_finds_the_same(
         Client(cluster, set_as_default=False) as client,
     ):
         monkeypatch.setenv(executors.ADDRESS, cluster.scheduler_address)
-        options = TuneOptions(
-            sparsities=(0.6,), executor="dask",
-            convert=asked(tmp_path, "tflite", "onnx",
-                          prune_data=digits.with_name("train.npz"), prune_epochs=2),
+        options = asked(
+            tmp_path, "tflite", "onnx", sparsities=(0.6,), executor="dask",
+            prune_data=digits.with_name("train.npz"), prune_epochs=2,
         )  # fmt: skip
         done = tune(digits, options)
         worked = client.run(lambda dask_worker: dask_worker.state.executed_count)
@@ -372,7 +370,7 @@ def test_a_search_that_was_stopped_goes_on(run, digits: Path, number: int) -> No
 @slow
 def test_layers_are_kept_in_float_where_that_is_what_it_takes(tmp_path: Path) -> None:
     model = network(tmp_path, 2000.0, inputs=256)
-    options = TuneOptions(sparsities=(), jobs=2, max_drop=0.05, convert=asked(tmp_path, "tflite"))
+    options = asked(tmp_path, "tflite", sparsities=(), jobs=2, max_drop=0.05)
     done = tune(model, options)
     kept = {m.candidate for m in done.measured if m.candidate.kept and m.within(0.05)}
     assert Candidate("tflite", "dynamic", 0.0, ("second",)) in kept

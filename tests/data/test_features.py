@@ -18,7 +18,7 @@ from edge_deploy.data.input_warnings import remarks
 from edge_deploy.data.preprocessing.encoding import encode_rows
 from edge_deploy.data.preprocessing.features import features_to_json, parse_features, with_truths
 from edge_deploy.data.readers import read
-from edge_deploy.data.sidecars import precheck
+from edge_deploy.data.sidecars import DataOptions, precheck
 
 AGE = {"name": "age", "min": 18, "max": 65, "step": 1, "default": 40, "unit": "years"}
 SEX = {"name": "sex", "kind": "category", "categories": ["f", "m"], "encode": "one-hot"}
@@ -149,10 +149,11 @@ def test_lacking_column_is_told(header: str, words: str) -> None:
 def test_lacking_column_is_told_before_the_model_is_read() -> None:
     Path("rows.csv").write_text("age,fares\n1,2\n")
     Path("features.json").write_text(json.dumps([AGE, {"name": "fare"}]))
+    asked = DataOptions(features="features.json", reference="rows.csv")
     with pytest.raises(UsageError, match="has no column 'fare'"):
-        precheck(None, Path("features.json"), None, (Path("rows.csv"), None))
+        precheck(asked)
     Path("features.json").write_text(json.dumps([AGE]))
-    precheck(None, Path("features.json"), None, (Path("rows.csv"), None))
+    precheck(asked)
 
 
 def test_table_for_a_model_of_pictures_is_told() -> None:

@@ -140,7 +140,7 @@ def test_model_answers_its_reference_as_well_as_it_was_measured(built: Any, name
         warnings.simplefilter("ignore", UserWarning)  # what Keras says of HDF5
         with load.open_source(files.model) as source:
             model = load.load(source, LoadOptions())
-    side = sidecars.collect(files.folder, model, file_name=files.model.name)
+    side = sidecars.collect(files.folder, files.model.name, model, sidecars.DataOptions())
     spec = sidecars.apply(model.spec, side)
     assert side.reference is not None
     data = readers.read(side.reference, spec, side.features, side.preprocessing)

@@ -179,7 +179,7 @@ def test_page_s_verdict_is_verify_s_with_a_budget(
     folder = tmp_path / "insurance"
     shutil.copytree(artifacts["insurance"], folder)
     quantize(folder, QuantizeOptions(to=("tflite=int8",)))
-    found = verify(folder, VerifyOptions(only=("tflite",), tolerances=tolerances))
+    found = verify(folder, VerifyOptions(only=("tflite",), **vars(tolerances)))
     statuses = {verdict.precision: verdict.status for verdict in found.verdicts}
     assert statuses == {"float32": "pass", "int8": wanted}
     build_demo([folder], tmp_path / "site")

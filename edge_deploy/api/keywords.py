@@ -1,0 +1,148 @@
+"""The options of the public functions as keyword arguments, in the types that callers may give.
+
+``options.py`` says what each means and what it becomes; a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from edge_deploy.core.spec import LoadKeywords
+
+AnyPath = str | os.PathLike[str]
+Names = str | Sequence[str]
+AnyData = Any
+"""A path, an array, a dict of arrays, a data frame, or a pair of one of these and its labels."""
+
+
+class DataKeywords(TypedDict, total=False):
+    """``DataOptions``."""
+
+    reference: AnyData
+    samples: int
+    labels: AnyPath | Sequence[str] | None
+    features: AnyPath | None
+    preprocess: str | None
+    seed: int
+
+
+class BrowserKeywords(TypedDict, total=False):
+    """``BrowserOptions``."""
+
+    browser: AnyPath | None
+
+
+class RunKeywords(BrowserKeywords, total=False):
+    """``RunOptions``."""
+
+    verbose: bool
+
+
+class OutputKeywords(TypedDict, total=False):
+    """``OutputOptions``."""
+
+    name: str | None
+    version: str
+    output: AnyPath
+    overwrite: bool
+    command: str
+
+
+class CalibrationKeywords(TypedDict, total=False):
+    """``CalibrationOptions``."""
+
+    calibration: AnyData
+    strict: bool
+
+
+class PruneKeywords(TypedDict, total=False):
+    """``PruneOptions``."""
+
+    prune_data: AnyData
+    prune_epochs: int
+
+
+class CompressKeywords(CalibrationKeywords, total=False):
+    """``CompressOptions``."""
+
+    io: str
+    keep_float: Names
+
+
+class BudgetKeywords(TypedDict, total=False):
+    """``BudgetOptions``."""
+
+    atol: float | Mapping[str, float]
+    rtol: float | Mapping[str, float]
+    max_drop: float | None
+    min_agreement: float | None
+
+
+class RuntimeKeywords(BrowserKeywords, total=False):
+    """``RuntimeOptions``."""
+
+    only: Names
+    runtimes: Names
+    backends: Names
+
+
+class ModelKeywords(
+    LoadKeywords,
+    DataKeywords,
+    CalibrationKeywords,
+    PruneKeywords,
+    OutputKeywords,
+    RunKeywords,
+    total=False,
+):
+    """``ModelOptions``."""
+
+    to: Names
+
+
+class ConvertKeywords(ModelKeywords, CompressKeywords, BudgetKeywords, total=False):
+    """``ConvertOptions``."""
+
+    quantize: Names
+    prune: float | None
+    min_runtime: str
+    fold_preprocessing: bool
+    keep_going: bool
+    dry_run: bool
+
+
+class QuantizeKeywords(CompressKeywords, BudgetKeywords, RunKeywords, total=False):
+    """``QuantizeOptions``."""
+
+    to: Names
+    overwrite: bool
+    keep_going: bool
+
+
+class VerifyKeywords(LoadKeywords, RuntimeKeywords, BudgetKeywords, total=False):
+    """``VerifyOptions``."""
+
+    against: Any
+    reference: AnyData
+    report: AnyPath | None
+    seed: int
+
+
+class BenchKeywords(RuntimeKeywords, total=False):
+    """``BenchOptions``."""
+
+    seconds: float
+    page: AnyPath | None
+
+
+class TuneKeywords(ModelKeywords, total=False):
+    """``TuneOptions``."""
+
+    max_drop: float
+    objective: str
+    executor: str
+    jobs: int | None
+    resume: bool
+    sparsities: Sequence[float]
