@@ -14,7 +14,7 @@ from edge_deploy.core.stdio import quiet
 from edge_deploy.data import sidecars
 from edge_deploy.data.preprocessing.features import with_truths
 from edge_deploy.data.readers import read
-from edge_deploy.data.reference import Dataset, split, with_class_indices
+from edge_deploy.data.reference import Dataset, Reference, split, with_class_indices
 from edge_deploy.data.sidecars import Sidecars
 from edge_deploy.data.synthetic import synthesize
 from edge_deploy.formats.registry import FORMATS
@@ -38,12 +38,14 @@ class Prepared:
     Attributes:
         model: With the kinds and labels that the side files tell.
         side: What lay beside it.
-        dataset: Samples with the original's answers.
+        samples: Those that the model was asked, in the user's order.
+        dataset: The same, as they are packaged.
         notes: What the user should know, one line each.
     """
 
     model: LoadedModel
     side: Sidecars
+    samples: Reference
     dataset: Dataset
     notes: tuple[str, ...]
 
@@ -124,11 +126,11 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
     dataset = Dataset(
         *split(data, options.samples, options.seed), side.features, side.preprocessing
     )
-    return Prepared(replace(loaded, spec=spec), side, dataset, tuple(notes))
+    return Prepared(replace(loaded, spec=spec), side, data, dataset, tuple(notes))
 
 
 def training(options: ModelOptions, spec: ModelSpec, side: Sidecars) -> FineTuneData | None:
-    """What a pruned model is trained on: ``--prune-data``."""
+    """What a pruned model is trained on: ``prune_data``."""
     if options.prune_data is None:
         return None
     data = read(options.prune_data, spec, side.features, side.preprocessing)

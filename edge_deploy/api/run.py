@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.selection import default_entry
 from edge_deploy.core.errors import ArtifactError, UsageError, wrong_option
 from edge_deploy.core.messages import option, unknown
+from edge_deploy.core.options import as_data, as_path
 from edge_deploy.core.spec import Array, Feature, TensorSpec
 from edge_deploy.data.input_warnings import remarks
 from edge_deploy.data.preprocessing.decode import is_picture
@@ -41,7 +43,7 @@ class Prediction:
 
 def run(
     artifact: Path | str,
-    inputs: Sequence[str],
+    inputs: Any,
     target: str | None = None,
     precision: str | None = None,
     note: Callable[[str], None] = lambda _: None,
@@ -51,7 +53,8 @@ def run(
     Args:
         artifact: An artifact.
         inputs: Pictures or folders of them, a ``.csv``, ``.npz`` or ``.npy``; or
-            ``feature=value`` pairs that make one row.
+            ``feature=value`` pairs that make one row; or a dict of them, an array, a dict of
+            arrays, or a data frame.
         target: tflite or onnx; without it the first of the two that is there.
         precision: Which of its files; without it float32, or the first that is there.
         note: Told of what the model takes and the asker may not have meant: columns left out
@@ -61,7 +64,7 @@ def run(
         UsageError: An input cannot be read or does not fit the model.
         ArtifactError: The file is damaged or is not the one that was converted.
     """
-    found = artifacts.open_artifact(Path(artifact))
+    found = artifacts.open_artifact(as_path(artifact, "artifact"))
     entry = _entry(found, target, precision)
     changed = found.changed_files()
     path = found.main_file(entry)
@@ -102,10 +105,26 @@ def _entry(found: Artifact, target: str | None, precision: str | None) -> Mappin
     return default_entry(found, [e for e in runnable if precision in (None, e["precision"])])
 
 
-def _read_all(found: Artifact, inputs: Sequence[str]) -> tuple[Reference, list[str]]:
+def _read_all(found: Artifact, inputs: Any) -> tuple[Reference, list[str]]:
+    features = columns_of(found.manifest)
+    if isinstance(inputs, str | os.PathLike):
+        inputs = [inputs]
+    if isinstance(inputs, Mapping) and {f.name for f in features or ()} & set(inputs):
+        return _from_row(found, features or (), inputs), ["the row given"]
+    if not isinstance(inputs, list | tuple) or not all(
+        isinstance(one, str | os.PathLike) for one in inputs
+    ):
+        given = as_data(inputs, "inputs")
+        data = read(given, found.spec, features, found.manifest["preprocessing"])
+        return data, [f"sample {n + 1}" for n in range(data.count)]
     if not inputs:
         raise UsageError(f"Nothing to ask. {_what_it_takes(found)}")
-    features = columns_of(found.manifest)
+    return _from_texts(found, features, [os.fspath(one) for one in inputs])
+
+
+def _from_texts(
+    found: Artifact, features: Sequence[Feature] | None, inputs: Sequence[str]
+) -> tuple[Reference, list[str]]:
     if all("=" in text and not Path(text).exists() for text in inputs):
         return _from_pairs(found, features, inputs), [" ".join(inputs)]
     parts, sources = [], []
@@ -151,8 +170,14 @@ def _from_pairs(
         if name not in {feature.name for feature in features}:
             raise UsageError(f"{pair}: no feature is called {name!r}. {_what_it_takes(found)}")
         row[name] = value
+    return _from_row(found, features, row)
+
+
+def _from_row(found: Artifact, features: Sequence[Feature], given: Mapping[str, Any]) -> Reference:
+    if strange := [name for name in given if name not in {f.name for f in features}]:
+        raise UsageError(f"no feature is called {strange[0]!r}. {_what_it_takes(found)}")
     defaults = {f.name: f.default for f in features if f.default is not None}
-    row = defaults | row
+    row = defaults | dict(given)
     return Reference({found.spec.inputs[0].name: encode_rows(features, [row])}, rows=(row,))
 
 

@@ -140,7 +140,7 @@ def tune(
             source.given, (name, options.version, options.command), loaded, side, dataset.reference
         )
         seen = (dataset.every, _as_reference(calibration, loaded.spec))
-        about = _about(manifest, options, seen[0], training)
+        about = _about(manifest, options, prepared.samples, training)
         with atomic_io.writing(
             options.output, left=f"{option('resume', True)} goes on with what was measured"
         ):

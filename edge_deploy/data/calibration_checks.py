@@ -202,7 +202,7 @@ def calibrate(
     Args:
         spec: The model's inputs.
         dataset: The samples that verdicts are made on.
-        given: ``--calibration``.
+        given: Data of the user, which goes before all others.
         strict: Warnings are errors.
 
     Returns:
