@@ -41,10 +41,12 @@ class Sets:
         width: How many columns the trees' input has without them.
         asked: The column of each set: by the column of the category, which codes go left, and
             whether other codes and missing values do.
+        place: Where each column of the trees is in the input, if it is not at its own.
     """
 
     width: int
     asked: dict[tuple[int, bytes, bool, bool], int] = field(default_factory=dict)
+    place: Array | None = None
 
     def column(self, of: int, left: Array, other: bool, missing: bool) -> int:
         """The column of a set.
@@ -64,15 +66,15 @@ class Sets:
         """The columns of categories."""
         return sorted({key[0] for key in self.asked})
 
-    def wider(self, trees: Sequence[Tree], place: Array) -> tuple[list[Tree], Transform | None]:
+    def wider(self, trees: Sequence[Tree]) -> tuple[list[Tree], Transform | None]:
         """The trees over the columns and those of the sets, and what puts these behind.
 
         Args:
             trees: The trees.
-            place: Where each column is in the input.
         """
         import tensorflow as tf
 
+        place = np.arange(self.width) if self.place is None else self.place
         renamed = np.concatenate([place, np.empty(len(self.asked), np.int64)])
         tables: list[tuple[int, Array]] = []
         for of in self.columns:

@@ -79,7 +79,6 @@ def with_sets(
     before: Affine,
     single: bool,
     places: int,
-    place: Array | None = None,
 ) -> Transform:
     """The same as added, of trees that ask for sets of categories too.
 
@@ -90,14 +89,13 @@ def with_sets(
         before: Scaling before them.
         single: Whether the original rounds the scaled input to float32.
         places: Where trees of one output take turns to add to several: to how many.
-        place: Where each column of the trees is in the input, if it is not at its own.
     """
     width, more = sets.width, len(sets.asked)
     filled = fills(before) if more else None
     before = without_fill(before) if more else before
-    place = np.arange(width) if place is None else place
+    place = np.arange(width) if sets.place is None else sets.place
     unscaled(model, before, [int(place[column]) for column in sets.columns])
-    trees, expand = sets.wider(trees, place)
+    trees, expand = sets.wider(trees)
     wide = picked(before, np.append(np.arange(width), np.full(more, -1)), width)
     summed = added(trees, width + more, wide, single, places)
     if expand is None or filled is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def _summed(
 ) -> Transform:
     """The sum of the trees, over the columns as the library has them."""
     front, before, place = encoded(model, sets.width, before)
-    summed = with_sets(model, trees, sets, before, single, places, place)
+    summed = with_sets(model, trees, replace(sets, place=place), before, single, places)
     return summed if front is None else lambda x: summed(front(x))
 
 
