@@ -35,7 +35,7 @@ SPELLED = {"artifact_version": "version", "input_shape": "input_shapes"} | {
     "runtime": "runtimes",
     "backend": "backends",
 }
-OF_THE_TERMINAL = {"help", "json", "quiet"}
+OF_THE_TERMINAL = {"help", "json", "quiet", "skip_missing"}
 
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"load_model"}))
