@@ -104,8 +104,7 @@ class Language:
 @cache
 def templates(language: Language) -> Environment:
     """The templates of ``codegen/templates``, with a language's literals."""
-    # Autoescape keeps what macros and blocks give code; finalize comes before it.
-    made = environment("edge_deploy.codegen", autoescape=True, finalize=language.literal)
+    made = environment("edge_deploy.codegen", escape=language.literal)
     made.filters.update(
         comment=lambda value: Code(language.comment(value)),
         f32=language.f32,

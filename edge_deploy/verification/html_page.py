@@ -32,11 +32,9 @@ svg{background:#1b222b}.note{background:#3a3213;color:#f4e6ae}}
 """
 
 
-def _escaped(value: object) -> Markup:
-    """A value as HTML, HTML as it is; a float is a place in a chart, with one decimal."""
-    if isinstance(value, Markup):
-        return value
-    return Markup(escape(f"{value:.1f}" if isinstance(value, float) else str(value)))
+def _escape(value: object) -> str:
+    """A value as HTML; a float is a place in a chart, with one decimal."""
+    return escape(f"{value:.1f}" if isinstance(value, float) else str(value))
 
 
 def render(template: str, package: str = "edge_deploy.verification", **values: object) -> Markup:
@@ -58,10 +56,5 @@ def _environment(package: str) -> Environment:
         def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
             return re.sub(r"\n\s*", "", source)
 
-    return environment(
-        package,
-        "edge_deploy.verification",
-        autoescape=True,
-        finalize=_escaped,
-        extensions=[Compact],
-    )
+    own = "edge_deploy.verification"
+    return environment(package, own, escape=_escape, extensions=[Compact])
