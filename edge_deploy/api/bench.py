@@ -41,6 +41,10 @@ class BenchResult:
         """Whether every file that was asked for was run."""
         return not any(row.reason for row in self.rows)
 
+    def _repr_html_(self) -> str:
+        """The same in a notebook: the picture and the table."""
+        return str(to_html(self.rows, "bench_card.html.j2"))
+
 
 @takes(BenchOptions)
 def bench(

@@ -31,6 +31,7 @@ from edge_deploy.optimize.builder import FileBuilder, check_io, check_runtime
 from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
 from edge_deploy.optimize.precisions import PrecisionRequest, parse
 from edge_deploy.verification.file_check import Checker, browser_if_any
+from edge_deploy.verification.notebook import card
 from edge_deploy.verification.tolerances import check_labels
 from edge_deploy.verification.verdicts import Verdict, none_fails
 
@@ -64,6 +65,10 @@ class ConvertResult:
     def passed(self) -> bool:
         """Whether no file that was made is outside tolerance."""
         return none_fails(self.verdicts)
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook: verdicts with bars, and size against accuracy."""
+        return card(self.manifest, self.verdicts, self.notes, self.failed)
 
 
 @takes(ConvertOptions)

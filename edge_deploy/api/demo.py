@@ -32,6 +32,7 @@ from edge_deploy.data.reference import sample
 from edge_deploy.verification import metrics, page_limits
 from edge_deploy.web import assets, hosting, precompress, service_worker, tfjs_bundle
 from edge_deploy.web import embed as embedding
+from edge_deploy.web.notebook import frame
 from edge_deploy.web.site_writer import RECORD, SCHEMA, Files, as_json, file_digest, publish
 
 INDEX = "models/index.json"
@@ -55,6 +56,10 @@ class DemoSite:
     models: tuple[str, ...]
     files: tuple[str, ...]
     gone: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """The page itself, where a notebook can show it."""
+        return frame(self.folder)
 
 
 def build_demo(

@@ -28,6 +28,7 @@ from edge_deploy.optimize.search.report import sections
 from edge_deploy.verification import report
 from edge_deploy.verification.file_check import Checker, browser_if_any
 from edge_deploy.verification.history import with_earlier
+from edge_deploy.verification.notebook import card
 from edge_deploy.verification.tolerances import check_labels
 from edge_deploy.verification.verdicts import Verdict, none_fails
 
@@ -62,6 +63,10 @@ class QuantizeResult:
     def passed(self) -> bool:
         """Whether no file that was made is outside tolerance."""
         return none_fails(self.verdicts)
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook: verdicts with bars, and size against accuracy."""
+        return card(self.manifest, self.verdicts, self.notes, self.failed)
 
 
 @takes(QuantizeOptions)

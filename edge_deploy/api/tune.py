@@ -31,6 +31,7 @@ from edge_deploy.optimize.finetuning import FineTuneData
 from edge_deploy.optimize.search import executors
 from edge_deploy.optimize.search.candidates import OBJECTIVES, Candidate, CandidateResult, front
 from edge_deploy.optimize.search.measure import CandidateGroup
+from edge_deploy.optimize.search.report import sections
 from edge_deploy.optimize.search.search import (
     Progress,
     Search,
@@ -41,6 +42,7 @@ from edge_deploy.optimize.search.search import (
 )
 from edge_deploy.optimize.search.store import open_store
 from edge_deploy.verification.file_check import BrowserSession, browser_if_any
+from edge_deploy.verification.notebook import card
 from edge_deploy.verification.verdicts import Verdict
 
 
@@ -68,6 +70,11 @@ class TuneResult:
     def passed(self) -> bool:
         """Whether every target has a file within the budget."""
         return None not in self.recommended.values()
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook: size against accuracy, the front, and the verdicts."""
+        found = sections(self.artifact.tuning())
+        return card(self.manifest, self.verdicts, self.notes, sections=found)
 
 
 HEADER = ("target", "file", "brotli", "of float32", "metric", "drop", "ms", "")

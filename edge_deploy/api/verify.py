@@ -29,6 +29,7 @@ from edge_deploy.verification import report
 from edge_deploy.verification.file_check import Checker, browser_if_any
 from edge_deploy.verification.history import with_earlier
 from edge_deploy.verification.integrity import label_failures, wrong_files
+from edge_deploy.verification.notebook import card
 from edge_deploy.verification.tolerances import check_labels
 from edge_deploy.verification.verdicts import Verdict, blank, none_fails, summarize
 
@@ -60,6 +61,10 @@ class VerifyResult:
     def passed(self) -> bool:
         """Whether no file that was run is outside tolerance."""
         return none_fails(self.verdicts)
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook: verdicts with bars, and size against accuracy."""
+        return card(self.manifest, self.verdicts, (self.samples, *self.notes))
 
 
 @takes(VerifyOptions)

@@ -104,8 +104,13 @@ _STYLE = """
 """
 
 
-def to_html(rows: Sequence[BenchRow]) -> str:
-    """The page: a picture and the table, without scripts or foreign files."""
+def to_html(rows: Sequence[BenchRow], template: str = "bench.html.j2") -> str:
+    """The page: a picture and the table, without scripts or foreign files.
+
+    Args:
+        rows: What was measured.
+        template: ``bench_card.html.j2`` is the same as a part of a notebook.
+    """
     bars = [
         (
             f"{row.target} {row.precision}, {row.runtime} {row.backend or ''}".strip(),
@@ -118,7 +123,7 @@ def to_html(rows: Sequence[BenchRow]) -> str:
     ]
     times = [math.log10(ms) for *_, ms in bars] or [0.0]
     return render(
-        "bench.html.j2",
+        template,
         mark=Markup(MARK),
         more_style=_STYLE,
         bars=bars,
