@@ -10,7 +10,6 @@ from edge_deploy.core.errors import wrong_option
 from edge_deploy.core.graph import freeze, index_limits
 from edge_deploy.core.messages import option, unknown
 from edge_deploy.core.spec import LoadedModel, ModelSpec
-from edge_deploy.core.stdio import quiet
 from edge_deploy.data import sidecars
 from edge_deploy.data.preprocessing.features import with_truths
 from edge_deploy.data.readers import read
@@ -75,7 +74,7 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
         options: How to read it, and what to ask it.
         folded: Whether the preprocessing goes into the graph.
     """
-    loaded = read_model(source, options, options.verbose)
+    loaded = read_model(source, options)
     check_dtypes(loaded)
     side = sidecars.collect(source.folder, source.path.name, loaded, options)
     spec = sidecars.apply(loaded.spec, side)
@@ -89,35 +88,34 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
     if keep * widest > _MOST_COUNTS:
         keep = max(32, _MOST_COUNTS // widest)
         notes.append(f"a text is {widest:,} numbers: at most {keep} samples were taken")
-    with quiet(options.verbose):
-        if side.reference is not None:
-            data = read(side.reference, spec, side.features, side.preprocessing, keep, options.seed)
-            classes = next((o.classes for o in spec.outputs if o.classes), None)
-            data = with_class_indices(data, classes)
-            notes += samples.note(data, side.reference)
-            if (data.given or 0) > keep:
-                notes.append(
-                    f"{side.reference.name} has {data.given:,} samples, of which {keep:,} were "
-                    f"chosen ({option('samples')}, {option('seed')})"
-                )
-            if side.features and data.rows:
-                side = replace(side, features=with_truths(side.features, data.rows))
-        else:
-            limits = index_limits(freeze(loaded.function, loaded.spec.inputs))
-            data = synthesize(
-                spec, limits, side.features, side.preprocessing, loaded.typical, options.seed
-            )
+    if side.reference is not None:
+        data = read(side.reference, spec, side.features, side.preprocessing, keep, options.seed)
+        classes = next((o.classes for o in spec.outputs if o.classes), None)
+        data = with_class_indices(data, classes)
+        notes += samples.note(data, side.reference)
+        if (data.given or 0) > keep:
             notes.append(
-                "no reference data: samples were made up, and verdicts on made-up data say "
-                f"little; give real ones with {option('reference')}"
+                f"{side.reference.name} has {data.given:,} samples, of which {keep:,} were "
+                f"chosen ({option('samples')}, {option('seed')})"
             )
-        if folded:
-            check_pixels("the reference data", spec, data.inputs)
-        elif side.preprocessing:
-            for target in options.to:
-                notes += FORMATS[target].preprocessing_notes(side.preprocessing)
-        data = data.take(range(min(data.count, keep)))
-        data = replace(data, outputs=loaded.ask(data.inputs, data.rows))
+        if side.features and data.rows:
+            side = replace(side, features=with_truths(side.features, data.rows))
+    else:
+        limits = index_limits(freeze(loaded.function, loaded.spec.inputs))
+        data = synthesize(
+            spec, limits, side.features, side.preprocessing, loaded.typical, options.seed
+        )
+        notes.append(
+            "no reference data: samples were made up, and verdicts on made-up data say "
+            f"little; give real ones with {option('reference')}"
+        )
+    if folded:
+        check_pixels("the reference data", spec, data.inputs)
+    elif side.preprocessing:
+        for target in options.to:
+            notes += FORMATS[target].preprocessing_notes(side.preprocessing)
+    data = data.take(range(min(data.count, keep)))
+    data = replace(data, outputs=loaded.ask(data.inputs, data.rows))
     if spec.inputs[0].kind == "image" and side.preprocessing is None:
         notes.append(
             f"no {option('preprocess')}: apps and the page cannot know how a picture becomes the "

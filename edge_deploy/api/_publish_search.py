@@ -13,8 +13,7 @@ from edge_deploy.api._write import write_version
 from edge_deploy.api.options import TuneOptions
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.core import atomic_io
-from edge_deploy.core.stdio import quiet
+from edge_deploy.core import atomic_io, log
 from edge_deploy.formats.registry import FORMATS, default_runtime
 from edge_deploy.optimize.builder import FileBuilder
 from edge_deploy.optimize.search import measure
@@ -24,6 +23,8 @@ from edge_deploy.optimize.search.search import Search
 from edge_deploy.verification.file_check import Checker
 from edge_deploy.verification.tolerances import Tolerances
 from edge_deploy.verification.verdicts import Verdict, blank, summarize
+
+_log = log.logger(__name__)
 
 _SCHEMA = "edge-deploy/tuning/1"
 
@@ -78,11 +79,10 @@ def publish(
             whole = next((m for m in mine if m.candidate == Candidate(target, "float32")), None)
             recommended[target] = None
             for one in best if whole is None or whole in best else [*best, whole]:
-                search.progress(f"writing {target} {one.candidate.words}")
+                _log.info("writing %s %s", target, one.candidate.words)
                 entry = _write(FileBuilder(stage, manifest, checker), groups, one)
                 path, runtime = stage / entry["files"][0]["path"], default_runtime(target)
-                with quiet(asked.verbose):
-                    rows = checker.check(runtime, path, blank(runtime, entry))
+                rows = checker.check(runtime, path, blank(runtime, entry))
                 entry["verification"] = summarize(rows)
                 manifest["artifacts"].append(entry)
                 verdicts.extend(rows)
@@ -102,7 +102,7 @@ def publish(
             },
             "candidates": [one.to_json() for one in measured],
         }
-        search.progress("writing the report")
+        _log.info("writing the report")
         write_version(stage, manifest, prepared.dataset, prepared.side, verdicts, document)
     published = artifact.open_artifact(final)
     return published, recommended, tuple(verdicts)

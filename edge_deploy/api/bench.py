@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +13,17 @@ from edge_deploy.api.keywords import BenchKeywords
 from edge_deploy.api.options import BenchOptions
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.core import atomic_io
+from edge_deploy.core import atomic_io, log
 from edge_deploy.core.errors import ArtifactError, MissingDependencyError, UsageError, wrong_option
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_paths, given, takes
-from edge_deploy.core.stdio import quiet
+from edge_deploy.core.stdio import quietly
 from edge_deploy.formats.registry import RUNTIMES, check_names
 from edge_deploy.verification.benchmark_report import MARK, BenchRow, to_html
 from edge_deploy.verification.file_check import BrowserSession, browser_if_any
 from edge_deploy.verification.latency import time_runner
+
+_log = log.logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,10 @@ class BenchResult:
 
 
 @takes(BenchOptions)
+@quietly
 def bench(
     paths: Path | str | Sequence[Path | str],
     options: BenchOptions | None = None,
-    progress: Callable[[str], None] = lambda _: None,
     **keywords: Unpack[BenchKeywords],
 ) -> BenchResult:
     """Time every file of some artifacts in every runtime, one after another.
@@ -62,7 +64,6 @@ def bench(
     Args:
         paths: An artifact, or several.
         options: Which files, in which runtimes.
-        progress: Called with a line for each file.
         **keywords: Fields of ``BenchOptions`` by name, which win over ``options``.
 
     Raises:
@@ -84,7 +85,9 @@ def bench(
         any(RUNTIMES[job[2]].in_browser for job in jobs), options.browser
     ) as handle:
         for one, entry, runtime, backend in jobs:
-            progress(f"{entry['files'][0]['path']} in {runtime} {backend or ''}".strip())
+            _log.info(
+                "%s in %s", entry["files"][0]["path"], " ".join(filter(None, (runtime, backend)))
+            )
             rows.append(_row(one, entry, runtime, backend, handle, options.seconds))
     compared = tuple(_against_float(row, rows) for row in rows)
     if options.page is not None:
@@ -147,7 +150,7 @@ def _row(
             return BenchRow(**row, reason=handle.reason)
         else:
             opened = handle.browser.open_file(entry["target"], path, backend, one.spec)
-        with quiet(), opened as runner:
+        with opened as runner:
             times = [t * 1e3 for t in time_runner(runner, one.spec, one.reference(), seconds)]
     except (ArtifactError, MissingDependencyError) as error:
         return BenchRow(**row, reason=str(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
@@ -15,7 +15,7 @@ from edge_deploy.api.options import ConvertOptions
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact import manifest as manifests
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.core import atomic_io
+from edge_deploy.core import atomic_io, log
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel
@@ -35,7 +35,7 @@ from edge_deploy.verification.notebook import card
 from edge_deploy.verification.tolerances import check_labels
 from edge_deploy.verification.verdicts import Verdict, none_fails
 
-Progress = Callable[[str], None]
+_log = log.logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,6 @@ class ConvertResult:
 def convert(
     model: Any,
     options: ConvertOptions | None = None,
-    progress: Progress = lambda _: None,
     **keywords: Unpack[ConvertKeywords],
 ) -> ConvertResult:
     """Convert a trained model to ``<output>/<name>/<version>/``, and compare every file.
@@ -84,7 +83,6 @@ def convert(
         model: A Keras file, a SavedModel folder, a scikit-learn pickle, or a ``.zip`` of one; or
             a live Keras model, tf.Module or fitted scikit-learn estimator.
         options: What to make, and from which data.
-        progress: Called with a line at each step.
         **keywords: Fields of ``ConvertOptions`` by name, which win over ``options``.
 
     Returns:
@@ -103,6 +101,11 @@ def convert(
     """
     options = given(ConvertOptions, options, keywords, "convert")
     set_environment()
+    with quiet(options.verbose):
+        return _convert(model, options)
+
+
+def _convert(model: Any, options: ConvertOptions) -> ConvertResult:
     tolerances = options.tolerances
     check(options)
     wish = parse("quantize", options.quantize, [t for t in FORMATS if t in options.to])
@@ -117,14 +120,14 @@ def convert(
         artifacts.check_free(
             options.output, name, options.version, options.overwrite or options.dry_run
         )
-        progress(f"reading {source.given.name}")
+        _log.info("reading %s", source.given.name)
         prepared = prepare(source, options, options.fold_preprocessing)
         loaded, side, dataset = prepared.model, prepared.side, prepared.dataset
         notes = prepared.notes
         check_labels(tolerances, dataset.reference)
         calibration = None
         if wish.static:
-            progress("looking at the calibration data")
+            _log.info("looking at the calibration data")
             calibration, warnings = calibrate(
                 loaded.spec, dataset, options.calibration, options.strict
             )
@@ -145,13 +148,10 @@ def convert(
         ):
             how = None
             if options.prune is not None:
-                progress("pruning")
-                with quiet(options.verbose):
-                    done = stack.enter_context(
-                        pruning.pruned(loaded, options.prune, tuning, progress)
-                    )
-                    loaded, how = done.model, done.to_json()
-                    dataset = _with_pruned(dataset, loaded)
+                _log.info("pruning")
+                done = stack.enter_context(pruning.pruned(loaded, options.prune, tuning))
+                loaded, how = done.model, done.to_json()
+                dataset = _with_pruned(dataset, loaded)
                 notes = (*notes, *done.notes)
             handle = stack.enter_context(
                 browser_if_any(need_browser(wish.by_target), options.browser)
@@ -166,10 +166,9 @@ def convert(
                 how,
                 options.min_runtime,
                 loaded,
-                progress,
             )
             verdicts, failed, more = _make_files(builder, loaded, wish, options)
-            progress("writing the manifest")
+            _log.info("writing the manifest")
             write_version(stage, manifest, dataset, side, verdicts)
     published = artifacts.open_artifact(final)
     return ConvertResult(published, published.manifest, tuple(verdicts), failed, (*notes, *more))
@@ -193,12 +192,11 @@ def _make_files(
     manifest = builder.manifest
     for name, precisions in wish.by_target.items():
         file_format = FORMATS[name]
-        builder.progress(f"converting to {name}")
+        _log.info("converting to %s", name)
         source = builder.path(file_format, FLOAT)
         source.parent.mkdir(parents=True)
         try:
-            with quiet(options.verbose):
-                converted = file_format.export(model, source, manifests.file_metadata(manifest))
+            converted = file_format.export(model, source, manifests.file_metadata(manifest))
         except ConversionError as error:
             if not options.keep_going:
                 raise
@@ -207,10 +205,9 @@ def _make_files(
             continue
         notes.extend(converted.notes)
         for precision in precisions:
-            builder.progress(f"{name} {precision}")
+            _log.info("%s %s", name, precision)
             try:
-                with quiet(options.verbose):
-                    entry, rows = make_and_judge(builder, file_format, precision, converted)
+                entry, rows = make_and_judge(builder, file_format, precision, converted)
             except ConversionError as error:
                 if not options.keep_going:
                     raise

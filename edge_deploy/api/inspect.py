@@ -9,10 +9,12 @@ from typing import Any, Unpack
 from edge_deploy.artifact import artifact
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadKeywords, LoadOptions
+from edge_deploy.core.stdio import quietly
 from edge_deploy.formats.registry import format_of, is_converted
 
 
 @takes(LoadOptions)
+@quietly
 def inspect(
     path: Any, options: LoadOptions | None = None, **keywords: Unpack[LoadKeywords]
 ) -> dict[str, Any]:

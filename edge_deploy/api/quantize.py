@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -11,7 +11,7 @@ from edge_deploy.api.keywords import QuantizeKeywords
 from edge_deploy.api.options import QuantizeOptions
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.core import atomic_io
+from edge_deploy.core import atomic_io, log
 from edge_deploy.core.errors import ArtifactError, ConversionError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path, given, takes
@@ -32,7 +32,8 @@ from edge_deploy.verification.notebook import card
 from edge_deploy.verification.tolerances import check_labels
 from edge_deploy.verification.verdicts import Verdict, none_fails
 
-Progress = Callable[[str], None]
+_log = log.logger(__name__)
+
 Entry = Mapping[str, Any]
 
 
@@ -73,7 +74,6 @@ class QuantizeResult:
 def quantize(
     path: Path | str,
     options: QuantizeOptions | None = None,
-    progress: Progress = lambda _: None,
     **keywords: Unpack[QuantizeKeywords],
 ) -> QuantizeResult:
     """Add precisions to an artifact, each file run and judged.
@@ -84,7 +84,6 @@ def quantize(
     Args:
         path: An artifact with float32 files.
         options: What to make.
-        progress: Called with a line at each step.
         **keywords: Fields of ``QuantizeOptions`` by name, which win over ``options``.
 
     Raises:
@@ -93,8 +92,12 @@ def quantize(
         ConversionError: A quantizer cannot do it (nothing changes unless ``keep_going``).
     """
     options = given(QuantizeOptions, options, keywords, "quantize")
+    with quiet(options.verbose):
+        return _quantize(artifacts.open_artifact(as_path(path, "path")), options)
+
+
+def _quantize(found: Artifact, options: QuantizeOptions) -> QuantizeResult:
     tolerances = options.tolerances
-    found = artifacts.open_artifact(as_path(path, "path"))
     there = [e["target"] for e in found.manifest["artifacts"]]
     wish = parse("to", options.to, [t for t in FORMATS if t in there])
     check_io(options.io, wish)
@@ -113,7 +116,7 @@ def quantize(
     notes = [*wish.notes, *skipped]
     calibration = None
     if wish.static:
-        progress("looking at the calibration data")
+        _log.info("looking at the calibration data")
         calibration, warnings = calibrate(found.spec, dataset, options.calibration, options.strict)
         notes += warnings
     entries: list[dict[str, Any]] = []
@@ -130,15 +133,13 @@ def quantize(
             options.io,
             calibration,
             options.keep_float,
-            progress=progress,
         )
         for name, precisions in wish.by_target.items():
             own = replace(builder, pruned=hows[name])
             for precision in precisions:
-                progress(f"{name} {precision}")
+                _log.info("%s %s", name, precision)
                 try:
-                    with quiet(options.verbose):
-                        entry, rows = make_and_judge(own, FORMATS[name], precision, sources[name])
+                    entry, rows = make_and_judge(own, FORMATS[name], precision, sources[name])
                 except ConversionError as error:
                     if not options.keep_going:
                         raise

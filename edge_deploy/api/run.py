@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.selection import default_entry
 from edge_deploy.core.errors import ArtifactError, UsageError, wrong_option
+from edge_deploy.core.log import NOTES
 from edge_deploy.core.messages import option, unknown
 from edge_deploy.core.options import as_data, as_path
 from edge_deploy.core.spec import Array, Feature, TensorSpec
+from edge_deploy.core.stdio import quietly
 from edge_deploy.data.input_warnings import remarks
 from edge_deploy.data.preprocessing.decode import is_picture
 from edge_deploy.data.preprocessing.encoding import encode_rows
@@ -41,14 +43,17 @@ class Prediction:
     outputs: Mapping[str, Mapping[str, Any]]
 
 
+@quietly
 def run(
     artifact: Path | str,
     inputs: Any,
     target: str | None = None,
     precision: str | None = None,
-    note: Callable[[str], None] = lambda _: None,
 ) -> list[Prediction]:
     """Ask a converted file.
+
+    What the model takes and the asker may not have meant is a warning of the logger
+    ``edge_deploy.notes``: columns left out that count as missing, categories that it does not know.
 
     Args:
         artifact: An artifact.
@@ -57,8 +62,6 @@ def run(
             arrays, or a data frame.
         target: tflite or onnx; without it the first of the two that is there.
         precision: Which of its files; without it float32, or the first that is there.
-        note: Told of what the model takes and the asker may not have meant: columns left out
-            that count as missing, categories that it does not know.
 
     Raises:
         UsageError: An input cannot be read or does not fit the model.
@@ -74,7 +77,7 @@ def run(
         )
     data, sources = _read_all(found, inputs)
     for line in remarks(columns_of(found.manifest) or (), data.rows):
-        note(line)
+        NOTES.warning(line)
     answers = []
     with default_runtime(entry["target"]).open(path) as runner:
         for index, source in enumerate(sources):

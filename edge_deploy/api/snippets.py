@@ -21,6 +21,7 @@ from edge_deploy.core.errors import UsageError, wrong_option
 from edge_deploy.core.messages import option, unknown
 from edge_deploy.core.options import as_path
 from edge_deploy.core.spec import Arrays
+from edge_deploy.core.stdio import quietly
 from edge_deploy.data.reference import sample
 
 _CASES = 3
@@ -75,6 +76,7 @@ def _plan(
     return PLATFORMS[platform], found, context.make(found, precision)
 
 
+@quietly
 def bundle(
     artifact: Path | str,
     platform: str,

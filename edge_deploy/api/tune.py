@@ -15,12 +15,12 @@ from edge_deploy.api.options import TuneOptions
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact import manifest as manifests
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.core import atomic_io
+from edge_deploy.core import atomic_io, log
 from edge_deploy.core.errors import MissingDependencyError, UsageError, wrong_option
 from edge_deploy.core.messages import option, size_text, unknown
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel, ModelSpec
-from edge_deploy.core.stdio import set_environment
+from edge_deploy.core.stdio import quiet, set_environment
 from edge_deploy.data.calibration import Samples
 from edge_deploy.data.calibration_checks import calibrate
 from edge_deploy.data.reference import Reference
@@ -33,7 +33,6 @@ from edge_deploy.optimize.search.candidates import OBJECTIVES, Candidate, Candid
 from edge_deploy.optimize.search.measure import CandidateGroup
 from edge_deploy.optimize.search.report import sections
 from edge_deploy.optimize.search.search import (
-    Progress,
     Search,
     SearchOptions,
     can_be_pruned,
@@ -44,6 +43,8 @@ from edge_deploy.optimize.search.store import open_store
 from edge_deploy.verification.file_check import BrowserSession, browser_if_any
 from edge_deploy.verification.notebook import card
 from edge_deploy.verification.verdicts import Verdict
+
+_log = log.logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,6 @@ def rows(found: TuneResult) -> list[tuple[str, ...]]:
 def tune(
     model: Any,
     options: TuneOptions | None = None,
-    progress: Progress = lambda _: None,
     **keywords: Unpack[TuneKeywords],
 ) -> TuneResult:
     """Search precisions, sparsities and layers kept in float for the best files of each target.
@@ -121,7 +121,6 @@ def tune(
     Args:
         model: A trained model, as for ``convert``.
         options: What to search.
-        progress: Called with a line at each step.
         **keywords: Fields of ``TuneOptions`` by name, which win over ``options``.
 
     Raises:
@@ -132,15 +131,20 @@ def tune(
     """
     options = given(TuneOptions, options, keywords, "tune")
     set_environment()
+    with quiet(options.verbose):
+        return _tune(model, options)
+
+
+def _tune(model: Any, options: TuneOptions) -> TuneResult:
     _check(options)
     with load.open_source(model, options) as source, ExitStack() as stack:
         name = artifacts.check_name("name", options.name or _prepare.default_name(source))
         final = artifacts.check_free(options.output, name, options.version, options.overwrite)
         handle = stack.enter_context(_browser(options))
-        progress(f"reading {source.given.name}")
+        _log.info("reading %s", source.given.name)
         prepared = _prepare.prepare(source, options)
         loaded, side, dataset = prepared.model, prepared.side, prepared.dataset
-        progress("looking at the calibration data")
+        _log.info("looking at the calibration data")
         calibration, warnings = calibrate(loaded.spec, dataset, options.calibration, options.strict)
         training = _prepare.training(options, loaded.spec, side)
         manifest = manifests.new_manifest(
@@ -160,9 +164,9 @@ def tune(
             search = Search(
                 SearchOptions(
                     options.to, options.max_drop, options.objective, options.executor,
-                    options.jobs, options.sparsities, options.verbose,
+                    options.jobs, options.sparsities,
                 ),
-                store, handle, progress,
+                store, handle,
             )  # fmt: skip
             groups = float_files(search, loaded, manifest, training, seen)
             measured = measure_all(search, groups)

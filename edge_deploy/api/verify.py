@@ -16,7 +16,7 @@ from edge_deploy.core.errors import EdgeDeployError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path, given, takes
 from edge_deploy.core.spec import LoadedModel, ModelSpec
-from edge_deploy.core.stdio import quiet, set_environment
+from edge_deploy.core.stdio import quietly, set_environment
 from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.readers import read
 from edge_deploy.data.reference import Dataset, Reference, split
@@ -68,6 +68,7 @@ class VerifyResult:
 
 
 @takes(VerifyOptions)
+@quietly
 def verify(
     path: Path | str,
     options: VerifyOptions | None = None,
@@ -186,8 +187,7 @@ def _questions(
     else:
         data = read(options.reference, found.spec, columns, found.manifest["preprocessing"])
         data, _ = split(data, 0, options.seed)
-    with quiet():
-        answered = replace(data, outputs=model.ask(data.inputs, data.rows))
+    answered = replace(data, outputs=model.ask(data.inputs, data.rows))
     return found.spec, answered, model.notes
 
 
@@ -239,8 +239,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
         )
     model, source = _original(options)
     data, _ = split(read(options.reference, model.spec, model.features), 0, options.seed)
-    with quiet():
-        data = replace(data, outputs=model.ask(data.inputs, data.rows))
+    data = replace(data, outputs=model.ask(data.inputs, data.rows))
     runtimes = _wanted(name, options) or runtimes_of(name)[:1]
     needs_browser = any(runtime.in_browser for runtime in runtimes)
     with browser_if_any(needs_browser, options.browser) as handle:

@@ -47,8 +47,8 @@ def bench(
     options = options_of(edge_deploy.BenchOptions, locals())
     from edge_deploy.verification import benchmark_report
 
-    with console.progress(quiet or as_json) as progress:
-        done = edge_deploy.bench(artifact, options, progress)
+    with console.progress(quiet or as_json):
+        done = edge_deploy.bench(artifact, options)
     if as_json:
         console.json_document({"rows": [asdict(row) for row in done.rows], "page": str(done.page)})
     elif not quiet:

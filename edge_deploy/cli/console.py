@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import typer
@@ -135,19 +136,60 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console.print(table)
 
 
+class _Handler(logging.Handler):
+    """Writes each message by a function."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__()
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._write(record.getMessage())
+
+
 @contextmanager
-def progress(silent: bool) -> Iterator[Callable[[str], None]]:
-    """A status line on stderr, on a terminal only; it survives what `quiet` turns aside."""
+def _handling(name: str, level: int, write: Callable[[str], None]) -> Iterator[None]:
+    """Write what a logger of the library tells; no other handler gets it."""
+    logger = logging.getLogger(name)
+    handler, before = _Handler(write), (logger.level, logger.propagate)
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+
+
+@contextmanager
+def progress(silent: bool, about: str = "") -> Iterator[Callable[[str], None]]:
+    """A status line on stderr, on a terminal only, of what the library tells.
+
+    Args:
+        silent: Show none.
+        about: Before each line.
+
+    Yields:
+        Shows a line of the command's own.
+    """
     if silent or not sys.stderr.isatty():
         yield lambda _: None
         return
-    terminal = os.dup(2)
 
     def show(line: str) -> None:
-        os.write(terminal, f"\r\x1b[K{line} …".encode())
+        os.write(2, f"\r\x1b[K{about}{line} …".encode())
 
     try:
-        yield show
+        with _handling("edge_deploy", logging.INFO, show):
+            yield show
     finally:
-        os.write(terminal, b"\r\x1b[K")
-        os.close(terminal)
+        os.write(2, b"\r\x1b[K")
+
+
+def warnings() -> AbstractContextManager[None]:
+    """What the library warns of, a line each on stderr."""
+    return _handling(
+        "edge_deploy.notes", logging.WARNING, lambda line: typer.echo(f"note: {line}", err=True)
+    )

@@ -107,8 +107,8 @@ def convert(
     Example: edge-deploy convert keras_model.h5 --labels labels.txt --preprocess teachable-machine
     """
     options = options_of(edge_deploy.ConvertOptions, locals())
-    with console.progress(quiet or as_json or verbose) as progress:
-        done = edge_deploy.convert(model, options, progress)
+    with console.progress(quiet or as_json or verbose):
+        done = edge_deploy.convert(model, options)
     console.made(done, "converted", as_json, quiet)
     if done.artifact and not (as_json or quiet):
         typer.echo(f"{done.artifact.folder}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -34,7 +34,7 @@ def examples(
     Example: edge-deploy examples insurance digits-mlp
     """
     from edge_deploy.core.messages import unknown
-    from edge_deploy.examples import EXAMPLES
+    from edge_deploy.examples import EXAMPLES, build_example
 
     wanted = names or list(EXAMPLES)
     for name in wanted:
@@ -44,18 +44,9 @@ def examples(
     for name in wanted:
         with console.progress(quiet or as_json) as progress:
             progress(f"training {name}")
-            made = _build_example(name, output / name, seed=seed, data=data, dataset=dataset)
+            made = build_example(name, output / name, seed=seed, data=data, dataset=dataset)
         results.append({"name": name, "model": str(made.model), made.metric: made.value})
         if not (as_json or quiet):
             typer.echo(f"{made.model}  {made.metric} {made.value:.3g} on held-out data")
     if as_json:
         console.json_document({"examples": results})
-
-
-def _build_example(name: str, folder: Path, **options: Any) -> Any:
-    from edge_deploy.core.stdio import quiet, set_environment
-    from edge_deploy.examples import build_example
-
-    set_environment()
-    with quiet():
-        return build_example(name, folder, **options)

@@ -52,7 +52,7 @@ def quantize(
     Example: edge-deploy quantize artifacts/digits-mlp/1 --to float16,int8
     """
     options = options_of(edge_deploy.QuantizeOptions, locals())
-    with console.progress(quiet or as_json or verbose) as progress:
-        done = edge_deploy.quantize(artifact, options, progress)
+    with console.progress(quiet or as_json or verbose):
+        done = edge_deploy.quantize(artifact, options)
     console.made(done, "made", as_json, quiet)
     raise typer.Exit(exit_codes.of_result(done.complete, done.passed))

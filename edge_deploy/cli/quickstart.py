@@ -11,7 +11,6 @@ import typer
 import edge_deploy
 from edge_deploy.cli import console, exit_codes
 from edge_deploy.cli.app import app
-from edge_deploy.cli.examples import _build_example
 from edge_deploy.cli.options import BrowserPath, Json, Quiet
 from edge_deploy.core.errors import EdgeDeployError
 
@@ -29,14 +28,14 @@ def quickstart(
 
     Example: edge-deploy quickstart && edge-deploy serve quickstart/web_demo
     """
-    from edge_deploy.examples import EXAMPLES
+    from edge_deploy.examples import EXAMPLES, build_example
     from edge_deploy.verification import report
 
     codes, folders, rows, documents = [], [], [], []
     for name in EXAMPLES:
-        with console.progress(quiet or as_json) as progress:
-            progress(f"{name}: training")
-            made = _build_example(name, output / "examples" / name)
+        with console.progress(quiet or as_json, f"{name}: ") as progress:
+            progress("training")
+            made = build_example(name, output / "examples" / name)
             options = edge_deploy.ConvertOptions(
                 name=name,
                 output=output / "artifacts",
@@ -45,11 +44,7 @@ def quickstart(
                 command=f"edge-deploy quickstart ({name})",
             )
             try:
-                done = edge_deploy.convert(
-                    made.model,
-                    options,
-                    lambda line, n=name: progress(f"{n}: {line}"),  # type: ignore[misc]
-                )
+                done = edge_deploy.convert(made.model, options)
             except EdgeDeployError as error:
                 if EXAMPLES[name].converts:
                     raise
@@ -57,7 +52,7 @@ def quickstart(
                 continue
             assert done.artifact is not None
             folders.append(done.artifact.folder)
-            progress(f"{name}: verifying")
+            progress("verifying")
             checked = edge_deploy.verify(folders[-1], edge_deploy.VerifyOptions(browser=browser))
             codes.append(exit_codes.of_result(checked.complete, checked.passed))
         if not (as_json or quiet):

@@ -33,10 +33,8 @@ def run(
     """
     from edge_deploy.api import run as running
 
-    def note(line: str) -> None:
-        typer.echo(f"note: {line}", err=True)
-
-    answers = running.run(artifact, inputs, only, precision, note)
+    with console.warnings():
+        answers = running.run(artifact, inputs, only, precision)
     if as_json:
         console.json_document({"answers": [{"source": a.source, **a.outputs} for a in answers]})
     else:

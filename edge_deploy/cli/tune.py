@@ -92,8 +92,8 @@ def tune(
     from edge_deploy.api import tune as tune_command
     from edge_deploy.verification import report
 
-    with console.progress(quiet or as_json or verbose) as progress:
-        done = tune_command.tune(model, options, progress)
+    with console.progress(quiet or as_json or verbose):
+        done = tune_command.tune(model, options)
     folder = done.artifact.folder
     if as_json:
         document = report.to_document(done.manifest, done.verdicts)

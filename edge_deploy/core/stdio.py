@@ -1,12 +1,18 @@
-"""TensorFlow's start-up noise, kept off the user's terminal."""
+"""What libraries write to the terminal is held back at the edge of the API, and nowhere else."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def set_environment() -> None:
@@ -16,6 +22,53 @@ def set_environment() -> None:
     # tensorflow_decision_forests, which tensorflowjs imports, greets, and needs IPython to do so
     # where stdout is not a terminal or a file (a notebook, a test).
     os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")
+
+
+class _Aside:
+    """Where the process's stdout and stderr go while calls of the API run."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.calls = 0
+        self.terminal: list[tuple[int, int]] = []  # a descriptor, and a copy of what it was
+        self.sink = -1
+
+    def begin(self) -> None:
+        with self.lock:
+            self.calls += 1
+            if self.calls == 1:
+                _flush()
+                with tempfile.TemporaryFile() as file:
+                    self.sink = os.dup(file.fileno())
+                self.terminal = [(fd, os.dup(fd)) for fd in (1, 2)]
+                self.hide()
+
+    def end(self) -> None:
+        with self.lock:
+            self.calls -= 1
+            if self.calls == 0:
+                self.show()
+                for copy in (self.sink, *(copy for _, copy in self.terminal)):
+                    os.close(copy)
+                self.terminal = []
+
+    def hide(self) -> None:
+        _flush()
+        for fd, _ in self.terminal:
+            os.dup2(self.sink, fd)
+
+    def show(self) -> None:
+        _flush()
+        for fd, copy in self.terminal:
+            os.dup2(copy, fd)
+
+
+_aside = _Aside()
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
 
 
 @contextlib.contextmanager
@@ -29,17 +82,30 @@ def quiet(verbose: bool = False) -> Iterator[None]:
     if verbose:
         yield
         return
-    sys.stdout.flush()
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as sink:
-        saved = [(fd, os.dup(fd)) for fd in (1, 2)]
+    _aside.begin()
+    try:
+        yield
+    finally:
+        _aside.end()
+
+
+def quietly(function: Callable[P, T]) -> Callable[P, T]:
+    """A public function that runs ``quiet``."""
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> T:
+        with quiet():
+            return function(*args, **kwargs)
+
+    return called
+
+
+@contextlib.contextmanager
+def aloud() -> Iterator[None]:
+    """Let what the body writes through to the terminal, within ``quiet``."""
+    with _aside.lock:
+        _aside.show()
         try:
-            for fd, _ in saved:
-                os.dup2(sink.fileno(), fd)
             yield
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for fd, copy in saved:
-                os.dup2(copy, fd)
-                os.close(copy)
+            _aside.hide()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edge_deploy.core.errors import UsageError, wrong_option
 from edge_deploy.core.messages import call, unknown
+from edge_deploy.core.stdio import quietly, set_environment
 from edge_deploy.examples import (
     cat_vs_dog,
     chihuahua_vs_muffin,
@@ -39,6 +40,7 @@ EXAMPLES: dict[str, Example] = {
 }
 
 
+@quietly
 def build_example(
     name: str,
     folder: Path,
@@ -69,6 +71,7 @@ def build_example(
     example = EXAMPLES[name]
     _check_options(example, seed, data, dataset)
     folders.check_ours(folder)
+    set_environment()
     start = time.monotonic()
     request = Request(seed, data, dataset)
     with folders.published(folder) as stage:

@@ -19,7 +19,7 @@ from edge_deploy.core.errors import ConversionError, SourceError, UsageError
 from edge_deploy.core.messages import call
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel, LoadKeywords, LoadOptions
-from edge_deploy.core.stdio import quiet, set_environment
+from edge_deploy.core.stdio import quietly, set_environment
 from edge_deploy.frontends import keras, live, saved_model
 from edge_deploy.frontends.sklearn import loader as sklearn
 from edge_deploy.frontends.sklearn.catboost_file import is_catboost
@@ -106,8 +106,7 @@ def _written(model: Any, folder: Path, options: LoadOptions) -> Source:
         raise UsageError(
             f"The model is of type {what}; expected the path of {READABLE}; or {live.LIVE}."
         )
-    with quiet():
-        path = live.save(model, kind, folder, options.input_shapes)
+    path = live.save(model, kind, folder, options.input_shapes)
     return Source(path, folder, kind, live=model)
 
 
@@ -190,6 +189,7 @@ def _unpack(path: Path, folder: Path) -> Path:
 
 
 @takes(LoadOptions)
+@quietly
 def load_model(
     model: Any, options: LoadOptions | None = None, **keywords: Unpack[LoadKeywords]
 ) -> LoadedModel:
@@ -211,15 +211,14 @@ def load_model(
         return read_model(source, asked)
 
 
-def read_model(source: Source, options: LoadOptions, verbose: bool = False) -> LoadedModel:
-    """Read the model of an open source; its libraries are kept quiet."""
+def read_model(source: Source, options: LoadOptions) -> LoadedModel:
+    """Read the model of an open source."""
     try:
-        with quiet(verbose):
-            if source.live is not None and source.loader == "keras":
-                return keras.from_live(source.path, source.live, options)
-            if source.live is not None:  # its code is in this process already
-                options = replace(options, trust_pickle=True)
-            return load(source, options)
+        if source.live is not None and source.loader == "keras":
+            return keras.from_live(source.path, source.live, options)
+        if source.live is not None:  # its code is in this process already
+            options = replace(options, trust_pickle=True)
+        return load(source, options)
     except ModuleNotFoundError as error:
         raise missing_dependency(error.name, "to read a trained model", "convert") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,6 @@ class FileBuilder:
         keep_float: Names of layers that stay float32, or ``auto``.
         pruned: The manifest's form of how the model was pruned; None where it was not.
         model: What was converted, for a format's fallback quantizer; None where it is not there.
-        progress: Called with a line at each step.
     """
 
     stage: Path
@@ -47,7 +46,6 @@ class FileBuilder:
     pruned: Mapping[str, Any] | None = None
     min_runtime: str = ""
     model: LoadedModel | None = None
-    progress: Callable[[str], None] = lambda _: None
 
     def path(self, file_format: Format, precision: str) -> Path:
         """Where the file that a runtime opens goes."""

@@ -7,18 +7,21 @@ training on few samples must not move the statistics that a long one on many has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from edge_deploy.core import log
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.graph import freeze, output_makers
 from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Array, Arrays, LoadedModel, TensorSpec, as_dtype
 from edge_deploy.data.reference import Reference
 from edge_deploy.optimize.masks import Kernel, Masks, prune_once
+
+_log = log.logger(__name__)
 
 _BATCH = 32
 _RATE = 1e-3  # Adam's own default, which falls to nothing along a cosine
@@ -68,7 +71,6 @@ def fine_tune(
     found: Sequence[Kernel],
     weights: Sequence[Any],
     tuning: FineTuneData,
-    progress: Callable[[str], None],
 ) -> int:
     """Prune step by step while training, and leave the weights of the best epoch in the model.
 
@@ -81,7 +83,6 @@ def fine_tune(
         found: Its kernels, with the sparsity of each.
         weights: All its variables that are real numbers.
         tuning: Samples, labels, epochs.
-        progress: Called with a line now and then.
 
     Returns:
         The epoch that was kept, 0 for none.
@@ -135,7 +136,9 @@ def fine_tune(
             if step % max(1, steps // 200) == 0:
                 filled = round(_BAR * step / steps)
                 bar = "█" * filled + "░" * (_BAR - filled)
-                progress(f"fine-tuning {bar} epoch {epoch} of {tuning.epochs}, loss {best:.3g}")
+                _log.info(
+                    "fine-tuning %s epoch %d of %d, loss %.3g", bar, epoch, tuning.epochs, best
+                )
         if step >= ramp and (loss := _loss(model, aims, tuning.data, held, batch)) < best:
             best, kept, values = loss, epoch, [weight.numpy() for weight in weights]
     _put(weights, values)

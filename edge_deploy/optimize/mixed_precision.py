@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from edge_deploy.core import log
 from edge_deploy.core.errors import ConversionError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.formats.base import FLOAT, Converted, Format
@@ -16,6 +17,8 @@ from edge_deploy.formats.layers import AUTO, Layer, LayerError, advise, choose, 
 from edge_deploy.optimize.builder import FileBuilder
 from edge_deploy.optimize.precisions import PrecisionRequest
 from edge_deploy.verification.verdicts import Verdict, summarize
+
+_log = log.logger(__name__)
 
 _TRIALS = 24  # files made at most in each round of the search for layers
 
@@ -73,7 +76,7 @@ def make_and_judge(
         fallback = file_format.fallback
         if builder.model is None or fallback is None or fallback.precision != precision:
             return entry, rows
-        builder.progress(f"{file_format.name} {precision}: {fallback.name}'s")
+        _log.info("%s %s: %s's", file_format.name, precision, fallback.name)
         path = builder.path(file_format, precision)
         before = path.read_bytes()
         with contextlib.suppress(ConversionError):
@@ -125,9 +128,7 @@ def make_and_judge(
         if AUTO in names:
             order = {e.name: n for n, e in enumerate(worst(errors))}
             weighted.sort(key=lambda layer: order.get(layer.name, len(order)))
-            found = fewest(
-                weighted, _trial(make, builder.progress, f"{file_format.name} {precision}")
-            )
+            found = fewest(weighted, _trial(make, f"{file_format.name} {precision}"))
             entry, rows = make([layer for layer in layers if layer in (found or ())])
             if not found:
                 entry, rows = second(entry, rows)
@@ -158,11 +159,10 @@ def _cost(rows: Sequence[Verdict]) -> float:
 
 def _trial(
     make: Callable[[Sequence[Layer]], tuple[Mapping[str, Any], list[Verdict]]],
-    progress: Callable[[str], None],
     what: str,
 ) -> Bad:
     def trial(keep: Sequence[Layer]) -> tuple[float, int]:
-        progress(f"{what}: {', '.join(layer.name for layer in keep)} in float")
+        _log.info("%s: %s in float", what, ", ".join(layer.name for layer in keep))
         try:
             entry, rows = make(keep)
         except ConversionError:  # nothing is left to quantize

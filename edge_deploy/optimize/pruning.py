@@ -6,7 +6,7 @@ What becomes zero is masks.py's, training what is left finetuning.py's.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -118,7 +118,6 @@ def pruned(
     model: LoadedModel,
     sparsity: float,
     tuning: FineTuneData | None = None,
-    progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[PrunedModel]:
     """Prune a Keras model for as long as the body runs; then its own weights are put back.
 
@@ -127,7 +126,6 @@ def pruned(
         sparsity: The share of zeros over all kernels, between 0 and 1. The first and the last
             layer are kept denser where they are thin, and the others made up for it.
         tuning: Data to train the remaining weights on.
-        progress: Called with a line now and then.
 
     Raises:
         UsageError: Not a share, not a Keras model, no kernels in it, or labels that do not fit.
@@ -147,7 +145,7 @@ def pruned(
         if tuning is None:
             prune_once(found)
         else:
-            epoch = fine_tune(model, found, weights, tuning, progress)
+            epoch = fine_tune(model, found, weights, tuning)
         # A function of its own: what was traced of the original must not stand for this one, and
         # only from here on are its weights the pruned ones.
         function, plain = model.function, model.plain

@@ -14,7 +14,6 @@ from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Arrays
-from edge_deploy.core.stdio import quiet
 from edge_deploy.data.calibration import Samples
 from edge_deploy.formats.base import Quantization, Steps
 from edge_deploy.formats.layers import Layer, group
@@ -88,10 +87,9 @@ def _silence() -> Iterator[None]:
     root = logging.getLogger()
     level = root.level
     try:
-        with quiet(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            root.setLevel(logging.ERROR)
-            yield
+        warnings.simplefilter("ignore")
+        root.setLevel(logging.ERROR)
+        yield
     finally:
         root.setLevel(level)
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.spec import Array, Arrays, ModelSpec
-from edge_deploy.core.stdio import quiet
 from edge_deploy.data.reference import Reference, sample
 from edge_deploy.formats.layers import Layer, LayerError
 from edge_deploy.formats.tflite.runner import LiteRTRunner
@@ -75,22 +74,20 @@ def _keeping(path: Path) -> Iterator[Any]:
     """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    with quiet():
-        interpreter = Interpreter(
-            model_content=path.read_bytes(),
-            num_threads=1,
-            experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
-        interpreter.allocate_tensors()
+    interpreter = Interpreter(
+        model_content=path.read_bytes(),
+        num_threads=1,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
     runner = LiteRTRunner(path, interpreter)
     details: dict[str, Any] = {}
     for detail in interpreter.get_tensor_details():
         details.setdefault(detail["name"], detail)
 
     def ask(feed: Arrays, wanted: Mapping[str, str]) -> Arrays:
-        with quiet():
-            runner.predict(feed)
+        runner.predict(feed)
         found = {}
         for layer, name in wanted.items():
             if name in details:

@@ -16,7 +16,6 @@ import numpy as np
 from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.messages import first_line
-from edge_deploy.core.stdio import quiet
 from edge_deploy.data.calibration import Samples
 from edge_deploy.data.preprocessing.image import takes_pixels
 from edge_deploy.formats.base import Quantization
@@ -60,9 +59,8 @@ def quantize(source: Path, path: Path, wanted: Quantization) -> None:
             "or int8 of another target."
         )
     try:
-        with quiet(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that calibration keeps all tensors
-            made = _made(data, wanted)
+        warnings.simplefilter("ignore")  # that calibration keeps all tensors
+        made = _made(data, wanted)
     except ConversionError:
         raise
     except ModuleNotFoundError as error:

@@ -13,7 +13,6 @@ from edge_deploy.core.dependencies import install
 from edge_deploy.core.errors import ArtifactError, MissingDependencyError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Array, Arrays, Runner, as_dtype
-from edge_deploy.core.stdio import quiet
 from edge_deploy.formats.tflite.file import SIGNATURE, unpack
 
 
@@ -29,9 +28,8 @@ def open_runner(path: Path) -> Iterator[Runner]:
 
     unpack(path, path.read_bytes())  # LiteRT reads past the end of a file that was cut
     try:
-        with quiet():
-            interpreter = Interpreter(model_path=str(path), num_threads=1)
-            interpreter.allocate_tensors()
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         if "Select TensorFlow op" in str(error):
             yield _flex_runner(path)
@@ -114,7 +112,6 @@ def _flex_runner(path: Path) -> Runner:
             f"{path}: this file needs TensorFlow's Flex operators, which LiteRT for Python does "
             f"not have. TensorFlow, which has them, is installed with: {install('convert')}"
         ) from error
-    with quiet():
-        interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=1)
-        interpreter.allocate_tensors()
+    interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=1)
+    interpreter.allocate_tensors()
     return LiteRTRunner(path, interpreter)

@@ -10,7 +10,6 @@ from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.graph import freeze
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import LoadedModel
-from edge_deploy.core.stdio import quiet
 from edge_deploy.formats.base import Quantization
 from edge_deploy.formats.tflite.file import ends, name_ends, unpack
 from edge_deploy.formats.tflite.metadata import finish, read
@@ -49,8 +48,7 @@ def quantize(model: LoadedModel, source: Path, path: Path, wanted: Quantization)
     if wanted.io != "float":  # uint8 is written around int8 ends, as in the other quantizer's files
         converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
-        with quiet():
-            data = bytes(converter.convert())
+        data = bytes(converter.convert())
     except Exception as error:
         # The converter raises its own ConverterError, whose base is Exception.
         raise ConversionError(

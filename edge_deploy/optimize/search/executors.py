@@ -16,6 +16,7 @@ from edge_deploy.core.errors import (
     wrong_option,
 )
 from edge_deploy.core.messages import first_line, option, unknown
+from edge_deploy.core.stdio import quiet
 from edge_deploy.optimize.search.candidates import Candidate, CandidateResult
 from edge_deploy.optimize.search.measure import CandidateGroup, measure
 
@@ -94,7 +95,8 @@ def _run(
 def _work(
     number: int, group: CandidateGroup, candidate: Candidate
 ) -> tuple[int, CandidateResult | None]:
-    return number, measure(group, candidate)
+    with quiet():
+        return number, measure(group, candidate)
 
 
 def _shared(tasks: Sequence[Task]) -> list[CandidateGroup]:

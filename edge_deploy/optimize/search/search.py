@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_deploy.artifact import manifest as manifests
+from edge_deploy.core import log
 from edge_deploy.core.spec import LoadedModel
-from edge_deploy.core.stdio import quiet
 from edge_deploy.data.reference import Reference
 from edge_deploy.formats.base import FLOAT, Opener
 from edge_deploy.formats.registry import FORMATS, default_runtime
@@ -28,7 +28,8 @@ from edge_deploy.optimize.search.measure import CandidateGroup
 from edge_deploy.optimize.search.store import Store
 from edge_deploy.verification.file_check import BrowserSession, for_browser
 
-Progress = Callable[[str], None]
+_log = log.logger(__name__)
+
 SPARSITIES = (0.5, 0.7, 0.8, 0.9)
 """What is tried besides no pruning; beyond 0.9 little is left to gain and much to lose."""
 
@@ -46,7 +47,6 @@ class SearchOptions:
         executor: ``loky``, ``dask`` or ``ray``.
         jobs: Candidates at a time on this machine; None for one a core.
         sparsities: Shares of weights to prune.
-        verbose: Let TensorFlow and the quantizers write to the terminal.
     """
 
     targets: tuple[str, ...]
@@ -55,7 +55,6 @@ class SearchOptions:
     executor: str
     jobs: int | None
     sparsities: tuple[float, ...]
-    verbose: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +64,6 @@ class Search:
     options: SearchOptions
     store: Store
     handle: BrowserSession
-    progress: Progress
 
 
 def float_files(
@@ -85,19 +83,15 @@ def float_files(
         with ExitStack() as stack:
             model, how = loaded, None
             if sparsity and None in found.values():
-                search.progress(f"pruning {sparsity:.0%}")
-                with quiet(asked.verbose):
-                    done = stack.enter_context(
-                        pruning.pruned(loaded, sparsity, training, search.progress)
-                    )
+                _log.info("pruning %.0f%%", 100 * sparsity)
+                done = stack.enter_context(pruning.pruned(loaded, sparsity, training))
                 model, how = done.model, done.to_json()
             for target, name in zip(asked.targets, names, strict=True):
                 files, known = found[name] or (None, how)
                 if files is None:
                     what = f", {sparsity:.0%} pruned" if sparsity else ""
-                    search.progress(f"converting to {target}{what}")
-                    with quiet(asked.verbose):
-                        files = _convert(model, target, manifest)
+                    _log.info("converting to %s%s", target, what)
+                    files = _convert(model, target, manifest)
                     search.store.keep_float_files(name, files, how)
                 in_browser = default_runtime(target).in_browser
                 data = for_browser(seen[0]) if in_browser else seen[0]
@@ -162,11 +156,11 @@ def _round(
     def done(c: Candidate, result: CandidateResult | None) -> None:
         found[c] = result
         search.store.put(keys[c], result)
-        search.progress(f"measured {len(found)} of {len(candidates)}: {c.target} {c.words}")
+        _log.info("measured %d of %d: %s %s", len(found), len(candidates), c.target, c.words)
 
     here = [c for c in open_ones if default_runtime(c.target).in_browser]
     away = [c for c in open_ones if c not in here]
-    search.progress(f"measured {len(found)} of {len(candidates)}")
+    _log.info("measured %d of %d", len(found), len(candidates))
     if away:
         tasks = [(place[c.target, c.sparsity], c) for c in away]
         for number, result in run(tasks):
@@ -202,10 +196,9 @@ def _timed(
     timed = list(dict.fromkeys(_same_work(c) for c in usable))
     for number in range(_ROUNDS):
         for c in timed:
-            search.progress(f"timing {c.target} {c.words}, round {number + 1} of {_ROUNDS}")
+            _log.info("timing %s %s, round %d of %d", c.target, c.words, number + 1, _ROUNDS)
             group = place[c.target, c.sparsity]
-            with quiet(search.options.verbose):
-                found = measure.time_alone(group, c, _opener(search, group))
+            found = measure.time_alone(group, c, _opener(search, group))
             times[c] = min(found, times.get(c, found))
     return [m.with_time(times.get(_same_work(m.candidate))) if m.candidate in usable else m
             for m in measured]  # fmt: skip
