@@ -6,13 +6,16 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+
+from msgspec import structs
 
 from edge_deploy.api._prepare import Prepared
 from edge_deploy.api._write import write_version
 from edge_deploy.api.options import TuneOptions
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.artifact.file_entry import FileEntry
+from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.core import atomic_io, log
 from edge_deploy.formats.registry import FORMATS, default_runtime
 from edge_deploy.optimize.builder import FileBuilder
@@ -49,7 +52,7 @@ def publish(
     asked: TuneOptions,
     groups: Sequence[CandidateGroup],
     measured: Sequence[CandidateResult],
-    manifest: dict[str, Any],
+    manifest: Manifest,
     prepared: Prepared,
 ) -> tuple[Artifact, dict[str, Recommendation | None], tuple[Verdict, ...]]:
     """Write the version: the files of each target's front, tuning.json, the report.
@@ -61,8 +64,9 @@ def publish(
         The artifact, the file to take of each target, and verdicts on all files.
     """
     options = search.options
-    objective, name = options.objective, manifest["name"]
+    objective, name = options.objective, manifest.name
     recommended: dict[str, Recommendation | None] = {}
+    entries: list[FileEntry] = []
     verdicts: list[Verdict] = []
     labelled = measured[0].metric != "agreement" if measured else False
     tolerances = (
@@ -81,10 +85,9 @@ def publish(
             for one in best if whole is None or whole in best else [*best, whole]:
                 _log.info("writing %s %s", target, one.candidate.words)
                 entry = _write(FileBuilder(stage, manifest, checker), groups, one)
-                path, runtime = stage / entry["files"][0]["path"], default_runtime(target)
+                path, runtime = stage / entry.path, default_runtime(target)
                 rows = checker.check(runtime, path, blank(runtime, entry))
-                entry["verification"] = summarize(rows)
-                manifest["artifacts"].append(entry)
+                entries.append(structs.replace(entry, verification=summarize(rows)))
                 verdicts.extend(rows)
             if best:
                 chosen, reason = recommend(best, whole, objective)
@@ -103,6 +106,7 @@ def publish(
             "candidates": [one.to_json() for one in measured],
         }
         _log.info("writing the report")
+        manifest = structs.replace(manifest, artifacts=tuple(entries))
         write_version(stage, manifest, prepared.dataset, prepared.side, verdicts, document)
     published = artifact.open_artifact(final)
     return published, recommended, tuple(verdicts)
@@ -110,11 +114,11 @@ def publish(
 
 def _write(
     builder: FileBuilder, groups: Sequence[CandidateGroup], one: CandidateResult
-) -> dict[str, Any]:
+) -> FileEntry:
     """A file of the front, made once more, and the manifest's form of it."""
     c = one.candidate
     group = next(g for g in groups if (g.target, g.sparsity) == (c.target, c.sparsity))
-    path = builder.stage / FORMATS[c.target].path(builder.manifest["name"], c.label)
+    path = builder.stage / FORMATS[c.target].path(builder.manifest.name, c.label)
     with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
         source = measure.write(group, Path(folder))
         made = measure.build(group, c, source, path)

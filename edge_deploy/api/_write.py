@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.artifact import artifact, samples
+from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.core import atomic_io
 from edge_deploy.data.preprocessing.encoding import text_rows
 from edge_deploy.data.reference import Dataset
@@ -18,7 +19,7 @@ from edge_deploy.verification.verdicts import Verdict
 
 def write_version(
     stage: Path,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     dataset: Dataset,
     side: Sidecars,
     verdicts: Sequence[Verdict],

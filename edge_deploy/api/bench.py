@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from edge_deploy.api.keywords import BenchKeywords
 from edge_deploy.api.options import BenchOptions
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.artifact.file_entry import FileEntry
 from edge_deploy.core import atomic_io, log
 from edge_deploy.core.errors import ArtifactError, MissingDependencyError, UsageError, wrong_option
 from edge_deploy.core.messages import option
@@ -75,9 +76,9 @@ def bench(
     jobs = [
         (one, entry, runtime, backend)
         for one in found
-        for entry in one.manifest["artifacts"]
-        if entry["target"] in options.only
-        for runtime, backend in _places(entry["target"], options)
+        for entry in one.manifest.artifacts
+        if entry.target in options.only
+        for runtime, backend in _places(entry.target, options)
     ]
     _check(options, bool(jobs))
     rows = []
@@ -85,9 +86,7 @@ def bench(
         any(RUNTIMES[job[2]].in_browser for job in jobs), options.browser
     ) as handle:
         for one, entry, runtime, backend in jobs:
-            _log.info(
-                "%s in %s", entry["files"][0]["path"], " ".join(filter(None, (runtime, backend)))
-            )
+            _log.info("%s in %s", entry.path, " ".join(filter(None, (runtime, backend))))
             rows.append(_row(one, entry, runtime, backend, handle, options.seconds))
     compared = tuple(_against_float(row, rows) for row in rows)
     if options.page is not None:
@@ -123,23 +122,22 @@ def _places(target: str, options: BenchOptions) -> Iterator[tuple[str, str | Non
 
 def _row(
     one: Artifact,
-    entry: Mapping[str, Any],
+    entry: FileEntry,
     runtime: str,
     backend: str | None,
     handle: BrowserSession,
     seconds: float,
 ) -> BenchRow:
     row: dict[str, Any] = {
-        "artifact": f"{one.name} {one.manifest['version']}",
-        "path": entry["files"][0]["path"],
-        "target": entry["target"],
+        "artifact": f"{one.name} {one.manifest.version}",
+        "path": entry.path,
+        "target": entry.target,
         "precision": _precision(entry),
         "runtime": runtime,
         "backend": backend,
-        **{
-            key: sum(file[key] for file in entry["files"])
-            for key in ("bytes", "gzip_bytes", "brotli_bytes")
-        },
+        "bytes": entry.bytes,
+        "gzip_bytes": entry.gzip_bytes,
+        "brotli_bytes": entry.brotli_bytes,
     }
     path = one.main_file(entry)
     opened: AbstractContextManager[Any]
@@ -149,7 +147,7 @@ def _row(
         elif handle.browser is None:
             return BenchRow(**row, reason=handle.reason)
         else:
-            opened = handle.browser.open_file(entry["target"], path, backend, one.spec)
+            opened = handle.browser.open_file(entry.target, path, backend, one.spec)
         with opened as runner:
             times = [t * 1e3 for t in time_runner(runner, one.spec, one.reference(), seconds)]
     except (ArtifactError, MissingDependencyError) as error:
@@ -160,11 +158,10 @@ def _row(
     )
 
 
-def _precision(entry: Mapping[str, Any]) -> str:
-    pruned, kept = entry["pruned"], entry.get("kept_float") or ()
-    text = str(entry["precision"])
-    if pruned:
-        text += f", {pruned['sparsity']:.0%} zeros"
+def _precision(entry: FileEntry) -> str:
+    kept, text = entry.kept_float or (), entry.precision
+    if entry.pruned:
+        text += f", {entry.pruned.sparsity:.0%} zeros"
     return f"{text}, {len(kept)} in float" if kept else text
 
 

@@ -8,13 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
+from msgspec import structs
+
 from edge_deploy.api._prepare import check, default_name, prepare, training
 from edge_deploy.api._write import write_version
 from edge_deploy.api.keywords import ConvertKeywords
 from edge_deploy.api.options import ConvertOptions
 from edge_deploy.artifact import artifact as artifacts
-from edge_deploy.artifact import manifest as manifests
 from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.artifact.file_entry import FileEntry
+from edge_deploy.artifact.manifest import Manifest
+from edge_deploy.artifact.metadata import file_metadata
+from edge_deploy.artifact.new_manifest import new_manifest
 from edge_deploy.core import atomic_io, log
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.options import given, takes
@@ -51,7 +56,7 @@ class ConvertResult:
     """
 
     artifact: Artifact | None
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     verdicts: tuple[Verdict, ...]
     failed: Mapping[str, str]
     notes: tuple[str, ...]
@@ -136,7 +141,7 @@ def _convert(model: Any, options: ConvertOptions) -> ConvertResult:
         tuning = training(options, loaded.spec, side)
         if options.fold_preprocessing and calibration is not None:
             check_pixels("the calibration data", loaded.spec, next(iter(calibration), {}))
-        manifest = manifests.new_manifest(
+        manifest = new_manifest(
             source.given, (name, options.version, options.command), loaded, side, dataset.reference
         )
         if options.dry_run:
@@ -150,7 +155,7 @@ def _convert(model: Any, options: ConvertOptions) -> ConvertResult:
             if options.prune is not None:
                 _log.info("pruning")
                 done = stack.enter_context(pruning.pruned(loaded, options.prune, tuning))
-                loaded, how = done.model, done.to_json()
+                loaded, how = done.model, done.entry
                 dataset = _with_pruned(dataset, loaded)
                 notes = (*notes, *done.notes)
             handle = stack.enter_context(
@@ -167,8 +172,9 @@ def _convert(model: Any, options: ConvertOptions) -> ConvertResult:
                 options.min_runtime,
                 loaded,
             )
-            verdicts, failed, more = _make_files(builder, loaded, wish, options)
+            entries, verdicts, failed, more = _make_files(builder, loaded, wish, options)
             _log.info("writing the manifest")
+            manifest = structs.replace(manifest, artifacts=tuple(entries))
             write_version(stage, manifest, dataset, side, verdicts)
     published = artifacts.open_artifact(final)
     return ConvertResult(published, published.manifest, tuple(verdicts), failed, (*notes, *more))
@@ -185,18 +191,19 @@ def _with_pruned(dataset: Dataset, model: LoadedModel) -> Dataset:
 
 def _make_files(
     builder: FileBuilder, model: LoadedModel, wish: PrecisionRequest, options: ConvertOptions
-) -> tuple[list[Verdict], dict[str, str], list[str]]:
+) -> tuple[list[FileEntry], list[Verdict], dict[str, str], list[str]]:
+    entries: list[FileEntry] = []
     verdicts: list[Verdict] = []
     failed: dict[str, str] = {}
     notes: list[str] = []
-    manifest = builder.manifest
+    metadata = file_metadata(builder.manifest)
     for name, precisions in wish.by_target.items():
         file_format = FORMATS[name]
         _log.info("converting to %s", name)
         source = builder.path(file_format, FLOAT)
         source.parent.mkdir(parents=True)
         try:
-            converted = file_format.export(model, source, manifests.file_metadata(manifest))
+            converted = file_format.export(model, source, metadata)
         except ConversionError as error:
             if not options.keep_going:
                 raise
@@ -213,10 +220,10 @@ def _make_files(
                     raise
                 failed[f"{name} {precision}"] = str(error)
                 continue
-            manifest["artifacts"].append(entry)
-            if entry["quantizer"] not in (None, file_format.quantizer):
+            entries.append(entry)
+            if entry.quantizer not in (None, file_format.quantizer):
                 notes.append(
-                    f"{name} {precision} is {entry['quantizer']}'s: {file_format.quantizer}'s "
+                    f"{name} {precision} is {entry.quantizer}'s: {file_format.quantizer}'s "
                     "file fell outside its budget and did worse"
                 )
             verdicts.extend(rows)
@@ -227,4 +234,4 @@ def _make_files(
                 source.parent.rmdir()
     if failed and not verdicts:
         raise ConversionError("\n".join(failed.values()))
-    return verdicts, failed, notes
+    return entries, verdicts, failed, notes

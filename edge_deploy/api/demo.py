@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,10 @@ import numpy as np
 
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.artifact.document import to_document
+from edge_deploy.artifact.file_entry import FileEntry
+from edge_deploy.artifact.manifest import columns_of
+from edge_deploy.artifact.selection import page_entry
 from edge_deploy.artifact.statistics import answer_ranges, column_ranges
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import ArtifactError, UsageError
@@ -27,7 +31,6 @@ from edge_deploy.core.options import as_path, as_paths
 from edge_deploy.core.spec import Array, Arrays, TensorSpec
 from edge_deploy.data.preprocessing.decode import SUFFIXES
 from edge_deploy.data.preprocessing.encoding import text_rows
-from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.reference import sample
 from edge_deploy.verification import metrics, page_limits
 from edge_deploy.web import assets, hosting, precompress, service_worker, tfjs_bundle
@@ -150,8 +153,8 @@ def _shown(site: Path) -> list[str]:
 
 def _operators(model: Artifact) -> set[str]:
     ops: set[str] = set()
-    for entry in model.manifest["artifacts"]:
-        if entry["target"] == "tfjs":
+    for entry in model.manifest.artifacts:
+        if entry.target == "tfjs":
             ops |= tfjs_bundle.operators(model.main_file(entry))
     return ops
 
@@ -159,7 +162,7 @@ def _operators(model: Artifact) -> set[str]:
 def _keys(models: Sequence[Artifact]) -> list[str]:
     names = Counter(model.name for model in models)
     keys = [
-        model.name if names[model.name] == 1 else f"{model.name}@{model.manifest['version']}"
+        model.name if names[model.name] == 1 else f"{model.name}@{model.manifest.version}"
         for model in models
     ]
     if twice := [key for key, count in Counter(keys).items() if count > 1]:
@@ -173,62 +176,55 @@ def _keys(models: Sequence[Artifact]) -> list[str]:
 def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
     """The page's entry of a model, and its files."""
     manifest = model.manifest
-    candidates = [entry for entry in manifest["artifacts"] if entry["target"] == "tfjs"]
-    if not candidates:
-        raise UsageError(
-            f"{model.folder} has no TF.js file, which is what the page runs. Convert the model "
-            f"again with {option('to', 'tfjs')} among its targets."
-        )
-    # Lossless first: only that can be held to the original.
-    chosen = min(candidates, key=lambda e: (bool(e["pruned"]), e["precision"] != "float32"))
+    chosen = page_entry(model)
     samples = [
-        file["path"]
-        for file in manifest["files"]
-        if file["path"].startswith("samples/")
-        and Path(file["path"]).suffix.lower() in (*SUFFIXES, ".json")
+        file.path
+        for file in manifest.files
+        if file.path.startswith("samples/")
+        and Path(file.path).suffix.lower() in (*SUFFIXES, ".json")
     ]
-    shipped = [file["path"] for entry in manifest["artifacts"] for file in entry["files"]]
+    shipped = [file.path for entry in manifest.artifacts for file in entry.files]
     _check_hashes(model, {*shipped, *samples, artifact.REFERENCE, artifact.EVALUATION})
     files: Files = {path: model.folder / path for path in (*shipped, *samples)}
     # How it was converted names folders of the author's machine, which visitors need not know.
-    files["manifest.json"] = as_json({**manifest, "command": None})
+    files["manifest.json"] = as_json({**to_document(manifest), "command": None})
     reference, data = _reference(model)
     files["reference.json"], files["reference.bin"] = as_json(reference), data
     described = [files[name] for name in ("manifest.json", "reference.json", "reference.bin")]
     entry = {
         "key": key,
         "name": model.name,
-        "version": manifest["version"],
+        "version": manifest.version,
         "folder": _slug(key),
         "revision": hashlib.sha256("".join(map(file_digest, described)).encode()).hexdigest()[:16],
         "file": model.main_file(chosen).relative_to(model.folder).as_posix(),
         "target": "tfjs",
-        "precision": chosen["precision"],
+        "precision": chosen.precision,
         # What opening a file needs to know, so that it need not wait for the manifest.
         "spec": {
-            side: [{key: spec[key] for key in ("name", "dtype")} for spec in manifest[side]]
-            for side in ("inputs", "outputs")
+            side: [{"name": spec.name, "dtype": spec.dtype} for spec in specs]
+            for side, specs in (("inputs", manifest.inputs), ("outputs", manifest.outputs))
         },
-        "strict": chosen["precision"] == "float32" and not chosen["pruned"],
-        "bytes": sum(file["bytes"] for file in chosen["files"]),
+        "strict": chosen.precision == "float32" and not chosen.pruned,
+        "bytes": chosen.bytes,
         "pictures": [path for path in samples if not path.endswith(".json")],
         "rows": next((path for path in samples if path.endswith(".json")), None),
-        "files": [_file(model, entry) for entry in manifest["artifacts"]],
+        "files": [_file(model, entry) for entry in manifest.artifacts],
     }
     return entry, files
 
 
-def _file(model: Artifact, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _file(model: Artifact, entry: FileEntry) -> dict[str, Any]:
     """A converted file for the page's comparison."""
-    parts = [{key: file[key] for key in ("path", "bytes", "sha256")} for file in entry["files"]]
+    parts = [{"path": f.path, "bytes": f.bytes, "sha256": f.sha256} for f in entry.files]
     return {
-        "target": entry["target"],
-        "precision": entry["precision"],
-        "pruned": entry["pruned"],
+        "target": entry.target,
+        "precision": entry.precision,
+        "pruned": to_document(entry.pruned) if entry.pruned else None,
         "file": model.main_file(entry).relative_to(model.folder).as_posix(),
-        "bytes": sum(file["bytes"] for file in entry["files"]),
-        "brotli_bytes": sum(file["brotli_bytes"] for file in entry["files"]),
-        "strict": entry["precision"] == "float32" and not entry["pruned"],
+        "bytes": entry.bytes,
+        "brotli_bytes": entry.brotli_bytes,
+        "strict": entry.precision == "float32" and not entry.pruned,
         "limits": page_limits.limits(entry, model.spec.outputs),
         "refused": page_limits.refused(entry),
         "parts": parts,

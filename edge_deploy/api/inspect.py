@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from edge_deploy.artifact import artifact
+from edge_deploy.artifact.document import to_document
+from edge_deploy.artifact.manifest import input_entry, output_entry
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadKeywords, LoadOptions
 from edge_deploy.core.stdio import quietly
@@ -38,7 +40,7 @@ def inspect(
         return _trained(path, options)
     path = Path(os.fspath(path))
     if path.name == artifact.MANIFEST or (path.is_dir() and _holds_manifest(path)):
-        return {"type": "artifact", **artifact.open_artifact(path).manifest}
+        return {"type": "artifact", **to_document(artifact.open_artifact(path).manifest)}
     if path.is_file() and is_converted(path):
         file_format = format_of(path)
         info = file_format.describe(path)
@@ -46,8 +48,8 @@ def inspect(
             "type": "file",
             "target": info.target,
             "bytes": sum(p.stat().st_size for p in file_format.files(path)),
-            "inputs": [spec.to_json() for spec in info.inputs],
-            "outputs": [spec.to_json() for spec in info.outputs],
+            "inputs": [to_document(input_entry(spec)) for spec in info.inputs],
+            "outputs": [to_document(input_entry(spec)) for spec in info.outputs],
             "ops": list(info.ops) if info.ops is not None else None,
             "min_runtime": info.min_runtime,
             "needs": dict(info.needs) if info.needs else None,
@@ -65,8 +67,8 @@ def _trained(path: Any, options: LoadOptions) -> dict[str, Any]:
         "kind": model.kind,
         "framework": model.framework,
         "parameters": model.parameters,
-        "inputs": [spec.to_json() for spec in model.spec.inputs],
-        "outputs": [spec.output_to_json() for spec in model.spec.outputs],
+        "inputs": [to_document(input_entry(spec)) for spec in model.spec.inputs],
+        "outputs": [to_document(output_entry(spec)) for spec in model.spec.outputs],
         "notes": list(model.notes),
     }
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
+
+from msgspec import structs
 
 from edge_deploy.api.keywords import QuantizeKeywords
 from edge_deploy.api.options import QuantizeOptions
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.artifact.file_entry import FileEntry
+from edge_deploy.artifact.manifest import Manifest, columns_of, preprocessing_of
+from edge_deploy.artifact.selection import float_entry
 from edge_deploy.core import atomic_io, log
 from edge_deploy.core.errors import ArtifactError, ConversionError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path, given, takes
 from edge_deploy.core.stdio import quiet
 from edge_deploy.data.calibration_checks import calibrate
-from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.reference import Dataset, Reference
 from edge_deploy.formats.base import FLOAT, Converted
 from edge_deploy.formats.registry import FORMATS, need_browser
@@ -34,8 +38,6 @@ from edge_deploy.verification.verdicts import Verdict, none_fails
 
 _log = log.logger(__name__)
 
-Entry = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
 class QuantizeResult:
@@ -50,7 +52,7 @@ class QuantizeResult:
     """
 
     artifact: Artifact
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     verdicts: tuple[Verdict, ...]
     failed: Mapping[str, str]
     notes: tuple[str, ...]
@@ -98,19 +100,19 @@ def quantize(
 
 def _quantize(found: Artifact, options: QuantizeOptions) -> QuantizeResult:
     tolerances = options.tolerances
-    there = [e["target"] for e in found.manifest["artifacts"]]
+    there = [entry.target for entry in found.manifest.artifacts]
     wish = parse("to", options.to, [t for t in FORMATS if t in there])
     check_io(options.io, wish)
     check_keep(options.keep_float, wish)
     wish, skipped = _without_float(wish)
     sources = {target: _source(found, target) for target in wish.by_target}
-    hows = {target: _float_entry(found, target)["pruned"] for target in wish.by_target}
+    hows = {target: float_entry(found, target).pruned for target in wish.by_target}
     _check_free(found, wish, options.overwrite)
     dataset = Dataset(
         found.reference(),
         found.evaluation() or Reference({}),
         columns_of(found.manifest),
-        found.manifest["preprocessing"],
+        preprocessing_of(found.manifest),
     )
     check_labels(tolerances, dataset.reference)
     notes = [*wish.notes, *skipped]
@@ -119,7 +121,7 @@ def _quantize(found: Artifact, options: QuantizeOptions) -> QuantizeResult:
         _log.info("looking at the calibration data")
         calibration, warnings = calibrate(found.spec, dataset, options.calibration, options.strict)
         notes += warnings
-    entries: list[dict[str, Any]] = []
+    entries: list[FileEntry] = []
     verdicts: list[Verdict] = []
     failed: dict[str, str] = {}
     with (
@@ -128,7 +130,7 @@ def _quantize(found: Artifact, options: QuantizeOptions) -> QuantizeResult:
     ):
         builder = FileBuilder(
             stage,
-            dict(found.manifest),
+            found.manifest,
             Checker(found.spec, dataset, tolerances, handle),
             options.io,
             calibration,
@@ -166,48 +168,22 @@ def _without_float(wish: PrecisionRequest) -> tuple[PrecisionRequest, list[str]]
 
 def _source(found: Artifact, target: str) -> Converted:
     """The float32 file of a target, which must be the one that was converted."""
-    entry = _float_entry(found, target)
+    entry = float_entry(found, target)
     changed = found.changed_files()
-    for file in entry["files"]:
-        if file["path"] in changed:
-            raise ArtifactError(f"{file['path']} {changed[file['path']]}. Convert the model again.")
-    files = tuple(found.folder / file["path"] for file in entry["files"])
+    for file in entry.files:
+        if file.path in changed:
+            raise ArtifactError(f"{file.path} {changed[file.path]}. Convert the model again.")
+    files = tuple(found.folder / file.path for file in entry.files)
     return Converted(found.main_file(entry), files)
 
 
-def _float_entry(found: Artifact, target: str) -> Entry:
-    """The float32 entry of a target: the plain one, else the first that is pruned.
-
-    Raises:
-        UsageError: There is none.
-    """
-    entries = [
-        entry
-        for entry in found.manifest["artifacts"]
-        if (entry["target"], entry["precision"]) == (target, FLOAT)
-    ]
-    if not entries:
-        raise UsageError(
-            f"{found.folder} has no float32 file of {target}, from which the others are made. "
-            f"Convert the model again with {option('quantize', [FLOAT, ...])}"
-        )
-    return min(entries, key=lambda entry: entry["pruned"] is not None)
-
-
-def _main(entry: Entry) -> str:
-    """What tells entries apart: ``tune`` keeps several of one precision."""
-    return str(entry["files"][0]["path"])
-
-
 def _check_free(found: Artifact, wish: PrecisionRequest, overwrite: bool) -> None:
-    there = {_main(entry) for entry in found.manifest["artifacts"]}
+    there = {entry.path for entry in found.manifest.artifacts}
     taken = [
         f"{target} {precision}"
         for target, names in wish.by_target.items()
         for precision in names
-        if path_of(
-            FORMATS[target], found.name, precision, bool(_float_entry(found, target)["pruned"])
-        )
+        if path_of(FORMATS[target], found.name, precision, bool(float_entry(found, target).pruned))
         in there
     ]
     if taken and not overwrite:
@@ -218,14 +194,14 @@ def _check_free(found: Artifact, wish: PrecisionRequest, overwrite: bool) -> Non
 
 
 def _publish(
-    found: Artifact, stage: Path, entries: Sequence[Entry], verdicts: Sequence[Verdict]
-) -> Mapping[str, Any]:
+    found: Artifact, stage: Path, entries: Sequence[FileEntry], verdicts: Sequence[Verdict]
+) -> Manifest:
     """Move the new files in, then replace the manifest and the reports."""
-    new = {_main(e) for e in entries}
-    kept = [e for e in found.manifest["artifacts"] if _main(e) not in new]
-    manifest = {**found.manifest, "artifacts": [*kept, *entries]}
+    new = {entry.path for entry in entries}
+    kept = [entry for entry in found.manifest.artifacts if entry.path not in new]
+    manifest = structs.replace(found.manifest, artifacts=(*kept, *entries))
     changed = found.changed_files()  # before the new files stand in the old ones' place
-    added = [file for entry in entries for file in entry["files"]]
+    added = [file for entry in entries for file in entry.files]
     every = with_earlier(found, manifest, verdicts, changed)
     documents = report.documents(manifest, every, sections(found.tuning()))
     artifacts.update(found, manifest, documents, added, stage)

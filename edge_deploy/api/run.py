@@ -13,20 +13,20 @@ import numpy as np
 
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.artifact.selection import default_entry
-from edge_deploy.core.errors import ArtifactError, UsageError, wrong_option
+from edge_deploy.artifact.manifest import columns_of, preprocessing_of
+from edge_deploy.artifact.selection import runnable_entry
+from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.log import NOTES
-from edge_deploy.core.messages import option, unknown
+from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_data, as_path
 from edge_deploy.core.spec import Array, Feature, TensorSpec
 from edge_deploy.core.stdio import quietly
 from edge_deploy.data.input_warnings import remarks
 from edge_deploy.data.preprocessing.decode import is_picture
 from edge_deploy.data.preprocessing.encoding import encode_rows
-from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.readers import read
 from edge_deploy.data.reference import Reference, sample
-from edge_deploy.formats.registry import FORMATS, default_runtime
+from edge_deploy.formats.registry import default_runtime
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def run(
         ArtifactError: The file is damaged or is not the one that was converted.
     """
     found = artifacts.open_artifact(as_path(artifact, "artifact"))
-    entry = _entry(found, target, precision)
+    entry = runnable_entry(found, target, precision)
     changed = found.changed_files()
     path = found.main_file(entry)
     if what := changed.get(path.relative_to(found.folder).as_posix()):
@@ -79,33 +79,13 @@ def run(
     for line in remarks(columns_of(found.manifest) or (), data.rows):
         NOTES.warning(line)
     answers = []
-    with default_runtime(entry["target"]).open(path) as runner:
+    with default_runtime(entry.target).open(path) as runner:
         for index, source in enumerate(sources):
             feed = {s.name: sample(data.inputs[s.name], s, index) for s in found.spec.inputs}
             raw = runner.predict(feed)
             outputs = {s.name: _readable(s, raw[s.name]) for s in found.spec.outputs}
             answers.append(Prediction(source, outputs))
     return answers
-
-
-def _entry(found: Artifact, target: str | None, precision: str | None) -> Mapping[str, Any]:
-    if target is not None and target not in FORMATS:
-        raise wrong_option("only", target, unknown(target, FORMATS, "target"))
-    runnable = [
-        entry
-        for entry in found.manifest["artifacts"]
-        if not default_runtime(entry["target"]).in_browser and target in (None, entry["target"])
-    ]
-    if not runnable:
-        here = " or ".join(name for name in FORMATS if not default_runtime(name).in_browser)
-        raise UsageError(
-            f"{found.folder}: no {target or here} file to run here. TF.js files run "
-            "in the page: edge-deploy demo."
-        )
-    there = list(dict.fromkeys(entry["precision"] for entry in runnable))
-    if precision not in (None, *there):
-        raise wrong_option("precision", precision, unknown(str(precision), there, "file here"))
-    return default_entry(found, [e for e in runnable if precision in (None, e["precision"])])
 
 
 def _read_all(found: Artifact, inputs: Any) -> tuple[Reference, list[str]]:
@@ -118,7 +98,7 @@ def _read_all(found: Artifact, inputs: Any) -> tuple[Reference, list[str]]:
         isinstance(one, str | os.PathLike) for one in inputs
     ):
         given = as_data(inputs, "inputs")
-        data = read(given, found.spec, features, found.manifest["preprocessing"])
+        data = read(given, found.spec, features, preprocessing_of(found.manifest))
         return data, [f"sample {n + 1}" for n in range(data.count)]
     if not inputs:
         raise UsageError(f"Nothing to ask. {_what_it_takes(found)}")
@@ -146,7 +126,7 @@ def _from_texts(
 
 def _read_one(found: Artifact, path: Path, features: Sequence[Feature] | None) -> Reference:
     if is_picture(path) and path.is_file():
-        if found.manifest["preprocessing"] is None:
+        if found.manifest.preprocessing is None:
             raise UsageError(
                 f"{path}: {found.name} was converted without {option('preprocess')}, so how a "
                 "picture becomes its input is not known. Convert it again with one, or give an "
@@ -155,11 +135,11 @@ def _read_one(found: Artifact, path: Path, features: Sequence[Feature] | None) -
         with tempfile.TemporaryDirectory() as folder:  # a folder of one picture
             link = Path(folder) / path.name
             link.write_bytes(path.read_bytes())
-            data = read(Path(folder), found.spec, features, found.manifest["preprocessing"])
+            data = read(Path(folder), found.spec, features, preprocessing_of(found.manifest))
         return Reference(data.inputs, pictures=(path,))
     if not path.exists():
         raise UsageError(f"{path}: no such file. {_what_it_takes(found)}")
-    return read(path, found.spec, features, found.manifest["preprocessing"])
+    return read(path, found.spec, features, preprocessing_of(found.manifest))
 
 
 def _from_pairs(
@@ -185,10 +165,10 @@ def _from_row(found: Artifact, features: Sequence[Feature], given: Mapping[str, 
 
 
 def _what_it_takes(found: Artifact) -> str:
-    if columns := found.manifest["features"]:
-        pairs = " ".join(f"{c['name']}=…" for c in columns)
+    if columns := found.manifest.features:
+        pairs = " ".join(f"{c.name}=…" for c in columns)
         return f"This model takes {pairs}, or a .csv with these columns."
-    if found.manifest["preprocessing"]:
+    if found.manifest.preprocessing:
         return "This model takes pictures."
     names = ", ".join(f"{s.name} {list(s.shape)}" for s in found.spec.inputs)
     return f"This model takes an .npz with {names}."

@@ -13,8 +13,9 @@ from edge_deploy.api._publish_search import Recommendation, publish
 from edge_deploy.api.keywords import TuneKeywords
 from edge_deploy.api.options import TuneOptions
 from edge_deploy.artifact import artifact as artifacts
-from edge_deploy.artifact import manifest as manifests
 from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.artifact.manifest import Manifest
+from edge_deploy.artifact.new_manifest import new_manifest
 from edge_deploy.core import atomic_io, log
 from edge_deploy.core.errors import MissingDependencyError, UsageError, wrong_option
 from edge_deploy.core.messages import option, size_text, unknown
@@ -61,7 +62,7 @@ class TuneResult:
     """
 
     artifact: Artifact
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     measured: tuple[CandidateResult, ...]
     recommended: Mapping[str, Recommendation | None]
     verdicts: tuple[Verdict, ...]
@@ -147,7 +148,7 @@ def _tune(model: Any, options: TuneOptions) -> TuneResult:
         _log.info("looking at the calibration data")
         calibration, warnings = calibrate(loaded.spec, dataset, options.calibration, options.strict)
         training = _prepare.training(options, loaded.spec, side)
-        manifest = manifests.new_manifest(
+        manifest = new_manifest(
             source.given, (name, options.version, options.command), loaded, side, dataset.reference
         )
         seen = (dataset.every, _as_reference(calibration, loaded.spec))
@@ -233,7 +234,7 @@ def _browser(options: TuneOptions) -> Iterator[BrowserSession]:
 
 
 def _about(
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     options: TuneOptions,
     data: Reference,
     training: FineTuneData | None,
@@ -242,12 +243,12 @@ def _about(
     trained_on = training.data if training else Reference({})
     nothing = CandidateGroup("", 0.0, {}, ModelSpec((), ()), data, trained_on)
     return {
-        "model": manifest["source"]["sha256"],
+        "model": manifest.source.sha256,
         "data": nothing.digest(),
         "training": f"{options.prune_epochs} epochs" if options.prune_data else "none",
         "seed": str(options.seed),
-        "name": f"{manifest['name']} {manifest['version']}",
-        "tools": json.dumps(manifest["tools"], sort_keys=True),
+        "name": f"{manifest.name} {manifest.version}",
+        "tools": json.dumps(manifest.tools, sort_keys=True),
     }
 
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
+
+from msgspec import structs
 
 from edge_deploy.api.keywords import VerifyKeywords
 from edge_deploy.api.options import VerifyOptions
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.artifact.document import to_document
+from edge_deploy.artifact.file_entry import FileEntry, VerdictRow
+from edge_deploy.artifact.manifest import Manifest, Source, columns_of, preprocessing_of
+from edge_deploy.artifact.new_manifest import bare_manifest, source_entry
 from edge_deploy.core import atomic_io, messages
 from edge_deploy.core.errors import EdgeDeployError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path, given, takes
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.core.stdio import quietly, set_environment
-from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.readers import read
 from edge_deploy.data.reference import Dataset, Reference, split
 from edge_deploy.formats.base import FLOAT, Runtime
@@ -46,7 +51,7 @@ class VerifyResult:
         samples: How many samples of how many were asked, and whose they are, in words.
     """
 
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     verdicts: tuple[Verdict, ...]
     report: Path | None
     notes: tuple[str, ...] = ()
@@ -98,41 +103,42 @@ def verify(
     changed = found.changed_files()
     entries = [
         entry
-        for entry in found.manifest["artifacts"]
-        if entry["target"] in options.only and _wanted(entry["target"], options)
+        for entry in found.manifest.artifacts
+        if entry.target in options.only and _wanted(entry.target, options)
     ]
     if not entries:
-        there = ", ".join(sorted({e["target"] for e in found.manifest["artifacts"]})) or "none"
+        there = ", ".join(sorted({entry.target for entry in found.manifest.artifacts})) or "none"
         raise UsageError(f"{path}: no file to verify is left; its targets are: {there}.")
     spec, reference, notes = _questions(found, options, changed)
     dataset = Dataset(reference, columns=columns_of(found.manifest))
     packaged = options.reference is None and options.against is None and reference.count
     if packaged and artifact.EVALUATION not in changed:
         dataset = replace(dataset, evaluation=found.evaluation() or Reference({}))
-    costs = any(entry["precision"] != FLOAT or entry["pruned"] for entry in entries)
+    costs = any(entry.precision != FLOAT or entry.pruned for entry in entries)
     samples = _samples(reference, dataset.evaluation.count if costs else 0)
     check_labels(options.tolerances, reference)
-    manifest = dict(found.manifest)
     verdicts: list[Verdict] = []
-    judged: dict[str, list[dict[str, Any]]] = {}
-    wrong = {entry["files"][0]["path"]: wrong_files(found, entry, changed) for entry in entries}
+    judged: dict[str, tuple[VerdictRow, ...]] = {}
+    wrong = {entry.path: wrong_files(found, entry, changed) for entry in entries}
     needs_browser = any(
-        runtime.in_browser and not wrong[e["files"][0]["path"]]
-        for e in entries
-        for runtime in _wanted(e["target"], options)
+        runtime.in_browser and not wrong[entry.path]
+        for entry in entries
+        for runtime in _wanted(entry.target, options)
     )
     with browser_if_any(needs_browser, options.browser) as handle:
         checker = Checker(spec, dataset, options.tolerances, handle, options.backends)
         for entry in entries:
-            failures = wrong[entry["files"][0]["path"]]
-            runtimes = _wanted(entry["target"], options)
-            rows = _check_entry(found, entry, runtimes, failures, checker)
-            judged[entry["files"][0]["path"]] = summarize(rows)
+            runtimes = _wanted(entry.target, options)
+            rows = _check_entry(found, entry, runtimes, wrong[entry.path], checker)
+            judged[entry.path] = summarize(rows)
             verdicts.extend(rows)
-    manifest["artifacts"] = [
-        {**e, "verification": judged.get(e["files"][0]["path"], e["verification"])}
-        for e in found.manifest["artifacts"]
-    ]
+    manifest = structs.replace(
+        found.manifest,
+        artifacts=tuple(
+            structs.replace(entry, verification=judged.get(entry.path, entry.verification))
+            for entry in found.manifest.artifacts
+        ),
+    )
     every = with_earlier(found, manifest, verdicts, changed)
     documents = report.documents(manifest, every, sections(found.tuning()))
     if options.report is not None:
@@ -177,33 +183,26 @@ def _questions(
     own = {s.name for s in (*found.spec.inputs, *found.spec.outputs)}
     if own != {s.name for s in (*model.spec.inputs, *model.spec.outputs)}:
         raise UsageError(
-            f"{source['file']}: its inputs and outputs are not those of {found.folder}: it is "
+            f"{source.file}: its inputs and outputs are not those of {found.folder}: it is "
             "not the model that was converted."
         )
-    if folded := found.manifest.get("folded_preprocessing"):
-        model = fold_model(replace(model, spec=found.spec), folded["image"])
+    if folded := found.manifest.folded_preprocessing:
+        model = fold_model(replace(model, spec=found.spec), to_document(folded.image))
     if options.reference is None:
         data = found.reference()
     else:
-        data = read(options.reference, found.spec, columns, found.manifest["preprocessing"])
+        data = read(options.reference, found.spec, columns, preprocessing_of(found.manifest))
         data, _ = split(data, 0, options.seed)
     answered = replace(data, outputs=model.ask(data.inputs, data.rows))
     return found.spec, answered, model.notes
 
 
-def _original(options: VerifyOptions) -> tuple[LoadedModel, dict[str, Any]]:
+def _original(options: VerifyOptions) -> tuple[LoadedModel, Source]:
     """The original that was given, and the manifest's form of what it is."""
     set_environment()
     with open_source(options.against, options) as source:
         model = read_model(source, options)
-        about = {
-            "file": source.given.name,
-            "sha256": atomic_io.sha256(source.given),
-            "kind": model.kind,
-            "framework": model.framework,
-            "parameters": model.parameters,
-        }
-    return model, about
+        return model, source_entry(source.given, model)
 
 
 def _samples(reference: Reference, evaluation: int = 0) -> str:
@@ -213,7 +212,7 @@ def _samples(reference: Reference, evaluation: int = 0) -> str:
 
 def _check_entry(
     found: Artifact,
-    entry: Mapping[str, Any],
+    entry: FileEntry,
     runtimes: Sequence[Runtime],
     wrong: tuple[str, ...],
     checker: Checker,
@@ -222,7 +221,7 @@ def _check_entry(
     if wrong:
         return [replace(blank(runtime, entry), failures=wrong) for runtime in runtimes]
     path = found.main_file(entry)
-    labels = label_failures(found, FORMATS[entry["target"]], path)
+    labels = label_failures(found, FORMATS[entry.target], path)
     rows = [
         row for runtime in runtimes for row in checker.check(runtime, path, blank(runtime, entry))
     ]
@@ -251,13 +250,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
                 runtime, path, Verdict(name, FLOAT, path.name, runtime.name), foreign=True
             )
         ]
-    manifest: dict[str, Any] = {
-        "name": path.name,
-        "version": "",
-        "source": source,
-        "reference": {"samples": data.count, "origin": data.origin, "given": data.given},
-        "artifacts": [{"files": [{"path": path.name, "bytes": path.stat().st_size}]}],
-    }
+    manifest = bare_manifest(path, name, source, model.spec, data)
     documents = report.documents(manifest, verdicts)
     return VerifyResult(
         manifest,

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 
-from edge_deploy.artifact.schema import fault
+from edge_deploy.artifact.document import read, to_document
+from edge_deploy.artifact.file_entry import FileEntry, FilePart
+from edge_deploy.artifact.manifest import SCHEMA, FileHash, Manifest, model_spec
 from edge_deploy.core.atomic_io import digest, replace_all, replace_text, sha256, to_text
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.messages import Shown, option
-from edge_deploy.core.spec import Arrays, ModelSpec, TensorSpec
+from edge_deploy.core.spec import Arrays, ModelSpec
 from edge_deploy.data.reference import Reference
 
-SCHEMA = "edge-deploy/manifest/1"
 MANIFEST = "manifest.json"
 REFERENCE = "reference.npz"
 EVALUATION = "evaluation.npz"
@@ -39,26 +41,21 @@ class Artifact:
     """
 
     folder: Path
-    manifest: Mapping[str, Any]
+    manifest: Manifest
 
     @property
     def name(self) -> str:
         """The model's name."""
-        return str(self.manifest["name"])
+        return self.manifest.name
 
     @property
     def spec(self) -> ModelSpec:
         """The original's inputs and outputs."""
-        return ModelSpec(
-            tuple(TensorSpec.from_json(entry) for entry in self.manifest["inputs"]),
-            tuple(TensorSpec.from_json(entry) for entry in self.manifest["outputs"]),
-        )
+        return model_spec(self.manifest)
 
-    def main_file(self, entry: Mapping[str, Any]) -> Path:
+    def main_file(self, entry: FileEntry) -> Path:
         """The file of an entry of ``artifacts`` that a runtime opens."""
-        paths = [file["path"] for file in entry["files"]]
-        main = next((p for p in paths if p.endswith("model.json")), paths[0])
-        return self.folder / str(main)
+        return self.folder / entry.path
 
     def reference(self) -> Reference:
         """The packaged samples and the original's answers to them.
@@ -84,14 +81,14 @@ class Artifact:
             return Reference(
                 inputs={s.name: arrays[f"in:{s.name}"] for s in self.spec.inputs},
                 outputs={s.name: arrays[f"out:{s.name}"] for s in self.spec.outputs},
-                origin=self.manifest["reference"]["origin"],
+                origin=self.manifest.reference.origin,
                 labels=arrays.get("labels"),
                 pruned={
                     s.name: arrays[f"pruned:{s.name}"]
                     for s in self.spec.outputs
                     if f"pruned:{s.name}" in arrays
                 },
-                given=self.manifest["reference"].get("given"),
+                given=self.manifest.reference.given or None,
                 rows=tuple(json.loads(str(arrays.get("rows", "[]")))),
             )
         except (OSError, ValueError, KeyError, EOFError) as error:
@@ -113,12 +110,12 @@ class Artifact:
     def changed_files(self) -> dict[str, str]:
         """Files that are not the ones that were written, and what is wrong with each."""
         changed = {}
-        for entry in self.manifest["files"]:
-            path = self.folder / entry["path"]
+        for file in self.manifest.files:
+            path = self.folder / file.path
             if not path.is_file():
-                changed[entry["path"]] = "is missing"
-            elif sha256(path) != entry["sha256"]:
-                changed[entry["path"]] = "is not the file that was converted (sha256 differs)"
+                changed[file.path] = "is missing"
+            elif sha256(path) != file.sha256:
+                changed[file.path] = "is not the file that was converted (sha256 differs)"
         return changed
 
 
@@ -152,8 +149,8 @@ def open_artifact(path: Path) -> Artifact:
             )
         folder = versions[0]
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        schema = manifest["schema"]
+        document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        schema = document["schema"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(
             f"{folder / MANIFEST}: not a manifest ({error}). Convert the model again with "
@@ -164,12 +161,13 @@ def open_artifact(path: Path) -> Artifact:
             f"{folder / MANIFEST}: is of {schema!r}; this edge-deploy reads {SCHEMA!r}. Convert "
             "the model again, or install the edge-deploy that wrote it."
         )
-    if wrong := fault(manifest):
+    try:
+        return Artifact(folder, read(Manifest, document))
+    except ValueError as error:
         raise ArtifactError(
-            f"{folder / MANIFEST}: not as edge-deploy writes it: {wrong}. If it was edited, put "
+            f"{folder / MANIFEST}: not as edge-deploy writes it: {error}. If it was edited, put "
             f"back what was there; else convert the model again with {option('overwrite', True)}."
-        )
-    return Artifact(folder, manifest)
+        ) from error
 
 
 def check_name(asked: str, name: str) -> str:
@@ -206,21 +204,26 @@ def check_free(output: Path, name: str, version: str, overwrite: bool) -> Path:
     return final
 
 
-def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write manifest.json with the list of all other files, by rename."""
-    files = [
-        {"path": p.relative_to(folder).as_posix(), "bytes": p.stat().st_size, "sha256": sha256(p)}
+    files = tuple(
+        FileHash(path=p.relative_to(folder).as_posix(), bytes=p.stat().st_size, sha256=sha256(p))
         for p in sorted(folder.rglob("*"))
         if p.is_file() and p.name != MANIFEST
-    ]
-    replace_text(folder / MANIFEST, to_text({**manifest, "files": files}))
+    )
+    replace_text(folder / MANIFEST, _text(manifest, files))
+
+
+def _text(manifest: Manifest, files: Iterable[FileHash]) -> str:
+    """manifest.json of a manifest with another list of files."""
+    return to_text(to_document(structs.replace(manifest, files=tuple(files))))
 
 
 def update(
     artifact: Artifact,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     reports: Mapping[str, str],
-    added: Iterable[Mapping[str, Any]] = (),
+    added: Iterable[FilePart] = (),
     stage: Path | None = None,
 ) -> None:
     """Replace the manifest and the reports of an artifact, and touch nothing else.
@@ -233,22 +236,22 @@ def update(
         artifact: The artifact.
         manifest: The new manifest.
         reports: Text by file name.
-        added: Files that are put in place: path, bytes and sha256.
+        added: Files that are put in place.
         stage: The folder that those lie in, under the same paths.
     """
     # Files of no entry any more belong to the version that was replaced.
-    listed = {file["path"] for entry in manifest["artifacts"] for file in entry["files"]}
-    gone = {file["path"] for entry in artifact.manifest["artifacts"] for file in entry["files"]}
+    listed = {file.path for entry in manifest.artifacts for file in entry.files}
+    gone = {file.path for entry in artifact.manifest.artifacts for file in entry.files}
     new = [
-        {"path": name, "bytes": len(text.encode()), "sha256": digest(text.encode())}
+        FileHash(path=name, bytes=len(text.encode()), sha256=digest(text.encode()))
         for name, text in reports.items()
     ]
-    new += [{key: entry[key] for key in ("path", "bytes", "sha256")} for entry in added]
-    named = {str(entry["path"]) for entry in new} | (gone - listed)
-    kept = [entry for entry in manifest["files"] if entry["path"] not in named]
-    files = sorted([*kept, *new], key=lambda entry: str(entry["path"]))
-    texts = {**reports, MANIFEST: to_text({**manifest, "files": files})}
-    moves = {stage / e["path"]: artifact.folder / e["path"] for e in added} if stage else {}
+    new += [FileHash(path=file.path, bytes=file.bytes, sha256=file.sha256) for file in added]
+    named = {file.path for file in new} | (gone - listed)
+    kept = [file for file in manifest.files if file.path not in named]
+    files = sorted([*kept, *new], key=lambda file: file.path)
+    texts = {**reports, MANIFEST: _text(manifest, files)}
+    moves = {stage / f.path: artifact.folder / f.path for f in added} if stage else {}
     replace_all(moves, {artifact.folder / name: text for name, text in texts.items()})
     for path in gone - listed:
         (artifact.folder / path).unlink(missing_ok=True)
@@ -271,7 +274,7 @@ def save_reference(path: Path, data: Reference, rows: Sequence[Mapping[str, Any]
         np.savez_compressed(file, **arrays)
 
 
-def describe_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
+def describe_files(folder: Path, paths: Iterable[Path]) -> tuple[FilePart, ...]:
     """The manifest's form of an entry's files: what they weigh on disk and on the wire."""
     import brotli
 
@@ -279,12 +282,12 @@ def describe_files(folder: Path, paths: Iterable[Path]) -> list[dict[str, Any]]:
     for path in sorted(paths, key=lambda p: (p.name != "model.json", p.name)):
         data = path.read_bytes()
         entries.append(
-            {
-                "path": path.relative_to(folder).as_posix(),
-                "bytes": len(data),
-                "gzip_bytes": len(gzip.compress(data, 6)),
-                "brotli_bytes": len(brotli.compress(data, quality=BROTLI_QUALITY)),
-                "sha256": digest(data),
-            }
+            FilePart(
+                path=path.relative_to(folder).as_posix(),
+                bytes=len(data),
+                gzip_bytes=len(gzip.compress(data, 6)),
+                brotli_bytes=len(brotli.compress(data, quality=BROTLI_QUALITY)),
+                sha256=digest(data),
+            )
         )
-    return entries
+    return tuple(entries)

@@ -1,124 +1,185 @@
-"""What manifest.json says of a model, before its files are made and in each of them."""
+"""manifest.json as a typed value: what each key means, how it is read and checked."""
 
 from __future__ import annotations
 
-import datetime
-import hashlib
-import importlib.metadata
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from edge_deploy.artifact.artifact import SCHEMA
-from edge_deploy.core.atomic_io import sha256
-from edge_deploy.core.spec import LoadedModel
-from edge_deploy.data.reference import Reference
-from edge_deploy.data.sidecars import Sidecars
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
-_TOOLS = (
-    "edge-deploy",
-    "tensorflow",
-    "keras",
-    "tf-keras",
-    "tensorflowjs",
-    "tf2onnx",
-    "onnx",
-    "onnxruntime",
-    "ai-edge-litert",
-    "ai-edge-quantizer",
-    "scikit-learn",
-    "numpy",
+from edge_deploy.artifact.document import (
+    Count,
+    InnerPath,
+    Name,
+    Part,
+    Positive,
+    SampleCount,
+    Sha256,
+    Time,
+    to_document,
 )
+from edge_deploy.artifact.file_entry import (
+    FileEntry,
+)
+from edge_deploy.artifact.preparation import FeatureEntry, PreprocessingEntry
+from edge_deploy.core.spec import Feature, ModelSpec, TensorSpec
+from edge_deploy.data.preprocessing.features import parse_features
 
-LATER = ("features", "inputs", "outputs")
-"""Keys of embedded that files of before do not carry."""
-
-
-def file_metadata(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What every file carries of the manifest; of a vocabulary, only which one it is."""
-    return {
-        "name": manifest["name"],
-        "version": manifest["version"],
-        "source_sha256": manifest["source"]["sha256"],
-        "classes": {o["name"]: o["classes"] for o in manifest["outputs"] if o["classes"]},
-        "preprocessing": manifest["preprocessing"],
-        "features": [_brief(f) for f in manifest["features"]] if manifest["features"] else None,
-        "inputs": {i["name"]: {"kind": i["kind"]} for i in manifest["inputs"]},
-        "outputs": {o["name"]: {k: o[k] for k in ("kind", "unit")} for o in manifest["outputs"]},
-    }
+SCHEMA: Literal["edge-deploy/manifest/1"] = "edge-deploy/manifest/1"
 
 
-def _brief(feature: Mapping[str, Any]) -> dict[str, Any]:
-    """A column without its vocabulary, which may be larger than the model itself."""
-    text = feature.get("text")
-    return {**feature, "text": _brief_text(text)} if text else dict(feature)
+class Source(Part, frozen=True, kw_only=True):
+    """The trained model that was converted.
 
-
-def _brief_text(text: Mapping[str, Any]) -> dict[str, Any]:
-    brief = dict(text)
-    if words := text["vocabulary"]:
-        digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()
-        brief["vocabulary"] = {"size": len(words), "sha256": digest}
-    if "also" in text:
-        brief["also"] = [_brief_text(one) for one in text["also"]]
-    return brief
-
-
-def new_manifest(
-    path: Path,
-    named: tuple[str, str, str],
-    model: LoadedModel,
-    side: Sidecars,
-    reference: Reference,
-) -> dict[str, Any]:
-    """The manifest of a conversion that has no files yet.
-
-    Args:
-        path: The trained model.
-        named: Name, version and the command that was given.
-        model: The same, loaded, with the kinds and labels that the side files tell.
-        side: What lay beside it.
-        reference: The packaged samples.
+    Attributes:
+        file: The name of its file or folder.
+        sha256: Of the file; of a folder, over its files' names and digests.
+        kind: What it was read as.
+        framework: The library and version that ran the original.
+        parameters: How many trained numbers it holds.
     """
-    from edge_deploy.data.preprocessing.features import features_to_json
 
-    name, version, command = named
-    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-    return {
-        "schema": SCHEMA,
-        "name": name,
-        "version": version,
-        "created": now.isoformat().replace("+00:00", "Z"),
-        "command": command,
-        "source": {
-            "file": path.name,
-            "sha256": sha256(path),
-            "kind": model.kind,
-            "framework": model.framework,
-            "parameters": model.parameters,
-        },
-        "inputs": [spec.to_json() for spec in model.spec.inputs],
-        "outputs": [spec.output_to_json() for spec in model.spec.outputs],
-        "preprocessing": dict(side.preprocessing) if side.preprocessing else None,
-        "folded_preprocessing": dict(side.folded) if side.folded else None,
-        "features": features_to_json(side.features) if side.features else None,
-        "reference": {
-            "samples": reference.count,
-            "origin": reference.origin,
-            "answers": model.answers,
-            **({"given": reference.given} if reference.given else {}),
-        },
-        "artifacts": [],
-        "files": [],
-        "tools": _versions(),
-    }
+    file: str
+    sha256: Sha256
+    kind: Literal["keras2", "keras3", "saved_model", "sklearn"]
+    framework: str
+    parameters: Count
 
 
-def _versions() -> dict[str, str]:
-    found = {}
-    for tool in _TOOLS:
-        try:
-            found[tool] = importlib.metadata.version(tool)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+class InputEntry(Part, frozen=True, kw_only=True):
+    """An input of the original.
+
+    Attributes:
+        name: The model's own name of it.
+        shape: With the batch axis first; null is a free axis.
+        dtype: A numpy dtype name, such as ``float32``.
+        kind: What it stands for: a picture, the columns of a row, steps in time, or plain numbers.
+    """
+
+    name: str
+    shape: tuple[Count | None, ...]
+    dtype: str
+    kind: Literal["image", "table", "sequence", "tensor"]
+
+
+class OutputEntry(Part, frozen=True, kw_only=True):
+    """An output of the original.
+
+    Attributes:
+        name: The model's own name of it.
+        shape: With the batch axis first; null is a free axis.
+        dtype: A numpy dtype name.
+        kind: What it stands for: a probability a class, the probability of the second of two
+            classes, the index of a class, a value of a regression, or plain numbers.
+        classes: What the columns of a classifier's output stand for; null where it is none, or
+            where nobody said.
+        unit: The unit of a regression's value, such as ``USD``.
+    """
+
+    name: str
+    shape: tuple[Count | None, ...]
+    dtype: str
+    kind: Literal["probabilities", "probability", "class", "value", "tensor"]
+    classes: tuple[str, ...] | None
+    unit: str | None
+
+
+class ReferenceEntry(Part, frozen=True, kw_only=True):
+    """The packaged samples, in reference.npz.
+
+    Attributes:
+        samples: How many.
+        origin: Whose: the user's, or made up.
+        answers: Who answered them: the original in its own library, or what it was lowered to,
+            in float64, where that library can no longer answer.
+        given: How many samples the user's data had.
+    """
+
+    samples: SampleCount
+    origin: Literal["user", "synthetic"]
+    answers: Literal["original", "lowering"] | UnsetType = UNSET
+    given: Positive | UnsetType = UNSET
+
+
+class FileHash(Part, frozen=True, kw_only=True):
+    """A file of the version, as it was written.
+
+    Attributes:
+        path: Inside the version's folder.
+        bytes: Its size.
+        sha256: Of its content.
+    """
+
+    path: InnerPath
+    bytes: Count
+    sha256: Sha256
+
+
+class Manifest(Part, frozen=True, kw_only=True):
+    """What a converted model is: its inputs and outputs, its files and their verdicts.
+
+    Attributes:
+        schema: Of which form this document is.
+        name: The model's.
+        version: The folder that it lies in.
+        created: When it was converted, in UTC.
+        command: What was typed to make it.
+        source: The trained model.
+        inputs: What the original takes, in its order.
+        outputs: What the original gives, in its order.
+        preprocessing: What lies between a picture and the input; null for other models, or where
+            nobody said.
+        folded_preprocessing: What ``--fold-preprocessing`` put into the graph; null where it did
+            not.
+        features: The columns of a table model; null for other models.
+        reference: The packaged samples.
+        artifacts: The converted files, and what is known of each.
+        files: Every file of the version but this one.
+        tools: Versions of the packages that made it.
+    """
+
+    schema: Literal["edge-deploy/manifest/1"]
+    name: Name
+    version: Name
+    created: Time
+    command: str
+    source: Source
+    inputs: Annotated[tuple[InputEntry, ...], Meta(min_length=1)]
+    outputs: Annotated[tuple[OutputEntry, ...], Meta(min_length=1)]
+    preprocessing: PreprocessingEntry | None
+    folded_preprocessing: PreprocessingEntry | UnsetType | None = UNSET
+    features: tuple[FeatureEntry, ...] | None
+    reference: ReferenceEntry
+    artifacts: tuple[FileEntry, ...]
+    files: tuple[FileHash, ...]
+    tools: dict[str, str]
+
+
+def model_spec(manifest: Manifest) -> ModelSpec:
+    """The original's inputs and outputs."""
+    inputs, outputs = (
+        tuple(msgspec.convert(one, TensorSpec, from_attributes=True) for one in side)
+        for side in (manifest.inputs, manifest.outputs)
+    )
+    return ModelSpec(inputs, outputs)
+
+
+def input_entry(spec: TensorSpec) -> InputEntry:
+    """The manifest's form of an input."""
+    return msgspec.convert(spec, InputEntry, from_attributes=True)
+
+
+def output_entry(spec: TensorSpec) -> OutputEntry:
+    """The manifest's form of an output."""
+    return msgspec.convert(spec, OutputEntry, from_attributes=True)
+
+
+def preprocessing_of(manifest: Manifest) -> dict[str, Any] | None:
+    """How a picture becomes the input, as preprocess_image takes it."""
+    return to_document(manifest.preprocessing) if manifest.preprocessing else None
+
+
+def columns_of(manifest: Manifest) -> tuple[Feature, ...] | None:
+    """The columns that a manifest lists; None where the model takes no rows."""
+    listed = [to_document(feature) for feature in manifest.features or ()]
+    return parse_features(listed)[0] if listed else None

@@ -1,63 +1,80 @@
-"""What manifest.schema.json asks of a manifest, checked before anything is read from it.
-
-Only the words of JSON Schema that keep code from stumbling are read: a manifest with a key too
-many, of a newer edge-deploy, is not refused. Tests hold what we write to the whole schema.
-"""
+"""manifest.schema.json, made from the typed manifest: ``python -m edge_deploy.artifact.schema``."""
 
 from __future__ import annotations
 
-import functools
+import inspect
 import json
-from collections.abc import Iterator, Mapping
+import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.formats.registry import FORMATS
+import msgspec
 
-_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "boolean": bool,
-    "integer": int,
-    "number": (int, float),
-    "null": type(None),
-}
+from edge_deploy.artifact.document import Part
+from edge_deploy.artifact.manifest import SCHEMA, Manifest
+
+PATH = Path(__file__).with_name("manifest.schema.json")
+
+# Another edge-deploy may say more of these, and an older reader has no harm of it.
+_OPEN = ("PreprocessingEntry", "ImageEntry", "FeatureEntry", "VerdictRow")
 
 
-def fault(document: Any) -> str | None:
-    """The first thing that is wrong with a manifest, such as ``inputs: is empty``; None if none."""
-    return next(_faults("", document, _schema()), None)
+def schema() -> dict[str, Any]:
+    """The JSON Schema of what is written; each key is described as in the code."""
+    made = msgspec.json.schema(Manifest)
+    parts = {name: _part(name, rules) for name, rules in made["$defs"].items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **parts.pop("Manifest"),
+        "title": SCHEMA,
+        "$defs": parts,
+    }
 
 
-@functools.cache
-def _schema() -> Mapping[str, Any]:
-    path = Path(__file__).with_name("manifest.schema.json")
-    found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    # The file names the formats that edge-deploy brings; others may have been registered.
-    found["properties"]["artifacts"]["items"]["properties"]["target"]["enum"] = FORMATS
-    return found
+def _part(name: str, rules: dict[str, Any]) -> dict[str, Any]:
+    kind = next(one for one in Part.__subclasses__() if one.__name__ == name)
+    told = inspect.getdoc(kind) or ""
+    described = dict(_attributes(told))
+    return {
+        "description": told.partition("\n\nAttributes:")[0],
+        "type": "object",
+        "required": rules["required"],
+        "additionalProperties": name in _OPEN,
+        "properties": {
+            key: {"description": described[key], **_plain(rule)}
+            for key, rule in rules["properties"].items()
+            if key != "extra"
+        },
+    }
 
 
-def _faults(where: str, value: Any, rule: Mapping[str, Any]) -> Iterator[str]:
-    if reference := rule.get("$ref"):
-        rule = _schema()["$defs"][reference.rpartition("/")[2]]
-    said = where or "the whole"
-    kinds = rule.get("type", ())
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    if kinds and not any(isinstance(value, _TYPES[kind]) for kind in kinds):
-        yield f"{said}: is {json.dumps(value)[:60]}, not of type {' or '.join(kinds)}"
-    elif "enum" in rule and value not in rule["enum"]:
-        yield f"{said}: is {value!r}, none of {', '.join(map(str, rule['enum']))}"
-    elif isinstance(value, list):
-        if len(value) < rule.get("minItems", 0):
-            yield f"{said}: is empty"
-        for number, item in enumerate(value):
-            yield from _faults(f"{where}[{number}]", item, rule.get("items", {}))
-    elif isinstance(value, dict):
-        for key in rule.get("required", ()):
-            if key not in value:
-                yield f"{f'{where}.{key}' if where else key}: is missing"
-        for key, inner in rule.get("properties", {}).items():
-            if key in value:
-                yield from _faults(f"{where}.{key}" if where else key, value[key], inner)
+def _attributes(docstring: str) -> Iterator[tuple[str, str]]:
+    """The names and texts of a docstring's Attributes."""
+    listed = docstring.partition("Attributes:\n")[2]
+    for name, text in re.findall(r"^    (\w+): (.+?)(?=\n    \w|\Z)", listed, re.S | re.M):
+        yield name, " ".join(text.split())
+
+
+def _plain(rule: Any) -> Any:
+    """A rule without what msgspec adds: an integer is a number, and a default is no rule."""
+    if isinstance(rule, list):
+        return [_plain(one) for one in rule]
+    if not isinstance(rule, dict):
+        return rule
+    rule = {key: _plain(one) for key, one in rule.items() if key != "default"}
+    if {"type": "number"} in rule.get("anyOf", ()):
+        rule["anyOf"] = [one for one in rule["anyOf"] if one != {"type": "integer"}]
+        if len(rule["anyOf"]) == 1:
+            rule |= rule.pop("anyOf")[0]
+    return rule
+
+
+def to_text() -> str:
+    """The file as it is kept."""
+    return json.dumps(schema(), ensure_ascii=False, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(to_text())

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.artifact.manifest import columns_of
 from edge_deploy.core.spec import Array, Feature
-from edge_deploy.data.preprocessing.features import columns_of
 from edge_deploy.data.reference import Reference, join
 
 # A form without features has a field a column up to here, as web_demo/src/view/table.js does it.
@@ -30,7 +30,7 @@ def column_ranges(model: Artifact, data: Reference) -> dict[str, Any] | None:
     """
     spec = model.spec.inputs[0]
     features = columns_of(model.manifest)
-    if len(model.spec.inputs) > 1 or len(spec.shape) != 2 or model.manifest["preprocessing"]:
+    if len(model.spec.inputs) > 1 or len(spec.shape) != 2 or model.manifest.preprocessing:
         return None
     if features is None:
         width = spec.shape[1] or 0

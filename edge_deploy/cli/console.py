@@ -26,7 +26,12 @@ def notes(notes: Sequence[str]) -> None:
 
 def described(document: Mapping[str, Any]) -> list[str]:
     """What `inspect` found, a line each; what is not there is left out."""
+    from edge_deploy.artifact.document import part
+    from edge_deploy.artifact.file_entry import Requirements
     from edge_deploy.verification.report import needed
+
+    def needs(found: Mapping[str, Any]) -> list[str]:
+        return needed(part(Requirements, found["needs"])) if found.get("needs") else []
 
     lines = []
     for key, value in document.items():
@@ -37,9 +42,9 @@ def described(document: Mapping[str, Any]) -> list[str]:
                 total = sum(file["bytes"] for file in entry["files"])
                 lines.append(f"file: {entry['files'][0]['path']} {total:,} bytes")
                 lines += _integers(entry)
-                lines += [f"  {line}" for line in needed(entry.get("needs"))]
+                lines += [f"  {line}" for line in needs(entry)]
         elif key == "needs":
-            lines += needed(value)
+            lines += needs(document)
         elif key in ("files", "min_runtime") or (key == "ops" and document.get("needs")):
             continue
         else:

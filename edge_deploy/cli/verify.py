@@ -84,7 +84,7 @@ def verify(
         if as_json:
             continue
         if not quiet:
-            name = f"{done.manifest['name']} {done.manifest['version']}".rstrip()
+            name = f"{done.manifest.name} {done.manifest.version}".rstrip()
             typer.echo(f"{name}: {done.samples}")
             console.notes(done.notes)
             console.table(reports.HEADER, reports.rows(done.manifest, done.verdicts))

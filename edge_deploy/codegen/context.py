@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.artifact.selection import default_entry
+from edge_deploy.artifact.manifest import columns_of, preprocessing_of
+from edge_deploy.artifact.selection import tflite_entry
 from edge_deploy.core.errors import ArtifactError, UsageError
-from edge_deploy.core.messages import call, option
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Feature
-from edge_deploy.data.preprocessing.features import parse_features
 
 _NUMBERS = ("float32", "int32", "int64", "int16", "int8", "uint8")
 
@@ -136,7 +136,7 @@ def make(found: Artifact, precision: str | None) -> TemplateContext:
     """
     from edge_deploy.formats.tflite.describe import describe
 
-    entry = choose(found, precision)
+    entry = tflite_entry(found, precision)
     path = found.main_file(entry)
     if what := found.changed_files().get(path.relative_to(found.folder).as_posix()):
         raise ArtifactError(
@@ -165,43 +165,20 @@ def make(found: Artifact, precision: str | None) -> TemplateContext:
                 f"needs one. Convert the model again with {option('input_shapes')}."
             )
     alone = len(inputs) == 1
-    preprocessing = manifest["preprocessing"] if alone else None
-    columns = manifest["features"] if alone else None
-    features = parse_features(columns)[0] if columns else None
+    preprocessing = preprocessing_of(manifest) if alone else None
+    features = columns_of(manifest) if alone else None
     return TemplateContext(
         name=found.name,
-        version=str(manifest["version"]),
+        version=manifest.version,
         path=path,
-        precision=entry["precision"],
-        min_runtime=entry["min_runtime"],
+        precision=entry.precision,
+        min_runtime=entry.min_runtime,
         inputs=inputs,
         outputs=outputs,
         image=preprocessing["image"] if preprocessing else None,
         features=features,
         example=rows(found, features)[0] if features else None,
     )
-
-
-def choose(found: Artifact, precision: str | None) -> Mapping[str, Any]:
-    """The entry of the manifest whose ``.tflite`` file is meant.
-
-    Raises:
-        UsageError: There is none.
-    """
-    there = [e for e in found.manifest["artifacts"] if e["target"] == "tflite"]
-    if not there:
-        raise UsageError(
-            f"{found.folder} has no .tflite file, which snippets run. Convert the model again "
-            f"with {option('to', 'tflite')}."
-        )
-    wanted = [e for e in there if precision in (None, e["precision"])]
-    if not wanted:
-        known = ", ".join(dict.fromkeys(e["precision"] for e in there))
-        raise UsageError(
-            f"{found.folder} has no .tflite file of {precision}; there are: {known}. "
-            f"{call('quantize', found.folder, to=f'tflite={precision}')} makes one where it can."
-        )
-    return default_entry(found, wanted)
 
 
 def rows(found: Artifact, features: Sequence[Feature]) -> list[dict[str, Any]]:

@@ -47,33 +47,6 @@ class TensorSpec:
         """Whether the first axis counts samples (free, or one sample at a time)."""
         return bool(self.shape) and self.shape[0] in (None, 1)
 
-    def to_json(self) -> dict[str, Any]:
-        """The manifest's form of an input."""
-        return {
-            "name": self.name,
-            "shape": list(self.shape),
-            "dtype": self.dtype,
-            "kind": self.kind,
-        }
-
-    def output_to_json(self) -> dict[str, Any]:
-        """The manifest's form of an output, which has classes and a unit besides."""
-        classes = list(self.classes) if self.classes else None
-        return {**self.to_json(), "classes": classes, "unit": self.unit}
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any]) -> TensorSpec:
-        """The inverse of to_json."""
-        classes = data.get("classes")
-        return TensorSpec(
-            name=data["name"],
-            shape=tuple(data["shape"]),
-            dtype=data["dtype"],
-            kind=data["kind"],
-            classes=tuple(classes) if classes else None,
-            unit=data.get("unit"),
-        )
-
 
 @dataclass(frozen=True)
 class Text:

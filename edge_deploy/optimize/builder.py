@@ -8,10 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from edge_deploy.artifact import artifact
+from edge_deploy.artifact.document import part
+from edge_deploy.artifact.file_entry import (
+    FileEntry,
+    PruningEntry,
+    QuantizationEntry,
+    Requirements,
+    TensorEntry,
+)
+from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.core.errors import ConversionError, UsageError, wrong_option
 from edge_deploy.core.messages import option, unknown
-from edge_deploy.core.spec import LoadedModel
+from edge_deploy.core.spec import LoadedModel, TensorSpec
 from edge_deploy.data.calibration import Samples
 from edge_deploy.formats.base import FLOAT, Converted, Format, Quantization
 from edge_deploy.formats.layers import Layer
@@ -38,24 +49,22 @@ class FileBuilder:
     """
 
     stage: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     checker: Checker
     io: str = "float"
     calibration: Samples | None = None
     keep_float: tuple[str, ...] = ()
-    pruned: Mapping[str, Any] | None = None
+    pruned: PruningEntry | None = None
     min_runtime: str = ""
     model: LoadedModel | None = None
 
     def path(self, file_format: Format, precision: str) -> Path:
         """Where the file that a runtime opens goes."""
-        return self.stage / path_of(
-            file_format, self.manifest["name"], precision, bool(self.pruned)
-        )
+        return self.stage / path_of(file_format, self.manifest.name, precision, bool(self.pruned))
 
     def entry(
         self, file_format: Format, precision: str, source: Converted, keep: Sequence[Layer] = ()
-    ) -> dict[str, Any]:
+    ) -> FileEntry:
         """Make a file from the float32 one, and give the manifest's form of it.
 
         Args:
@@ -79,7 +88,7 @@ class FileBuilder:
         io = self.io if precision == "int8" else "float"
         return Quantization(precision, self.calibration, tuple(keep), io, self.min_runtime)
 
-    def fallback_entry(self, file_format: Format, source: Converted) -> dict[str, Any]:
+    def fallback_entry(self, file_format: Format, source: Converted) -> FileEntry:
         """Replace a file by the fallback quantizer's, and give the manifest's form of it.
 
         Raises:
@@ -92,11 +101,11 @@ class FileBuilder:
         fallback.quantize(self.model, source.path, path, self._wanted(fallback.precision))
         made = Converted(path, file_format.files(path))
         entry = self.describe(file_format, fallback.precision, made, ())
-        return {**entry, "quantizer": fallback.name}
+        return structs.replace(entry, quantizer=fallback.name)
 
     def describe(
         self, file_format: Format, precision: str, made: Converted, kept: Sequence[str]
-    ) -> dict[str, Any]:
+    ) -> FileEntry:
         """The manifest's form of a file that is in the stage.
 
         Args:
@@ -108,20 +117,20 @@ class FileBuilder:
         info = file_format.describe(made.path)
         self._check_runtime(file_format, made.path, precision, info.needs)
         taken, given = file_format.steps(made.path, precision)
-        return {
-            "target": file_format.name,
-            "precision": precision,
-            "pruned": dict(self.pruned) if self.pruned else None,
-            "kept_float": list(kept),
-            "quantizer": file_format.quantizer if precision != FLOAT else None,
-            "files": artifact.describe_files(self.stage, made.files),
-            "inputs": [_tensor(spec, taken) for spec in info.inputs],
-            "outputs": [_tensor(spec, given) for spec in info.outputs],
-            "ops": list(info.ops) if info.ops is not None else None,
-            "min_runtime": info.min_runtime,
-            "needs": dict(info.needs) if info.needs else None,
-            "verification": None,
-        }
+        return FileEntry(
+            target=file_format.name,
+            precision=precision,
+            pruned=self.pruned,
+            kept_float=tuple(kept),
+            quantizer=file_format.quantizer if precision != FLOAT else None,
+            files=artifact.describe_files(self.stage, made.files),
+            inputs=tuple(_tensor(spec, taken) for spec in info.inputs),
+            outputs=tuple(_tensor(spec, given) for spec in info.outputs),
+            ops=tuple(info.ops) if info.ops is not None else None,
+            min_runtime=info.min_runtime,
+            needs=part(Requirements, info.needs) if info.needs else None,
+            verification=None,
+        )
 
     def _check_runtime(
         self, file_format: Format, path: Path, precision: str, needs: Mapping[str, Any] | None
@@ -137,12 +146,10 @@ class FileBuilder:
                 "float16 and int8 need the least), or link a newer runtime."
             )
 
-    def judge(self, file_format: Format, entry: Mapping[str, Any]) -> list[Verdict]:
+    def judge(self, file_format: Format, entry: FileEntry) -> list[Verdict]:
         """Run a file that is in the stage, and compare it with the original."""
-        path, runtime = (
-            self.path(file_format, entry["precision"]),
-            default_runtime(file_format.name),
-        )
+        path = self.path(file_format, entry.precision)
+        runtime = default_runtime(file_format.name)
         return self.checker.check(runtime, path, blank(runtime, entry))
 
 
@@ -151,14 +158,14 @@ def path_of(file_format: Format, name: str, precision: str, pruned: bool) -> str
     return file_format.path(name, f"{precision}_pruned" if pruned else precision)
 
 
-def _tensor(spec: Any, steps: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+def _tensor(spec: TensorSpec, steps: Mapping[str, Mapping[str, float]]) -> TensorEntry:
     step = steps.get(spec.name)
-    return {
-        "name": spec.name,
-        "shape": list(spec.shape),
-        "dtype": spec.dtype,
-        "quantization": dict(step) if step else None,
-    }
+    return TensorEntry(
+        name=spec.name,
+        shape=tuple(spec.shape),
+        dtype=spec.dtype,
+        quantization=part(QuantizationEntry, step) if step else None,
+    )
 
 
 def check_io(io: str, wish: PrecisionRequest) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
+from msgspec import structs
+
+from edge_deploy.artifact.file_entry import FileEntry
 from edge_deploy.core import log
 from edge_deploy.core.errors import ConversionError, UsageError
 from edge_deploy.core.messages import option
@@ -51,7 +53,7 @@ def check_keep(keep: Sequence[str], wish: PrecisionRequest) -> None:
 
 def make_and_judge(
     builder: FileBuilder, file_format: Format, precision: str, source: Converted
-) -> tuple[dict[str, Any], list[Verdict]]:
+) -> tuple[FileEntry, list[Verdict]]:
     """One file with its verdicts, and where it fails its budget the layers that break it.
 
     Args:
@@ -68,11 +70,11 @@ def make_and_judge(
         UsageError: A layer that is to be kept in float is not there.
     """
 
-    def make(keep: Sequence[Layer]) -> tuple[dict[str, Any], list[Verdict]]:
+    def make(keep: Sequence[Layer]) -> tuple[FileEntry, list[Verdict]]:
         entry = builder.entry(file_format, precision, source, keep)
         return entry, builder.judge(file_format, entry)
 
-    def second(entry: dict[str, Any], rows: list[Verdict]) -> tuple[dict[str, Any], list[Verdict]]:
+    def second(entry: FileEntry, rows: list[Verdict]) -> tuple[FileEntry, list[Verdict]]:
         fallback = file_format.fallback
         if builder.model is None or fallback is None or fallback.precision != precision:
             return entry, rows
@@ -101,7 +103,7 @@ def make_and_judge(
         ) from error
     if _failed(rows) and not named:
         entry, rows = second(entry, rows)
-    if builder.pruned and builder.pruned["epoch"] is None and not names:
+    if builder.pruned and builder.pruned.epoch is None and not names:
         # No layer in float brings back what pruning took; training the others may.
         train = (
             "It was pruned at once. Train what is left, on samples with labels: convert "
@@ -113,7 +115,7 @@ def make_and_judge(
         weighted = [layer for layer in layers if layer.weighted]
         errors: tuple[LayerError, ...] = ()
         # A fallback fuses otherwise: its tensors are not the float file's.
-        own = entry["quantizer"] == file_format.quantizer
+        own = entry.quantizer == file_format.quantizer
         if file_format.layer_errors and own and all(row.outputs for row in rows):
             path = builder.path(file_format, precision)
             errors = file_format.layer_errors(
@@ -135,8 +137,7 @@ def make_and_judge(
             advice = None if found else "no layers kept in float bring it within its budget"
         if advice and _failed(rows):
             rows = [replace(row, layers=errors, advice=(advice,)) for row in rows]
-    entry["verification"] = summarize(rows)
-    return entry, rows
+    return structs.replace(entry, verification=summarize(rows)), rows
 
 
 def _failed(rows: Sequence[Verdict]) -> bool:
@@ -158,7 +159,7 @@ def _cost(rows: Sequence[Verdict]) -> float:
 
 
 def _trial(
-    make: Callable[[Sequence[Layer]], tuple[Mapping[str, Any], list[Verdict]]],
+    make: Callable[[Sequence[Layer]], tuple[FileEntry, list[Verdict]]],
     what: str,
 ) -> Bad:
     def trial(keep: Sequence[Layer]) -> tuple[float, int]:
@@ -167,10 +168,10 @@ def _trial(
             entry, rows = make(keep)
         except ConversionError:  # nothing is left to quantize
             return math.inf, 0
-        size = sum(file["brotli_bytes"] for file in entry["files"])
         if not _failed(rows):
-            return 0.0, size
-        return sum(o.mean_abs_error / o.scale for row in rows for o in row.outputs) or 1.0, size
+            return 0.0, entry.brotli_bytes
+        worse = sum(o.mean_abs_error / o.scale for row in rows for o in row.outputs) or 1.0
+        return worse, entry.brotli_bytes
 
     return trial
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.artifact.document import part
+from edge_deploy.artifact.file_entry import PruningEntry
 from edge_deploy.core.errors import UsageError, wrong_option
 from edge_deploy.core.messages import option
 from edge_deploy.core.spec import LoadedModel
@@ -56,9 +58,11 @@ class PrunedModel:
             text = f"{text}; {best}"
         return text, ZEROS
 
-    def to_json(self) -> dict[str, Any]:
+    @property
+    def entry(self) -> PruningEntry:
         """The manifest's form."""
-        return {"sparsity": round(self.sparsity, 4), "asked": self.asked, "epoch": self.epoch}
+        told = {"sparsity": round(self.sparsity, 4), "asked": self.asked, "epoch": self.epoch}
+        return part(PruningEntry, told)
 
 
 def check_options(sparsity: float | None, data: Any, epochs: int) -> None:

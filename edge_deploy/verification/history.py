@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.verification.verdicts import Verdict, from_json
 
 
 def with_earlier(
     found: Artifact,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     verdicts: Sequence[Verdict],
     changed: Mapping[str, str],
 ) -> list[Verdict]:
@@ -27,13 +27,13 @@ def with_earlier(
         verdicts: The new ones.
         changed: Files that are not the ones that were written (``Artifact.changed_files``).
     """
-    before = {e["files"][0]["path"]: e["files"] for e in found.manifest["artifacts"]}
-    places = {e["files"][0]["path"]: n for n, e in enumerate(manifest["artifacts"])}
+    before = {entry.path: entry.files for entry in found.manifest.artifacts}
+    places = {entry.path: n for n, entry in enumerate(manifest.artifacts)}
     same = {
-        e["files"][0]["path"]
-        for e in manifest["artifacts"]
-        if e["files"] == before.get(e["files"][0]["path"])
-        and not any(file["path"] in changed for file in e["files"])
+        entry.path
+        for entry in manifest.artifacts
+        if entry.files == before.get(entry.path)
+        and not any(file.path in changed for file in entry.files)
     }
     kept = same - {verdict.path for verdict in verdicts}
     old = [] if "report.json" in changed else _read(found)

@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.artifact.manifest import LATER, file_metadata
+from edge_deploy.artifact.file_entry import FileEntry
+from edge_deploy.artifact.metadata import LATER, file_metadata
 from edge_deploy.formats.base import Format
 
 _SHOWN = 300  # characters of what a file carries, in an error
 
 
-def wrong_files(
-    found: Artifact, entry: Mapping[str, Any], changed: Mapping[str, str]
-) -> tuple[str, ...]:
+def wrong_files(found: Artifact, entry: FileEntry, changed: Mapping[str, str]) -> tuple[str, ...]:
     """Changed files that speak against an entry: its own, and those that belong to no entry."""
-    own = {file["path"] for file in entry["files"]}
-    others = {f["path"] for e in found.manifest["artifacts"] for f in e["files"]} - own
+    own = {file.path for file in entry.files}
+    others = {f.path for e in found.manifest.artifacts for f in e.files} - own
     return tuple(f"{path} {what}" for path, what in changed.items() if path not in others)
 
 
@@ -38,7 +37,7 @@ def label_failures(found: Artifact, file_format: Format, path: Path) -> tuple[st
     listed = found.folder / "labels.txt"
     if listed.is_file():
         lines = listed.read_text(encoding="utf-8").splitlines()
-        if lines not in [list(o["classes"] or ()) for o in found.manifest["outputs"]]:
+        if lines not in [list(o.classes or ()) for o in found.manifest.outputs]:
             failures.append("labels.txt does not hold the manifest's classes")
     return tuple(failures)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.core.messages import size_text
 from edge_deploy.verification import report
 from edge_deploy.verification.charts import Axis, spread_labels
@@ -20,7 +21,7 @@ _LEAST = 1e-3  # of what is allowed: an error below is drawn as this
 
 
 def card(
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     verdicts: Sequence[Verdict],
     notes: Sequence[str] = (),
     failed: Mapping[str, str] | None = None,
@@ -35,10 +36,7 @@ def card(
         failed: What could not be made, with the reason.
         sections: HTML that comes before the table.
     """
-    sizes = {
-        entry["files"][0]["path"]: sum(f.get("brotli_bytes", f["bytes"]) for f in entry["files"])
-        for entry in manifest["artifacts"]
-    }
+    sizes = {entry.path: entry.brotli_bytes or entry.bytes for entry in manifest.artifacts}
     largest = max(sizes.values(), default=0)
     rows = [
         (verdict.status.split()[0], _with_bars(cells, verdict, sizes, largest))
@@ -46,7 +44,7 @@ def card(
     ]
     html = render(
         "notebook.html.j2",
-        title=f"{manifest['name']} {manifest['version']}".rstrip(),
+        title=f"{manifest.name} {manifest.version}".rstrip(),
         notes=notes,
         failed=dict(failed or {}),
         sections=sections,

@@ -9,11 +9,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edge_deploy.artifact.file_entry import FileEntry
 from edge_deploy.core.spec import TensorSpec
 from edge_deploy.verification.tolerances import Tolerances, usual_budget
 
 
-def limits(entry: Mapping[str, Any], outputs: Sequence[TensorSpec]) -> dict[str, Any] | None:
+def limits(entry: FileEntry, outputs: Sequence[TensorSpec]) -> dict[str, Any] | None:
     """What each output of a file may be off by, on the page as in the last ``verify``.
 
     Args:
@@ -27,14 +28,10 @@ def limits(entry: Mapping[str, Any], outputs: Sequence[TensorSpec]) -> dict[str,
         None where the file must agree by the usual tolerance.
     """
     given = Tolerances.from_json(_given(entry))
-    precision, pruned = entry["precision"], bool(entry["pruned"])
+    precision, pruned = entry.precision, bool(entry.pruned)
     if given.to_json() is None and usual_budget(precision, pruned) is None:
         return None
-    steps = {
-        o["name"]: o["quantization"]["scale"]
-        for o in entry.get("outputs") or ()
-        if o.get("quantization")
-    }
+    steps = {o.name: o.quantization.scale for o in entry.outputs if o.quantization}
     found = {}
     for output in outputs:
         tolerance = given.of(output.name, precision, pruned)
@@ -55,22 +52,20 @@ def limits(entry: Mapping[str, Any], outputs: Sequence[TensorSpec]) -> dict[str,
     return found
 
 
-def refused(entry: Mapping[str, Any]) -> bool:
+def refused(entry: FileEntry) -> bool:
     """Whether the last ``verify`` found a compressed file outside its budget wherever it ran.
 
     The page has few samples and no labels: that a file's accuracy falls it has to be told. Whether
     a float32 file agrees depends on the device, and is seen there.
     """
-    compressed = usual_budget(entry["precision"], bool(entry["pruned"])) is not None
-    ran = [row["status"] for row in entry["verification"] or () if row["status"] != "not run"]
+    compressed = usual_budget(entry.precision, bool(entry.pruned)) is not None
+    ran = [row.status for row in entry.verification or () if row.status != "not run"]
     return compressed and bool(ran) and set(ran) == {"fail"}
 
 
-def _given(entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _given(entry: FileEntry) -> Mapping[str, Any] | None:
     """The tolerances that the last ``verify`` was given."""
-    rows = entry["verification"] or [{}]
-    found: Mapping[str, Any] | None = rows[0].get("tolerances")
-    return found
+    return (entry.verification[0].tolerances or None) if entry.verification else None
 
 
 def _finite(value: float) -> float | None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from msgspec import UnsetType
+
+from edge_deploy.artifact.document import to_document as plain
+from edge_deploy.artifact.file_entry import Requirements
+from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.core.messages import option, samples, size_text, times
 from edge_deploy.verification.charts import errors
 from edge_deploy.verification.html_page import render
@@ -18,7 +23,7 @@ _MARKS = {"pass": "✓ pass", "fail": "✗ FAIL", "not run": "– not run"}
 
 
 def documents(
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     verdicts: Sequence[Verdict],
     sections: Sequence[str] = (),
 ) -> dict[str, str]:
@@ -36,30 +41,28 @@ def documents(
     }
 
 
-def to_document(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def to_document(manifest: Manifest, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """The machine's form: every verdict with its evidence."""
     statuses = [verdict.status for verdict in verdicts]
     return {
         "schema": SCHEMA,
-        "name": manifest["name"],
-        "version": manifest["version"],
-        "source": manifest["source"],
-        "reference": manifest["reference"],
+        "name": manifest.name,
+        "version": manifest.version,
+        "source": plain(manifest.source),
+        "reference": plain(manifest.reference),
         "ok": "fail" not in statuses and "not run" not in statuses,
         "verdicts": [to_json(verdict) for verdict in verdicts],
     }
 
 
-def rows(manifest: Mapping[str, Any], verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
+def rows(manifest: Manifest, verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
     """The table of verdicts, for the terminal and the page alike (see HEADER)."""
     sizes = {
-        entry["files"][0]["path"]: [
-            size_text(sum(file[kind] for file in entry["files"]))
-            if kind in entry["files"][0]
-            else ""
-            for kind in ("bytes", "gzip_bytes", "brotli_bytes")
+        entry.path: [
+            size_text(size) if size else ""
+            for size in (entry.bytes, entry.gzip_bytes, entry.brotli_bytes)
         ]
-        for entry in manifest["artifacts"]
+        for entry in manifest.artifacts
     }
     kept = _kept(manifest)
     result: list[tuple[str, ...]] = []
@@ -111,47 +114,47 @@ def precision_text(verdict: Verdict) -> str:
     return f"{verdict.precision}, {verdict.sparsity:.0%} zeros"
 
 
-def needed(needs: Mapping[str, Any] | None) -> list[str]:
+def needed(needs: Requirements | UnsetType | None) -> list[str]:
     """What a file asks of an app, a line each."""
     if not needs:
         return []
     operators = ", ".join(
-        f"{o['name']} version {o['version']} ({times(o['count'])})" for o in needs["operators"]
+        f"{o.name} version {o.version} ({times(o.count)})" for o in needs.operators
     )
-    litert = f", LiteRT {needs['min_litert']}" if needs["min_litert"] else ""
+    litert = f", LiteRT {needs.min_litert}" if needs.min_litert else ""
     lines = [
         f"operators: {operators}",
-        f"oldest runtime: TensorFlow Lite {needs['min_runtime']}{litert}",
+        f"oldest runtime: TensorFlow Lite {needs.min_runtime}{litert}",
     ]
-    for kind in ("flex", "custom"):
-        if needs[kind]:
-            lines.append(f"{kind} operators, which the app must link: {', '.join(needs[kind])}")
-    if needs["gpu"]:
-        back = ", ".join(f"{b['name']} ({b['reason']})" for b in needs["gpu"]["falls_back"])
+    for kind, names in (("flex", needs.flex), ("custom", needs.custom)):
+        if names:
+            lines.append(f"{kind} operators, which the app must link: {', '.join(names)}")
+    if needs.gpu:
+        back = ", ".join(f"{b.name} ({b.reason})" for b in needs.gpu.falls_back)
         lines.append(f"GPU delegate: {f'leaves to the CPU {back}' if back else 'takes all of it'}")
-    memory = needs["peak_memory_bytes_estimate"]
+    memory = needs.peak_memory_bytes_estimate
     lines.append(f"tensor memory at its peak: {memory:,} bytes (an estimate)")
-    if needs["multiply_adds"] is not None:
-        lines.append(f"multiply-adds: {needs['multiply_adds']:,}")
+    if needs.multiply_adds is not None:
+        lines.append(f"multiply-adds: {needs.multiply_adds:,}")
     return lines
 
 
 def to_html(
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     verdicts: Sequence[Verdict],
     sections: Sequence[str] = (),
 ) -> str:
     """One page without scripts or foreign files: the table, what failed, a picture an output."""
-    source, data, kept = manifest["source"], manifest["reference"], _kept(manifest)
-    told = samples(data["samples"], data.get("given"), data["origin"])
-    needs = [(e["files"][0]["path"], needed(e.get("needs"))) for e in manifest["artifacts"]]
+    source, data, kept = manifest.source, manifest.reference, _kept(manifest)
+    told = samples(data.samples, data.given or None, data.origin)
+    needs = [(entry.path, needed(entry.needs)) for entry in manifest.artifacts]
     return render(
         "report.html.j2",
         mark="",
-        title=f"{manifest['name']} {manifest['version']}",
-        origin=f"{source['file']} · {source['framework']} · {source['parameters'] or 0:,} "
+        title=f"{manifest.name} {manifest.version}",
+        origin=f"{source.file} · {source.framework} · {source.parameters or 0:,} "
         f"parameters · {told}",
-        synthetic=data["origin"] == "synthetic",
+        synthetic=data.origin == "synthetic",
         reference=option("reference"),
         pruned=any(verdict.sparsity is not None for verdict in verdicts),
         zeros=ZEROS,
@@ -180,9 +183,9 @@ def _part(verdict: Verdict, kept: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _kept(manifest: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+def _kept(manifest: Manifest) -> dict[str, Sequence[str]]:
     """The layers kept in float, by the file that a verdict names."""
-    return {e["files"][0]["path"]: e.get("kept_float") or () for e in manifest["artifacts"]}
+    return {entry.path: entry.kept_float or () for entry in manifest.artifacts}
 
 
 def _task_lines(task: Task) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.artifact.file_entry import FileEntry, VerdictRow
 from edge_deploy.formats.base import Runtime
 from edge_deploy.formats.layers import LayerError
 from edge_deploy.verification.metrics import Task
@@ -218,29 +219,31 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def blank(runtime: Runtime, entry: Mapping[str, Any]) -> Verdict:
+def blank(runtime: Runtime, entry: FileEntry) -> Verdict:
     """The verdict on an entry of the manifest, to be filled in."""
     return Verdict(
         runtime.format,
-        entry["precision"],
-        entry["files"][0]["path"],
+        entry.precision,
+        entry.path,
         runtime.name,
-        sparsity=entry["pruned"]["sparsity"] if entry["pruned"] else None,
-        steps={
-            o["name"]: o["quantization"]["scale"] for o in entry["outputs"] if o["quantization"]
-        },
+        sparsity=entry.pruned.sparsity if entry.pruned else None,
+        steps={o.name: o.quantization.scale for o in entry.outputs if o.quantization},
     )
 
 
-def summarize(rows: Sequence[Verdict]) -> list[dict[str, Any]]:
+def summarize(rows: Sequence[Verdict]) -> tuple[VerdictRow, ...]:
     """The manifest's form of verdicts on a file."""
-    keys = (
-        *("runtime", "backend", "status", "samples", "reason", "problems", "median_ms"),
-        "tolerances",
+    return tuple(
+        VerdictRow(
+            runtime=row.runtime,
+            backend=row.backend,
+            status=row.status,
+            samples=row.samples,
+            reason=row.reason,
+            problems=row.problems,
+            median_ms=row.median_ms,
+            tolerances=dict(row.tolerances) if row.tolerances else None,
+            max_abs_error=max((_finite(o.max_abs_error) or 0.0 for o in row.outputs), default=None),
+        )
+        for row in rows
     )
-    result = []
-    for row in rows:
-        full = to_json(row)
-        worst = max((o["max_abs_error"] or 0.0 for o in full["outputs"]), default=None)
-        result.append({**{key: full[key] for key in keys}, "max_abs_error": worst})
-    return result

@@ -26,12 +26,12 @@ def files(model: Artifact, entry: Mapping[str, Any]) -> Files:
     """
     made = environment("edge_deploy.web", escape=_json)
     module = made.get_template("embed.mjs.j2").render(
-        name=Markup(_json(f"{model.name} {model.manifest['version']}")[1:-1].replace("*/", "* /")),
+        name=Markup(_json(f"{model.name} {model.manifest.version}")[1:-1].replace("*/", "* /")),
         key=entry["key"],
         takes=Markup(takes(model)),
     )
     page = environment("edge_deploy.web", escape=html.escape).get_template("embed.html.j2")
-    picture = bool(model.manifest["preprocessing"])
+    picture = bool(model.manifest.preprocessing)
     shown = page.render(title=model.name, module=MODULE, picture=picture)
     return {MODULE: module.encode(), SNIPPET: shown.encode()}
 
@@ -42,13 +42,10 @@ def _json(value: str) -> str:
 
 def takes(model: Artifact) -> str:
     """What ``predict`` takes, as a JSDoc type."""
-    manifest = model.manifest
-    if manifest["preprocessing"]:
+    if model.manifest.preprocessing:
         return "Blob"
-    if manifest["features"]:
-        features = manifest["features"]
-        rows = features if isinstance(features, list) else features.get("features", [])
-        names = (_json(f["name"]).replace("*/", "*\\/") for f in rows)  # it stands in a comment
+    if features := model.manifest.features:
+        names = (_json(f.name).replace("*/", "*\\/") for f in features)  # it stands in a comment
         fields = (f"{name}: number|string" for name in names)
         return "{" + ", ".join(fields) + "}"
     return "Object<string, {data: ArrayLike<number>, shape: number[]}>"

@@ -52,8 +52,8 @@ class PageRunner:
     def start(self, target: str, model: str, backend: str) -> None:
         """Load the model on a page that is ready."""
         spec = {
-            "inputs": [tensor.to_json() for tensor in self._spec.inputs],
-            "outputs": [tensor.to_json() for tensor in self._spec.outputs],
+            "inputs": [{"name": one.name, "dtype": one.dtype} for one in self._spec.inputs],
+            "outputs": [{"name": one.name, "dtype": one.dtype} for one in self._spec.outputs],
         }
         used = self._ask(
             "(all) => edgeDeploy.open(...all)",

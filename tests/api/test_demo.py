@@ -17,6 +17,8 @@ from PIL import Image
 
 from edge_deploy.api.demo import DemoSite, build_demo
 from edge_deploy.artifact import artifact
+from edge_deploy.artifact.document import read, to_document
+from edge_deploy.artifact.manifest import SCHEMA, Manifest
 from edge_deploy.core.errors import ArtifactError, MissingDependencyError, UsageError
 from edge_deploy.data.preprocessing.decode import decode_image
 from edge_deploy.data.preprocessing.features import features_to_json, parse_features
@@ -98,32 +100,33 @@ def make_artifact(
             side: [{"name": name, "shape": [None, size], "dtype": "float32", "quantization": None}]
             for side, name, size in (("inputs", "x", width), ("outputs", "y", count))
         },
-        "files": artifact.describe_files(root, list(model.parent.iterdir())),
+        "files": list(
+            map(to_document, artifact.describe_files(root, list(model.parent.iterdir())))
+        ),
     }
-    artifact.write_manifest(
-        root,
-        {
-            "schema": artifact.SCHEMA,
-            "name": name,
-            "version": version,
-            "command": "edge-deploy convert secret/place.h5",
-            "created": "2026-01-01T00:00:00Z",
-            "source": {
-                "file": "m.h5",
-                "sha256": "0" * 64,
-                "kind": "keras3",
-                "framework": "keras 3",
-                "parameters": width * count,
-            },
-            "inputs": [tensor("x", [None, width], "image" if picture else "table")],
-            "outputs": [{**output, "classes": classes, "unit": None if classes else "USD"}],
-            "preprocessing": spec,
-            "features": None if picture else features_to_json(parse_features(FEATURES)[0]),
-            "reference": {"samples": len(x), "origin": "user"},
-            "artifacts": [entry] if "tfjs" in targets else [],
-            "tools": {},
+    document = {
+        "schema": SCHEMA,
+        "name": name,
+        "version": version,
+        "command": "edge-deploy convert secret/place.h5",
+        "created": "2026-01-01T00:00:00Z",
+        "source": {
+            "file": "m.h5",
+            "sha256": "0" * 64,
+            "kind": "keras3",
+            "framework": "keras 3",
+            "parameters": width * count,
         },
-    )
+        "inputs": [tensor("x", [None, width], "image" if picture else "table")],
+        "outputs": [{**output, "classes": classes, "unit": None if classes else "USD"}],
+        "preprocessing": spec,
+        "features": None if picture else features_to_json(parse_features(FEATURES)[0]),
+        "reference": {"samples": len(x), "origin": "user"},
+        "artifacts": [entry] if "tfjs" in targets else [],
+        "files": [],
+        "tools": {},
+    }
+    artifact.write_manifest(root, read(Manifest, document))
     return root
 
 

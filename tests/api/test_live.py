@@ -24,7 +24,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def checked(done: edge_deploy.ConvertResult) -> set[str]:
     """The targets whose files ran and passed; TF.js needs a browser."""
     assert not done.failed and done.artifact is not None
-    assert {entry["target"] for entry in done.manifest["artifacts"]} == TARGETS
+    assert {entry.target for entry in done.manifest.artifacts} == TARGETS
     assert all(v.status == "pass" for v in done.verdicts if v.status != "not run"), done.verdicts
     return {v.target for v in done.verdicts if v.status == "pass"}
 
@@ -52,10 +52,10 @@ def test_a_fitted_estimator_and_a_frame_become_three_targets() -> None:
     )
     assert {"tflite", "onnx"} <= checked(done)
     assert done.artifact.folder == Path("out/pipeline/1")
-    assert done.manifest["source"]["kind"] == "sklearn"
-    assert done.manifest["reference"]["origin"] == "user"
+    assert done.manifest.source.kind == "sklearn"
+    assert done.manifest.reference.origin == "user"
     assert given.equals(before)
-    assert [f["name"] for f in done.manifest["features"]] == ["age", "city"]
+    assert [f.name for f in done.manifest.features] == ["age", "city"]
     # The rows are asked as they are, and so is a single one.
     answers = edge_deploy.run(done.artifact.folder, frame.head(3))
     told = [answer.outputs["class"]["label"] for answer in answers]
@@ -90,8 +90,8 @@ def test_a_live_keras_model_and_arrays_become_three_targets(library: str) -> Non
     x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
     done = edge_deploy.convert(model, reference=x, output=Path("out"), name="mine")
     assert {"tflite", "onnx"} <= checked(done)
-    assert done.manifest["source"]["kind"] == ("keras3" if library == "keras" else "keras2")
-    assert done.manifest["source"]["file"] == f"net.{'keras' if library == 'keras' else 'h5'}"
+    assert done.manifest.source.kind == ("keras3" if library == "keras" else "keras2")
+    assert done.manifest.source.file == f"net.{'keras' if library == 'keras' else 'h5'}"
     stored = done.artifact.reference()
     (name,) = stored.outputs
     assert np.allclose(stored.outputs[name], np.asarray(model(next(iter(stored.inputs.values())))))
@@ -117,7 +117,7 @@ def test_a_tf_module_becomes_three_targets() -> None:
     x = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     done = edge_deploy.convert(Net(), reference={"x": x}, output="out")
     assert {"tflite", "onnx"} <= checked(done)
-    assert done.manifest["source"]["kind"] == "saved_model"
+    assert done.manifest.source.kind == "saved_model"
     with pytest.raises(UsageError, match="does not say what it takes"):
         edge_deploy.load_model(Silent())
     loaded = edge_deploy.load_model(Silent(), input_shapes={"x": (None, 3)})

@@ -618,18 +618,19 @@ def test_convert_takes_the_better_int8_file_when_the_first_fails(
         to=("tflite",), quantize=("float32", "int8"), io=io, output=tmp_path / "out"
     )
     done = convert(tmp_path / "net.keras", replace(options, rtol=rtol))
-    exact, small = done.manifest["artifacts"]
-    assert (exact["quantizer"], small["quantizer"]) == (None, "TFLiteConverter")
+    exact, small = done.manifest.artifacts
+    assert (exact.quantizer, small.quantizer) == (None, "TFLiteConverter")
     assert any("TFLiteConverter" in note for note in done.notes)
     verdict = next(v for v in done.verdicts if v.precision == "int8")
     assert (verdict.status == "pass") == passes
     for ends in ("inputs", "outputs"):
-        assert [e["name"] for e in small[ends]] == [e["name"] for e in exact[ends]]
-        assert {e["dtype"] for e in small[ends]} == {"float32" if io == "float" else io}
-    info = FORMATS["tflite"].describe(done.artifact.folder / small["files"][0]["path"])
-    assert info.metadata["precision"] == "int8" and info.min_runtime == small["min_runtime"]
+        own, theirs = getattr(small, ends), getattr(exact, ends)
+        assert [e.name for e in own] == [e.name for e in theirs]
+        assert {e.dtype for e in own} == {"float32" if io == "float" else io}
+    info = FORMATS["tflite"].describe(done.artifact.folder / small.path)
+    assert info.metadata["precision"] == "int8" and info.min_runtime == small.min_runtime
     usual = convert(
         tmp_path / "net.keras",
         replace(options, output=tmp_path / "usual", rtol={}),
     )
-    assert usual.manifest["artifacts"][1]["quantizer"] == "ai-edge-quantizer"
+    assert usual.manifest.artifacts[1].quantizer == "ai-edge-quantizer"

@@ -378,9 +378,7 @@ def test_layers_are_kept_in_float_where_that_is_what_it_takes(tmp_path: Path) ->
         m.within(0.05) for m in done.measured
         if m.candidate.precision in ("int8", "dynamic", "int4") and not m.candidate.kept
     )  # fmt: skip
-    entries = {
-        Path(e["files"][0]["path"]).stem: e["kept_float"] for e in done.manifest["artifacts"]
-    }
+    entries = {Path(entry.path).stem: entry.kept_float for entry in done.manifest.artifacts}
     assert any("second" in names for names in entries.values()), entries
 
 

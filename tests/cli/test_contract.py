@@ -173,8 +173,9 @@ DESCRIBED = [
     # A version never reads as a count.
     (
         {"ops": ["CONV_2D", "SOFTMAX"],
-         "needs": {"operators": [{"name": "CONV_2D", "version": 5, "count": 4},
-                                 {"name": "SOFTMAX", "version": 2, "count": 1}],
+         "needs": {"operators": [
+                       {"name": "CONV_2D", "version": 5, "count": 4, "min_runtime": "2.4.0"},
+                       {"name": "SOFTMAX", "version": 2, "count": 1, "min_runtime": None}],
                    "min_runtime": "2.4.0", "min_litert": None, "flex": [], "custom": [],
                    "gpu": None, "peak_memory_bytes_estimate": 1000, "multiply_adds": None}},
         ["operators: CONV_2D version 5 (4 times), SOFTMAX version 2 (once)",

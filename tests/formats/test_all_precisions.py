@@ -104,11 +104,9 @@ def test_a_file_of_the_table_runs_within_its_budget(
     if pruned:
         assert verdict.sparsity == pytest.approx(0.8, abs=0.01)
     (entry,) = [
-        e
-        for e in done.manifest["artifacts"]
-        if (e["target"], e["precision"]) == (target, precision)
+        e for e in done.manifest.artifacts if (e.target, e.precision) == (target, precision)
     ]
-    assert (entry["pruned"] is not None) == pruned == ("_pruned" in entry["files"][0]["path"])
+    assert (entry.pruned is not None) == pruned == ("_pruned" in entry.path)
 
 
 @slow

@@ -440,16 +440,16 @@ def test_a_file_held_to_an_old_runtime_runs_there_and_others_are_refused(
         )
         done = convert(model, options)
         assert done.artifact is not None and done.complete and done.passed
-        float32, dynamic = done.manifest["artifacts"]
-        files[oldest] = done.artifact.folder / dynamic["files"][0]["path"]
-        needed = dynamic["needs"]
-        versions = {o["name"]: o["version"] for o in needed["operators"]}
+        float32, dynamic = done.manifest.artifacts
+        files[oldest] = done.artifact.folder / dynamic.path
+        needed = dynamic.needs
+        versions = {o.name: o.version for o in needed.operators}
         assert (versions["CONV_2D"], versions["FULLY_CONNECTED"]) == {
             "": (5, 12), "2.14": (5, 3), "2.3": (2, 3),
         }[oldest]  # fmt: skip
-        assert needed["min_runtime"] == {"": "2.17.0", "2.14": "2.4.0", "2.3": "1.14.0"}[oldest]
-        assert needed["gpu"] == {"all": True, "falls_back": []}
-        assert needed["multiply_adds"] == float32["needs"]["multiply_adds"] > 10**7
+        assert needed.min_runtime == {"": "2.17.0", "2.14": "2.4.0", "2.3": "1.14.0"}[oldest]
+        assert (needed.gpu.all, needed.gpu.falls_back) == (True, ())
+        assert needed.multiply_adds == float32.needs.multiply_adds > 10**7
     values = np.load(folder / "reference.npz")["in:picture"][:8]
     np.save(tmp_path / "values.npy", values)
     paths = {oldest: str(path) for oldest, path in files.items()}

@@ -91,12 +91,12 @@ def test_a_folded_model_gives_the_same_answers(
     for target in ("tflite", "onnx"):
         np.testing.assert_allclose(answers[target, True], answers[target, False], atol=2e-6)
     assert np.ptp(answers["tflite", True], axis=0).max() > 0.01
-    image = done.manifest["preprocessing"]["image"]
-    assert (image["scale"], image["offset"], set(image["mean"]), set(image["std"])) == (
+    image = done.manifest.preprocessing.image
+    assert (image.scale, image.offset, set(image.mean), set(image.std)) == (
         1.0, 0.0, {0.0}, {1.0},
     )  # fmt: skip
-    assert image["color"] == ("gray" if "gray" in preset else "rgb")
-    assert done.manifest["folded_preprocessing"]["image"]["scale"] != 0
+    assert image.color == ("gray" if "gray" in preset else "rgb")
+    assert done.manifest.folded_preprocessing.image.scale != 0
     again = run("verify", folder, "--only", "tflite,onnx", "--against", tmp_path / "m.keras")
     assert again.code == 0, again
 
@@ -122,9 +122,10 @@ def test_a_folded_int8_model_takes_the_bytes_of_a_picture_as_they_are(
     )  # fmt: skip
     found = convert(tmp_path / "m.keras", options).artifact
     assert found is not None
-    (entry,) = [e for e in found.manifest["artifacts"] if e["precision"] == "int8"]
-    (given,) = entry["inputs"]
-    assert (given["dtype"], given["quantization"]) == ("uint8", {"scale": 1.0, "zero_point": 0})
+    (entry,) = [e for e in found.manifest.artifacts if e.precision == "int8"]
+    (given,) = entry.inputs
+    step = given.quantization
+    assert (given.dtype, step.scale, step.zero_point) == ("uint8", 1.0, 0)
     opened = Interpreter(str(found.main_file(entry)))
     opened.allocate_tensors()
     (place,), (end,) = opened.get_input_details(), opened.get_output_details()

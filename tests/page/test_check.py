@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_deploy.artifact.file_entry import FileEntry
 from edge_deploy.core.spec import Array, TensorSpec
 from edge_deploy.verification import metrics
 from edge_deploy.verification.compare import compare
@@ -18,6 +19,7 @@ from edge_deploy.verification.tolerances import DEFAULT, Tolerances, usual_budge
 from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser import Browser, open_browser
 from edge_deploy.web.server import address, start
+from tests.support.manifests import file_entry, row, tensor
 
 pytestmark = pytest.mark.slow
 
@@ -127,14 +129,14 @@ GIVEN = {
 }
 
 
-def entry(precision: str, pruned: bool, given: Tolerances, step: float = 0.0) -> dict[str, Any]:
+def entry(precision: str, pruned: bool, given: Tolerances, step: float = 0.0) -> FileEntry:
     """What the manifest says of a file, as far as the page's check asks."""
-    return {
-        "precision": precision,
-        "pruned": {"sparsity": 0.5} if pruned else None,
-        "outputs": [{"name": "y", "quantization": {"scale": step} if step else None}],
-        "verification": [{"status": "pass", "tolerances": given.to_json()}],
-    }
+    return file_entry(
+        precision=precision,
+        pruned={"sparsity": 0.5, "asked": 0.5, "epoch": None} if pruned else None,
+        outputs=[tensor("y", {"scale": step, "zero_point": 0} if step else None)],
+        verification=[row(tolerances=given.to_json())],
+    )
 
 
 def described(kind: str, wanted: Array) -> dict[str, Any]:
@@ -203,8 +205,7 @@ def test_file_that_verify_failed_fails_on_the_page(
     page: Any, precision: str, statuses: list[str], is_refused: bool
 ) -> None:
     """That its accuracy falls, which takes labels, is not seen there; a wrong device is."""
-    found = entry(precision, False, DEFAULT)
-    found["verification"] = [{"status": status} for status in statuses]
+    found = file_entry(precision=precision, verification=[row(status=one) for one in statuses])
     assert refused(found) is is_refused
     spec = TensorSpec("y", (None, 4), "float32", "probabilities")
     told = {"limits": limits(found, [spec]), "refused": is_refused}

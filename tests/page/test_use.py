@@ -79,7 +79,7 @@ def with_truths(root: Path) -> Path:
     own = artifact.describe_files(made, [made / "samples" / "samples.json"])
     kept = [f for f in files if not f["path"].startswith("samples/")]
     features = features_to_json(parse_features(TRUTHS)[0])
-    own = [{key: f[key] for key in ("path", "bytes", "sha256")} for f in own]
+    own = [{"path": f.path, "bytes": f.bytes, "sha256": f.sha256} for f in own]
     return edit(made, features=features, files=[*kept, *own])
 
 

@@ -25,6 +25,7 @@ from edge_deploy.artifact.artifact import TUNING, Artifact
 from edge_deploy.optimize.search.candidates import Candidate
 from edge_deploy.verification.metrics import Task
 from edge_deploy.verification.verdicts import OutputVerdict, Verdict
+from tests.support.manifests import file_document, manifest, part
 
 VOID = {"meta", "circle", "line", "rect", "br"}
 NASTY = '<script>alert("x")</script>&\''
@@ -72,19 +73,14 @@ VERDICTS = (
     Verdict("tfjs", "float32", "tfjs/float32/model.json", "tfjs", "wasm", reason="no browser"),
 )
 SIZES = {"tflite/float32.tflite": 40_000, "tflite/int8.tflite": 12_345}
-MANIFEST = {
-    "name": NASTY,
-    "version": "7",
-    "source": {"file": "a.h5", "framework": "keras", "parameters": 3},
-    "reference": {"samples": 4, "origin": "user"},
-    "artifacts": [
-        {
-            "files": [{"path": p, "bytes": 2 * n, "gzip_bytes": n + 9, "brotli_bytes": n}],
-            "kept_float": [],
-        }
+MANIFEST = manifest(
+    name=NASTY,
+    version="7",
+    artifacts=[
+        file_document(files=[{**part(p), "bytes": 2 * n, "gzip_bytes": n + 9, "brotli_bytes": n}])
         for p, n in SIZES.items()
     ],
-}
+)
 
 
 def tuned(folder: Path) -> TuneResult:

@@ -15,6 +15,7 @@ from edge_deploy.verification import report
 from edge_deploy.verification.history import with_earlier
 from edge_deploy.verification.metrics import Task
 from edge_deploy.verification.verdicts import OutputVerdict, Verdict, from_json, to_json
+from tests.support.manifests import file_document, manifest, part, source
 
 KEPT = Path(__file__).with_name("report.html")
 INFINITE = float("inf")
@@ -52,26 +53,26 @@ def test_a_verdict_is_read_back_as_it_was_written(verdict: Verdict) -> None:
 
 def entry(path: str, sha256: str = "a") -> dict[str, object]:
     """A file of a manifest."""
-    return {"files": [{"path": path, "bytes": 1, "sha256": sha256}], "kept_float": []}
+    weighed = {"bytes": 1, "gzip_bytes": 0, "brotli_bytes": 0}
+    return file_document(files=[{**part(path, sha256), **weighed}])
 
 
 NEEDS = {
-    "operators": [{"name": "ADD", "version": 1, "count": 2}],
+    "operators": [{"name": "ADD", "version": 1, "count": 2, "min_runtime": None}],
     "min_runtime": "2.3.0",
     "min_litert": "1.0",
     "flex": [],
     "custom": ["Mine"],
-    "gpu": {"falls_back": [{"name": "ADD", "reason": "it isn't there"}]},
+    "gpu": {"all": False, "falls_back": [{"name": "ADD", "reason": "it isn't there"}]},
     "peak_memory_bytes_estimate": 123456,
     "multiply_adds": 9876,
 }
-MANIFEST = {
-    "name": "a",
-    "version": "1",
-    "source": {"file": "a.h5", "framework": "keras", "parameters": 3},
-    "reference": {"samples": 4, "origin": "synthetic"},
-    "artifacts": [{**entry(PLAIN.path), "kept_float": ["first"], "needs": NEEDS}],
-}
+MANIFEST = manifest(
+    name="a",
+    source=source("a.h5"),
+    reference={"samples": 4, "origin": "synthetic"},
+    artifacts=[{**entry(PLAIN.path), "kept_float": ["first"], "needs": NEEDS}],
+)
 
 
 def on(path: str, samples: int) -> Verdict:
@@ -97,14 +98,14 @@ def test_earlier_verdicts_stay_while_their_file_is_the_same(
 ) -> None:
     told = {"verdicts": [to_json(on("x", 1))]}
     Path("report.json").write_text(json.dumps(told))
-    found = Artifact(Path(), {"artifacts": [entry("x")]})
-    manifest = {"artifacts": [entry(*name.split(":")) for name in files]}
-    every = with_earlier(found, manifest, [on(*one) for one in new], changed)
+    found = Artifact(Path(), manifest(artifacts=[entry("x")]))
+    new_one = manifest(artifacts=[entry(*name.split(":")) for name in files])
+    every = with_earlier(found, new_one, [on(*one) for one in new], changed)
     assert [(v.path, v.samples) for v in every] == kept
 
 
 def test_a_report_that_cannot_be_read_is_as_good_as_none() -> None:
-    found = Artifact(Path(), {"artifacts": [entry("x")]})
+    found = Artifact(Path(), manifest(artifacts=[entry("x")]))
     for text in ("{", "[]", '{"verdicts": [{}]}', '{"verdicts": [1]}'):
         Path("report.json").write_text(text)
         assert with_earlier(found, found.manifest, [], {}) == []
@@ -133,13 +134,12 @@ def test_words_of_others_are_text_on_the_page() -> None:
         task=Task(script, script, 1, 1, {script: (1, 1)}),
     )  # fmt: skip
     needs = {**NEEDS, "flex": [script], "gpu": None}
-    manifest = {
-        "name": script,
-        "version": script,
-        "source": {"file": script, "framework": script, "parameters": 1},
-        "reference": {"samples": 4, "origin": script},
-        "artifacts": [{**entry(script), "kept_float": [script], "needs": needs}],
-    }
-    page = report.to_html(manifest, [verdict])
+    told = manifest(
+        name=script,
+        version=script,
+        source={**source(script), "framework": script},
+        artifacts=[{**entry(script), "kept_float": [script], "needs": needs}],
+    )
+    page = report.to_html(told, [verdict])
     assert "<script" not in page and "'\"&" not in page
     assert "&lt;script&gt;&#x27;&quot;&amp;" in page

@@ -48,7 +48,7 @@ def test_model_runs_on_the_kernels_of_its_site(
     converted: Callable[[str], Artifact], browser: Browser, name: str, backend: str
 ) -> None:
     found = converted(name)
-    [entry] = found.manifest["artifacts"]
+    [entry] = found.manifest.artifacts
     file = found.main_file(entry)
     blank = Verdict("tfjs", "float32", str(file), "tfjs", backend)
     reference = found.reference().take(range(4))

@@ -163,8 +163,3 @@ def with_truths(
         return are_truths(feature, (row.get(feature.name) for row in rows))
 
     return tuple(replace(f, min=0.0, max=1.0, step=1.0) if is_truth(f) else f for f in features)
-
-
-def columns_of(manifest: Mapping[str, Any]) -> tuple[Feature, ...] | None:
-    """The columns that a manifest lists; None where the model takes no rows."""
-    return parse_features(manifest["features"])[0] if manifest["features"] else None

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import brotli
 import numpy as np
 
 from edge_deploy.artifact.artifact import BROTLI_QUALITY
+from edge_deploy.artifact.file_entry import PruningEntry
 from edge_deploy.core.errors import ArtifactError, ConversionError
 from edge_deploy.core.spec import Array, ModelSpec, Runner
 from edge_deploy.data.calibration import from_reference
@@ -58,7 +58,7 @@ class CandidateGroup:
     spec: ModelSpec
     data: Reference
     calibration: Reference
-    pruned: Mapping[str, Any] | None = None
+    pruned: PruningEntry | None = None
 
     def key(self, candidate: Candidate) -> str:
         """Under which the result is stored: a digest of all that it depends on."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from edge_deploy.artifact import manifest as manifests
+from edge_deploy.artifact.manifest import Manifest
+from edge_deploy.artifact.metadata import file_metadata
 from edge_deploy.core import log
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.data.reference import Reference
@@ -69,7 +69,7 @@ class Search:
 def float_files(
     search: Search,
     loaded: LoadedModel,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     training: FineTuneData | None,
     seen: tuple[Reference, Reference],
 ) -> list[CandidateGroup]:
@@ -85,7 +85,7 @@ def float_files(
             if sparsity and None in found.values():
                 _log.info("pruning %.0f%%", 100 * sparsity)
                 done = stack.enter_context(pruning.pruned(loaded, sparsity, training))
-                model, how = done.model, done.to_json()
+                model, how = done.model, done.entry
             for target, name in zip(asked.targets, names, strict=True):
                 files, known = found[name] or (None, how)
                 if files is None:
@@ -105,11 +105,11 @@ def can_be_pruned(model: LoadedModel) -> bool:
     return model.kind in ("keras2", "keras3")
 
 
-def _convert(model: LoadedModel, target: str, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+def _convert(model: LoadedModel, target: str, manifest: Manifest) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
         path = Path(folder) / "files" / Path(FORMATS[target].path("model", FLOAT)).name
         path.parent.mkdir()
-        made = FORMATS[target].export(model, path, manifests.file_metadata(manifest))
+        made = FORMATS[target].export(model, path, file_metadata(manifest))
         others = [file for file in made.files if file != made.path]
         return {file.name: file.read_bytes() for file in (made.path, *others)}
 

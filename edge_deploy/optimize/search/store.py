@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.artifact.document import part, to_document
+from edge_deploy.artifact.file_entry import PruningEntry
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.messages import option
@@ -45,16 +47,17 @@ class Store:
         path = self.folder / "results" / f"{key}.json"
         atomic_io.replace_text(path, json.dumps(data, ensure_ascii=False))
 
-    def float_files(self, what: str) -> tuple[dict[str, bytes], Mapping[str, Any] | None] | None:
+    def float_files(self, what: str) -> tuple[dict[str, bytes], PruningEntry | None] | None:
         """The float32 file of a target and sparsity and how it was pruned; None if not there."""
         folder = self.folder / "float" / what
         if not folder.is_dir():
             return None
         about = json.loads((folder / _FILES).read_text(encoding="utf-8"))
-        return {name: (folder / name).read_bytes() for name in about["files"]}, about["pruned"]
+        pruned = part(PruningEntry, about["pruned"]) if about["pruned"] else None
+        return {name: (folder / name).read_bytes() for name in about["files"]}, pruned
 
     def keep_float_files(
-        self, what: str, files: Mapping[str, bytes], pruned: Mapping[str, Any] | None
+        self, what: str, files: Mapping[str, bytes], pruned: PruningEntry | None
     ) -> None:
         """Keep them: the folder appears whole."""
         final = self.folder / "float" / what
@@ -63,7 +66,7 @@ class Store:
             whole.mkdir()
             for name, data in files.items():
                 (whole / name).write_bytes(data)
-            about = {"files": list(files), "pruned": pruned}
+            about = {"files": list(files), "pruned": to_document(pruned) if pruned else None}
             (whole / _FILES).write_text(atomic_io.to_text(about), encoding="utf-8")
             final.parent.mkdir(exist_ok=True)
             whole.rename(final)

@@ -95,7 +95,7 @@ def test_files_give_the_same_in_their_runtimes(make: Callable[[], Any]) -> None:
     Path("model.pkl").write_bytes(pickle.dumps(make()))
     done = convert(Path("model.pkl"), ConvertOptions(samples=100))
     assert [verdict.status for verdict in done.verdicts] == ["pass"] * 3
-    assert done.manifest["reference"]["answers"] == "lowering"
+    assert done.manifest.reference.answers == "lowering"
 
 
 def test_boosting_behind_a_scaler() -> None:
@@ -352,7 +352,7 @@ def test_catboost_files_in_their_runtimes_from_a_frame() -> None:
     catboost.CatBoostClassifier(**options).fit(table, wanted(4)).save_model("model.cbm")
     done = convert(Path("model.cbm"), ConvertOptions(samples=100))
     assert [verdict.status for verdict in done.verdicts] == ["pass"] * 3
-    names = [feature["name"] for feature in done.manifest["features"]]
+    names = [feature.name for feature in done.manifest.features]
     assert names == ["age", "fare"]
 
 

@@ -155,7 +155,7 @@ def test_what_can_no_longer_predict_converts_by_its_formula(count: int) -> None:
     path = write(Path("model.pkl"), model, "0.24.2")
     done = convert(path, ConvertOptions(to=("tflite",), samples=100))
     assert [verdict.status for verdict in done.verdicts] == ["pass"]
-    assert done.manifest["reference"]["answers"] == "lowering"
+    assert done.manifest.reference.answers == "lowering"
     assert any("cannot predict with this model" in note for note in done.notes)
     with np.load(done.artifact.folder / "reference.npz") as reference:
         assert reference["out:probabilities"].dtype == np.float64

@@ -23,6 +23,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+from edge_deploy.artifact.manifest import columns_of
 from edge_deploy.core.errors import ConversionError, UsageError
 from edge_deploy.core.spec import Feature, LoadedModel, LoadOptions
 from edge_deploy.data.preprocessing.encoding import encode_rows
@@ -213,7 +214,6 @@ def test_what_cannot_be_lowered_is_named(step: Any, words: str) -> None:
 def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path: Path) -> None:
     """From the pickle to the page's own CSV table, with words and gaps in the file."""
     from edge_deploy import ConvertOptions, VerifyOptions, build_demo, convert, verify
-    from edge_deploy.data.preprocessing.features import parse_features
     from edge_deploy.data.readers import read as read_data
     from edge_deploy.formats.registry import default_runtime
     from edge_deploy.web.browser import open_browser
@@ -225,10 +225,10 @@ def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path:
     own = original.predict_proba(table[list(original.feature_names_in_)])
     artifact = convert("model.joblib", ConvertOptions(reference=Path("rows.csv"))).artifact
     assert artifact is not None
-    features = parse_features(artifact.manifest["features"])[0]
+    features = columns_of(artifact.manifest)
     packaged = json.loads((artifact.folder / "samples/samples.json").read_text())
     assert [set(row) for row in packaged] == [{f.name for f in features}] * 12  # and no ticket
-    bare = artifact.main_file(artifact.manifest["artifacts"][-1])
+    bare = artifact.main_file(artifact.manifest.artifacts[-1])
     asked = VerifyOptions(against=Path("model.joblib"), reference=Path("rows.csv"))
     again = verify(bare, asked)  # words and gaps, as the model knows its columns
     assert (bare.suffix, again.complete, again.passed) == (".onnx", True, True)
@@ -244,8 +244,8 @@ def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path:
     server = start(tmp_path / "site")
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with open_browser() as browser:
-        for entry in artifact.manifest["artifacts"]:
-            file, runtime = artifact.main_file(entry), default_runtime(entry["target"])
+        for entry in artifact.manifest.artifacts:
+            file, runtime = artifact.main_file(entry), default_runtime(entry.target)
             opened = (
                 browser.open_file(runtime.format, file, "wasm", artifact.spec)
                 if runtime.in_browser

@@ -94,10 +94,10 @@ def test_a_text_model_converts_to_every_target(
         ("onnx", None, "pass", (), 32),
     ]
     # A page downloads the vocabulary once, with the manifest; no file repeats it.
-    words = next(f["text"]["vocabulary"] for f in made.manifest["features"] if f["text"]) or []
+    words = next(f.text.vocabulary for f in made.manifest.features if f.text) or ()
     long = [word for word in words if len(word) > 8 and word.isascii()]
-    for file in (file for entry in made.manifest["artifacts"] for file in entry["files"]):
-        content = (folder(made) / file["path"]).read_bytes()
+    for file in (file for entry in made.manifest.artifacts for file in entry.files):
+        content = (folder(made) / file.path).read_bytes()
         assert not [word for word in long if word.encode() in content]
 
 

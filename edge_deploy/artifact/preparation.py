@@ -1,0 +1,124 @@
+"""What lies between what a user gives and a model's input, as manifest.json says it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from edge_deploy.artifact.document import (
+    Name,
+    Number,
+    Part,
+    Positive,
+    Strings,
+)
+
+
+class ImageEntry(Part, frozen=True, kw_only=True):
+    """How a picture becomes the input.
+
+    It is decoded, cropped, resized, put in the order of channels, and then each number becomes
+    ``((x * scale + offset) - mean) / std``, every step rounded to float32.
+
+    Attributes:
+        size: Height and width.
+        crop: ``center`` cuts the largest middle part of the right proportions; ``none`` cuts
+            nothing.
+        resize: The filter: Pillow's ``nearest``, ``box``, ``bilinear``, ``hamming``, ``bicubic``
+            or ``lanczos``, or TensorFlow's ``tf-bilinear`` or ``tf-nearest``.
+        color: ``rgb``, ``bgr`` or ``gray``.
+        scale: Factor of every number.
+        offset: Added to it.
+        mean: Taken away, by channel.
+        std: Divided by, by channel.
+    """
+
+    size: tuple[int, ...] | None
+    crop: str
+    resize: str
+    color: str | None
+    scale: Number
+    offset: Number
+    mean: tuple[Number, ...] | None
+    std: tuple[Number, ...] | None
+
+
+class PreprocessingEntry(Part, frozen=True, kw_only=True):
+    """What lies between what a user gives and the input.
+
+    Attributes:
+        image: How a picture becomes numbers.
+    """
+
+    image: ImageEntry
+
+
+class TextEntry(Part, frozen=True, kw_only=True):
+    """How a text becomes counts, as scikit-learn's CountVectorizer and HashingVectorizer do it.
+
+    Attributes:
+        analyzer: What is counted: words, characters, or characters within words.
+        lowercase: Whether capital letters are the same as small ones.
+        strip_accents: How accents are taken off; null where they are not.
+        token_pattern: What a word is, as a Python regular expression; null for characters.
+        portable_pattern: The same for JavaScript (flag ``u``), Java, Kotlin, Swift and Dart.
+        ngram_range: The least and the largest number of words or characters together.
+        stop_words: Words that are left out before n-grams are made.
+        vocabulary: The n-grams that count, in the order of their places; null with ``buckets``.
+        buckets: The number of places that MurmurHash3 chooses among; null with a vocabulary.
+        signed: Whether the hash's sign decides if one is added or taken away.
+        binary: Whether a place tells only if there was something to count.
+        also: Other ways in which the same text is counted, whose places come behind.
+    """
+
+    analyzer: Literal["word", "char", "char_wb"]
+    lowercase: bool
+    strip_accents: Literal["ascii", "unicode", None]
+    token_pattern: str | None
+    portable_pattern: str | None
+    ngram_range: Annotated[
+        tuple[Positive, ...], Meta(min_length=2, extra_json_schema={"maxItems": 2})
+    ]
+    stop_words: tuple[str, ...]
+    vocabulary: tuple[str, ...] | None
+    buckets: Positive | None
+    signed: bool
+    binary: bool
+    also: Annotated[tuple[TextEntry, ...], Meta(min_length=1)] | UnsetType = UNSET
+
+
+class FeatureEntry(Part, frozen=True, kw_only=True):
+    """A column of a table model, in the order of the input.
+
+    Attributes:
+        name: The column.
+        kind: What a user gives: a number, one of some categories, or a text.
+        min: The least number that makes sense; null where nobody said.
+        max: The largest.
+        step: The distance of neighbouring numbers.
+        default: What a form begins with, and what stands for an empty value where ``missing`` is
+            ``value``.
+        unit: Of a number.
+        categories: In the model's order; null for other kinds.
+        encode: How a value becomes numbers: ``none`` gives one, ``one-hot`` one 0 or 1 a
+            category, ``ordinal`` the index of the category.
+        missing: What an empty value becomes: an error, the default, or NaN (of an ordinal
+            category: the index after the last).
+        unknown: What a value that is no category becomes: an error, nothing but zeros (of an
+            ordinal category: -1), or the last category.
+        text: How a text is counted; null for other kinds.
+    """
+
+    name: Name
+    kind: Literal["number", "category", "text"]
+    min: Number | None
+    max: Number | None
+    step: Number | None
+    default: Any
+    unit: Any
+    categories: Strings | None
+    encode: Literal["none", "one-hot", "ordinal"]
+    missing: Literal["error", "value", "nan"]
+    unknown: Literal["error", "ignore", "infrequent"]
+    text: TextEntry | UnsetType | None = UNSET
