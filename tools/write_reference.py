@@ -79,7 +79,15 @@ def python_api() -> str:
     text = (
         "# Python API\n\nThe functions are named as the commands are. Import them from "
         "`edge_deploy`; nothing heavy is imported before a function is called.\n\n"
-        "```python\nimport edge_deploy\n```\n"
+        "```python\nimport edge_deploy\n\n"
+        'done = edge_deploy.convert("model.h5", reference="data.csv", '
+        'quantize=["float32", "int8"])\n'
+        "```\n\n"
+        "Every option of a command is a keyword argument of its function. The same options can "
+        "be given as one object (`ConvertOptions` for `convert`); a keyword beside it wins. "
+        "Models are paths, or live Keras models, tf.Modules and fitted scikit-learn estimators; "
+        "data are paths, arrays, dicts of arrays, data frames, or a pair of one of these and its "
+        "labels.\n"
     )
     for title, group in (
         ("Functions", groups["Functions"]),
@@ -88,7 +96,17 @@ def python_api() -> str:
         ("Errors", groups["Errors"]),
     ):
         text += f"\n## {title}\n" + "".join(f"\n::: edge_deploy.{name}\n" for name in group)
+        if title == "Options":
+            kinds = [getattr(edge_deploy, name) for name in group if name != "Tolerances"]
+            text += f"\n### What they are made of\n{_parts(kinds)}"
     return text
+
+
+def _parts(kinds: Sequence[type]) -> str:
+    """The groups that several options classes share, each once."""
+    bases = dict.fromkeys(base for kind in kinds for base in kind.__mro__[1:-2])
+    shared = [base for base in bases if base not in kinds]
+    return "".join(f"\n::: {base.__module__}.{base.__name__}\n" for base in shared)
 
 
 def precisions() -> str:

@@ -56,9 +56,15 @@ def test_every_public_name_is_on_the_page(pages: dict[str, str]) -> None:
     import edge_deploy
 
     listed = [line[4:] for line in pages["python-api.md"].splitlines() if line.startswith(":::")]
-    assert sorted(listed) == sorted(
+    public = [name for name in listed if name.count(".") == 1]
+    assert sorted(public) == sorted(
         f"edge_deploy.{name}" for name in edge_deploy.__all__ if not name.startswith("__")
     )
+    for kind in (getattr(edge_deploy, name) for name in dir(edge_deploy) if "Options" in name):
+        own = f"edge_deploy.{kind.__name__}"
+        parts = [f"{base.__module__}.{base.__name__}" for base in kind.__mro__[1:-2]]
+        roots = {name.rpartition(".")[2] for name in listed}
+        assert own in listed and {part.rpartition(".")[2] for part in parts} <= roots
 
 
 @pytest.mark.parametrize("page", ["manifest.md", "report.md"])
