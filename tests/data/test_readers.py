@@ -1,0 +1,156 @@
+"""Samples are read in one way, whether they are compared with or calibrated on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_deploy.core.errors import UsageError
+from edge_deploy.core.options import as_data
+from edge_deploy.core.spec import Array, Feature, ModelSpec, TensorSpec
+from edge_deploy.data.calibration import MOST, open_samples
+from edge_deploy.data.readers import read, stream
+
+ONE = ModelSpec((TensorSpec("x", (None, 3), "float32"),), ())
+STATIC = ModelSpec((TensorSpec("x", (2, 3), "float32"),), ())
+TWO = ModelSpec(
+    (TensorSpec("x", (None, 3), "float32"), TensorSpec("n", (None,), "int32")), ()
+)  # fmt: skip
+X = np.arange(12, dtype=np.float64).reshape(4, 3)
+N = np.arange(4)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def npz(**arrays: Any) -> Path:
+    np.savez_compressed("data.npz", **arrays)
+    return Path("data.npz")
+
+
+def npy(array: Array) -> Path:
+    np.save("data.npy", array)
+    return Path("data.npy")
+
+
+FITS: dict[str, tuple[Callable[[], Path], ModelSpec]] = {
+    "npz": (lambda: npz(x=X, n=N), TWO),
+    "npz with labels": (lambda: npz(x=X, labels=N), ONE),
+    "npz of one array": (lambda: npz(anything=X), ONE),
+    "an artifact's own": (lambda: npz(**{"in:x": X, "in:n": N, "out:y": N}), TWO),
+    "npy": (lambda: npy(X), ONE),
+    "npy of a static input": (lambda: npy(np.stack([X[:2], X[2:]])), STATIC),
+}
+
+
+@pytest.mark.parametrize("case", FITS)
+def test_a_stream_gives_what_reading_whole_gives(case: str) -> None:
+    make, spec = FITS[case]
+    path = make()
+    whole, found = read(path, spec).inputs, stream(path, spec, None)
+    assert found is not None and found.count == len(whole["x"])
+    parts = list(found.read(range(found.count)))
+    for s in spec.inputs:
+        values = np.concatenate([p[s.name] if s.batched else p[s.name][None] for p in parts])
+        assert values.dtype == s.dtype and np.array_equal(values, whole[s.name])
+    assert np.array_equal(next(found.read([1]))["x"], parts[1]["x"])
+
+
+REFUSED: dict[str, tuple[Callable[[], Path], ModelSpec, str]] = {
+    "missing key": (lambda: npz(x=X, m=N), TWO, "no array for input 'n'; the keys are x, m"),
+    "counts": (lambda: npz(x=X, n=N[:2]), TWO, "different numbers of samples: {'x': 4, 'n': 2}"),
+    "no samples": (lambda: npz(x=X[:0]), ONE, "there are no samples in it"),
+    "shape": (lambda: npz(x=X[:, :2]), ONE, r"has shape \[4, 2\]; the model takes samples x 3"),
+    "dtype": (lambda: npz(x=X.astype(str)), ONE, "is of dtype <U32; the model takes float32"),
+    "npy shape": (lambda: npy(X[:, :2]), ONE, r"has shape \[4, 2\]; the model takes samples x 3"),
+    "npy of objects": (lambda: npy(np.array([[1], [1, 2]], object)), ONE, "holds an object array"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_does_not_fit_is_refused_in_the_same_words(case: str) -> None:
+    make, spec, words = REFUSED[case]
+    path = make()
+    for reader in (read, lambda p, s: open_samples(p, s, None, None)):
+        with pytest.raises(UsageError, match=words):
+            reader(path, spec)
+
+
+def test_an_array_stored_by_columns_is_not_streamed_wrong() -> None:
+    with pytest.raises(UsageError, match="column by column"):
+        open_samples(npz(x=np.asfortranarray(X)), ONE, None, None)
+
+
+def test_calibration_takes_samples_from_all_over() -> None:
+    samples = open_samples(npy(np.repeat(np.arange(1000.0), 3).reshape(-1, 3)), ONE, None, None)
+    seen = [float(feed["x"][0, 0]) for feed in samples]
+    assert samples.count == len(seen) == MOST
+    assert (seen[0], seen[-1]) == (0.0, 999.0) and seen == [
+        float(feed["x"][0, 0]) for feed in samples
+    ]
+
+
+AGE, CITY = (
+    Feature("age", missing="nan"),
+    Feature("city", "category", categories=("a", "b"), encode="one-hot"),
+)
+TABLE = ModelSpec((TensorSpec("features", (None, 3), "float32", "table"),), ())
+
+
+def test_a_frame_is_read_as_its_csv() -> None:
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(
+        {
+            "age": [40.5, None, 1e-7, 3],
+            "city": pd.Categorical(["a", "b", "b", "a"]),
+            "other": [pd.NA, "x", None, "y"],
+            "label": [1, 0, 1, 0],
+        }
+    )
+    frame.to_csv("data.csv", index=False)
+    of_file = read(Path("data.csv"), TABLE, (AGE, CITY), limit=3, seed=1)
+    of_frame = read(as_data(frame, "reference"), TABLE, (AGE, CITY), limit=3, seed=1)
+    assert np.array_equal(of_file.inputs["features"], of_frame.inputs["features"], equal_nan=True)
+    assert np.array_equal(of_file.labels, of_frame.labels)
+    assert (of_file.given, of_file.rows) == (of_frame.given, of_frame.rows)
+    beside = read(as_data((frame, list("wxyz")), "reference"), TABLE, (AGE, CITY), limit=3, seed=1)
+    places = [int(n) for n in np.flatnonzero(np.isin(list("wxyz"), beside.labels))]
+    assert np.array_equal(frame["label"][places], of_file.labels)
+
+
+HELD = {
+    "unknown category": (lambda pd: pd.DataFrame({"age": [1], "city": ["c"]}), "no category"),
+    "no column": (
+        lambda pd: pd.DataFrame({"age": [1]}),
+        "the reference data: has no column 'city'",
+    ),
+    "no rows": (lambda pd: pd.DataFrame({"age": [], "city": []}), "there are no rows"),
+    "labels": (
+        lambda pd: (pd.DataFrame({"age": [1], "city": ["a"]}), [1, 2]),
+        "there are 2 labels for 1 samples",
+    ),
+    "width": (
+        lambda pd: np.ones((2, 2)),
+        r"the reference data: input 'features' has shape \[2, 2\]",
+    ),
+    "key": (lambda pd: {"a": [1], "b": [2]}, "the reference data: no array for input 'features'"),
+}
+
+
+@pytest.mark.parametrize("case", HELD)
+def test_what_is_wrong_with_held_data_is_told(case: str) -> None:
+    make, words = HELD[case]
+    given = make(pytest.importorskip("pandas"))
+    with pytest.raises(UsageError, match=words):
+        read(as_data(given, "reference"), TABLE, (AGE, CITY))
+
+
+def test_one_array_is_not_for_two_inputs() -> None:
+    with pytest.raises(UsageError, match="the model has 2 inputs"):
+        read(as_data(X, "reference"), TWO)
