@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from edge_deploy.api.options import ModelOptions
 from edge_deploy.artifact import samples
-from edge_deploy.core.errors import wrong_option
+from edge_deploy.core.errors import unknown_option, wrong_option
 from edge_deploy.core.graph import freeze, index_limits
-from edge_deploy.core.messages import option, unknown
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.data import sidecars
 from edge_deploy.data.preprocessing.features import with_truths
@@ -56,12 +56,10 @@ def check(options: ModelOptions) -> None:
         UsageError: A file is not there, or an option cannot be understood.
     """
     if options.samples < 0:
-        raise wrong_option(
-            "samples", options.samples, "a number of samples is 0 or more.", options.samples
-        )
+        raise wrong_option("samples", options.samples, "a number of samples is 0 or more.")
     for target in options.to:
         if target not in FORMATS:
-            raise wrong_option("to", target, unknown(target, FORMATS, "target"))
+            raise unknown_option("to", target, FORMATS, "target")
     more = (options.calibration, options.prune_data, options.custom_objects)
     sidecars.precheck(options, more)
 

@@ -103,7 +103,7 @@ def _check(options: BenchOptions, any_file: bool) -> None:
             f"No file is left to time: {option('only')} and {option('runtimes')} leave none."
         )
     if not 0 < options.seconds <= 600:
-        raise wrong_option("seconds", options.seconds, "above 0 and at most 600.", options.seconds)
+        raise wrong_option("seconds", options.seconds, "above 0 and at most 600.")
     page = options.page
     if page is None or not page.exists():
         return

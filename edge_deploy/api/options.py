@@ -129,7 +129,7 @@ class BudgetOptions(Options):
         for name in ("max_drop", "min_agreement"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
-                raise wrong_option(name, value, "a share between 0 and 1, such as 0.01.", value)
+                raise wrong_option(name, value, "a share between 0 and 1, such as 0.01.")
         return Tolerances(self.atol, self.rtol, self.max_drop, self.min_agreement)
 
 

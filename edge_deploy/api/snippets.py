@@ -17,8 +17,8 @@ from edge_deploy.codegen import PLATFORMS, context
 from edge_deploy.codegen.base import Golden, Platform, headline, needs
 from edge_deploy.codegen.context import TemplateContext
 from edge_deploy.core.atomic_io import scratch, writing
-from edge_deploy.core.errors import UsageError, wrong_option
-from edge_deploy.core.messages import option, unknown
+from edge_deploy.core.errors import UsageError, unknown_option
+from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path
 from edge_deploy.core.spec import Arrays
 from edge_deploy.core.stdio import quietly
@@ -71,7 +71,7 @@ def _plan(
     artifact: Path | str, platform: str, precision: str | None
 ) -> tuple[Platform, Artifact, TemplateContext]:
     if platform not in PLATFORMS:
-        raise wrong_option("platform", platform, unknown(platform, PLATFORMS, "platform"))
+        raise unknown_option("platform", platform, PLATFORMS, "platform")
     found = artifacts.open_artifact(as_path(artifact, "artifact"))
     return PLATFORMS[platform], found, context.make(found, precision)
 

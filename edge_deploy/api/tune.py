@@ -17,8 +17,8 @@ from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.artifact.new_manifest import new_manifest
 from edge_deploy.core import atomic_io, log
-from edge_deploy.core.errors import MissingDependencyError, UsageError, wrong_option
-from edge_deploy.core.messages import option, size_text, unknown
+from edge_deploy.core.errors import MissingDependencyError, UsageError, unknown_option, wrong_option
+from edge_deploy.core.messages import option, size_text
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.core.stdio import quiet, set_environment
@@ -189,23 +189,18 @@ def _check(options: TuneOptions) -> None:
         MissingDependencyError: The executor is not installed.
     """
     if options.objective not in OBJECTIVES:
-        raise wrong_option(
-            "objective", options.objective, unknown(options.objective, OBJECTIVES, "objective")
-        )
+        raise unknown_option("objective", options.objective, OBJECTIVES, "objective")
     if not 0 <= options.max_drop < 1:
         raise wrong_option(
             "max_drop",
             options.max_drop,
             "a share from 0 to below 1, such as 0.01.",
-            options.max_drop,
         )
     if options.jobs is not None and options.jobs < 1:
-        raise wrong_option("jobs", options.jobs, "at least 1.", options.jobs)
+        raise wrong_option("jobs", options.jobs, "at least 1.")
     for sparsity in options.sparsities:
         if not 0 < sparsity < 1:
-            raise wrong_option(
-                "sparsities", sparsity, "shares between 0 and 1, such as 0.8.", sparsity
-            )
+            raise wrong_option("sparsities", sparsity, "shares between 0 and 1, such as 0.8.")
     if options.prune_data and not options.sparsities:
         raise UsageError(
             f"{option('prune_data')} is to train pruned models on, and {option('sparsities')} has "

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.file_entry import FileEntry
-from edge_deploy.core.errors import UsageError, wrong_option
-from edge_deploy.core.messages import call, option, unknown
+from edge_deploy.core.errors import UsageError, unknown_option
+from edge_deploy.core.messages import call, option
 from edge_deploy.formats.base import FLOAT
 from edge_deploy.formats.registry import FORMATS, default_runtime
 
@@ -58,7 +58,7 @@ def runnable_entry(found: Artifact, target: str | None, precision: str | None) -
         UsageError: There is none.
     """
     if target is not None and target not in FORMATS:
-        raise wrong_option("only", target, unknown(target, FORMATS, "target"))
+        raise unknown_option("only", target, FORMATS, "target")
     runnable = [
         entry
         for entry in found.manifest.artifacts
@@ -71,8 +71,8 @@ def runnable_entry(found: Artifact, target: str | None, precision: str | None) -
             "in the page: edge-deploy demo."
         )
     there = list(dict.fromkeys(entry.precision for entry in runnable))
-    if precision not in (None, *there):
-        raise wrong_option("precision", precision, unknown(str(precision), there, "file here"))
+    if precision is not None and precision not in there:
+        raise unknown_option("precision", precision, there, "file here")
     return default_entry(found, [e for e in runnable if precision in (None, e.precision)])
 
 

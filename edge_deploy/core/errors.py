@@ -15,7 +15,9 @@ shows one.
 
 from __future__ import annotations
 
-from edge_deploy.core.messages import option as written
+from collections.abc import Iterable
+
+from edge_deploy.core import messages
 
 
 class EdgeDeployError(Exception):
@@ -36,16 +38,23 @@ class UsageError(EdgeDeployError):
         self.got = got
 
 
-def wrong_option(option: str, got: object, mend: str, shown: object = ...) -> UsageError:
+def wrong_option(option: str, got: object, mend: str, *, shown: object = None) -> UsageError:
     """``samples=-1: a number of samples is 0 or more.``, as the caller writes the option.
 
     Args:
         option: Its name in Python.
         got: What it was given.
         mend: What would be right.
-        shown: What is shown behind the name; nothing where the mend says what was given.
+        shown: Behind the name, if not ``got``; ``...`` for the name alone, where the mend says
+            what was given.
     """
-    return UsageError(f"{written(option, shown)}: {mend}", option, got)
+    value = got if shown is None else shown
+    return UsageError(f"{messages.option(option, value)}: {mend}", option, got)
+
+
+def unknown_option(option: str, got: str, known: Iterable[str], what: str) -> UsageError:
+    """``to=...: no target is called 'tflit'. Did you mean tflite? There are: ...``."""
+    return wrong_option(option, got, messages.unknown(got, known, what), shown=...)
 
 
 class SourceError(EdgeDeployError):

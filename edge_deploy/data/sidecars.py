@@ -231,9 +231,7 @@ def _given_labels(text: Labels) -> tuple[str, ...]:
     if path.is_file():
         return _read_labels(path)[0]
     if "," not in text:
-        raise wrong_option(
-            "labels", text, "no such file; or give the labels themselves: a,b,c.", text
-        )
+        raise wrong_option("labels", text, "no such file; or give the labels themselves: a,b,c.")
     return _checked(option("labels"), [label.strip() for label in text.split(",")])
 
 

@@ -85,7 +85,7 @@ def build_example(
 
 def _check_options(example: Example, seed: int, data: Path | None, dataset: str) -> None:
     if not 0 <= seed < 2**32:
-        raise wrong_option("seed", seed, f"must be from 0 to {2**32 - 1}.", seed)
+        raise wrong_option("seed", seed, f"must be from 0 to {2**32 - 1}.")
     if data is not None and not example.takes_data:
         takers = [name for name, other in EXAMPLES.items() if other.takes_data]
         raise wrong_option(
@@ -93,15 +93,14 @@ def _check_options(example: Example, seed: int, data: Path | None, dataset: str)
             data,
             f"{example.name} takes none. It goes with {' and '.join(takers)}: "
             f"{call('examples', takers[0], data='FOLDER')}.",
+            shown=...,
         )
     if dataset == Request().dataset or dataset in example.datasets:
         return
     choices = "; ".join(
         f"{name}: {', '.join(other.datasets)}" for name, other in EXAMPLES.items() if other.datasets
     )
-    raise wrong_option(
-        "dataset", dataset, f"{example.name} has no such data set ({choices}).", dataset
-    )
+    raise wrong_option("dataset", dataset, f"{example.name} has no such data set ({choices}).")
 
 
 __all__ = ["EXAMPLES", "Example", "ExampleFiles", "build_example"]

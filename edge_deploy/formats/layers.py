@@ -95,7 +95,6 @@ def choose(layers: Sequence[Layer], names: Sequence[str], what: str) -> tuple[La
                 name,
                 f"{what} has no such layer.{did_you_mean(name, known)} Its layers are "
                 f"{', '.join(known)}.",
-                name,
             )
         chosen |= {layer.path: layer for layer in found}
     return tuple(layer for layer in layers if layer.path in chosen)

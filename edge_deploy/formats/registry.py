@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from edge_deploy.core.errors import UsageError, wrong_option
-from edge_deploy.core.messages import unknown
+from edge_deploy.core.errors import UsageError, unknown_option
 from edge_deploy.formats import onnx, tfjs, tflite
 from edge_deploy.formats.base import Format, Runtime
 
@@ -63,7 +62,7 @@ def check_names(only: Iterable[str], runtimes: Iterable[str], backends: Iterable
         ("backends", "backend", backends, known_backends),
     ):
         if wrong := [name for name in names if name not in known]:
-            raise wrong_option(option, wrong[0], unknown(wrong[0], known, what))
+            raise unknown_option(option, wrong[0], known, what)
 
 
 def is_converted(path: Path) -> bool:

@@ -112,17 +112,17 @@ def _generation(version: str) -> str:
 def _custom_objects(path: Path) -> dict[str, Any]:
     """The public classes and functions that an author's Python file defines."""
     if not path.is_file():
-        raise wrong_option("custom_objects", path, "no such file.", path)
+        raise wrong_option("custom_objects", path, "no such file.")
     spec = importlib.util.spec_from_file_location("edge_deploy_custom_objects", path)
     if spec is None or spec.loader is None:
-        raise wrong_option("custom_objects", path, "not a Python file (.py).", path)
+        raise wrong_option("custom_objects", path, "not a Python file (.py).")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         # It is the user's own file: whatever it raises is theirs to mend.
         raise wrong_option(
-            "custom_objects", path, f"{type(error).__name__}: {first_line(error)}.", path
+            "custom_objects", path, f"{type(error).__name__}: {first_line(error)}."
         ) from error
     return {
         name: value

@@ -80,7 +80,6 @@ def _choose(path: Path, names: list[str], asked: str | None) -> tuple[str, tuple
             "signature",
             asked,
             f"{path} has no such signature; the signatures there are: {listed}.",
-            asked,
         )
     if "serving_default" in there:
         others = [n for n in there if n != "serving_default"]

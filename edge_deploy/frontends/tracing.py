@@ -76,7 +76,7 @@ def apply_shapes(
             "input_shapes",
             unknown[0],
             f"no such input; the inputs are {names}.",
-            {unknown[0]: ...},
+            shown={unknown[0]: ...},
         )
     result = []
     for spec in inputs:
@@ -90,7 +90,7 @@ def apply_shapes(
                 shape,
                 f"does not fit the model's {spec.shape} (only free axes, shown as None, can be "
                 "set).",
-                {spec.name: shape},
+                shown={spec.name: shape},
             )
         result.append(replace(spec, shape=shape, kind=input_kind(shape, spec.dtype)))
     return tuple(result)

@@ -20,8 +20,8 @@ from edge_deploy.artifact.file_entry import (
     TensorEntry,
 )
 from edge_deploy.artifact.manifest import Manifest
-from edge_deploy.core.errors import ConversionError, UsageError, wrong_option
-from edge_deploy.core.messages import option, unknown
+from edge_deploy.core.errors import ConversionError, UsageError, unknown_option, wrong_option
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import LoadedModel, TensorSpec
 from edge_deploy.data.calibration import Samples
 from edge_deploy.formats.base import FLOAT, Converted, Format, Quantization
@@ -176,7 +176,7 @@ def check_io(io: str, wish: PrecisionRequest) -> None:
     """
     kinds = ("float", *(kind for one in FORMATS.values() for kind in one.io_types))
     if io not in kinds:
-        raise wrong_option("io", io, unknown(io, kinds, "kind of inputs and outputs"))
+        raise unknown_option("io", io, kinds, "kind of inputs and outputs")
     if io != "float" and not any(
         "int8" in precisions and io in FORMATS[name].io_types
         for name, precisions in wish.by_target.items()
@@ -195,7 +195,6 @@ def check_runtime(version: str, wish: PrecisionRequest) -> None:
             "min_runtime",
             version,
             "name a version of TensorFlow Lite, such as 2.11 (LiteRT 1.0 has what 2.18 has).",
-            version,
         )
     if version and not any(FORMATS[name].too_new for name in wish.by_target):
         raise UsageError(f"{option('min_runtime')} is for TFLite files, and none is asked for.")

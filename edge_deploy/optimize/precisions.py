@@ -46,17 +46,17 @@ def parse(asked: str, texts: Sequence[str], targets: Sequence[str]) -> Precision
     for text in texts:
         only, _, name = text.rpartition("=")
         if only and only not in targets:
-            raise wrong_option(asked, text, unknown(only, targets, "target of this run"), text)
+            raise wrong_option(asked, text, unknown(only, targets, "target of this run"))
         wanted = [only] if only else list(targets)
         having = [target for target in wanted if name in FORMATS[target].precisions]
         if not having:
-            raise wrong_option(asked, text, _unknown(name, wanted), text)
+            raise wrong_option(asked, text, _unknown(name, wanted))
         for target in having:
             chosen[target].add(name)
         if missing := [target for target in wanted if target not in having]:
             notes.append(f"{name} is left out of {', '.join(missing)}: no such precision there")
     if not texts:
-        raise wrong_option(asked, texts, f"no precision is named. {_table(targets)}")
+        raise wrong_option(asked, texts, f"no precision is named. {_table(targets)}", shown=...)
     return PrecisionRequest(
         {
             t: tuple(p for p in FORMATS[t].precisions if p in chosen[t])

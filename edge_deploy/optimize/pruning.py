@@ -83,7 +83,6 @@ def check_options(sparsity: float | None, data: Any, epochs: int) -> None:
             "prune_epochs",
             epochs,
             f"at least 1; leave {option('prune_data')} out for none.",
-            epochs,
         )
 
 
@@ -113,7 +112,6 @@ def check_sparsity(sparsity: float) -> None:
             "prune",
             sparsity,
             "the share of the weights that become zeros, between 0 and 1, such as 0.8.",
-            sparsity,
         )
 
 

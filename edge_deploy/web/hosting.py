@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.core.errors import wrong_option
-from edge_deploy.core.messages import unknown
+from edge_deploy.core.errors import unknown_option
 from edge_deploy.core.templates import environment
 from edge_deploy.web.site_writer import Files
 
@@ -33,7 +32,7 @@ def check(host: str | None) -> None:
         UsageError: There is no such host.
     """
     if host is not None and host not in HOSTS:
-        raise wrong_option("host", host, unknown(host, HOSTS, "host"))
+        raise unknown_option("host", host, HOSTS, "host")
 
 
 def files(host: str, models: Sequence[Artifact]) -> Files:

@@ -58,7 +58,7 @@ def test_call_is_written_for_its_reader() -> None:
 
 
 def test_wrong_option_carries_the_option_and_what_it_was_given() -> None:
-    error = wrong_option("jobs", 0, "at least 1.", 0)
+    error = wrong_option("jobs", 0, "at least 1.")
     assert isinstance(error, UsageError)
     assert (str(error), error.option, error.got) == ("jobs=0: at least 1.", "jobs", 0)
 
@@ -100,7 +100,11 @@ def test_every_option_that_a_message_names_is_a_flag_of_a_command() -> None:
     named = set()
     for _, tree in _library():
         imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-        ours = {name.name for one in imports for name in one.names} & {"option", "wrong_option"}
+        ours = {name.name for one in imports for name in one.names} & {
+            "option",
+            "wrong_option",
+            "unknown_option",
+        }
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
         named |= {
             node.args[0].value

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.core.errors import UsageError, wrong_option
+from edge_deploy.core.errors import UsageError, unknown_option, wrong_option
 from edge_deploy.core.messages import option, unknown
 from edge_deploy.core.spec import Array
 
@@ -77,7 +77,7 @@ def parse_preprocess(text: str) -> dict[str, Any]:
     elif first in PRESETS:
         image = dict(PRESETS[first]["image"])
     else:
-        raise wrong_option("preprocess", first, unknown(first, PRESETS, "preset"))
+        raise unknown_option("preprocess", first, PRESETS, "preset")
     key = ""
     for part in rest:
         name, equals, value = part.partition("=")
@@ -86,7 +86,7 @@ def parse_preprocess(text: str) -> dict[str, Any]:
             continue
         key = name.strip()
         if not equals or key not in _OPEN:
-            raise wrong_option("preprocess", key, unknown(key, _OPEN, "key"))
+            raise unknown_option("preprocess", key, _OPEN, "key")
         image[key] = _value(key, value.strip())
     return check({"image": image})
 
@@ -100,7 +100,7 @@ def _value(key: str, text: str) -> Any:
             "preprocess",
             text,
             "write height x width, such as size=224x224.",
-            f"size={text}",
+            shown=f"size={text}",
         )
     if key in ("mean", "std"):
         return [_number(key, part) for part in text.split(":")]
@@ -113,7 +113,7 @@ def _number(key: str, text: str) -> float:
         return float(over) / float(under or 1)
     except (ValueError, ZeroDivisionError):
         raise wrong_option(
-            "preprocess", text, "not a number (0.5, or 1/255).", f"{key}={text}"
+            "preprocess", text, "not a number (0.5, or 1/255).", shown=f"{key}={text}"
         ) from None
 
 

@@ -13,9 +13,9 @@ from edge_deploy.core import dependencies
 from edge_deploy.core.errors import (
     EdgeDeployError,
     MissingDependencyError,
-    wrong_option,
+    unknown_option,
 )
-from edge_deploy.core.messages import first_line, option, unknown
+from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.stdio import quiet
 from edge_deploy.optimize.search.candidates import Candidate, CandidateResult
 from edge_deploy.optimize.search.measure import CandidateGroup, measure
@@ -39,7 +39,7 @@ def check(name: str) -> None:
         MissingDependencyError: What it takes is not installed.
     """
     if name not in _NEEDS:
-        raise wrong_option("executor", name, unknown(name, NAMES, "executor"))
+        raise unknown_option("executor", name, NAMES, "executor")
     for module in _NEEDS[name]:
         if importlib.util.find_spec(module) is None:
             ray = dependencies.pip_install("ray")  # which is in no extra

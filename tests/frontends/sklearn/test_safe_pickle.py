@@ -11,6 +11,7 @@ import operator
 import os
 import pickle
 import subprocess
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -26,7 +27,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from edge_deploy.core.errors import SourceError, UntrustedError, UsageError
+from edge_deploy.core.errors import (
+    MissingDependencyError,
+    SourceError,
+    UntrustedError,
+    UsageError,
+)
 from edge_deploy.frontends import load
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import BUILDERS, LISTED
 from edge_deploy.frontends.sklearn.safe_pickle.loader import load_pickle
@@ -471,3 +477,19 @@ def test_damaged_skops_file_is_an_error_in_words() -> None:
         archive.writestr("schema.json", "{}")
     with pytest.raises(SourceError, match=r"model\.skops: this \.skops file cannot be read"):
         load_skops(Path("model.skops"))
+
+
+@pytest.mark.parametrize(
+    ("module", "read", "start", "says"),
+    [
+        ("lz4.frame", load_pickle, b"\x04\x22\x4d\x18", "pip install lz4"),
+        ("skops", load_skops, b"PK\x03\x04", "pip install skops"),
+    ],
+)
+def test_a_package_that_a_file_needs_is_named_with_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, read: Any, start: bytes, says: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / "model").write_bytes(start)
+    with pytest.raises(MissingDependencyError, match=f"-m {says}$"):
+        read(tmp_path / "model")
