@@ -182,7 +182,7 @@ def test_what_is_not_a_keras_file_cannot_be_pruned(run, tmp_path: Path, kind: st
 
 
 def test_a_sparsity_is_a_share() -> None:
-    with pytest.raises(UsageError, match="--prune 1: the share"):
+    with pytest.raises(UsageError, match="prune=1: the share"):
         pruning.check_options(1.0, None, 10)
 
 
