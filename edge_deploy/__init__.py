@@ -22,8 +22,8 @@ Nothing heavy is imported before it is used.
 
 from __future__ import annotations
 
-import ast
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,8 @@ from typing import Any
 def _homes() -> dict[str, str]:
     """Where each public name lives, from the stub that type checkers read."""
     stub = Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")
-    imports = (node for node in ast.parse(stub).body if isinstance(node, ast.ImportFrom))
-    return {alias.name: str(node.module) for node in imports for alias in node.names}
+    found = re.findall(r"^from (\S+) import (\w+) as \w+$", stub, re.MULTILINE)
+    return {name: module for module, name in found}
 
 
 _HOMES = _homes()
