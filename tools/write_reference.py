@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
@@ -200,11 +201,7 @@ def preprocessing() -> str:
 def manifest() -> str:
     """manifest.json field by field, from its JSON Schema."""
     schema = json.loads(SCHEMA.read_text("utf-8"))
-    meanings = fields("manifest")
-    rows = [
-        [f"`{path}`", kind, told or meanings.get(path, "?")]
-        for path, kind, told in schema_fields(schema, schema, "")
-    ]
+    rows = [[f"`{path}`", *told] for path, *told in schema_fields(schema, schema, "")]
     return (
         "# manifest.json\n\n"
         "Each version of an artifact has one: what the model is, its files, and their verdicts. "
@@ -225,8 +222,8 @@ def schema_fields(
     known = node.get("properties", {})
     for name in dict.fromkeys((*known, *node.get("required", ()))):
         found = known.get(name, {})
-        here, (child, _) = f"{path}.{name}" if path else name, resolved(schema, found)
-        yield here, words(schema, found), child.get("description", found.get("description", ""))
+        here = f"{path}.{name}" if path else name
+        yield here, words(schema, found), found.get("description", "?")
         yield from schema_fields(schema, found, here, seen)
     if "items" in node:
         yield from schema_fields(schema, node["items"], f"{path}[]", seen)
@@ -282,6 +279,7 @@ def report() -> str:
 
 def full_report() -> Mapping[str, Any]:
     """A report in which every field has a value."""
+    from edge_deploy.artifact.document import Part
     from edge_deploy.formats.layers import LayerError
     from edge_deploy.verification.metrics import Task
     from edge_deploy.verification.report import to_document
@@ -300,8 +298,8 @@ def full_report() -> Mapping[str, Any]:
         layers=(LayerError("dense", 0.1, 0.2),),
         advice=("keep dense in float",),
     )
-    head = dict.fromkeys(("name", "version"), "1") | {"source": {}, "reference": {}}
-    return to_document(head, [verdict])
+    of = SimpleNamespace(name="1", version="1", source=Part(), reference=Part())
+    return to_document(of, [verdict])
 
 
 def values(value: Any, path: str) -> Iterator[tuple[str, str]]:

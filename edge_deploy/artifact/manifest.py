@@ -53,7 +53,8 @@ class InputEntry(Part, frozen=True, kw_only=True):
         name: The model's own name of it.
         shape: With the batch axis first; null is a free axis.
         dtype: A numpy dtype name, such as ``float32``.
-        kind: What it stands for: a picture, the columns of a row, steps in time, or plain numbers.
+        kind: ``image`` is a picture, ``table`` the columns of a row, ``sequence`` steps in time,
+            ``tensor`` plain numbers.
     """
 
     name: str
@@ -69,8 +70,9 @@ class OutputEntry(Part, frozen=True, kw_only=True):
         name: The model's own name of it.
         shape: With the batch axis first; null is a free axis.
         dtype: A numpy dtype name.
-        kind: What it stands for: a probability a class, the probability of the second of two
-            classes, the index of a class, a value of a regression, or plain numbers.
+        kind: ``probabilities`` are one a class, ``probability`` is that of the second of two
+            classes, ``class`` the index of one, ``value`` that of a regression, ``tensor`` plain
+            numbers.
         classes: What the columns of a classifier's output stand for; null where it is none, or
             where nobody said.
         unit: The unit of a regression's value, such as ``USD``.
@@ -123,7 +125,7 @@ class Manifest(Part, frozen=True, kw_only=True):
         name: The model's.
         version: The folder that it lies in.
         created: When it was converted, in UTC.
-        command: What was typed to make it.
+        command: What was typed to make it; empty from Python.
         source: The trained model.
         inputs: What the original takes, in its order.
         outputs: What the original gives, in its order.

@@ -54,7 +54,7 @@ def _attributes(docstring: str) -> Iterator[tuple[str, str]]:
     """The names and texts of a docstring's Attributes."""
     listed = docstring.partition("Attributes:\n")[2]
     for name, text in re.findall(r"^    (\w+): (.+?)(?=\n    \w|\Z)", listed, re.S | re.M):
-        yield name, " ".join(text.split())
+        yield name, " ".join(text.split()).replace("``", "`")
 
 
 def _plain(rule: Any) -> Any:
