@@ -21,6 +21,7 @@ from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.messages import Shown, option
 from edge_deploy.core.spec import Arrays, ModelSpec
 from edge_deploy.data.reference import Reference
+from edge_deploy.formats.registry import is_converted
 
 MANIFEST = "manifest.json"
 REFERENCE = "reference.npz"
@@ -275,11 +276,11 @@ def save_reference(path: Path, data: Reference, rows: Sequence[Mapping[str, Any]
 
 
 def describe_files(folder: Path, paths: Iterable[Path]) -> tuple[FilePart, ...]:
-    """The manifest's form of an entry's files: what they weigh on disk and on the wire."""
+    """What an entry's files weigh on disk and on the wire; the one that a runtime opens first."""
     import brotli
 
     entries = []
-    for path in sorted(paths, key=lambda p: (p.name != "model.json", p.name)):
+    for path in sorted(paths, key=lambda p: (not is_converted(p), p.name)):
         data = path.read_bytes()
         entries.append(
             FilePart(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
@@ -16,7 +17,7 @@ from edge_deploy.artifact.document import (
     Sha256,
     Share,
 )
-from edge_deploy.formats.registry import FORMATS
+from edge_deploy.formats.registry import FORMATS, is_converted
 
 
 def _quantizers() -> list[str]:
@@ -226,7 +227,7 @@ class FileEntry(Part, frozen=True, kw_only=True):
     def path(self) -> str:
         """The file that a runtime opens, which no other entry has."""
         paths = [file.path for file in self.files]
-        return next((path for path in paths if path.endswith("model.json")), paths[0])
+        return next((path for path in paths if is_converted(Path(path))), paths[0])
 
     @property
     def bytes(self) -> int:

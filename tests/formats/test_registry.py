@@ -60,7 +60,7 @@ def test_a_new_format_converts_verifies_and_answers(linear: None, model: Path) -
     found = {v.precision: v.status for v in done.verdicts if v.target == "linear"}
     assert found == {FLOAT: "pass", "decimal5": "pass", "decimal0": "fail"}
     written = artifact.open_artifact(folder).manifest  # which checks it
-    files = [e["files"][0]["path"] for e in written["artifacts"] if e["target"] == "linear"]
+    files = [entry.path for entry in written.artifacts if entry.target == "linear"]
     assert files == [f"linear/prices_{precision}.linear" for precision in precisions]
 
     asked = VerifyOptions(only=("linear",), runtimes=("json",))

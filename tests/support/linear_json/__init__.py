@@ -34,8 +34,8 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
     if not np.allclose(twice, 2 * weights.sum(axis=0) + bias, rtol=1e-4):
         raise ConversionError("Linear JSON cannot hold this model: it is not linear.")
     document = {
-        "inputs": [taken.to_json()],
-        "outputs": [given.output_to_json()],
+        "input": [taken.name, taken.shape, taken.dtype],
+        "output": [given.name, given.shape, given.dtype],
         "weights": weights.tolist(),
         "bias": bias[0].tolist(),
         "metadata": metadata,
@@ -53,10 +53,14 @@ def _read(path: Path) -> dict[str, Any]:
 
 def describe(path: Path) -> FileInfo:
     document = _read(path)
+    taken, given = (
+        TensorSpec(name, tuple(shape), dtype)
+        for name, shape, dtype in (document["input"], document["output"])
+    )
     return FileInfo(
         target="linear",
-        inputs=tuple(map(TensorSpec.from_json, document["inputs"])),
-        outputs=tuple(map(TensorSpec.from_json, document["outputs"])),
+        inputs=(taken,),
+        outputs=(given,),
         ops=("Linear",),
         min_runtime=None,
         metadata=document["metadata"],
