@@ -103,10 +103,10 @@ class FeatureEntry(Part, frozen=True, kw_only=True):
         categories: In the model's order; null for other kinds.
         encode: How a value becomes numbers: ``none`` gives one, ``one-hot`` one 0 or 1 a
             category, ``ordinal`` the index of the category.
-        missing: What an empty value becomes: an error, the default, or NaN (of an ordinal
-            category: the index after the last).
-        unknown: What a value that is no category becomes: an error, nothing but zeros (of an
-            ordinal category: -1), or the last category.
+        missing: What an empty value becomes: ``error`` refuses it, ``value`` is the default,
+            ``nan`` is NaN (of an ordinal category the index after the last).
+        unknown: What a value that is no category becomes: ``error`` refuses it, ``ignore`` is
+            nothing but zeros (of an ordinal category -1), ``infrequent`` is the last category.
         text: How a text is counted; null for other kinds.
     """
 
