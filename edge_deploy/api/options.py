@@ -5,6 +5,7 @@ Each option is described once, in its group; each is a keyword argument of its f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,8 +125,12 @@ class BudgetOptions(Options):
         """The same, as verdicts take it.
 
         Raises:
-            UsageError: A share is not one.
+            UsageError: A share is not one, or an error is below 0.
         """
+        for name, allowed in (("atol", self.atol), ("rtol", self.rtol)):
+            for value in allowed.values():
+                if not 0 <= value < math.inf:
+                    raise wrong_option(name, value, "not a number of 0 or more.")
         for name in ("max_drop", "min_agreement"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:

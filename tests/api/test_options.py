@@ -130,6 +130,8 @@ WRONG = {
     "shapes": ({"input_shapes": {"x": 3}}, r"input_shapes: expected shapes by input name"),
     "object": ({"options": {"to": "onnx"}}, r"expected options as an object of ConvertOptions"),
     "target": ({"to": "tflit"}, r"no target is called 'tflit'. Did you mean tflite\?"),
+    "below 0": ({"atol": -1.0}, "atol=-1: not a number of 0 or more"),
+    "no share": ({"max_drop": 3}, "max_drop=3: a share between 0 and 1"),
     "missing model": ({}, r"m.h5: no such file or folder"),
 }
 
