@@ -88,7 +88,13 @@ def python_api() -> str:
         "be given as one object (`ConvertOptions` for `convert`); a keyword beside it wins. "
         "Models are paths, or live Keras models, tf.Modules and fitted scikit-learn estimators; "
         "data are paths, arrays, dicts of arrays, data frames, or a pair of one of these and its "
-        "labels.\n"
+        "labels.\n\n"
+        "What TensorFlow and others write to the terminal is held back while a call runs, unless "
+        "`verbose=True`. Each step is told by `logging`, on level INFO of the logger "
+        "`edge_deploy`; what you should know, by `edge_deploy.notes`. An error says what was "
+        "found and how to mend it; a `UsageError` about one option has its name and value as "
+        "`error.option` and `error.got`.\n\n"
+        "```python\nimport logging\n\nlogging.basicConfig(level=logging.INFO)\n```\n"
     )
     for title, group in (
         ("Functions", groups["Functions"]),

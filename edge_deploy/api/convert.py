@@ -107,7 +107,9 @@ def convert(
     options = given(ConvertOptions, options, keywords, "convert")
     set_environment()
     with quiet(options.verbose):
-        return _convert(model, options)
+        done = _convert(model, options)
+    log.tell(done.notes)
+    return done
 
 
 def _convert(model: Any, options: ConvertOptions) -> ConvertResult:

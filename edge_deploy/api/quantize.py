@@ -95,7 +95,9 @@ def quantize(
     """
     options = given(QuantizeOptions, options, keywords, "quantize")
     with quiet(options.verbose):
-        return _quantize(artifacts.open_artifact(as_path(path, "path")), options)
+        done = _quantize(artifacts.open_artifact(as_path(path, "path")), options)
+    log.tell(done.notes)
+    return done
 
 
 def _quantize(found: Artifact, options: QuantizeOptions) -> QuantizeResult:

@@ -133,7 +133,9 @@ def tune(
     options = given(TuneOptions, options, keywords, "tune")
     set_environment()
     with quiet(options.verbose):
-        return _tune(model, options)
+        done = _tune(model, options)
+    log.tell(done.notes)
+    return done
 
 
 def _tune(model: Any, options: TuneOptions) -> TuneResult:

@@ -17,12 +17,12 @@ from edge_deploy.artifact.document import to_document
 from edge_deploy.artifact.file_entry import FileEntry, VerdictRow
 from edge_deploy.artifact.manifest import Manifest, Source, columns_of, preprocessing_of
 from edge_deploy.artifact.new_manifest import bare_manifest, source_entry
-from edge_deploy.core import atomic_io, messages
+from edge_deploy.core import atomic_io, log, messages
 from edge_deploy.core.errors import EdgeDeployError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path, given, takes
 from edge_deploy.core.spec import LoadedModel, ModelSpec
-from edge_deploy.core.stdio import quietly, set_environment
+from edge_deploy.core.stdio import quiet, set_environment
 from edge_deploy.data.readers import read
 from edge_deploy.data.reference import Dataset, Reference, split
 from edge_deploy.formats.base import FLOAT, Runtime
@@ -73,7 +73,6 @@ class VerifyResult:
 
 
 @takes(VerifyOptions)
-@quietly
 def verify(
     path: Path | str,
     options: VerifyOptions | None = None,
@@ -97,8 +96,16 @@ def verify(
     path = as_path(path, "path")
     options = given(VerifyOptions, options, keywords, "verify")
     _check(options)
-    if path.is_file() and path.name != artifact.MANIFEST:
-        return _verify_bare(path, options)
+    with quiet():
+        if path.is_file() and path.name != artifact.MANIFEST:
+            done = _verify_bare(path, options)
+        else:
+            done = _verify(path, options)
+    log.tell(done.notes)
+    return done
+
+
+def _verify(path: Path, options: VerifyOptions) -> VerifyResult:
     found = artifact.open_artifact(path)
     changed = found.changed_files()
     entries = [

@@ -142,13 +142,15 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 class _Handler(logging.Handler):
-    """Writes each message by a function."""
+    """Writes each message by a function, but for the notes of a result."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         super().__init__()
         self._write = write
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name == "edge_deploy.notes" and record.levelno == logging.INFO:
+            return  # the command prints them with its result
         self._write(record.getMessage())
 
 

@@ -1,12 +1,13 @@
 """Progress and notes, as records of the logger ``edge_deploy``.
 
-A step of the work is told on level INFO by the module that does it. What a user should know of
-the result is told by ``NOTES``; most of it is in the result too.
+A step of the work is told on level INFO by the module that does it. What a user should know is
+told by ``NOTES``: on level INFO where the result has it too, else as a warning.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from edge_deploy.core.stdio import aloud
@@ -27,3 +28,9 @@ def logger(name: str) -> logging.LoggerAdapter[logging.Logger]:
 
 
 NOTES = logger("edge_deploy.notes")
+
+
+def tell(notes: Iterable[str]) -> None:
+    """Tell the notes of a result."""
+    for note in notes:
+        NOTES.info("%s", note)

@@ -27,6 +27,7 @@ def _work() -> None:
     with quiet():
         os.write(2, b"noise")
         log.logger("edge_deploy.api.convert").info("reading %s", "model.h5")
+        log.tell(["found beside the model: labels.txt"])
 
 
 def test_progress_is_a_status_line_on_a_terminal(

@@ -43,6 +43,7 @@ def told():
         noise()
         log.logger("edge_deploy.api.convert").info("reading %s", "model.h5")
         noise()
+    log.tell(["100% made up"])
 
 def nested():
     print("before")
@@ -63,7 +64,7 @@ WRITTEN = {
     "nested": ("before\nafter\n", ""),  # a call of the API within another
     "verbose": ("C++ to stdout\n", ""),
     "caught": ("what went wrong\n", ""),
-    "told": ("", "INFO <string> told: reading model.h5\n"),
+    "told": ("", "INFO <string> told: reading model.h5\nINFO log tell: 100% made up\n"),
 }
 
 
