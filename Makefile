@@ -29,7 +29,7 @@ quickstart: setup ## train the examples, convert, verify, build the page: build/
 	@$(VENV)/bin/edge-deploy quickstart -o build
 	@echo "Here edge-deploy is $(VENV)/bin/edge-deploy"
 
-check: $(INSTALLED) vendor ## style, types, imports and the fast tests
+check: $(INSTALLED) vendor ## style, types, imports, documentation, fast tests
 	@$(RUN) ruff check --quiet .
 	@$(RUN) ruff format --diff --quiet .
 	@$(RUN) mypy --no-error-summary

@@ -168,7 +168,10 @@ def test_modules_are_short() -> None:
     assert {name: lines for name, lines in lengths.items() if lines >= 400} == {}
 
 
-@pytest.mark.parametrize("target", ["quickstart", "check", "test", "bench", "clean", "wheel"])
+@pytest.mark.parametrize(
+    "target",
+    "quickstart check test bench clean wheel docs reference screenshots".split(),
+)
 def test_make_has_the_target_and_explains_it(target: str) -> None:
     assert re.search(rf"^make {target} +\w", succeeds("make", "help", cwd=ROOT), re.MULTILINE)
 
