@@ -8,6 +8,8 @@ or the list of public names; tests/docs/test_reference.py fails until it was run
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 import re
 import tomllib
@@ -80,7 +82,7 @@ def python_api() -> str:
     text = (
         "# Python API\n\nThe functions are named as the commands are. Import them from "
         "`edge_deploy`; nothing heavy is imported before a function is called.\n\n"
-        "```python\nimport edge_deploy\n\n"
+        "```py\nimport edge_deploy\n\n"
         'done = edge_deploy.convert("model.h5", reference="data.csv", '
         'quantize=["float32", "int8"])\n'
         "```\n\n"
@@ -102,18 +104,42 @@ def python_api() -> str:
         ("Options", groups["Options"]),
         ("Errors", groups["Errors"]),
     ):
-        text += f"\n## {title}\n" + "".join(f"\n::: edge_deploy.{name}\n" for name in group)
-        if title == "Options":
-            kinds = [getattr(edge_deploy, name) for name in group if name != "Tolerances"]
-            text += f"\n### What they are made of\n{_parts(kinds)}"
+        text += f"\n## {title}\n"
+        for name in group:
+            text += f"\n::: edge_deploy.{name}\n"
+            if name.endswith("Options"):
+                text += PLAIN + table(
+                    ["keyword", "default", "what it is"], option_rows(getattr(edge_deploy, name))
+                )
     return text
 
 
-def _parts(kinds: Sequence[type]) -> str:
-    """The groups that several options classes share, each once."""
-    bases = dict.fromkeys(base for kind in kinds for base in kind.__mro__[1:-2])
-    shared = [base for base in bases if base not in kinds]
-    return "".join(f"\n::: {base.__module__}.{base.__name__}\n" for base in shared)
+PLAIN = (
+    "    options:\n      members: false\n      show_bases: false\n"
+    "      show_docstring_attributes: false\n\n"
+)
+
+
+def option_rows(kind: type) -> list[list[str]]:
+    """The fields of a class of options, those of its groups too, as its docstrings explain them."""
+    told: dict[str, str] = {}
+    for part in reversed(kind.__mro__):
+        attributes = inspect.cleandoc(part.__doc__ or "").partition("\nAttributes:\n")[2]
+        for entry in re.split(r"\n(?= {4}\w+:)", attributes.partition("\n\n")[0]):
+            name, _, meaning = entry.strip().partition(": ")
+            told[name] = " ".join(meaning.replace("``", "`").replace("|", "\\|").split())
+    return [
+        [f"`{one.name}`", default(one), told.get(one.name, "?")] for one in dataclasses.fields(kind)
+    ]
+
+
+def default(one: dataclasses.Field[Any]) -> str:
+    if one.default_factory is not dataclasses.MISSING:
+        return f"`{one.default_factory()!r}`"
+    if one.default is dataclasses.MISSING:
+        return "must be given"
+    value = str(one.default) if isinstance(one.default, Path) else one.default
+    return f"`{value!r}`"
 
 
 def precisions() -> str:
