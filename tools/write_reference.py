@@ -233,7 +233,10 @@ def preprocessing() -> str:
 def manifest() -> str:
     """manifest.json field by field, from its JSON Schema."""
     schema = json.loads(SCHEMA.read_text("utf-8"))
-    rows = [[f"`{path}`", *told] for path, *told in schema_fields(schema, schema, "")]
+    rows = [
+        [f"`{path}`", kind, " ".join(told.replace("``", "`").replace("|", "\\|").split())]
+        for path, kind, told in schema_fields(schema, schema, "")
+    ]
     return (
         "# manifest.json\n\n"
         "Each version of an artifact has one: what the model is, its files, and their verdicts. "
@@ -254,8 +257,8 @@ def schema_fields(
     known = node.get("properties", {})
     for name in dict.fromkeys((*known, *node.get("required", ()))):
         found = known.get(name, {})
-        here = f"{path}.{name}" if path else name
-        yield here, words(schema, found), found.get("description", "?")
+        here, (child, _) = f"{path}.{name}" if path else name, resolved(schema, found)
+        yield here, words(schema, found), found.get("description", child.get("description", "?"))
         yield from schema_fields(schema, found, here, seen)
     if "items" in node:
         yield from schema_fields(schema, node["items"], f"{path}[]", seen)
@@ -282,6 +285,8 @@ def words(schema: Mapping[str, Any], node: Mapping[str, Any]) -> str:
     options = node.get("anyOf", node.get("oneOf", ()))
     empty = {"type": "null"} in options
     node, _ = resolved(schema, node)
+    if choices := node.get("anyOf"):
+        return " or ".join(words(schema, one) for one in choices)
     if "const" in node:
         return f"`{json.dumps(node['const'])}`"
     if "enum" in node:
@@ -311,7 +316,7 @@ def report() -> str:
 
 def full_report() -> Mapping[str, Any]:
     """A report in which every field has a value."""
-    from edge_deploy.artifact.document import Part
+    from edge_deploy.artifact.manifest import ReferenceEntry, Source
     from edge_deploy.formats.layers import LayerError
     from edge_deploy.verification.metrics import Task
     from edge_deploy.verification.report import to_document
@@ -330,8 +335,11 @@ def full_report() -> Mapping[str, Any]:
         layers=(LayerError("dense", 0.1, 0.2),),
         advice=("keep dense in float",),
     )
-    of = SimpleNamespace(name="1", version="1", source=Part(), reference=Part())
-    return to_document(of, [verdict])
+    source = Source(file="a", sha256="0", kind="keras3", framework="keras", parameters=1)
+    data = ReferenceEntry(samples=1, origin="user")
+    head: Any = SimpleNamespace(name="a", version="1", source=source, reference=data)
+    # Both are the manifest's, which has a page of its own.
+    return {**to_document(head, [verdict]), "source": {}, "reference": {}}
 
 
 def values(value: Any, path: str) -> Iterator[tuple[str, str]]:
