@@ -99,7 +99,9 @@ def build_demo(
     keys = _keys(models)
     if embed and len(models) != 1:
         raise UsageError(
-            f"{option('embed', True)} puts one model in a page; {len(models)} were given."
+            f"{option('embed', True)} puts one model in a page; {len(models)} were given.",
+            option="embed",
+            got=embed,
         )
     whole = not (output.is_dir() and output.samefile(source))
     if not whole and (host or embed):

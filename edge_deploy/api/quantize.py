@@ -164,7 +164,11 @@ def _without_float(wish: PrecisionRequest) -> tuple[PrecisionRequest, list[str]]
     skipped = notes if any(FLOAT in names for names in wish.by_target.values()) else []
     rest = {target: names for target, names in rest.items() if names}
     if not rest:
-        raise UsageError(f"{option('to', FLOAT)}: it is there already; name another precision.")
+        raise UsageError(
+            f"{option('to', FLOAT)}: it is there already; name another precision.",
+            option="to",
+            got=FLOAT,
+        )
     return replace(wish, by_target=rest), skipped
 
 
@@ -191,7 +195,9 @@ def _check_free(found: Artifact, wish: PrecisionRequest, overwrite: bool) -> Non
     if taken and not overwrite:
         raise UsageError(
             f"{found.folder} has {', '.join(taken)} already. Give "
-            f"{option('overwrite', True)} to make it anew."
+            f"{option('overwrite', True)} to make it anew.",
+            option="overwrite",
+            got=False,
         )
 
 

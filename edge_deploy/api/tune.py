@@ -206,7 +206,8 @@ def _check(options: TuneOptions) -> None:
     if options.prune_data and not options.sparsities:
         raise UsageError(
             f"{option('prune_data')} is to train pruned models on, and {option('sparsities')} has "
-            "none."
+            "none.",
+            option="prune_data",
         )
     _prepare.check(options)
     pruning.check_options(0.5, options.prune_data, options.prune_epochs)

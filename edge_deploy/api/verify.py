@@ -170,7 +170,9 @@ def _check(options: VerifyOptions) -> None:
     if options.reference is not None and options.against is None:
         raise UsageError(
             f"{option('reference')} needs {option('against', 'MODEL')}: only the original can "
-            "answer new samples."
+            "answer new samples.",
+            option="reference",
+            got=options.reference,
         )
 
 

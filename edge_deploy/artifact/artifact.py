@@ -182,7 +182,9 @@ def check_name(asked: str, name: str) -> str:
         raise UsageError(
             f"{option(asked, Shown(repr(name)))} cannot name a folder: it must not be empty, start "
             "with a dot, hold a slash, a backslash or a control character, or be longer than 120 "
-            "bytes."
+            "bytes.",
+            option=asked,
+            got=name,
         )
     return name
 
@@ -198,7 +200,9 @@ def check_free(output: Path, name: str, version: str, overwrite: bool) -> Path:
     if final.exists() and not overwrite:
         raise UsageError(
             f"{final} exists. Give {option('overwrite', True)} to replace it, or another "
-            f"{option('version')}."
+            f"{option('version')}.",
+            option="overwrite",
+            got=False,
         )
     if final.exists() and not (final / MANIFEST).is_file():
         raise UsageError(f"{final} is not an artifact of edge-deploy: it is left alone.")

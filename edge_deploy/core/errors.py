@@ -28,7 +28,7 @@ class UsageError(EdgeDeployError):
     """The request cannot be right: an option, a name, or data that does not fit the model.
 
     Attributes:
-        option: The option that is at fault, by its name in Python; None where it is no single one.
+        option: The option that it is about, by its name in Python; None where it is no single one.
         got: What that option was given.
     """
 

@@ -125,7 +125,9 @@ def _read_folder(task: PictureTask, folder: Path, rng: np.random.Generator) -> _
     """The pictures of a user's folder, at most _MOST of a class."""
     want = "It must hold a subfolder of pictures for each of two classes"
     if not folder.is_dir():
-        raise UsageError(f"{option('data', folder)}: no such folder. {want}.")
+        raise UsageError(
+            f"{option('data', folder)}: no such folder. {want}.", option="data", got=folder
+        )
     found = {
         sub.name: sorted(filter(is_picture, sub.rglob("*")))
         for sub in sorted(folder.iterdir())
@@ -137,14 +139,18 @@ def _read_folder(task: PictureTask, folder: Path, rng: np.random.Generator) -> _
         raise UsageError(
             f"{option('data', folder)}: has {len(found)} subfolders with pictures ({there}); "
             f"{task.name} tells {len(task.draw)} classes apart. {want}, such as "
-            f"{' and '.join(task.draw)}."
+            f"{' and '.join(task.draw)}.",
+            option="data",
+            got=folder,
         )
     notes, classes, sources = [], [], []
     for number, (label, files) in enumerate(found.items()):
         if len(files) < _FEWEST:
             raise UsageError(
                 f"{option('data', folder)}: {label} has {len(files)} pictures; at least {_FEWEST} "
-                "of each class are needed, some to train on and some to measure on."
+                "of each class are needed, some to train on and some to measure on.",
+                option="data",
+                got=folder,
             )
         chosen = files
         if len(files) > _MOST:

@@ -36,7 +36,9 @@ def fold(model: LoadedModel, side: Sidecars) -> tuple[LoadedModel, Sidecars]:
     if side.preprocessing is None:
         raise UsageError(
             f"{option('fold_preprocessing', True)}: no preprocessing of pictures is known that "
-            f"could be put into the graph. Say it with {option('preprocess')}."
+            f"could be put into the graph. Say it with {option('preprocess')}.",
+            option="fold_preprocessing",
+            got=True,
         )
     image = side.preprocessing["image"]
     folded = fold_model(model, image)
@@ -62,7 +64,9 @@ def fold_model(model: LoadedModel, image: Mapping[str, Any]) -> LoadedModel:
     if spec.dtype != "float32":
         raise UsageError(
             f"{option('fold_preprocessing', True)}: the input {spec.name!r} is {spec.dtype}, and "
-            "what is folded gives float32. Leave it out: the model takes pixels already."
+            "what is folded gives float32. Leave it out: the model takes pixels already.",
+            option="fold_preprocessing",
+            got=True,
         )
 
     def wrapped(function: Function) -> Function:

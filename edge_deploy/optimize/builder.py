@@ -181,7 +181,11 @@ def check_io(io: str, wish: PrecisionRequest) -> None:
         "int8" in precisions and io in FORMATS[name].io_types
         for name, precisions in wish.by_target.items()
     ):
-        raise UsageError(f"{option('io', io)} is for TFLite's int8: ask for it with tflite=int8.")
+        raise UsageError(
+            f"{option('io', io)} is for TFLite's int8: ask for it with tflite=int8.",
+            option="io",
+            got=io,
+        )
 
 
 def check_runtime(version: str, wish: PrecisionRequest) -> None:
@@ -197,4 +201,8 @@ def check_runtime(version: str, wish: PrecisionRequest) -> None:
             "name a version of TensorFlow Lite, such as 2.11 (LiteRT 1.0 has what 2.18 has).",
         )
     if version and not any(FORMATS[name].too_new for name in wish.by_target):
-        raise UsageError(f"{option('min_runtime')} is for TFLite files, and none is asked for.")
+        raise UsageError(
+            f"{option('min_runtime')} is for TFLite files, and none is asked for.",
+            option="min_runtime",
+            got=version,
+        )

@@ -188,7 +188,8 @@ def find_aims(model: LoadedModel, data: Reference) -> dict[str, TrainingTarget]:
             "model: "
             + ", ".join(f"{s.name} {list(s.shape)}" for s in model.spec.outputs)
             + f". A label is the index of a class, the name of one (with {option('labels')}), or a "
-            "value."
+            "value.",
+            option="prune_data",
         )
     return aims
 

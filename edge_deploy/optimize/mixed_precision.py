@@ -43,11 +43,15 @@ def check_keep(keep: Sequence[str], wish: PrecisionRequest) -> None:
     if all(set(names) <= {FLOAT} for names in wish.by_target.values()):
         raise UsageError(
             f"{option('keep_float')} is about compressed files, and only float32 is asked for. "
-            "Name a precision, such as int8, too."
+            "Name a precision, such as int8, too.",
+            option="keep_float",
+            got=keep,
         )
     if AUTO in keep and len(keep) > 1:
         raise UsageError(
-            f"{option('keep_float', AUTO)} finds the layers itself: give it alone, or only names."
+            f"{option('keep_float', AUTO)} finds the layers itself: give it alone, or only names.",
+            option="keep_float",
+            got=keep,
         )
 
 

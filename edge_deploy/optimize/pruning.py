@@ -76,7 +76,8 @@ def check_options(sparsity: float | None, data: Any, epochs: int) -> None:
     elif data is not None:
         raise UsageError(
             f"{option('prune_data')} is to train a pruned model on: give {option('prune', 0.8)} "
-            "too."
+            "too.",
+            option="prune_data",
         )
     if epochs < 1:
         raise wrong_option(
@@ -97,7 +98,8 @@ def check_kind(kind: str) -> None:
         raise UsageError(
             f"{option('prune')}: only Keras files (.keras, .h5) can be pruned, and this is a "
             f"{name}, of which only the answers can be had. Leave {option('prune')} out, or save "
-            "the model with Keras."
+            "the model with Keras.",
+            option="prune",
         )
 
 
@@ -138,7 +140,8 @@ def pruned(
     if not found:
         raise UsageError(
             f"{option('prune')}: the model has no kernel to prune (of a dense, convolutional or "
-            f"recurrent layer). Leave {option('prune')} out."
+            f"recurrent layer). Leave {option('prune')} out.",
+            option="prune",
         )
     weights = _variables(model)
     before = [weight.numpy() for weight in weights]

@@ -159,5 +159,7 @@ def check_labels(tolerances: Tolerances, data: Reference) -> None:
         raise UsageError(
             f"{option('max_drop')} needs to know the right answers: give {option('reference')} "
             "data with labels when the model is converted (a key labels, a column label, or class "
-            "folders)."
+            "folders).",
+            option="max_drop",
+            got=tolerances.max_drop,
         )

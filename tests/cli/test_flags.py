@@ -116,3 +116,16 @@ def test_every_option_that_a_message_names_is_a_flag_of_a_command() -> None:
     assert len(named) > 30
     with written_for(SHELL):
         assert {name for name in named if option(name) not in known} == set()
+
+
+def test_an_error_that_begins_with_an_option_carries_it() -> None:
+    bare = []
+    for name, tree in _library():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            text = ast.unparse(node.args[0])
+            about = ast.unparse(node.func) == "UsageError" and re.match(r"f.\{option\(", text)
+            if about and not any(keyword.arg == "option" for keyword in node.keywords):
+                bare.append(f"{name}:{node.lineno}: {text[:60]}")
+    assert bare == []

@@ -92,7 +92,9 @@ def open_store(folder: Path, about: Mapping[str, str], resume: bool, overwrite: 
         if not overwrite:
             raise UsageError(
                 f"{folder} holds a search that did not end. {option('resume', True)} goes on with "
-                f"it, {option('overwrite', True)} begins anew."
+                f"it, {option('overwrite', True)} begins anew.",
+                option="resume",
+                got=False,
             )
         shutil.rmtree(folder)
     if (folder / _ABOUT).is_file():
@@ -101,7 +103,9 @@ def open_store(folder: Path, about: Mapping[str, str], resume: bool, overwrite: 
             raise UsageError(
                 f"{option('resume', True)}: the search in {folder} had another {_and(other)}. Give "
                 f"the same again, or begin anew with {option('overwrite', True)} and without "
-                f"{option('resume', True)}."
+                f"{option('resume', True)}.",
+                option="resume",
+                got=True,
             )
     return Store(folder, about)
 
