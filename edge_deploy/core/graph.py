@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError, SourceError
+from edge_deploy.core.inlining import inline_calls
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import Function, TensorSpec
 
@@ -107,7 +108,8 @@ def freeze(
     frozen = convert_variables_to_constants_v2(
         concrete, lower_control_flow=lower_control_flow, aggressive_inlining=True
     )
-    graph_def = frozen.graph.as_graph_def(add_shapes=True)
+    ends = [tensor.name for tensor in (*_placeholders(frozen), *frozen.outputs)]
+    graph_def = inline_calls(frozen.graph.as_graph_def(add_shapes=True), ends)
     _write_erfc_as_erf(graph_def)
     taken = {node.name for node in graph_def.node}
     outputs = {}

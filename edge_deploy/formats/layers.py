@@ -22,7 +22,7 @@ _WEIGHTED = re.compile(
 )
 # Scopes within a layer, of TensorFlow's own functions.
 _WITHIN = re.compile(
-    r"((einsum|moments|Gelu|PartitionedCall|while|batchnorm|zeros|MatMul|BiasAdd|Conv2D|Tensordot"
+    r"((einsum|moments|Gelu|(Stateful)?PartitionedCall|while|batchnorm|zeros|MatMul|BiasAdd|Conv2D|Tensordot"
     r"|ReadVariableOp|Reshape)\w*|Add|Cast|truediv)$"
 )
 _NUMBERED = re.compile(r"_\d+$")

@@ -11,9 +11,8 @@ from edge_deploy.core.graph import FrozenGraph, freeze, has_control_flow
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.formats.base import METADATA_KEY, Converted
+from edge_deploy.formats.tfjs import rewrites
 
-# tfjs-backend-wasm 4.22: FusableActivation has linear, relu, relu6, prelu, leakyrelu, sigmoid, elu.
-_ALONE_ON_WASM = ("Tanh",)
 # TF.js has no 64-bit integers: its converter stores them as 32-bit ones.
 DTYPES = {"DT_FLOAT": "float32", "DT_INT32": "int32", "DT_INT64": "int32", "DT_BOOL": "bool"}
 
@@ -39,9 +38,7 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
 
     frozen, notes = _freeze(model)
     signature = _signature(model.spec, frozen)
-    graph = tf.Graph()
-    with graph.as_default():
-        tf.import_graph_def(frozen.graph_def, name="")
+    graph = _rewritten(frozen.graph_def)
     try:
         graph_def = converter.optimize_graph(graph, signature)
     except Exception as error:
@@ -55,7 +52,7 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
             f"{option('to', ['tflite', 'onnx'])}."
         ) from error
     _drop_control_inputs(graph_def)
-    _split_wrong_fusions(graph_def)
+    rewrites.after_optimizer(graph_def)
     _merge_constants(graph_def)
     weights = converter.extract_weights(graph_def)
     for group in weights:
@@ -91,6 +88,18 @@ def _freeze(model: LoadedModel) -> tuple[FrozenGraph, tuple[str, ...]]:
     return freeze(model.function, inputs, lower_control_flow=True), (note,)
 
 
+def _rewritten(graph_def: Any) -> Any:
+    """A frozen graph, which the other targets start from too, rewritten for the optimizer."""
+    import tensorflow as tf
+
+    copy = type(graph_def)()
+    copy.CopyFrom(graph_def)
+    rewrites.before_optimizer(copy)
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(copy, name="")
+    return graph
+
+
 def _signature(spec: ModelSpec, frozen: FrozenGraph) -> Any:
     """The model's own names for the graph's tensors, as TF.js reads them."""
     import tensorflow as tf
@@ -116,39 +125,6 @@ def _drop_control_inputs(graph_def: Any) -> None:
     """
     for node in graph_def.node:
         node.input[:] = [name for name in node.input if not name.startswith("^")]
-
-
-def _split_wrong_fusions(graph_def: Any) -> None:
-    """Take apart what Grappler fused and TF.js cannot run.
-
-    In ``x @ W + h @ U`` of unknown batch size Grappler takes the second product for a bias,
-    which in TF.js has one axis; and it fuses activations that the wasm backend has only alone.
-    """
-    constants = {node.name for node in graph_def.node if node.op == "Const"}
-    for node in list(graph_def.node):
-        fused = [name.decode() for name in node.attr["fused_ops"].list.s]
-        if fused and fused[-1] in _ALONE_ON_WASM:
-            inner = graph_def.node.add()
-            inner.CopyFrom(node)
-            inner.name = f"{node.name}/fused"
-            inner.attr["fused_ops"].list.s[:] = [name.encode() for name in fused[:-1]]
-            _become(node, fused[-1], [inner.name])
-        elif node.op == "_FusedMatMul" and fused == ["BiasAdd"] and node.input[2] not in constants:
-            product = graph_def.node.add()
-            product.CopyFrom(node)
-            product.name = f"{node.name}/product"
-            _become(product, "MatMul", node.input[:2], ("transpose_a", "transpose_b"))
-            _become(node, "AddV2", [product.name, *node.input[2:]])
-
-
-def _become(node: Any, op: str, inputs: list[str], keep: tuple[str, ...] = ()) -> None:
-    """Turn a node into another operator of the same dtype."""
-    kept = {key: node.attr[key].SerializeToString() for key in ("T", *keep)}
-    node.op = op
-    node.input[:] = list(inputs)
-    node.attr.clear()
-    for key, value in kept.items():
-        node.attr[key].ParseFromString(value)
 
 
 def _merge_constants(graph_def: Any) -> None:
