@@ -98,7 +98,10 @@ def _handlers(ensembles: Mapping[str, Any]) -> dict[str, Any]:
     from edge_deploy.core.tree_ensemble import OP
     from edge_deploy.formats.onnx.tree_ensemble import DOMAIN, VERSION, handler
 
-    handlers: dict[str, Any] = {"SelectV2": (_choose, [])}
+    handlers: dict[str, Any] = {
+        "SelectV2": (_choose, []),
+        "Conv3D": (_convolve_volumes, []),
+    }
     if not ensembles:
         return {"custom_op_handlers": handlers}
     return {
@@ -120,6 +123,16 @@ def _choose(ctx: Any, node: Any, name: str, args: Any) -> None:
         return
     node.type = "Where"
     node.skip_conversion = True
+
+
+def _convolve_volumes(ctx: Any, node: Any, name: str, args: Any) -> None:
+    """A Conv3D in groups: tf2onnx counts them for two axes only, and writes one group for three."""
+    from tf2onnx.onnx_opset.nn import ConvOp
+
+    data, kernel = (ctx.get_shape(tensor) for tensor in node.input[:2])
+    channels = data[1 if node.get_attr_str("data_format") == "NCDHW" else -1]
+    ConvOp.version_11(ctx, node)
+    node.set_attr("group", channels // kernel[-2])
 
 
 def _name_axes(value: Any, spec: TensorSpec) -> None:

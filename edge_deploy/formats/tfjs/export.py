@@ -39,20 +39,14 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
     frozen, notes = _freeze(model)
     signature = _signature(model.spec, frozen)
     graph = _rewritten(frozen.graph_def)
+    _check_operators(graph.as_graph_def())
     try:
-        graph_def = converter.optimize_graph(graph, signature)
-    except Exception as error:
-        # The converter raises ValueError for operators, Grappler raises anything.
-        text = str(error)
-        reason = first_line(error)
-        if text.startswith("Unsupported Ops"):
-            reason = f"it has no kernel for {text.splitlines()[-1]}"
-        raise ConversionError(
-            f"TF.js cannot hold this model: {reason}. Leave it out with "
-            f"{option('to', ['tflite', 'onnx'])}."
-        ) from error
+        graph_def = converter.optimize_graph(graph, signature, skip_op_check=True)
+    except Exception as error:  # Grappler raises anything
+        raise _refusal(first_line(error)) from error
     _drop_control_inputs(graph_def)
     rewrites.after_optimizer(graph_def)
+    _check_operators(graph_def)
     _merge_constants(graph_def)
     weights = converter.extract_weights(graph_def)
     for group in weights:
@@ -98,6 +92,19 @@ def _rewritten(graph_def: Any) -> Any:
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(copy, name="")
     return graph
+
+
+def _check_operators(graph_def: Any) -> None:
+    from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
+
+    if lacking := converter.validate(graph_def, skip_op_check=False, strip_debug_ops=False):
+        raise _refusal(f"it has no kernel for {', '.join(sorted(lacking))}")
+
+
+def _refusal(reason: str) -> ConversionError:
+    return ConversionError(
+        f"TF.js cannot hold this model: {reason}. Leave it out with --to tflite,onnx."
+    )
 
 
 def _signature(spec: ModelSpec, frozen: FrozenGraph) -> Any:

@@ -106,7 +106,7 @@ def after_optimizer(graph_def: Any) -> None:
     """Rewrite what the optimizer and the converter gave, in place."""
     graph = Graph(graph_def)
     before = _taken(graph_def)
-    for rewrite in (flatten_biases, unfuse):
+    for rewrite in (flatten_biases, unfuse, unfuse_batch_norm):
         rewrite(graph)
     # A constant that nothing takes any more would be written as a weight.
     idle = before - _taken(graph_def)
@@ -199,6 +199,23 @@ def unfuse(graph: Graph) -> None:
             fused = 2 if steps[1:] and steps[1] in _FUSABLE else 1
         if fused < len(steps):
             _take_apart(graph, node, steps, fused if steps[:fused] != ["NoOp"] else 0)
+
+
+def unfuse_batch_norm(graph: Graph) -> None:
+    """Write a batch normalization and the ReLU behind it as two, which Grappler fuses for GPUs.
+
+    It is what stands in front of a convolution, where nothing folds it into the weights.
+    """
+    for node in list(graph.graph_def.node):
+        if node.op != "_FusedBatchNormEx":
+            continue
+        keep = ("U", "epsilon", "data_format", "is_training", "exponential_avg_factor")
+        name = f"{node.name}_normalized"
+        last = graph.add(name, "FusedBatchNormV3", node.input[:5], node, *keep).name
+        if len(node.input) > 5:
+            last = graph.add(f"{node.name}_sum", "AddV2", [last, node.input[5]], node).name
+        mode = node.attr["activation_mode"].s.decode()
+        graph.replace(node, "Identity" if mode == "Identity" else mode, [last])
 
 
 def _steps(node: Any) -> list[str]:
