@@ -3,9 +3,8 @@ import { pictureInput, rowInput, tensorInput } from './inference.js';
 import { json } from './fetching.js';
 import { useKernels } from './model.js';
 import { decode } from './preprocess.js';
-import { at, filesOf } from './paths.js';
 import { describe } from './reference.js';
-import { openChecked } from './select-backend.js';
+import { openChecked, standIns } from './select-backend.js';
 
 /**
  * Load a model of a site and check it against the original on this device.
@@ -24,11 +23,11 @@ export async function loadModel(site, key, options = {}) {
   const described = describe(folder, entry.revision);
   useKernels(index.kernels);
   const file = entry.files.find((one) => one.file === entry.file);
-  const files = filesOf(folder, file);
-  const place = { url: at(folder, file.file), files, spec: entry.spec, described, signal };
+  const files = [file, ...standIns(entry, file)];
+  const place = { folder, spec: entry.spec, described, signal };
   const nothing = () => {};
   const tell = { starting: nothing, checking: nothing, fell: nothing, progress: onProgress };
-  const { model, check } = await openChecked(file, backend, place, tell);
+  const { model, check } = await openChecked(files, backend, place, tell);
   const { manifest } = await described;
   if (!check.pass) {
     model.dispose();

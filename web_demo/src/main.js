@@ -7,10 +7,9 @@ import { chooseLanguage, keepLanguage, t } from './i18n.js';
 import { RUNTIMES, useKernels } from './model.js';
 import { keepOffline } from './offline.js';
 import { decode } from './preprocess.js';
-import { at, filesOf } from './paths.js';
 import { describe } from './reference.js';
 import { selftest } from './selftest.js';
-import { openChecked } from './select-backend.js';
+import { openChecked, standIns } from './select-backend.js';
 import { PageError, words } from './errors.js';
 import { answer, history, summaries, waiting, withAnswer } from './view/answer.js';
 import { compareView } from './view/compare.js';
@@ -90,15 +89,12 @@ async function load(entry, path, wantedBackend) {
   root.dataset.state = 'loading';
   address.remember(entry, file, backend);
   const again = () => load(entry, file.file, backend);
-  head.loading(entry, file, backends, backend, {
-    file: (chosen) => load(entry, chosen, backend),
-    backend: (chosen) => load(entry, file.file, chosen),
-    cancel() {
-      controller.abort();
-      root.dataset.state = 'stopped';
-      head.failed(t('state.stopped'), again);
-    },
+  head.loading(entry, file, () => {
+    controller.abort();
+    root.dataset.state = 'stopped';
+    head.failed(t('state.stopped'), again);
   });
+  choices(entry, file, backend);
   try {
     await prepare(entry, file, backend, controller.signal);
   } catch (error) {
@@ -107,26 +103,43 @@ async function load(entry, path, wantedBackend) {
   }
 }
 
-async function prepare(entry, file, backend, signal) {
+/** Let the visitor choose another file, or what this one runs on. */
+function choices(entry, file, backend) {
+  head.choices(entry, file, RUNTIMES[file.target].backends, backend, {
+    file: (chosen) => load(entry, chosen, backend),
+    backend: (chosen) => load(entry, file.file, chosen),
+  });
+}
+
+async function prepare(entry, wanted, backend, signal) {
   const folder = new URL(`${entry.folder}/`, site);
   const described = describe(folder, entry.revision);
   const listed = Promise.resolve(entry.rows ? json(new URL(entry.rows, folder)) : []);
   listed.catch(() => {}); // told when it is waited for
-  const url = at(folder, file.file);
-  const place = { url, files: filesOf(folder, file), spec: entry.spec, described, signal };
-  described.then(
-    ({ manifest }) => signal.aborted || head.facts(entry, file, manifest),
-    () => {}, // told by what waits for it
-  );
-  const { model, check, each } = await openChecked(file, backend, place, {
-    starting: (name) => head.status(t('state.backend', { backend: t(`backend.${name}`) })),
+  const place = { folder, spec: entry.spec, described, signal };
+  const factsOf = (one) =>
+    described.then(
+      ({ manifest }) => signal.aborted || head.facts(entry, one, manifest),
+      () => {}, // told by what waits for it
+    );
+  factsOf(wanted);
+  const files = [wanted, ...standIns(entry, wanted)];
+  const { file, model, check, each } = await openChecked(files, backend, place, {
+    starting: (way) => head.status(t('state.backend', { backend: t(`backend.${way.backend}`) })),
     progress: (state) => head.progress(state),
     checking() {
       head.progress(null);
       head.status(t('state.checking'));
     },
-    fell: (from, to) =>
-      head.note(t('state.fallback', { from: t(`backend.${from}`), to: t(`backend.${to}`) })),
+    fell(from, to) {
+      const another = from.file !== to.file;
+      const name = (way) => (another ? head.fileName(way.file) : t(`backend.${way.backend}`));
+      if (another) {
+        choices(entry, to.file, 'auto');
+        factsOf(to.file);
+      }
+      head.note(t('state.fallback', { from: name(from), to: name(to) }));
+    },
   });
   const [{ manifest, reference }, rows] = await Promise.all([described, listed]);
   if (signal.aborted) {

@@ -1,50 +1,73 @@
-// Open a file on the first backend that starts here and answers as the original did.
+// Open a model in the first way that starts here and answers as the original did.
 import { selfCheck } from './check.js';
 import { bestBackend, open, RUNTIMES } from './model.js';
+import { at, filesOf } from './place.js';
 
-/** The backends to try, in order: what was chosen, and then those that are safe. */
-function attempts(target, backend) {
-  const all = RUNTIMES[target].backends;
-  const best = () => all.find((name) => name === bestBackend()) ?? all[0];
-  const first = backend === 'auto' ? best() : backend;
-  return [...new Set([first, 'wasm', 'cpu'])].filter((name) => all.includes(name));
+/**
+ * Files that may take the place of the site's own choice where it cannot run or is wrong: other
+ * runtimes', not compressed. Whoever chose a file sees what that file does.
+ */
+export function standIns(entry, { file, target }) {
+  return file === entry.file ? entry.files.filter((one) => one.strict && one.target !== target) : [];
 }
 
 /**
- * @param {object} file of the site's index
- * @param {string} backend one of the runtime's, or auto
- * @param {object} place {url, files, spec, described, signal}; `described` is a promise of
- *   {manifest, reference}, which may still be on their way while the file is
- * @param {object} tell {starting(backend), progress(state), checking(), fell(from, to)}
- * @returns {Promise<{model, check, each: number}>} each: milliseconds of an answer
+ * The ways to try, in order: what was chosen, then what is safe. Another runtime's file comes
+ * before plain JavaScript, which is a hundred times as slow.
+ * @returns {Array<{file: object, backend: string}>}
  */
-export async function openChecked(file, backend, place, tell) {
-  const { url, files, spec, described, signal } = place;
+function attempts([file, ...others], backend) {
+  const on = (one, chosen) => {
+    const all = RUNTIMES[one.target].backends;
+    const best = () => all.find((name) => name === bestBackend()) ?? all[0];
+    const first = chosen === 'auto' ? best() : chosen;
+    return [...new Set([first, 'wasm', 'cpu'])]
+      .filter((name) => all.includes(name))
+      .map((name) => ({ file: one, backend: name }));
+  };
+  const ways = [...on(file, backend), ...others.flatMap((other) => on(other, 'auto'))];
+  const slow = (way, n) => n > 0 && way.backend === 'cpu';
+  return [...ways.filter((way, n) => !slow(way, n)), ...ways.filter(slow)];
+}
+
+/**
+ * @param {object[]} choice files of the site's index: the one that is wanted, and its stand-ins
+ * @param {string} backend one of the first file's runtime's, or auto
+ * @param {object} place {folder, spec, described, signal}; `described` is a promise of
+ *   {manifest, reference}, which may still be on their way while the file is
+ * @param {object} tell {starting(way), progress(state), checking(), fell(from, to)}, of ways
+ * @returns {Promise<{file, model, check, each: number}>} the file that was opened; each:
+ *   milliseconds of an answer
+ */
+export async function openChecked(choice, backend, place, tell) {
+  const { folder, spec, described, signal } = place;
   described.catch(() => {}); // told when it is waited for
-  const order = attempts(file.target, backend);
+  const ways = attempts(choice, backend);
   let firstError = null;
   let failed = null; // the first that runs and is wrong, shown when none is right
-  for (const [n, name] of order.entries()) {
-    tell.starting(name);
+  for (const [n, way] of ways.entries()) {
+    tell.starting(way);
     let model;
+    let ready = false;
     try {
-      const options = { files, signal, onProgress: tell.progress };
-      model = await open(file.target, url, name, spec, options);
+      const options = { files: filesOf(folder, way.file), signal, onProgress: tell.progress };
+      model = await open(way.file.target, at(folder, way.file.file), way.backend, spec, options);
       const { manifest, reference } = await described;
+      ready = true;
       tell.checking();
       await model.predict(reference.samples[0].inputs, { signal }); // compiles
       performance.mark('first-answer');
       const started = performance.now();
-      const check = await selfCheck(model, reference, manifest.outputs, file);
+      const check = await selfCheck(model, reference, manifest.outputs, way.file);
       const each = (performance.now() - started) / reference.samples.length;
       // What is refused is not this backend's fault.
       if (check.pass || check.refused) {
         failed?.model.dispose();
-        if (n) tell.fell(order[0], name);
-        return { model, check, each };
+        if (n) tell.fell(ways[0], way);
+        return { file: way.file, model, check, each };
       }
       if (failed) model.dispose();
-      else failed = { model, check, each };
+      else failed = { file: way.file, model, check, each };
     } catch (error) {
       model?.dispose();
       if (signal.aborted) {
@@ -52,9 +75,10 @@ export async function openChecked(file, backend, place, tell) {
         throw error;
       }
       firstError ??= error;
-      // What no other backend would mend: a file that does not come, or is not what it should be.
+      // What no other way would mend: a file that does not come, or is not what it should be.
       if (error.name === 'Unserved') break;
-      if (!/backend|WebGL|WebGPU|context|shader|kernel|wasm/i.test(error.message)) break;
+      // What is there and cannot answer lacks something on this backend, in whatever words.
+      if (!ready && !/backend|WebGL|WebGPU|context|shader|kernel|wasm/i.test(error.message)) break;
     }
   }
   if (failed) return failed;

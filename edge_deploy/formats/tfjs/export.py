@@ -103,7 +103,8 @@ def _check_operators(graph_def: Any) -> None:
 
 def _refusal(reason: str) -> ConversionError:
     return ConversionError(
-        f"TF.js cannot hold this model: {reason}. Leave it out with --to tflite,onnx."
+        f"TF.js cannot hold this model: {reason}. Leave it out with "
+        f"{option('to', ['tflite', 'onnx'])}."
     )
 
 

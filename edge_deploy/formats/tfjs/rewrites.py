@@ -229,8 +229,9 @@ def _channels(graph: Graph, node: Any) -> int | None:
     if kernel is None:
         return None
     if node.op == "_FusedMatMul":
-        return kernel.shape[0 if node.attr["transpose_b"].b else 1]
-    return kernel.shape[3] * (kernel.shape[2] if node.op.startswith("FusedDepthwise") else 1)
+        return int(kernel.shape[0 if node.attr["transpose_b"].b else 1])
+    own = kernel.shape[2] if node.op == "FusedDepthwiseConv2dNative" else 1
+    return int(kernel.shape[3] * own)
 
 
 def _is_bias(graph: Graph, node: Any) -> bool:

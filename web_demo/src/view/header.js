@@ -25,7 +25,7 @@ export function gallery(models, choose) {
 }
 
 /** What the page says of a model before it is there. */
-export function loading(entry, file, backends, chosen, act) {
+export function loading(entry, file, cancel) {
   for (const button of $('gallery').children) {
     const chosen = button.dataset.key === entry.key;
     button.setAttribute('aria-current', String(chosen));
@@ -37,6 +37,12 @@ export function loading(entry, file, backends, chosen, act) {
   document.title = entry.key;
   $('facts').textContent = '';
   for (const id of ['check', 'note']) $(id).hidden = true;
+  status(t('state.loading', { size: size(file.bytes) }));
+  cancellable(t('state.cancel'), cancel);
+}
+
+/** What the visitor can choose: the file, and what it runs on. */
+export function choices(entry, file, backends, chosen, act) {
   const files = entry.files.map((one) => el('option', { value: one.file }, fileName(one)));
   $('file').replaceChildren(...files);
   $('file').value = file.file;
@@ -53,8 +59,6 @@ export function loading(entry, file, backends, chosen, act) {
   $('backend').value = chosen;
   $('backend').disabled = false;
   $('backend').onchange = () => act.backend($('backend').value);
-  status(t('state.loading', { size: size(file.bytes) }));
-  cancellable(t('state.cancel'), act.cancel);
 }
 
 const NAMED = 4;
