@@ -139,13 +139,22 @@ def make_and_judge(
             if not found:
                 entry, rows = second(entry, rows)
             advice = None if found else "no layers kept in float bring it within its budget"
-        if advice and _failed(rows):
-            rows = [replace(row, layers=errors, advice=(advice,)) for row in rows]
+        if advice:
+            rows = [
+                replace(row, layers=errors, advice=(advice,)) if _far_off(row) else row
+                for row in rows
+            ]
     return structs.replace(entry, verification=summarize(rows)), rows
 
 
 def _failed(rows: Sequence[Verdict]) -> bool:
     return any(row.status == "fail" for row in rows)
+
+
+def _far_off(row: Verdict) -> bool:
+    """Whether it is the numbers that fail: no layer in float mends a file that does not run."""
+    costs_too_much = row.task is not None and bool(row.failures)
+    return costs_too_much or any(not output.ok for output in row.outputs)
 
 
 def _better(rows: Sequence[Verdict], than: Sequence[Verdict]) -> bool:
