@@ -97,6 +97,12 @@ def small_unet(keras: Any, x: Any) -> Any:
     return layers.Conv2D(1, 1, activation="sigmoid")(layers.BatchNormalization()(joined))
 
 
+def padded_pool(keras: Any, x: Any) -> Any:
+    """How ResNet50V2 begins: zeros around what may be below zero, and the largest of them."""
+    x = keras.layers.ZeroPadding2D(1)(keras.layers.Conv2D(5, 3)(x))
+    return keras.layers.MaxPooling2D(3, strides=2)(x)
+
+
 def conv_lstm(keras: Any, x: Any) -> Any:
     steps = keras.layers.Reshape((4, 4, 4, 6))(x)
     return keras.layers.ConvLSTM2D(5, 3, padding="same", return_sequences=True)(steps)
@@ -158,9 +164,9 @@ def dense_activations(keras: Any, x: Any) -> Any:
 
 PARTS: tuple[Layers, ...] = (
     batch_norm, one_number, one_number_depthwise, hard_swish, residual, squeezed, positions,
-    one_filter, dense_one_number, transposed, small_unet, conv_lstm, groups, a_group_a_channel,
-    groups_of_one_axis, groups_of_three_axes, grouped_and_normalized, convnext, activations,
-    dense_activations,
+    one_filter, dense_one_number, transposed, small_unet, padded_pool, conv_lstm,
+    groups, a_group_a_channel, groups_of_one_axis, groups_of_three_axes, grouped_and_normalized,
+    convnext, activations, dense_activations,
 )  # fmt: skip
 # TensorFlow Lite has no grouped Conv3D, and neither has TensorFlow, which it falls back to.
 WITHOUT_TFLITE = {groups_of_three_axes}

@@ -13,6 +13,7 @@ from edge_deploy.core.graph import FrozenGraph, freeze
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, TensorSpec
 from edge_deploy.formats.base import METADATA_KEY, Converted
+from edge_deploy.formats.onnx import rewrites
 
 OPSET = 17  # what ONNX Runtime Web, ONNX Runtime Mobile and WinML of the last years all read
 
@@ -59,6 +60,7 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
             f"with {option('to', ['tflite', 'tfjs'])}."
         ) from error
     fill(proto.graph, ensembles)
+    rewrites.keep_padding_apart(proto.graph)
     for value, spec in zip(proto.graph.input, model.spec.inputs, strict=True):
         _name_axes(value, spec)
     for value, spec in zip(proto.graph.output, model.spec.outputs, strict=True):
@@ -100,7 +102,7 @@ def _handlers(ensembles: Mapping[str, Any]) -> dict[str, Any]:
 
     handlers: dict[str, Any] = {
         "SelectV2": (_choose, []),
-        "Conv3D": (_convolve_volumes, []),
+        "Conv3D": (rewrites.convolve_volumes, []),
     }
     if not ensembles:
         return {"custom_op_handlers": handlers}
@@ -123,16 +125,6 @@ def _choose(ctx: Any, node: Any, name: str, args: Any) -> None:
         return
     node.type = "Where"
     node.skip_conversion = True
-
-
-def _convolve_volumes(ctx: Any, node: Any, name: str, args: Any) -> None:
-    """A Conv3D in groups: tf2onnx counts them for two axes only, and writes one group for three."""
-    from tf2onnx.onnx_opset.nn import ConvOp
-
-    data, kernel = (ctx.get_shape(tensor) for tensor in node.input[:2])
-    channels = data[1 if node.get_attr_str("data_format") == "NCDHW" else -1]
-    ConvOp.version_11(ctx, node)
-    node.set_attr("group", channels // kernel[-2])
 
 
 def _name_axes(value: Any, spec: TensorSpec) -> None:
