@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Run
-from models import randomize, save, third_party
+from msgspec import structs
 
-from edge_deploy import ConvertOptions, convert
-from edge_deploy.artifact import describe_files, write_manifest
-from edge_deploy.browser import Browser
-from edge_deploy.demo import build_demo
-from edge_deploy.preparing import load_model
-from edge_deploy.server import address, start
-from edge_deploy.spec import Arrays, LoadedModel, Runner
-from edge_deploy.targets import TARGETS
+from edge_deploy import build_demo, convert, load_model
+from edge_deploy.artifact.artifact import describe_files, open_artifact, write_manifest
+from edge_deploy.core.spec import Arrays, LoadedModel, Runner
+from edge_deploy.formats.registry import FORMATS, default_runtime
+from edge_deploy.web.browser import Browser
+from edge_deploy.web.server import address, start
+from tests.conftest import Run
+from tests.support.models import randomize, save, third_party
 
 pytestmark = pytest.mark.slow
 
@@ -227,7 +226,7 @@ def test_part_answers_everywhere(
     x = {"x": np.random.default_rng(2).normal(size=(3, *PICTURE)).astype(np.float32)}
     path = tmp_path / "tfjs" / "model.json"
     path.parent.mkdir()
-    TARGETS["tfjs"].convert(model, path, META)
+    FORMATS["tfjs"].export(model, path, META)
     for backend in ("wasm", "webgl", "cpu"):
         with browser.open_file("tfjs", path, backend, model.spec) as page:
             for batch in (1, 3):
@@ -235,8 +234,8 @@ def test_part_answers_everywhere(
     for target, batches in (("onnx", (1, 3)), ("tflite", (1,))):
         if target == "tflite" and part in WITHOUT_TFLITE:
             continue
-        TARGETS[target].convert(model, tmp_path / target, META)
-        with TARGETS[target].open_runner(tmp_path / target) as runner:
+        FORMATS[target].export(model, tmp_path / target, META)
+        with default_runtime(target).open(tmp_path / target) as runner:
             for batch in batches:
                 assert worst(model, runner, x, batch) < 1e-5, (target, batch)
 
@@ -287,7 +286,7 @@ def test_architecture_passes_in_every_runtime(name: str, tmp_path: Path) -> None
     data = tmp_path / "pictures.npz"
     np.savez(data, x=pictures(2))
     path = save(real_model(name), tmp_path / f"{name}.keras")
-    made = convert(path, ConvertOptions(reference=data, output=tmp_path / "artifacts"))
+    made = convert(path, reference=data, output=tmp_path / "artifacts")
     assert {(v.runtime, v.backend): v.problems for v in made.verdicts} == {
         ("litert", None): (),
         ("tfjs", "wasm"): (),
@@ -305,8 +304,8 @@ def small_model(folder: Path) -> Path:
     end = keras.layers.Dense(3, name="end")(keras.layers.Flatten()(hidden))
     model = keras.Model(x, end, name="small")
     randomize(model)
-    made = convert(save(model, folder / "small.keras"), ConvertOptions(output=folder / "made"))
-    assert made.exit_code == 0 and made.artifact
+    made = convert(save(model, folder / "small.keras"), output=folder / "made")
+    assert made.passed and made.artifact
     return made.artifact.folder
 
 
@@ -337,22 +336,25 @@ def spoilt(artifact: Path, spoil: Spoil) -> Path:
     spoil(document["weightsManifest"][0]["weights"], data)
     path.write_text(json.dumps(document))
     shard.write_bytes(data)
-    manifest = json.loads((artifact / "manifest.json").read_text())
-    for entry in manifest["artifacts"]:
-        if entry["target"] == "tfjs":
-            entry["files"] = describe_files(artifact, [path, shard])
-    write_manifest(artifact, manifest)
+    manifest = open_artifact(artifact).manifest
+    entries = tuple(
+        structs.replace(entry, files=describe_files(artifact, [path, shard]))
+        if entry.target == "tfjs"
+        else entry
+        for entry in manifest.artifacts
+    )
+    write_manifest(artifact, structs.replace(manifest, artifacts=entries))
     return artifact
 
 
 def only_tfjs(artifact: Path) -> Path:
-    manifest = json.loads((artifact / "manifest.json").read_text())
-    for entry in manifest["artifacts"]:
-        if entry["target"] != "tfjs":
-            for file in entry["files"]:
-                (artifact / file["path"]).unlink()
-    kept = [entry for entry in manifest["artifacts"] if entry["target"] == "tfjs"]
-    write_manifest(artifact, {**manifest, "artifacts": kept})
+    manifest = open_artifact(artifact).manifest
+    for entry in manifest.artifacts:
+        if entry.target != "tfjs":
+            for file in entry.files:
+                (artifact / file.path).unlink()
+    kept = tuple(entry for entry in manifest.artifacts if entry.target == "tfjs")
+    write_manifest(artifact, structs.replace(manifest, artifacts=kept))
     return artifact
 
 
