@@ -1,7 +1,7 @@
 // Open a model in the first way that starts here and answers as the original did.
 import { selfCheck } from './check.js';
 import { bestBackend, open, RUNTIMES } from './model.js';
-import { at, filesOf } from './place.js';
+import { at, filesOf } from './paths.js';
 
 /**
  * Files that may take the place of the site's own choice where it cannot run or is wrong: other
