@@ -32,6 +32,7 @@ from edge_deploy.optimize.search.candidates import (
 )
 from tests.formats.test_layers import network
 from tests.support.models import save
+from tests.support.told import told
 
 slow = pytest.mark.slow
 
@@ -188,8 +189,8 @@ def found(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         tmp_path_factory.mktemp("found"), "tflite", "onnx", sparsities=(0.6,), jobs=2,
         prune_data=digits.with_name("train.npz"), prune_epochs=2,
     )  # fmt: skip
-    lines: list[str] = []
-    done = tune(digits, options, lines.append)
+    with told() as lines:
+        done = tune(digits, options)
     assert done.passed
     assert lines[-1] == "writing the report"
     assert any(line.startswith("measured 20 of 20") for line in lines), lines

@@ -16,6 +16,7 @@ from edge_deploy.optimize.finetuning import FineTuneData
 from edge_deploy.optimize.pruning import kernels, pruned
 from edge_deploy.verification.metrics import winners
 from tests.support import models
+from tests.support.told import told
 
 slow = pytest.mark.slow
 
@@ -132,8 +133,7 @@ def test_fine_tuning_mends_what_pruning_broke(generation: str, last: str, tmp_pa
     with pruned(model, 0.9) as once:
         broken = error(once.model.predict({"x": test})[spec.name])
     tuning = FineTuneData(Reference({"x": x}, labels=truth(y, last)), epochs=8, seed=0)
-    lines: list[str] = []
-    with pruned(model, 0.9, tuning, lines.append) as done:
+    with told() as lines, pruned(model, 0.9, tuning) as done:
         mended = error(done.model.predict({"x": test})[spec.name])
         assert done.sparsity == pytest.approx(0.9, abs=0.01)
         assert done.epoch is not None and done.epoch >= 4
