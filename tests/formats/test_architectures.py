@@ -281,7 +281,11 @@ def pictures(count: int) -> Any:
     return fields.repeat(SIDE // 8, axis=1).repeat(SIDE // 8, axis=2).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", ["MobileNetV3Small", "EfficientNetB0", "NASNetMobile", "ResNet50"])
+# The larger ones (ResNet50V2, Xception, ConvNeXtTiny) are of the parts above, and take 10 GB.
+SMALLEST = ("MobileNetV3Small", "MobileNetV2", "EfficientNetB0", "EfficientNetV2B0")
+
+
+@pytest.mark.parametrize("name", SMALLEST)
 def test_architecture_passes_in_every_runtime(name: str, tmp_path: Path) -> None:
     data = tmp_path / "pictures.npz"
     np.savez(data, x=pictures(2))
