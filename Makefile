@@ -35,7 +35,7 @@ check: $(INSTALLED) vendor ## style, types, imports, documentation, fast tests
 	@$(RUN) mypy --no-error-summary
 	@said=$$($(VENV)/bin/lint-imports --no-cache --no-logo 2>&1) || { echo "$$said"; exit 1; }
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet --strict
-	@$(RUN) pytest -q -m "not slow"
+	@$(RUN) pytest -q -n $(JOBS) --dist loadfile -m "not slow"
 
 test: setup ## all tests
 	@tools/setup.sh libraries

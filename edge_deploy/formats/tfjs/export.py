@@ -52,8 +52,13 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
     for group in weights:
         # Shapes and axes first: with them the page can compile while the rest is on its way.
         group.sort(key=lambda weight: weight["data"].dtype.kind == "f")
+    topology = MessageToDict(graph_def)
+    # Protobuf's maps have no order of their own; the same model is to give the same bytes.
+    for node in topology["node"]:
+        if "attr" in node:
+            node["attr"] = dict(sorted(node["attr"].items()))
     converter.write_artifacts(
-        MessageToDict(graph_def),
+        topology,
         weights,
         str(path),
         tf.__version__,
