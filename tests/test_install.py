@@ -337,7 +337,7 @@ def test_mend_of_an_installed_wheel_installs_what_was_tested(light: Path, tmp_pa
     code = "from edge_deploy.core.dependencies import install; print(install('tune'))"
     mend = succeeds(light / "python", "-c", code, cwd=tmp_path)
     # This environment has no pip, and it is run as it is printed.
-    planned = succeeds("sh", "-c", f"{mend} --dry-run", cwd=tmp_path)
+    planned = succeeds("sh", "-c", f"{mend.strip()} --dry-run", cwd=tmp_path)
     pins = dict(re.findall(r"^(\S+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
     assert f"dask-{pins['dask']}" in planned.split("Would install")[1]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 import sys
 from importlib import metadata
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from edge_deploy._version import __version__
@@ -32,7 +32,8 @@ def install(extra: str) -> str:
 
 def pip_install(*arguments: object) -> str:
     """``pip install`` for this very Python, or uv's where the environment has no pip."""
-    if importlib.util.find_spec("pip") is not None:
+    # Not importlib.util.find_spec: setuptools hooks in there and warns where distutils is loaded.
+    if PathFinder.find_spec("pip") is not None:
         return python_m("pip", "install", *arguments)
     if shutil.which("uv"):
         return " ".join(["uv pip install --python", *map(quote, (sys.executable, *arguments))])

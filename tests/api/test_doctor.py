@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pickle
-import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -136,11 +134,15 @@ def test_mend_names_the_package_when_it_is_no_checkout(
     ],
 )
 def test_mend_works_in_an_environment_without_pip(
-    monkeypatch: pytest.MonkeyPatch, has: tuple[str, ...], command: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, has: tuple[str, ...], command: str
 ) -> None:
+    for name in has:
+        program = tmp_path / name / "__init__.py" if name == "pip" else tmp_path / name
+        program.parent.mkdir(exist_ok=True)
+        program.touch(0o755)
     monkeypatch.setattr(sys, "executable", "python")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in has else None)
-    monkeypatch.setattr(shutil, "which", lambda name: name if name in has else None)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setenv("PATH", str(tmp_path))
     assert dependencies.pip_install("dask") == command
 
 

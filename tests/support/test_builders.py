@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_deploy.cli.flags import SHELL
 from edge_deploy.core.errors import EdgeDeployError
+from edge_deploy.core.messages import written_for
 from edge_deploy.core.spec import LoadedModel, LoadOptions
 from edge_deploy.frontends import load
 from tests.support import bad_models, models
@@ -79,7 +81,7 @@ def test_good_model_loads_and_its_outputs_vary(folder: Path, name: str) -> None:
 def test_bad_model_is_refused_with_the_mend(folder: Path, tmp_path: Path, name: str) -> None:
     builder, word = bad_models.BAD[name]
     path = builder(folder)
-    with pytest.raises(EdgeDeployError) as raised:
+    with written_for(SHELL), pytest.raises(EdgeDeployError) as raised:
         _load(path)
     assert word in str(raised.value)
     assert not (tmp_path / bad_models.CANARY).exists()
