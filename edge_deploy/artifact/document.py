@@ -13,37 +13,19 @@ from msgspec import UNSET, Meta, Struct
 
 Number = int | float
 
-
 # What only the schema asks. A reader has no use for it, and must not refuse what a newer
 # edge-deploy writes because of it.
 Name = Annotated[str, Meta(extra_json_schema={"minLength": 1})]
-
-
 Sha256 = Annotated[str, Meta(extra_json_schema={"pattern": "^[0-9a-f]{64}$"})]
-
-
 InnerPath = Annotated[str, Meta(extra_json_schema={"pattern": r"^(?!/)(?!.*\.\.(/|$)).+$"})]
-
-
 Time = Annotated[
     str, Meta(extra_json_schema={"pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$"})
 ]
-
-
 Count = Annotated[int, Meta(extra_json_schema={"minimum": 0})]
-
-
 Positive = Annotated[int, Meta(extra_json_schema={"minimum": 1})]
-
-
 Share = Annotated[Number, Meta(extra_json_schema={"minimum": 0, "maximum": 1})]
-
-
 Scale = Annotated[Number, Meta(extra_json_schema={"exclusiveMinimum": 0})]
-
-
 SampleCount = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": 32})]
-
 
 # Of these an empty list is refused: code takes the first.
 Strings = Annotated[tuple[str, ...], Meta(min_length=1)]
