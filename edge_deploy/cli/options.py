@@ -15,7 +15,7 @@ from edge_deploy.core.errors import UsageError
 if TYPE_CHECKING:
     from edge_deploy.core.options import Options
 
-O = TypeVar("O", bound="Options")  # noqa: E741
+OptionsT = TypeVar("OptionsT", bound="Options")
 
 # What TARGETS and their runtimes are, which would take an import to ask; a test holds them equal.
 TARGETS, RUNTIMES, BACKENDS = "tflite,tfjs,onnx", "litert,ort,tfjs", "webgl,wasm"
@@ -72,7 +72,7 @@ InputShape = Annotated[
 ]
 
 
-def options_of(kind: type[O], given: Mapping[str, Any]) -> O:
+def options_of(kind: type[OptionsT], given: Mapping[str, Any]) -> OptionsT:
     """What a command was given as the options of its function, which have the same names.
 
     Args:

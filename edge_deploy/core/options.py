@@ -64,11 +64,11 @@ class Options:
             object.__setattr__(self, one.name, value)
 
 
-O = TypeVar("O", bound=Options)  # noqa: E741
+OptionsT = TypeVar("OptionsT", bound=Options)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def given(kind: type[O], options: Any, keywords: Mapping[str, Any], who: str) -> O:
+def given(kind: type[OptionsT], options: Any, keywords: Mapping[str, Any], who: str) -> OptionsT:
     """The options of a call; a keyword argument wins over the same field of the object.
 
     Args:
