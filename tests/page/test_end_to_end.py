@@ -197,36 +197,35 @@ def test_page_s_verdict_is_verify_s_with_a_budget(
     server.server_close()
 
 
-# The longest time, in milliseconds, for which a timer of 10 ms did not come while a model was
-# fetched, compiled and answered for the first time. It compiles while its weights still come.
-WAITED = """() => {
-  let last = null;
-  const found = {longest: 0, spent: 0};
-  globalThis.waited = found;
-  setInterval(() => {
-    const now = performance.now();
-    const loading = document.documentElement.dataset.state === 'loading';
-    if (loading && last !== null) {
-      found.longest = Math.max(found.longest, now - last);
-      found.spent += now - last;
-    }
-    last = loading ? now : null;
-  }, 10);
+# Counts the shaders that the page's own thread compiles: while it does, no click is answered. A gap
+# in a timer would say the same only on an idle machine.
+COMPILED = """() => {
+  globalThis.compiled = 0;
+  for (const context of [WebGLRenderingContext, WebGL2RenderingContext]) {
+    const compile = context.prototype.compileShader;
+    context.prototype.compileShader = function (...shader) {
+      globalThis.compiled += 1;
+      return compile.apply(this, shader);
+    };
+  }
 }"""
 
 
 def test_page_answers_while_a_model_compiles(served: tuple[Browser, str]) -> None:
     browser, url = served
     page = browser.new_page(service_workers="block")
-    page.add_init_script(f"({WAITED})()")
+    page.add_init_script(f"({COMPILED})()")
     page.goto(f"{url}?model=cat-vs-dog&backend=webgl&lang=en")
-    page.wait_for_selector("html[data-state=ready]", state="attached", timeout=120_000)
-    found = page.evaluate("globalThis.waited")
+    page.wait_for_selector("html[data-check=pass]", state="attached", timeout=120_000)
+    backend, compiled = page.evaluate("[document.documentElement.dataset.backend, compiled]")
+    page.evaluate(
+        "(() => { const gl = document.createElement('canvas').getContext('webgl2');"
+        " gl.compileShader(gl.createShader(gl.VERTEX_SHADER)); })()"
+    )
+    counted = page.evaluate("compiled")
     page.close()
-    # SwiftShader compiles and computes on the CPU: in the page's own thread that is one gap of 460.
-    assert found["spent"] > 400
-    # On a busy machine the page waits for its turn, too.
-    assert found["longest"] < max(200, found["spent"] / 4)
+    assert (backend, compiled) == ("webgl", 0)
+    assert counted == 1  # so the count sees what the page's thread compiles
 
 
 # Cancels when the model answers the reference samples, which is over too soon for a driver.
@@ -248,7 +247,7 @@ def test_cancel_ends_a_model_that_compares(served: tuple[Browser, str]) -> None:
     assert page.inner_text("#status") == "Stopped."
     stopped = time.monotonic()
     while page.workers:  # the thread that computes is ended, not waited for
-        assert time.monotonic() - stopped < 1
+        assert time.monotonic() - stopped < 10
         page.wait_for_timeout(20)
     page.click("#cancel")  # now it says "Load again"
     page.wait_for_selector("html[data-state=ready]", state="attached", timeout=120_000)

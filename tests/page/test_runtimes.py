@@ -134,8 +134,8 @@ def test_time_of_an_answer_is_the_model_s_own(browser: Browser, tmp_path: Path) 
         asked = runner.time({"x": x[:1]}, 4, 4, 0.0)
     spent = time.perf_counter() - started
     assert np.array_equal(np.concatenate(answers["y"]), np.maximum(x, 0))
-    assert 0 < statistics.median(seconds) < spent / 20
-    assert statistics.median(seconds) < 5 * statistics.median(asked)
+    assert 0 < min(seconds) < spent / 20
+    assert min(seconds) < 5 * statistics.median(asked)  # of each the least that a busy machine left
 
 
 def test_wrong_shape_is_told_in_words(browser: Browser, tmp_path: Path) -> None:
