@@ -10,41 +10,33 @@ import typer
 
 import edge_deploy
 from edge_deploy.cli import console, exit_codes
+from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
-from edge_deploy.cli.options import (
-    BACKENDS,
-    RUNTIMES,
-    TARGETS,
-    BrowserPath,
-    Json,
-    Quiet,
-    options_of,
-)
 
 
 @app.command()
 def bench(
     artifact: Annotated[list[Path], typer.Argument(help="Artifacts.")],
-    only: Annotated[str, typer.Option(help="Targets to time.")] = TARGETS,
+    only: Annotated[str, typer.Option(help="Targets to time.")] = shared.TARGETS,
     runtimes: Annotated[
         str, typer.Option("--runtime", help="Runtimes: litert, ort, tfjs, litert-web, ort-web.")
-    ] = RUNTIMES,
+    ] = shared.RUNTIMES,
     backends: Annotated[
         str, typer.Option("--backend", help="TF.js backends: webgl, wasm, webgpu, cpu.")
-    ] = BACKENDS,
+    ] = shared.BACKENDS,
     seconds: Annotated[float, typer.Option(help="How long to ask each file.")] = 1.0,
     page: Annotated[
         Path, typer.Option("--page", help="Where the table and the picture go.")
     ] = Path("bench.html"),
-    browser: BrowserPath = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    browser: shared.BrowserPath = None,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
 ) -> None:
     """Measure size and latency of every file in every runtime.
 
     Example: edge-deploy bench artifacts/digits-mlp/1 --only tflite
     """
-    options = options_of(edge_deploy.BenchOptions, locals())
+    options = shared.options_of(edge_deploy.BenchOptions, locals())
     from edge_deploy.verification import benchmark_report
 
     with console.progress(quiet or as_json):

@@ -10,55 +10,28 @@ import typer
 
 import edge_deploy
 from edge_deploy.cli import console, exit_codes
+from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
 from edge_deploy.cli.help import LongCommand
-from edge_deploy.cli.options import (
-    TARGETS,
-    BrowserPath,
-    Calibration,
-    CustomObjects,
-    Features,
-    InputShape,
-    Io,
-    Json,
-    KeepFloat,
-    Labels,
-    MaxDrop,
-    MinAgreement,
-    Name,
-    Output,
-    Preprocess,
-    PruneEpochs,
-    Quiet,
-    Samples,
-    Seed,
-    Signature,
-    Strict,
-    Targets,
-    TrustPickle,
-    Verbose,
-    Version,
-    options_of,
-)
 
 
 @app.command(cls=LongCommand)
 def convert(
     model: Annotated[Path, typer.Argument(help="Keras file, SavedModel folder, pickle or .zip.")],
-    to: Targets = TARGETS,
+    to: shared.Targets = shared.TARGETS,
     reference: Annotated[
         Path | None, typer.Option(help="Samples: .npz, .npy, .csv or a folder of pictures.")
     ] = None,
-    samples: Samples = 1000,
+    samples: shared.Samples = 1000,
     quantize: Annotated[
         str, typer.Option(help="Precisions, such as float32,int8 or tflite=int8.")
     ] = "float32",
-    io: Io = "float",
-    calibration: Calibration = None,
-    keep_float: KeepFloat = None,
-    max_drop: MaxDrop = None,
-    min_agreement: MinAgreement = None,
-    strict: Strict = False,
+    io: shared.Io = "float",
+    calibration: shared.Calibration = None,
+    keep_float: shared.KeepFloat = None,
+    max_drop: shared.MaxDrop = None,
+    min_agreement: shared.MinAgreement = None,
+    strict: shared.Strict = False,
     prune: Annotated[
         float | None,
         typer.Option(
@@ -70,23 +43,23 @@ def convert(
         Path | None,
         typer.Option(help="Samples with labels to train the rest on: .npz, .csv or class folders."),
     ] = None,
-    prune_epochs: PruneEpochs = 10,
-    labels: Labels = None,
-    preprocess: Preprocess = None,
+    prune_epochs: shared.PruneEpochs = 10,
+    labels: shared.Labels = None,
+    preprocess: shared.Preprocess = None,
     fold_preprocessing: Annotated[
         bool, typer.Option("--fold-preprocessing", help="The files take 0-255 pixels, RGB.")
     ] = False,
     min_runtime: Annotated[
         str, typer.Option(help="Oldest TensorFlow Lite that must run the files, such as 2.11.")
     ] = "",
-    features: Features = None,
-    signature: Signature = None,
-    input_shapes: InputShape = None,
-    custom_objects: CustomObjects = None,
-    trust_pickle: TrustPickle = False,
-    name: Name = None,
-    version: Version = "1",
-    output: Output = Path("artifacts"),
+    features: shared.Features = None,
+    signature: shared.Signature = None,
+    input_shapes: shared.InputShape = None,
+    custom_objects: shared.CustomObjects = None,
+    trust_pickle: shared.TrustPickle = False,
+    name: shared.Name = None,
+    version: shared.Version = "1",
+    output: shared.Output = Path("artifacts"),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a version that exists.")
     ] = False,
@@ -96,17 +69,17 @@ def convert(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read and check everything, write nothing.")
     ] = False,
-    seed: Seed = 0,
-    browser: BrowserPath = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    seed: shared.Seed = 0,
+    browser: shared.BrowserPath = None,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = False,
 ) -> None:
     """Convert a trained model to artifacts/<name>/<version>/.
 
     Example: edge-deploy convert keras_model.h5 --labels labels.txt --preprocess teachable-machine
     """
-    options = options_of(edge_deploy.ConvertOptions, locals())
+    options = shared.options_of(edge_deploy.ConvertOptions, locals())
     with console.progress(quiet or as_json or verbose):
         done = edge_deploy.convert(model, options)
     console.made(done, "converted", as_json, quiet)

@@ -9,31 +9,9 @@ import typer
 
 import edge_deploy
 from edge_deploy.cli import console, exit_codes
+from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
 from edge_deploy.cli.help import LongCommand
-from edge_deploy.cli.options import (
-    TARGETS,
-    BrowserPath,
-    Calibration,
-    CustomObjects,
-    Features,
-    InputShape,
-    Json,
-    Labels,
-    Name,
-    Output,
-    Preprocess,
-    PruneEpochs,
-    Quiet,
-    Samples,
-    Seed,
-    Signature,
-    Targets,
-    TrustPickle,
-    Verbose,
-    Version,
-    options_of,
-)
 
 
 @app.command(cls=LongCommand)
@@ -45,7 +23,7 @@ def tune(
     objective: Annotated[
         str, typer.Option(help="size (of the download) or latency (on this machine).")
     ] = "size",
-    to: Targets = TARGETS,
+    to: shared.Targets = shared.TARGETS,
     executor: Annotated[
         str, typer.Option(help="loky (this machine), dask or ray (a cluster).")
     ] = "loky",
@@ -59,36 +37,36 @@ def tune(
     prune_data: Annotated[
         Path | None, typer.Option(help="Samples with labels to train pruned models on.")
     ] = None,
-    prune_epochs: PruneEpochs = 10,
+    prune_epochs: shared.PruneEpochs = 10,
     reference: Annotated[
         Path | None, typer.Option(help="Samples, best with labels: .npz, .npy, .csv or a folder.")
     ] = None,
-    samples: Samples = 1000,
-    calibration: Calibration = None,
-    labels: Labels = None,
-    preprocess: Preprocess = None,
-    features: Features = None,
-    signature: Signature = None,
-    input_shapes: InputShape = None,
-    custom_objects: CustomObjects = None,
-    trust_pickle: TrustPickle = False,
-    name: Name = None,
-    version: Version = "tuned",
-    output: Output = Path("artifacts"),
+    samples: shared.Samples = 1000,
+    calibration: shared.Calibration = None,
+    labels: shared.Labels = None,
+    preprocess: shared.Preprocess = None,
+    features: shared.Features = None,
+    signature: shared.Signature = None,
+    input_shapes: shared.InputShape = None,
+    custom_objects: shared.CustomObjects = None,
+    trust_pickle: shared.TrustPickle = False,
+    name: shared.Name = None,
+    version: shared.Version = "tuned",
+    output: shared.Output = Path("artifacts"),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a version, or an unfinished search.")
     ] = False,
-    seed: Seed = 0,
-    browser: BrowserPath = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    seed: shared.Seed = 0,
+    browser: shared.BrowserPath = None,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = False,
 ) -> None:
     """Find the smallest files within an accuracy budget: artifacts/<name>/tuned/.
 
     Example: edge-deploy tune digits-mlp.keras --max-drop 0.01 --to tflite
     """
-    options = options_of(edge_deploy.TuneOptions, locals())
+    options = shared.options_of(edge_deploy.TuneOptions, locals())
     from edge_deploy.api import tune as tune_command
     from edge_deploy.verification import report
 

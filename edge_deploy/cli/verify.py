@@ -9,23 +9,9 @@ import typer
 
 import edge_deploy
 from edge_deploy.cli import console, exit_codes
+from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
 from edge_deploy.cli.help import LongCommand
-from edge_deploy.cli.options import (
-    BACKENDS,
-    RUNTIMES,
-    TARGETS,
-    BrowserPath,
-    CustomObjects,
-    InputShape,
-    Json,
-    MaxDrop,
-    MinAgreement,
-    Quiet,
-    Signature,
-    TrustPickle,
-    options_of,
-)
 
 
 @app.command(cls=LongCommand)
@@ -33,13 +19,13 @@ def verify(
     artifact: Annotated[
         list[Path], typer.Argument(help="Artifacts; with --against also a bare converted file.")
     ],
-    only: Annotated[str, typer.Option(help="Targets to verify.")] = TARGETS,
+    only: Annotated[str, typer.Option(help="Targets to verify.")] = shared.TARGETS,
     runtimes: Annotated[
         str, typer.Option("--runtime", help="Runtimes to use; also litert-web, ort-web.")
-    ] = RUNTIMES,
+    ] = shared.RUNTIMES,
     backends: Annotated[
         str, typer.Option("--backend", help="TF.js backends: webgl, wasm, webgpu, cpu.")
-    ] = BACKENDS,
+    ] = shared.BACKENDS,
     against: Annotated[
         Path | None, typer.Option(help="The original, to answer again (needs [convert]).")
     ] = None,
@@ -50,8 +36,8 @@ def verify(
     rtol: Annotated[
         list[str] | None, typer.Option(help="The same, as a share of the output's scale.")
     ] = None,
-    max_drop: MaxDrop = None,
-    min_agreement: MinAgreement = None,
+    max_drop: shared.MaxDrop = None,
+    min_agreement: shared.MinAgreement = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write the reports there.")
     ] = None,
@@ -59,19 +45,19 @@ def verify(
         bool,
         typer.Option("--skip-missing", help="What nothing here can run is left out, not an error."),
     ] = False,
-    browser: BrowserPath = None,
-    signature: Signature = None,
-    input_shapes: InputShape = None,
-    custom_objects: CustomObjects = None,
-    trust_pickle: TrustPickle = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    browser: shared.BrowserPath = None,
+    signature: shared.Signature = None,
+    input_shapes: shared.InputShape = None,
+    custom_objects: shared.CustomObjects = None,
+    trust_pickle: shared.TrustPickle = False,
+    as_json: shared.Json = False,
+    quiet: shared.Quiet = False,
 ) -> None:
     """Compare each converted file with the original's answers, in its real runtime.
 
     Example: edge-deploy verify artifacts/insurance/1
     """
-    options = options_of(edge_deploy.VerifyOptions, locals())
+    options = shared.options_of(edge_deploy.VerifyOptions, locals())
     from edge_deploy.verification import report as reports
 
     codes, documents = [], []
