@@ -21,6 +21,7 @@ from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.artifact.metadata import file_metadata
 from edge_deploy.artifact.new_manifest import new_manifest
 from edge_deploy.core import atomic_io, log
+from edge_deploy.core.bounds import bounded
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel
@@ -77,6 +78,7 @@ class ConvertResult:
 
 
 @takes(ConvertOptions)
+@bounded
 def convert(
     model: Any,
     options: ConvertOptions | None = None,

@@ -9,6 +9,7 @@ from typing import Any, Unpack
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.document import to_document
 from edge_deploy.artifact.manifest import input_entry, output_entry
+from edge_deploy.core.bounds import bounded
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadKeywords, LoadOptions
 from edge_deploy.core.stdio import quietly
@@ -16,6 +17,7 @@ from edge_deploy.formats.registry import format_of, is_converted
 
 
 @takes(LoadOptions)
+@bounded
 @quietly
 def inspect(
     path: Any, options: LoadOptions | None = None, **keywords: Unpack[LoadKeywords]

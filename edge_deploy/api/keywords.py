@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from edge_deploy.core.spec import LoadKeywords
+from edge_deploy.core.spec import LoadKeywords, SizeKeywords
 
 AnyPath = str | os.PathLike[str]
 Names = str | Sequence[str]
@@ -113,7 +113,7 @@ class ConvertKeywords(ModelKeywords, CompressKeywords, BudgetKeywords, total=Fal
     dry_run: bool
 
 
-class QuantizeKeywords(CompressKeywords, BudgetKeywords, RunKeywords, total=False):
+class QuantizeKeywords(CompressKeywords, BudgetKeywords, RunKeywords, SizeKeywords, total=False):
     """``QuantizeOptions``."""
 
     to: Names

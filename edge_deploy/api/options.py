@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.core.bounds import SizeOptions
 from edge_deploy.core.errors import wrong_option
 from edge_deploy.core.options import Data, Options
 from edge_deploy.core.spec import LoadOptions
@@ -188,7 +189,7 @@ class ConvertOptions(ModelOptions, CompressOptions, BudgetOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuantizeOptions(CompressOptions, BudgetOptions, RunOptions):
+class QuantizeOptions(CompressOptions, BudgetOptions, RunOptions, SizeOptions):
     """What ``quantize`` can be asked for.
 
     Attributes:

@@ -17,6 +17,7 @@ from edge_deploy.artifact.file_entry import FileEntry
 from edge_deploy.artifact.manifest import Manifest, columns_of, preprocessing_of
 from edge_deploy.artifact.selection import float_entry
 from edge_deploy.core import atomic_io, log
+from edge_deploy.core.bounds import bounded
 from edge_deploy.core.errors import ArtifactError, ConversionError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path, given, takes
@@ -73,6 +74,7 @@ class QuantizeResult:
 
 
 @takes(QuantizeOptions)
+@bounded
 def quantize(
     path: Path | str,
     options: QuantizeOptions | None = None,

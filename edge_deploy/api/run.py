@@ -15,6 +15,7 @@ from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.manifest import columns_of, preprocessing_of
 from edge_deploy.artifact.selection import runnable_entry
+from edge_deploy.core.bounds import DEFAULT, bounded
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.log import NOTES
 from edge_deploy.core.messages import option
@@ -43,12 +44,15 @@ class Prediction:
     outputs: Mapping[str, Mapping[str, Any]]
 
 
+@bounded
 @quietly
 def run(
     artifact: Path | str,
     inputs: Any,
     target: str | None = None,
     precision: str | None = None,
+    *,
+    max_size: int = DEFAULT,
 ) -> list[Prediction]:
     """Ask a converted file.
 
@@ -62,6 +66,7 @@ def run(
             arrays, or a data frame.
         target: tflite or onnx; without it the first of the two that is there.
         precision: Which of its files; without it float32, or the first that is there.
+        max_size: The most bytes that a file may have, and that an archive may become.
 
     Raises:
         UsageError: An input cannot be read or does not fit the model.

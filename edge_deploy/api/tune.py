@@ -17,6 +17,7 @@ from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.artifact.new_manifest import new_manifest
 from edge_deploy.core import atomic_io, log
+from edge_deploy.core.bounds import bounded
 from edge_deploy.core.errors import MissingDependencyError, UsageError, unknown_option, wrong_option
 from edge_deploy.core.messages import option, size_text
 from edge_deploy.core.options import given, takes
@@ -108,6 +109,7 @@ def rows(found: TuneResult) -> list[tuple[str, ...]]:
 
 
 @takes(TuneOptions)
+@bounded
 def tune(
     model: Any,
     options: TuneOptions | None = None,

@@ -18,6 +18,7 @@ from edge_deploy.artifact.file_entry import FileEntry, VerdictRow
 from edge_deploy.artifact.manifest import Manifest, Source, columns_of, preprocessing_of
 from edge_deploy.artifact.new_manifest import bare_manifest, source_entry
 from edge_deploy.core import atomic_io, log, messages
+from edge_deploy.core.bounds import bounded
 from edge_deploy.core.errors import EdgeDeployError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path, given, takes
@@ -73,6 +74,7 @@ class VerifyResult:
 
 
 @takes(VerifyOptions)
+@bounded
 def verify(
     path: Path | str,
     options: VerifyOptions | None = None,

@@ -57,6 +57,7 @@ def convert(
     input_shapes: shared.InputShape = None,
     custom_objects: shared.CustomObjects = None,
     trust_pickle: shared.TrustPickle = False,
+    max_size: shared.MaxSize = shared.MAX_SIZE,
     name: shared.Name = None,
     version: shared.Version = "1",
     output: shared.Output = Path("artifacts"),

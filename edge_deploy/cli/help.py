@@ -18,7 +18,7 @@ _REST = "The rest"
 PANELS = {
     "Model and data": (
         "--against", "--reference", "--samples", "--labels", "--preprocess", "--features",
-        "--signature", "--input-shape", "--custom-objects", "--trust-pickle",
+        "--signature", "--input-shape", "--custom-objects", "--trust-pickle", "--max-size",
     ),
     "What is run": ("--only", "--runtime", "--backend", "--skip-missing"),
     "What comes out": (

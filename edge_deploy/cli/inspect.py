@@ -20,6 +20,7 @@ def inspect(
     input_shapes: shared.InputShape = None,
     custom_objects: shared.CustomObjects = None,
     trust_pickle: shared.TrustPickle = False,
+    max_size: shared.MaxSize = shared.MAX_SIZE,
     as_json: shared.Json = False,
 ) -> None:
     """Show what a model, a converted file or an artifact is.

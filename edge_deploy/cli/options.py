@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ OptionsT = TypeVar("OptionsT", bound="Options")
 
 # What TARGETS and their runtimes are, which would take an import to ask; a test holds them equal.
 TARGETS, RUNTIMES, BACKENDS = "tflite,tfjs,onnx", "litert,ort,tfjs", "webgl,wasm"
+MAX_SIZE = "4GB"
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only what went wrong.")]
@@ -46,6 +48,12 @@ CustomObjects = Annotated[
 ]
 TrustPickle = Annotated[
     bool, typer.Option("--trust-pickle", help="Run code that the model file brings along.")
+]
+MaxSize = Annotated[
+    str,
+    typer.Option(
+        "--max-size", help="The most that a file may have, or an archive become: 500MB, 8GB."
+    ),
 ]
 Io = Annotated[
     str, typer.Option("--io", help="What int8 files take and give: float, int8 or uint8.")
@@ -140,8 +148,21 @@ def _shares(text: str) -> tuple[float, ...]:
         ) from error
 
 
+def size(text: str) -> int:
+    """``500MB``, ``8GB`` or a plain number of bytes; 1 KB is 1,024 bytes.
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    found = re.fullmatch(r"(\d{1,18})\s*([kmgt]?)i?b?", text.strip(), re.IGNORECASE)
+    if found is None or not int(found[1]):
+        raise UsageError(f"--max-size {text}: say it as 500MB or 8GB.")
+    return int(found[1]) << 10 * " kmgt".index(found[2].lower() or " ")
+
+
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "input_shapes": _shapes,
+    "max_size": size,
     "atol": lambda texts: _by_output("--atol", texts),
     "rtol": lambda texts: _by_output("--rtol", texts),
     "sparsities": _shares,

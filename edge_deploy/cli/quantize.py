@@ -30,6 +30,7 @@ def quantize(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Keep the precisions that could be made.")
     ] = False,
+    max_size: shared.MaxSize = shared.MAX_SIZE,
     browser: shared.BrowserPath = None,
     as_json: shared.Json = False,
     quiet: shared.Quiet = False,

@@ -9,7 +9,7 @@ import typer
 
 from edge_deploy.cli import console
 from edge_deploy.cli.app import app
-from edge_deploy.cli.options import Json
+from edge_deploy.cli.options import MAX_SIZE, Json, MaxSize, size
 
 if TYPE_CHECKING:
     from edge_deploy.api.run import Prediction
@@ -25,6 +25,7 @@ def run(
     ],
     only: Annotated[str | None, typer.Option(help="tflite or onnx.")] = None,
     precision: Annotated[str | None, typer.Option(help="Which file; default float32.")] = None,
+    max_size: MaxSize = MAX_SIZE,
     as_json: Json = False,
 ) -> None:
     """Ask a converted file, with the light install.
@@ -34,7 +35,7 @@ def run(
     from edge_deploy.api import run as running
 
     with console.warnings():
-        answers = running.run(artifact, inputs, only, precision)
+        answers = running.run(artifact, inputs, only, precision, max_size=size(max_size))
     if as_json:
         console.json_document({"answers": [{"source": a.source, **a.outputs} for a in answers]})
     else:

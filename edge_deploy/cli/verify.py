@@ -50,6 +50,7 @@ def verify(
     input_shapes: shared.InputShape = None,
     custom_objects: shared.CustomObjects = None,
     trust_pickle: shared.TrustPickle = False,
+    max_size: shared.MaxSize = shared.MAX_SIZE,
     as_json: shared.Json = False,
     quiet: shared.Quiet = False,
 ) -> None:

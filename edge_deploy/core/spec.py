@@ -11,7 +11,8 @@ from typing import Any, Protocol, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_deploy.core.options import Options, Shapes
+from edge_deploy.core.bounds import SizeOptions
+from edge_deploy.core.options import Shapes
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -185,7 +186,7 @@ class LoadedModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadOptions(Options):
+class LoadOptions(SizeOptions):
     """How to read a trained model.
 
     Attributes:
@@ -201,7 +202,13 @@ class LoadOptions(Options):
     input_shapes: Shapes = ()
 
 
-class LoadKeywords(TypedDict, total=False):
+class SizeKeywords(TypedDict, total=False):
+    """``SizeOptions``."""
+
+    max_size: int
+
+
+class LoadKeywords(SizeKeywords, total=False):
     """``LoadOptions`` as keyword arguments."""
 
     signature: str | None

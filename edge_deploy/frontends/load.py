@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
+from edge_deploy.core.bounds import bounded
 from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError, SourceError, UsageError
 from edge_deploy.core.messages import call
@@ -189,6 +190,7 @@ def _unpack(path: Path, folder: Path) -> Path:
 
 
 @takes(LoadOptions)
+@bounded
 @quietly
 def load_model(
     model: Any, options: LoadOptions | None = None, **keywords: Unpack[LoadKeywords]

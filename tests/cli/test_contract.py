@@ -16,34 +16,36 @@ from edge_deploy.cli import app, help
 FLAGS = {
     "convert": (
         "model --to --reference --samples --labels --preprocess --features --signature "
-        "--input-shape --custom-objects --trust-pickle --name --artifact-version --output -o "
-        "--overwrite --keep-going --dry-run --seed --browser --json --quiet -q --verbose -v "
+        "--input-shape --custom-objects --trust-pickle --max-size --name "
+        "--artifact-version --output -o --overwrite --keep-going --dry-run --seed --browser "
+        "--json --quiet -q --verbose -v "
         "--fold-preprocessing --min-runtime "
         "--quantize --io --calibration --keep-float --max-drop --min-agreement --strict "
         "--prune --prune-data --prune-epochs"
     ),
     "quantize": (
         "artifact --to --calibration --io --keep-float --max-drop --min-agreement --strict "
-        "--overwrite --keep-going --browser --json --quiet -q --verbose -v"
+        "--overwrite --keep-going --max-size --browser --json --quiet -q --verbose -v"
     ),
     "verify": (
         "artifact --only --runtime --backend --skip-missing --against --reference --atol --rtol "
         "--report --max-drop --min-agreement "
-        "--browser --signature --input-shape --custom-objects --trust-pickle --json --quiet -q"
+        "--browser --signature --input-shape --custom-objects --trust-pickle --max-size "
+        "--json --quiet -q"
     ),
     "bench": ("artifact --only --runtime --backend --seconds --page --browser --json --quiet -q"),
     "tune": (
         "model --max-drop --objective --to --executor --jobs --resume --sparsities --prune-data "
         "--prune-epochs --reference --samples --calibration --labels --preprocess --features "
-        "--signature --input-shape --custom-objects --trust-pickle --name --artifact-version "
-        "--output -o --overwrite --seed --browser --json --quiet -q --verbose -v"
+        "--signature --input-shape --custom-objects --trust-pickle --max-size --name "
+        "--artifact-version --output -o --overwrite --seed --browser --json --quiet -q --verbose -v"
     ),
     "demo": "artifact --output -o --host --embed --no-offline --json --quiet -q",
     "serve": "folder --port --host --json",
-    "run": "artifact inputs --only --precision --json",
+    "run": "artifact inputs --only --precision --max-size --json",
     "snippet": "artifact --platform --precision --output -o --json",
     "bundle": "artifact --platform --precision --output -o --json --quiet -q",
-    "inspect": "path --signature --input-shape --custom-objects --trust-pickle --json",
+    "inspect": "path --signature --input-shape --custom-objects --trust-pickle --max-size --json",
     "examples": "names --output -o --data --dataset --seed --json --quiet -q",
     "quickstart": "--output -o --browser --json --quiet -q",
     "doctor": "--json",
