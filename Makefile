@@ -20,7 +20,7 @@ VENDOR_SOURCES := $(wildcard $(addprefix web_demo/,package.json package-lock.jso
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart check test bench docs reference screenshots wheel setup vendor browser clean
+.PHONY: help quickstart check test bench audit lock docs reference screenshots wheel setup vendor browser clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,12 @@ test: setup ## all tests
 
 bench: setup ## measure speed and size against other tools
 	@for script in tests/benchmarks/bench_*.py; do $(VENV)/bin/python "$$script" || exit 1; done
+
+audit: $(INSTALLED) ## look for known vulnerabilities in everything that is installed or shipped
+	@$(VENV)/bin/python tools/audit.py
+
+lock: $(INSTALLED) ## write requirements.txt, the hashes of what constraints.txt names
+	@$(VENV)/bin/python tools/write_requirements.py
 
 docs: $(INSTALLED) ## build the documentation: build/docs/
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet --strict
@@ -72,7 +78,7 @@ clean: ## remove what was built (.venv, artifacts/ and examples/ stay)
 $(VENV)/bin/python:
 	@tools/setup.sh venv
 
-$(INSTALLED): pyproject.toml constraints.txt | $(VENV)/bin/python
+$(INSTALLED): pyproject.toml requirements.txt | $(VENV)/bin/python
 	@tools/setup.sh install
 	@touch $@
 

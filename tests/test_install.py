@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pickle
@@ -89,7 +90,7 @@ def closure() -> set[str]:
     while queue:
         requirement = queue.pop()
         name = canonicalize_name(requirement.name)
-        if name == "edge-deploy":
+        if name in ("edge-deploy", "pip"):  # pip installs, and is not installed
             continue
         for extra in {"", *requirement.extras}:
             if (name, extra) not in seen:
@@ -111,6 +112,19 @@ def test_constraints_are_exact_versions_that_pyproject_allows() -> None:
             assert requirement.specifier.contains(version[canonicalize_name(requirement.name)])
 
 
+def test_requirements_have_the_hashes_of_the_same_versions() -> None:
+    """`make lock` writes them; pip installs nothing else with --require-hashes."""
+    found: dict[str, str] = {}
+    for file in ("requirements.txt", "tools/node.txt"):
+        for entry in re.split(r"\n(?=[a-z])", (ROOT / file).read_text("utf-8"))[1:]:
+            line, *hashes = entry.split(" \\\n")
+            found.update([line.partition(" ;")[0].split("==")])
+            assert hashes, line
+            for one in hashes:
+                assert re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one.strip()), line
+    assert found == pins(), "run `make lock`"
+
+
 def test_version_has_one_source() -> None:
     assert PROJECT["dynamic"] == ["version"]
     assert metadata.version("edge-deploy") == __version__
@@ -122,6 +136,25 @@ def test_lock_file_has_hashes_and_no_addresses() -> None:
     for name, package in json.loads(text)["packages"].items():
         assert not name or package["integrity"].startswith("sha512-")
         assert "resolved" not in package
+
+
+def test_bill_of_materials_names_what_the_page_is_built_of() -> None:
+    locked = json.loads((ROOT / "web_demo" / "package-lock.json").read_text("utf-8"))["packages"]
+    expected = {
+        (name.rpartition("node_modules/")[2], package["version"], package["integrity"])
+        for name, package in locked.items()
+        if name and not package.get("dev")
+    }
+    bill = json.loads((ROOT / "web_demo/vendor/sbom.json").read_text("utf-8"))
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.5")
+    assert not {"serialNumber", "timestamp"} & {*bill, *bill["metadata"]}  # the same every time
+    found = set()
+    for part in bill["components"]:
+        (digest,) = part["hashes"]
+        content = base64.b64encode(bytes.fromhex(digest["content"])).decode()
+        found.add((part["name"], part["version"], f"sha512-{content}"))
+        assert part["licenses"] and part["purl"].startswith("pkg:npm/"), part["name"]
+    assert found == expected
 
 
 def test_tracked_files_name_no_registry_and_no_machine() -> None:

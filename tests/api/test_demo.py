@@ -146,6 +146,7 @@ def test_site_holds_the_page_and_the_models_and_nothing_else(table: Path, tmp_pa
     found = files_of(site.folder)
     assert found == set(site.files)
     assert {"index.html", "src/main.js", "vendor/tfjs.js", "vendor/LICENSES.txt"} < found
+    assert "vendor/sbom.json" in found
     assert {"models/index.json", "models/site.json", "models/costs/reference.bin"} < found
     assert not {path for path in found if "package" in path or "node_modules" in path}
     assert "secret" not in (site.folder / "models/costs/manifest.json").read_text()
