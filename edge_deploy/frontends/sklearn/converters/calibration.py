@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.frontends.sklearn.converters.linear_model import isotonic, winner
 from edge_deploy.frontends.sklearn.converters.meta_estimators import mean_of, response
 from edge_deploy.frontends.sklearn.converters.registry import (
@@ -43,8 +44,6 @@ def _member(model: Any, before: Affine) -> Transform:
     calibrate = (_by_sigmoid if model.method == "sigmoid" else _by_steps)(model.calibrators)
 
     def shares(x: Any) -> Any:
-        import tensorflow as tf
-
         p = calibrate(respond(x))
         if p.shape[1] == 1:
             return tf.concat([1.0 - p, p], axis=1)
@@ -58,8 +57,6 @@ def _member(model: Any, before: Affine) -> Transform:
 
 def _by_sigmoid(calibrators: Any) -> Transform:
     """sklearn.calibration._SigmoidCalibration.predict: 1 / (1 + exp(a_ * x + b_))."""
-    import tensorflow as tf
-
     slopes = np.array([[-one.a_ for one in calibrators]], real())
     starts = np.array([[-one.b_ for one in calibrators]], real())
     return lambda d: tf.sigmoid(d * slopes + starts)
@@ -67,8 +64,6 @@ def _by_sigmoid(calibrators: Any) -> Transform:
 
 def _by_steps(calibrators: Any) -> Transform:
     """sklearn.isotonic.IsotonicRegression.predict, one a column."""
-    import tensorflow as tf
-
     lines = [isotonic(one, IDENTITY) for one in calibrators]
     return lambda d: tf.concat(
         [line(d[:, n : n + 1])["value"] for n, line in enumerate(lines)], axis=1
@@ -80,8 +75,6 @@ def _by_temperature(model: Any, respond: Transform) -> Transform:
 
     The logits are decisions (of two classes: of both signs), or the logarithms of probabilities.
     """
-    import tensorflow as tf
-
     beta = real()(np.ravel(model.calibrators[0].beta_)[0])
     decided = hasattr(model.estimator, "decision_function")
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.converters.registry import (
     IDENTITY,
@@ -72,8 +73,6 @@ class Sets:
         Args:
             trees: The trees.
         """
-        import tensorflow as tf
-
         place = np.arange(self.width) if self.place is None else self.place
         renamed = np.concatenate([place, np.empty(len(self.asked), np.int64)])
         tables: list[tuple[int, Array]] = []
@@ -122,8 +121,6 @@ def _packed(table: Array) -> Array:
 
 def _unpacked(words: Any, columns: int) -> Any:
     """(samples, columns): the bits of numbers."""
-    import tensorflow as tf
-
     shifted = words[:, :, tf.newaxis] * (0.5 ** np.arange(_BITS)).astype(real())
     bits = tf.floor(shifted) - 2.0 * tf.floor(shifted * 0.5)
     return tf.reshape(bits, [-1, words.shape[1] * _BITS])[:, :columns]
@@ -131,8 +128,6 @@ def _unpacked(words: Any, columns: int) -> Any:
 
 def _row(codes: Any, count: int) -> Any:
     """The row of a table for each code, cut to an integer as the libraries do."""
-    import tensorflow as tf
-
     known = (codes >= 0.0) & (codes < float(count))
     row = tf.where(known, codes, tf.fill(tf.shape(codes), real()(count)))
     row = tf.where(tf.math.is_nan(codes), tf.fill(tf.shape(codes), real()(count + 1)), row)
@@ -198,8 +193,6 @@ def encoded(model: Any, width: int, before: Affine) -> tuple[Transform | None, A
         What puts the codes there, or None where they are there; the scaling of the columns in
         their new order; and where each column is then.
     """
-    import tensorflow as tf
-
     own = own_categories(model)
     if own is None:
         return None, before, np.arange(width)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.converters.linear_model import product, winner
 from edge_deploy.frontends.sklearn.converters.registry import (
@@ -23,8 +24,6 @@ from edge_deploy.frontends.sklearn.converters.svm import distances
 
 def _nearest(centres: Array, before: Affine) -> Transform:
     """Which of some rows is nearest."""
-    import tensorflow as tf
-
     apart = distances(centres, before)
     return lambda x: tf.argmax(-apart(x), axis=1, output_type=tf.int32)
 
@@ -44,8 +43,6 @@ def centres(model: Any, before: Affine) -> Predict:
 @predictor("Birch")
 def birch(model: Any, before: Affine) -> Predict:
     """sklearn.cluster.Birch.predict: the group of the nearest of subcluster_centers_."""
-    import tensorflow as tf
-
     nearest = _nearest(np.asarray(model.subcluster_centers_, np.float64), before)
     group = np.unique(model.subcluster_labels_, return_inverse=True)[1].astype(np.int32)
     return lambda x: {"class": tf.gather(tf.constant(group), nearest(x))}
@@ -75,8 +72,6 @@ def bisected(model: Any, before: Affine) -> Predict:
 
     descend(model._bisecting_tree, [])
     if not planes:
-        import tensorflow as tf
-
         return lambda x: {"class": tf.cast(x[:, 0] * 0.0, tf.int32)}
     side = _planes(np.array(planes), np.array(starts), before)
     table, start = np.zeros((len(planes), len(paths)), real()), np.zeros(len(paths), real())
@@ -86,8 +81,6 @@ def bisected(model: Any, before: Affine) -> Predict:
             start[group] -= float(right)
 
     def predict(x: Any) -> dict[str, Any]:
-        import tensorflow as tf
-
         right = tf.cast(side(x) > 0.0, real())
         return {"class": winner(tf.matmul(right, table) + start)}
 
@@ -103,8 +96,6 @@ def _planes(normals: Array, starts: Array, before: Affine) -> Transform:
 @transformer("Birch", "BisectingKMeans", "KMeans", "MiniBatchKMeans")
 def away(model: Any) -> Transform:
     """sklearn.cluster.KMeans.transform, as a step before others: distances to all centres."""
-    import tensorflow as tf
-
     name = "subcluster_centers_" if type(model).__name__ == "Birch" else "cluster_centers_"
     apart = distances(np.asarray(getattr(model, name), np.float64))
     return lambda x: tf.sqrt(apart(x))
@@ -113,8 +104,6 @@ def away(model: Any) -> Transform:
 @predictor("BayesianGaussianMixture", "GaussianMixture")
 def mixture(model: Any, before: Affine) -> Predict:
     """sklearn.mixture._base.BaseMixture.predict_proba: Gaussian densities times their weights."""
-    import tensorflow as tf
-
     means = np.asarray(model.means_, np.float64)
     count, columns = means.shape
     roots = np.asarray(model.precisions_cholesky_, np.float64)

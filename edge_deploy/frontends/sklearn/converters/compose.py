@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.converters.registry import (
     IDENTITY,
@@ -32,8 +33,6 @@ def side_by_side(model: Any) -> Staged:
     Where its columns lie says ``branches_``, which dataframe/trace.py adds. Scaling at the end of
     a branch is left for what follows to fold in.
     """
-    import tensorflow as tf
-
     if not hasattr(model, "branches_"):
         raise ConversionError(f"{type(model).__name__} cannot be converted in this place.")
     weights = model.transformer_weights or {}
@@ -55,8 +54,6 @@ def side_by_side(model: Any) -> Staged:
 
 def _taken(columns: Array) -> Transform:
     """Some columns; those that lie side by side take no table of places."""
-    import tensorflow as tf
-
     if not len(columns) or (np.diff(columns) != 1).any():
         return lambda x: tf.gather(x, columns, axis=1)
     first, end = int(columns[0]), int(columns[-1]) + 1
@@ -100,8 +97,6 @@ def _joined(parts: list[tuple[Affine, int, float]]) -> Affine:
 @transformer("TfidfTransformer")
 def tfidf(model: Any) -> Transform:
     """sklearn.feature_extraction.text.TfidfTransformer.transform: counts by idf, then a norm."""
-    import tensorflow as tf
-
     idf = np.asarray(model.idf_, np.float64).astype(real()) if model.use_idf else None
 
     def transform(x: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.converters.linear_model import dense, product
 from edge_deploy.frontends.sklearn.converters.registry import (
@@ -109,8 +110,6 @@ def least_squares(model: Any) -> Transform:
 @transformer("BernoulliRBM")
 def hidden(model: Any) -> Transform:
     """sklearn.neural_network.BernoulliRBM.transform: sigmoid(x @ components_.T + intercept)."""
-    import tensorflow as tf
-
     weights = np.asarray(model.components_, np.float64)
     value = product(weights, np.ravel(model.intercept_hidden_), IDENTITY)
     return lambda x: tf.sigmoid(value(x))
@@ -177,8 +176,6 @@ def waves(model: Any) -> Transform:
 
     SkewedChi2Sampler does it to the logarithms of x + skewedness.
     """
-    import tensorflow as tf
-
     weights = np.asarray(model.random_weights_, np.float64).T
     phase = product(weights, np.ravel(model.random_offset_), IDENTITY)
     size = real()(np.sqrt(2.0 / len(weights)))
@@ -194,8 +191,6 @@ def chi_squared(model: Any) -> Transform:
 
     Vedaldi and Zisserman, Efficient additive kernels via explicit feature maps, 2011.
     """
-    import tensorflow as tf
-
     count = int(model.sample_steps)
     interval = model.sample_interval
     if interval is None and not 1 <= count <= 3:

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.converters.registry import Transform, real, transformer
 
 
 def _equal(columns: Sequence[int], categories: Sequence[float]) -> Transform:
     """1 where a column is its category, one column a pair; NaN is a category like any other."""
-    import tensorflow as tf
-
     at, codes = np.asarray(columns, np.int32), np.asarray(categories, np.float64)
     gaps = np.isnan(codes)
     known = np.where(gaps, np.finfo(np.float32).min, codes).astype(real())
@@ -52,8 +51,6 @@ def _infrequent(model: Any, n: int) -> int | None:
 @transformer("OneHotEncoder")
 def one_hot(model: Any) -> Transform:
     """sklearn.preprocessing.OneHotEncoder.transform, with drop and infrequent categories."""
-    import tensorflow as tf
-
     dropped = getattr(model, "_drop_idx_after_grouping", None)
     columns: list[int] = []
     categories: list[float] = []
@@ -98,8 +95,6 @@ def _looked_up(model: Any, tables: Sequence[Array], unknown: Sequence[Array]) ->
         tables: For each column, (categories, outputs).
         unknown: For each column, the outputs of what is no category.
     """
-    import tensorflow as tf
-
     counts = [len(values) for values in model.categories_]
     columns = np.repeat(np.arange(len(counts)), counts)
     same = _equal([*columns], np.concatenate([np.asarray(v, float) for v in model.categories_]))

@@ -7,10 +7,15 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.frontends.sklearn.converters.categorical_splits import picked
-from edge_deploy.frontends.sklearn.converters.linear_model import decision, winner
+from edge_deploy.frontends.sklearn.converters.linear_model import (
+    by_decision,
+    decision,
+    of_two,
+    winner,
+)
 from edge_deploy.frontends.sklearn.converters.registry import (
-    DECISION,
     IDENTITY,
     Affine,
     Predict,
@@ -66,8 +71,6 @@ def bagging(model: Any, before: Affine) -> Predict:
 
 def _drawn(model: Any, before: Affine) -> list[Predict]:
     """The members, each on the columns that were drawn for it."""
-    import tensorflow as tf
-
     width = int(model.n_features_in_)
 
     def member(one: Any, columns: Any) -> Predict:
@@ -81,8 +84,6 @@ def _drawn(model: Any, before: Affine) -> list[Predict]:
 
 def _bagging_of_any(model: Any, before: Affine) -> Predict:
     """_parallel_predict_proba: shares where a member has them, else its votes."""
-    import tensorflow as tf
-
     members, count = _drawn(model, before), len(model.classes_)
     labels = np.arange(count, dtype=np.float32)
 
@@ -128,8 +129,6 @@ def adaboost(model: Any, before: Affine) -> Predict:
 
     Those of before 1.6 may add the logarithms of the trees' shares instead (SAMME.R).
     """
-    import tensorflow as tf
-
     count = len(model.classes_)
     by_shares = getattr(model, "algorithm", "SAMME") == "SAMME.R"  # the default up to 1.5
     weights = np.asarray(model.estimator_weights_, np.float64)
@@ -145,16 +144,9 @@ def adaboost(model: Any, before: Affine) -> Predict:
         votes = np.where(np.eye(count)[voted] > 0, weight, -weight / (count - 1))
         trees.append(tree_of(one.tree_, votes[:, 1:] * 2 if count == 2 else votes))
     summed = added(trees, int(model.estimators_[0].tree_.n_features), before)
-
-    def predict(x: Any) -> dict[str, Any]:
-        d = summed(x)
-        if count == 2:
-            p = tf.concat([tf.sigmoid(-d), tf.sigmoid(d)], axis=1)
-        else:
-            p = tf.nn.softmax(d / float(count - 1))
-        return {"class": winner(d), "probabilities": p, DECISION: d}
-
-    return predict
+    if count == 2:
+        return by_decision(summed, of_two)
+    return by_decision(summed, lambda d: tf.nn.softmax(d / float(count - 1)))
 
 
 @predictor("AdaBoostRegressor", folds_fills=True)
@@ -163,8 +155,6 @@ def adaboost_regressor(model: Any, before: Affine) -> Predict:
 
     It is the smallest value such that the trees that say no more than it weigh half of all.
     """
-    import tensorflow as tf
-
     members = _trees_only(model)
     trees = [tree_of(one.tree_, np.asarray(one.tree_.value)[:, :, 0]) for one in members]
     folded = foldable(before)
@@ -187,8 +177,6 @@ def adaboost_regressor(model: Any, before: Affine) -> Predict:
 @predictor("DummyClassifier")
 def dummy_classifier(model: Any, before: Affine) -> Predict:
     """sklearn.dummy.DummyClassifier.predict_proba, of the strategies without chance."""
-    import tensorflow as tf
-
     if model.strategy not in ("prior", "most_frequent"):
         raise ConversionError(
             f"DummyClassifier with strategy={model.strategy!r} cannot be converted; 'prior' and "
@@ -207,8 +195,6 @@ def dummy_classifier(model: Any, before: Affine) -> Predict:
 @predictor("DummyRegressor")
 def dummy_regressor(model: Any, before: Affine) -> Predict:
     """sklearn.dummy.DummyRegressor.predict: its constant_."""
-    import tensorflow as tf
-
     constant = np.reshape(model.constant_, (1, -1)).astype(real())
     return lambda x: {"value": tf.zeros_like(x[:, :1]) + constant}
 

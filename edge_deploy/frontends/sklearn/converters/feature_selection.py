@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.core.lazy import tf
 from edge_deploy.frontends.sklearn.converters.registry import (
     Transform,
     transformer,
@@ -19,7 +20,5 @@ from edge_deploy.frontends.sklearn.converters.registry import (
 )  # fmt: skip
 def selector(model: Any) -> Transform:
     """sklearn.feature_selection.SelectorMixin.transform: some of the columns."""
-    import tensorflow as tf
-
     kept = np.asarray(model.get_support(indices=True), np.int32)
     return lambda x: tf.gather(x, kept, axis=1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.frontends.sklearn.converters.naive_bayes import over
 from edge_deploy.frontends.sklearn.converters.registry import (
     IDENTITY,
@@ -28,8 +29,6 @@ _FUNCTIONS = (
 
 def _function(name: str) -> Callable[[Any], Any]:
     """A function of numpy in operators that every runtime has."""
-    import tensorflow as tf
-
     log = tf.math.log
     by_name: dict[str, Callable[[Any], Any]] = {
         "cbrt": lambda x: tf.sign(x) * tf.abs(x) ** (1 / 3),
@@ -47,8 +46,6 @@ def _function(name: str) -> Callable[[Any], Any]:
 
 def _expm1(y: Any) -> Any:
     """exp(y) - 1, by its series near 0, where the difference would lose its digits."""
-    import tensorflow as tf
-
     near = y * (1 + y / 2 * (1 + y / 3 * (1 + y / 4 * (1 + y / 5))))
     return tf.where(tf.abs(y) < 0.1, near, tf.exp(y) - 1.0)
 
@@ -70,8 +67,6 @@ def function(model: Any) -> Affine | Transform:
 @transformer("PowerTransformer")
 def power(model: Any) -> Transform | Staged:
     """sklearn.preprocessing.PowerTransformer.transform: Yeo-Johnson or Box-Cox, then a scaler."""
-    import tensorflow as tf
-
     exponent = np.asarray(model.lambdas_, np.float64)
 
     def bent(size: Any, by: Any) -> Any:
@@ -99,8 +94,6 @@ def quantiles(model: Any) -> Transform:
     A sum of ramps, one between two quantiles; equal ones are a step, half of it at the value
     itself (the original takes the mean of looking from both sides), but none at the lowest.
     """
-    import tensorflow as tf
-
     edges = np.asarray(model.quantiles_, np.float64).T  # (columns, quantiles)
     rise = np.diff(np.asarray(model.references_, np.float64)).astype(real())
     gap = np.diff(edges, axis=1)
@@ -144,7 +137,6 @@ def _normal_quantile(below: Any, above: Any) -> Any:
     Wichura's algorithm AS 241, PPND7 (Applied Statistics 37, 1988), good to seven digits; cut at
     1e-7 from either end, as scikit-learn does.
     """
-    import tensorflow as tf
 
     def fraction(r: Any, parts: tuple[tuple[float, ...], tuple[float, ...]]) -> Any:
         above, below = (sum(c * r**n for n, c in enumerate(part)) for part in parts)
@@ -160,8 +152,6 @@ def _normal_quantile(below: Any, above: Any) -> Any:
 @transformer("KBinsDiscretizer")
 def bins(model: Any) -> Transform:
     """sklearn.preprocessing.KBinsDiscretizer.transform: how many inner edges are at or below."""
-    import tensorflow as tf
-
     inner = [np.asarray(edges, np.float64)[1:-1] for edges in model.bin_edges_]
     column = np.repeat(np.arange(len(inner)), [len(edges) for edges in inner])
     edges = np.nextafter(np.concatenate(inner), -np.inf)
@@ -191,8 +181,6 @@ def bins(model: Any) -> Transform:
 @transformer("PolynomialFeatures")
 def polynomial(model: Any) -> Transform:
     """sklearn.preprocessing.PolynomialFeatures.transform: products of columns, by powers_."""
-    import tensorflow as tf
-
     powers = np.asarray(model.powers_)
     # Each output as the columns it is a product of, filled up with a column of ones.
     degree, ones = int(powers.sum(axis=1).max(initial=1)), powers.shape[1]

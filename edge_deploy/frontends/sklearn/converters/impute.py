@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.converters.registry import (
     Affine,
@@ -25,8 +26,6 @@ _NEAREST = 1e-30  # stands for a squared distance of 0, whose neighbour alone th
 
 def _missing(model: Any) -> Transform:
     """True where a value is missing."""
-    import tensorflow as tf
-
     mark = model.missing_values
     if mark is None or mark != mark:
         return lambda x: tf.math.is_nan(x)
@@ -35,8 +34,6 @@ def _missing(model: Any) -> Transform:
 
 def _with_indicator(model: Any, gone: Any, filled: Any) -> Any:
     """add_indicator: a column of 0 and 1 for each that had gaps in the fit."""
-    import tensorflow as tf
-
     if not getattr(model, "add_indicator", False):
         return filled
     marked = np.asarray(model.indicator_.features_, np.int32)
@@ -51,8 +48,6 @@ def by_neighbours(model: Any) -> Transform:
     (sklearn.metrics.pairwise.nan_euclidean_distances); where there is no such column with any
     row, the value is the column's mean.
     """
-    import tensorflow as tf
-
     name = type(model).__name__
     if model.metric != "nan_euclidean" or model.weights not in ("uniform", "distance"):
         raise ConversionError(
@@ -118,8 +113,6 @@ def by_neighbours(model: Any) -> Transform:
 @transformer("IterativeImputer")
 def by_rounds(model: Any) -> Transform:
     """sklearn.impute.IterativeImputer.transform: column after column by a regressor, in rounds."""
-    import tensorflow as tf
-
     if model.sample_posterior:
         raise ConversionError(
             "IterativeImputer with sample_posterior=True cannot be converted: it draws random "
@@ -161,8 +154,6 @@ def imputer(model: Any) -> Affine | Staged | Transform:
     Over a frame, statistics_ and missing_values are codes by the column (dataframe/trace.py).
     Where NaN alone is missing, the filling is left for what follows to fold in.
     """
-    import tensorflow as tf
-
     fill = np.asarray(model.statistics_, np.float64)
     kept = np.flatnonzero(~np.isnan(fill)).astype(np.int32)
     values = np.nan_to_num(fill).astype(real())
@@ -217,8 +208,6 @@ def _filling(fill: Array) -> Affine:
 @transformer("MissingIndicator")
 def indicator(model: Any) -> Transform:
     """sklearn.impute.MissingIndicator.transform: 1 where a value is missing."""
-    import tensorflow as tf
-
     features = np.asarray(model.features_, np.int32)
     if model.missing_values is None or model.missing_values != model.missing_values:
         return lambda x: tf.cast(tf.gather(tf.math.is_nan(x), features, axis=1), real())

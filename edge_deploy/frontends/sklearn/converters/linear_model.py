@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.converters.registry import (
     DECISION,
@@ -33,8 +34,6 @@ def product(coef: Array, bias: Array, before: Affine) -> Transform:
 
     Scaling before it is folded in: ((x - c) * g + o) @ W + b = (x - c) @ (g * W) + (o @ W + b).
     """
-    import tensorflow as tf
-
     if before.turn is not None:
         folded = coef * before.gain
         centre = np.broadcast_to(before.centre, coef.shape[1])
@@ -64,33 +63,13 @@ def dense(values: Any) -> Array:
 
 
 @predictor(
-    "ARDRegression",
-    "BayesianRidge",
-    "ElasticNet",
-    "ElasticNetCV",
-    "HuberRegressor",
-    "Lars",
-    "LarsCV",
-    "Lasso",
-    "LassoCV",
-    "LassoLars",
-    "LassoLarsCV",
-    "LassoLarsIC",
-    "LinearRegression",
-    "LinearSVR",
-    "MultiTaskElasticNet",
-    "MultiTaskElasticNetCV",
-    "MultiTaskLasso",
-    "MultiTaskLassoCV",
-    "OrthogonalMatchingPursuit",
-    "OrthogonalMatchingPursuitCV",
-    "PassiveAggressiveRegressor",
-    "QuantileRegressor",
-    "Ridge",
-    "RidgeCV",
-    "SGDRegressor",
+    "ARDRegression", "BayesianRidge", "ElasticNet", "ElasticNetCV", "HuberRegressor", "Lars",
+    "LarsCV", "Lasso", "LassoCV", "LassoLars", "LassoLarsCV", "LassoLarsIC", "LinearRegression",
+    "LinearSVR", "MultiTaskElasticNet", "MultiTaskElasticNetCV", "MultiTaskLasso",
+    "MultiTaskLassoCV", "OrthogonalMatchingPursuit", "OrthogonalMatchingPursuitCV",
+    "PassiveAggressiveRegressor", "QuantileRegressor", "Ridge", "RidgeCV", "SGDRegressor",
     "TheilSenRegressor",
-)
+)  # fmt: skip
 def regressor(model: Any, before: Affine) -> Predict:
     """sklearn.linear_model._base.LinearModel.predict: the decision is the value."""
     value = decision(model, before)
@@ -100,8 +79,6 @@ def regressor(model: Any, before: Affine) -> Predict:
 @predictor("PoissonRegressor", "GammaRegressor")
 def log_link(model: Any, before: Affine) -> Predict:
     """sklearn.linear_model._glm.glm._GeneralizedLinearRegressor.predict with the log link: exp."""
-    import tensorflow as tf
-
     value = decision(model, before)
     return lambda x: {"value": tf.exp(value(x))}
 
@@ -134,22 +111,13 @@ def logistic_form(model: Any) -> str:
 @predictor("LogisticRegression", "LogisticRegressionCV")
 def logistic(model: Any, before: Affine) -> Predict:
     """sklearn.linear_model.LogisticRegression.predict_proba, and that of before 1.8."""
-    import tensorflow as tf
 
-    scores = decision(model, before)
-    form = logistic_form(model)
+    def two_sided(d: Any) -> Any:
+        return tf.concat([tf.sigmoid(-2.0 * d), tf.sigmoid(2.0 * d)], axis=1)
 
-    def predict(x: Any) -> dict[str, Any]:
-        d = scores(x)
-        if form == "sigmoid":
-            shares = tf.concat([tf.sigmoid(-d), tf.sigmoid(d)], axis=1)
-        elif form == "two-sided":
-            shares = tf.concat([tf.sigmoid(-2.0 * d), tf.sigmoid(2.0 * d)], axis=1)
-        else:
-            shares = tf.nn.softmax(d) if form == "softmax" else _one_vs_rest(d)
-        return {"class": winner(d), "probabilities": shares, DECISION: d}
-
-    return predict
+    forms = {"sigmoid": of_two, "two-sided": two_sided, "softmax": tf.nn.softmax,
+             "one-vs-rest": _one_vs_rest}  # fmt: skip
+    return by_decision(decision(model, before), forms[logistic_form(model)])
 
 
 @predictor("SGDClassifier")
@@ -159,34 +127,38 @@ def sgd(model: Any, before: Affine) -> Predict:
     modified_huber: (clip(decision, -1, 1) + 1) / 2 a class, divided by their sum where there
     are more than two; where all are 0, every class has the same share.
     """
-    import tensorflow as tf
-
     if model.loss not in ("log", "log_loss", "modified_huber"):
         return scored(model, before)
-    scores = decision(model, before)
     huber = model.loss == "modified_huber"
+    if len(model.classes_) == 2:
+        shares = (lambda d: of_two(d, _huber_share)) if huber else of_two
+    else:
+        shares = _huber_shares if huber else _one_vs_rest
+    return by_decision(decision(model, before), shares)
+
+
+def by_decision(decide: Transform, shares: Transform) -> Predict:
+    """A classifier whose probabilities are a function of its decision."""
 
     def predict(x: Any) -> dict[str, Any]:
-        d = scores(x)
-        if len(model.classes_) == 2:
-            share = _huber_share if huber else tf.sigmoid
-            shares = tf.concat([share(-d), share(d)], axis=1)
-        else:
-            shares = _huber_shares(d) if huber else _one_vs_rest(d)
-        return {"class": winner(d), "probabilities": shares, DECISION: d}
+        d = decide(x)
+        p = shares(d)
+        return {"class": winner(d), "probabilities": p, DECISION: d}
 
     return predict
 
 
-def _huber_share(d: Any) -> Any:
-    import tensorflow as tf
+def of_two(d: Any, share: Transform | None = None) -> Any:
+    """The shares of two classes by the decision between them; without a function, logistic."""
+    share = share or tf.sigmoid
+    return tf.concat([share(-d), share(d)], axis=1)
 
+
+def _huber_share(d: Any) -> Any:
     return (tf.clip_by_value(d, -1.0, 1.0) + 1.0) / 2.0
 
 
 def _huber_shares(d: Any) -> Any:
-    import tensorflow as tf
-
     shares = _huber_share(d)
     some = tf.reduce_max(shares, axis=1, keepdims=True) > 0.0
     shares = tf.where(some, shares, tf.ones_like(shares))
@@ -200,20 +172,15 @@ def _one_vs_rest(d: Any) -> Any:
     logistic function is 0 in float32. Below -709.78, where e^-d is past float64, SciPy's is 0 too,
     and where that is so of every class, scikit-learn gives all the same share.
     """
-    import tensorflow as tf
-
     logs = tf.minimum(d, 0.0) - tf.math.log(1.0 + tf.exp(-tf.abs(d)))
     some = tf.reduce_max(d, axis=1, keepdims=True) > -np.log(np.finfo(np.float64).max)
     return tf.nn.softmax(tf.where(some, logs, tf.zeros_like(logs)))
 
 
 @predictor(
-    "LinearSVC",
-    "PassiveAggressiveClassifier",
-    "Perceptron",
-    "RidgeClassifier",
+    "LinearSVC", "PassiveAggressiveClassifier", "Perceptron", "RidgeClassifier",
     "RidgeClassifierCV",
-)
+)  # fmt: skip
 def scored(model: Any, before: Affine) -> Predict:
     """sklearn.linear_model._base.LinearClassifierMixin: the class, and decision_function."""
     kind = getattr(getattr(model, "_label_binarizer", None), "y_type_", "")
@@ -233,8 +200,6 @@ def scored(model: Any, before: Affine) -> Predict:
 
 def winner(scores: Any) -> Any:
     """LinearClassifierMixin.predict: the sign of a single column, else the largest column."""
-    import tensorflow as tf
-
     if scores.shape[1] == 1:
         return tf.cast(scores[:, 0] > 0.0, tf.int32)
     return tf.argmax(scores, axis=1, output_type=tf.int32)
@@ -243,8 +208,6 @@ def winner(scores: Any) -> Any:
 @predictor("IsotonicRegression")
 def isotonic(model: Any, before: Affine) -> Predict:
     """sklearn.isotonic.IsotonicRegression.predict: straight lines between X_thresholds_."""
-    import tensorflow as tf
-
     if model.out_of_bounds not in ("nan", "clip"):
         raise ConversionError(
             "IsotonicRegression with out_of_bounds='raise' cannot be converted: a file raises no "

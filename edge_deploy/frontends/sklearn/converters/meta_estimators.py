@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.frontends.sklearn.converters.linear_model import winner
 from edge_deploy.frontends.sklearn.converters.registry import (
     DECISION,
@@ -78,8 +79,6 @@ def _weights(model: Any) -> Any:
 @predictor("VotingClassifier", folds_fills=True)
 def voting(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble.VotingClassifier: the mean of probabilities, or the most votes."""
-    import tensorflow as tf
-
     weights = _weights(model)
     if model.voting == "soft":
         members = [probabilities(one, before) for one in model.estimators_]
@@ -111,8 +110,6 @@ def voting_regressor(model: Any, before: Affine) -> Predict:
 @predictor("StackingClassifier", "StackingRegressor")
 def stacking(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble._stacking._BaseStacking._transform, and the final estimator on it."""
-    import tensorflow as tf
-
     members: list[Transform] = []
     for one, method in zip(model.estimators_, model.stack_method_, strict=True):
         members.append(_stacked(one, method, before))
@@ -126,8 +123,6 @@ def stacking(model: Any, before: Affine) -> Predict:
 
 
 def _stacked(model: Any, method: str, before: Affine) -> Transform:
-    import tensorflow as tf
-
     if method == "predict_proba":
         shares = probabilities(model, before)
         two = len(model.classes_) == 2
@@ -146,8 +141,6 @@ def _stacked(model: Any, method: str, before: Affine) -> Transform:
 @predictor("OneVsRestClassifier")
 def one_vs_rest(model: Any, before: Affine) -> Predict:
     """sklearn.multiclass.OneVsRestClassifier: the class that is surest of itself."""
-    import tensorflow as tf
-
     if model.multilabel_:
         raise ConversionError(
             "OneVsRestClassifier was fitted to give several labels at once, which cannot be "
@@ -173,8 +166,6 @@ def one_vs_rest(model: Any, before: Affine) -> Predict:
 @predictor("OneVsOneClassifier")
 def one_vs_one(model: Any, before: Affine) -> Predict:
     """sklearn.multiclass.OneVsOneClassifier.decision_function: votes, ties by confidence."""
-    import tensorflow as tf
-
     members = [response(one, before) for one in model.estimators_]
     if not all(hasattr(one, "decision_function") for one in model.estimators_):
         raise ConversionError("OneVsOneClassifier needs classifiers with a decision_function.")
@@ -191,8 +182,6 @@ def one_vs_one(model: Any, before: Affine) -> Predict:
 @predictor("_ConstantPredictor")
 def constant(model: Any, before: Affine) -> Predict:
     """sklearn.multiclass._ConstantPredictor, where one of many classifiers saw one class only."""
-    import tensorflow as tf
-
     said = real()(np.ravel(model.y_)[0])
 
     def predict(x: Any) -> dict[str, Any]:
@@ -206,8 +195,6 @@ def constant(model: Any, before: Affine) -> Predict:
 @predictor("OutputCodeClassifier")
 def output_code(model: Any, before: Affine) -> Predict:
     """sklearn.multiclass.OutputCodeClassifier.predict: the nearest row of the code book."""
-    import tensorflow as tf
-
     members = [response(one, before) for one in model.estimators_]
     book = np.asarray(model.code_book_, real())
 
@@ -222,8 +209,6 @@ def output_code(model: Any, before: Affine) -> Predict:
 @predictor("FixedThresholdClassifier", "TunedThresholdClassifierCV")
 def thresholded(model: Any, before: Affine) -> Predict:
     """sklearn.model_selection.FixedThresholdClassifier.predict: the second class from there on."""
-    import tensorflow as tf
-
     shares = probabilities(model.estimator_, before)
     method = getattr(model, "response_method", "auto")
     if method not in ("auto", "predict_proba"):
@@ -244,8 +229,6 @@ def thresholded(model: Any, before: Affine) -> Predict:
 @predictor("MultiOutputRegressor")
 def several(model: Any, before: Affine) -> Predict:
     """sklearn.multioutput.MultiOutputRegressor.predict: one regressor a value."""
-    import tensorflow as tf
-
     members = [lower(one, before) for one in model.estimators_]
     return lambda x: {"value": tf.concat([member(x)["value"] for member in members], axis=1)}
 
@@ -253,8 +236,6 @@ def several(model: Any, before: Affine) -> Predict:
 @predictor("RegressorChain")
 def chained(model: Any, before: Affine) -> Predict:
     """sklearn.multioutput.RegressorChain.predict: each also sees what those before it said."""
-    import tensorflow as tf
-
     members, scaled = [lower(one) for one in model.estimators_], apply(before)
     back = np.argsort(model.order_)
 
@@ -271,8 +252,6 @@ def chained(model: Any, before: Affine) -> Predict:
 @predictor("TransformedTargetRegressor", folds_fills=True)
 def transformed_target(model: Any, before: Affine) -> Predict:
     """sklearn.compose.TransformedTargetRegressor.predict, of scalers and known functions."""
-    import tensorflow as tf
-
     from edge_deploy.frontends.sklearn.converters.registry import TRANSFORMERS
 
     inner, back = lower(model.regressor_, before), model.transformer_

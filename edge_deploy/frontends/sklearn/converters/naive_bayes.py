@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
-from edge_deploy.frontends.sklearn.converters.linear_model import decision, product, winner
+from edge_deploy.frontends.sklearn.converters.linear_model import (
+    by_decision,
+    decision,
+    of_two,
+    product,
+    winner,
+)
 from edge_deploy.frontends.sklearn.converters.registry import (
-    DECISION,
     IDENTITY,
     Affine,
     Predict,
@@ -29,16 +35,12 @@ def shifted(before: Affine, centre: Array) -> Transform:
 
 
 def _most_likely(scores: Any) -> dict[str, Any]:
-    import tensorflow as tf
-
     return {"class": winner(scores), "probabilities": tf.nn.softmax(scores)}
 
 
 @predictor("GaussianNB")
 def gaussian(model: Any, before: Affine) -> Predict:
     """sklearn.naive_bayes.GaussianNB._joint_log_likelihood."""
-    import tensorflow as tf
-
     theta = np.asarray(model.theta_, np.float64)
     # Before scikit-learn 1.0 the variances were called sigma_.
     variance = np.asarray(model.var_ if hasattr(model, "var_") else model.sigma_, np.float64)
@@ -93,8 +95,6 @@ def bernoulli(model: Any, before: Affine) -> Predict:
 @predictor("CategoricalNB")
 def categorical(model: Any, before: Affine) -> Predict:
     """sklearn.naive_bayes.CategoricalNB._joint_log_likelihood: the log share of each category."""
-    import tensorflow as tf
-
     tables = [np.asarray(logs, np.float64).T for logs in model.feature_log_prob_]
     start = np.asarray(model.class_log_prior_)
     sizes, scaled = [len(table) for table in tables], apply(before)
@@ -112,8 +112,6 @@ def categorical(model: Any, before: Affine) -> Predict:
 
 def over(threshold: Array, before: Affine) -> Transform:
     """1 where a column is above its threshold, with scaling before it folded in."""
-    import tensorflow as tf
-
     columns, folded = len(threshold), foldable(before)
     last = limits(
         np.asarray(threshold, np.float64),
@@ -129,26 +127,13 @@ def over(threshold: Array, before: Affine) -> Transform:
 @predictor("LinearDiscriminantAnalysis")
 def linear_discriminant(model: Any, before: Affine) -> Predict:
     """sklearn.discriminant_analysis.LinearDiscriminantAnalysis.predict_proba."""
-    import tensorflow as tf
-
-    scores = decision(model, before)
-
-    def predict(x: Any) -> dict[str, Any]:
-        d = scores(x)
-        if len(model.classes_) > 2:
-            shares = tf.nn.softmax(d)
-        else:
-            shares = tf.concat([tf.sigmoid(-d), tf.sigmoid(d)], axis=1)
-        return {"class": winner(d), "probabilities": shares, DECISION: d}
-
-    return predict
+    shares = tf.nn.softmax if len(model.classes_) > 2 else of_two
+    return by_decision(decision(model, before), shares)
 
 
 @predictor("QuadraticDiscriminantAnalysis")
 def quadratic_discriminant(model: Any, before: Affine) -> Predict:
     """sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis._decision_function."""
-    import tensorflow as tf
-
     means = np.asarray(model.means_, np.float64)
     middle = means.mean(axis=0)
     near = shifted(before, middle)

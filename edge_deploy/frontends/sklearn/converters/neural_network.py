@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
-from edge_deploy.frontends.sklearn.converters.linear_model import product, winner
+from edge_deploy.core.lazy import tf
+from edge_deploy.frontends.sklearn.converters.linear_model import of_two, product, winner
 from edge_deploy.frontends.sklearn.converters.registry import (
     IDENTITY,
     Affine,
@@ -20,8 +21,6 @@ from edge_deploy.frontends.sklearn.converters.registry import (
 
 def _activations() -> dict[str, Callable[[Any], Any]]:
     """sklearn.neural_network._base.ACTIVATIONS."""
-    import tensorflow as tf
-
     return {
         "identity": lambda x: x,
         "exp": tf.exp,
@@ -50,22 +49,18 @@ def _last_layer(model: Any, before: Affine) -> Transform:
 @predictor("MLPClassifier")
 def classifier(model: Any, before: Affine) -> Predict:
     """sklearn.neural_network.MLPClassifier.predict_proba."""
-    import tensorflow as tf
-
     if model.out_activation_ == "logistic" and model.n_outputs_ > 1:
         raise ConversionError(
             "MLPClassifier was fitted to give several labels at once, which cannot be converted: "
             "there is no single class to give. Fit one classifier a label."
         )
     last = _last_layer(model, before)
+    shares = tf.nn.softmax if model.out_activation_ == "softmax" else of_two
 
     def predict(x: Any) -> dict[str, Any]:
         d = last(x)
-        if model.out_activation_ == "softmax":
-            shares = tf.nn.softmax(d)
-        else:
-            shares = tf.concat([tf.sigmoid(-d), tf.sigmoid(d)], axis=1)
-        return {"class": winner(d), "probabilities": shares}
+        p = shares(d)
+        return {"class": winner(d), "probabilities": p}
 
     return predict
 

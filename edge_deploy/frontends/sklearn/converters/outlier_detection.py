@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.converters.linear_model import dense, product
 from edge_deploy.frontends.sklearn.converters.neighbors import metric_of
@@ -24,8 +25,6 @@ from edge_deploy.frontends.sklearn.converters.tree import added, tree_of
 @predictor("OneClassSVM")
 def one_class(model: Any, before: Affine) -> Predict:
     """sklearn.svm.OneClassSVM.predict: the sign of decision_function, which are the scores."""
-    import tensorflow as tf
-
     value = support(model, dense(model.dual_coef_).T, before)
 
     def predict(x: Any) -> dict[str, Any]:
@@ -50,8 +49,6 @@ def ellipse(model: Any, before: Affine) -> Predict:
     With a root of the precision matrix it is a sum of squares, which float32 adds up exactly
     enough where it would not the products of x P x.
     """
-    import tensorflow as tf
-
     precision = model.precision_
     if precision is None:  # store_precision=False
         precision = np.linalg.pinv(np.asarray(model.covariance_, np.float64), hermitian=True)
@@ -75,8 +72,6 @@ def local_outlier(model: Any, before: Affine) -> Predict:
     How dense it is around the nearest rows, compared with around the row itself (Breunig,
     Kriegel, Ng and Sander, LOF: identifying density-based local outliers, 2000).
     """
-    import tensorflow as tf
-
     if not model.novelty:
         raise ConversionError(
             "LocalOutlierFactor was fitted with novelty=False, and so tells outliers among the "
@@ -100,8 +95,6 @@ def local_outlier(model: Any, before: Affine) -> Predict:
 
 
 def _from_0(d: Any) -> dict[str, Any]:
-    import tensorflow as tf
-
     return {"class": tf.cast(d[:, 0] >= 0.0, tf.int32), "scores": d}
 
 
@@ -112,8 +105,6 @@ def isolation(model: Any, before: Affine) -> Predict:
     ``-2 ** -(depth / (trees * usual depth)) - offset_`` (Liu, Ting and Zhou, Isolation Forest,
     2008); the depth at a leaf with several rows counts what it would take to part them.
     """
-    import tensorflow as tf
-
     trees = []
     for one, columns in zip(model.estimators_, model.estimators_features_, strict=True):
         fitted = one.tree_

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.converters.unsupported import REASONS
 
@@ -123,8 +124,6 @@ def exactly(affine: Affine) -> Exactly:
 
 def apply(affine: Affine) -> Transform:
     """An Affine as a function of tensors, for what cannot fold it."""
-    import tensorflow as tf
-
     if affine is IDENTITY:
         return lambda x: x
     if affine.fill is not None:
@@ -143,8 +142,6 @@ def apply(affine: Affine) -> Transform:
 
 def fills(affine: Affine) -> Transform:
     """Put the fill of an Affine where values are missing."""
-    import tensorflow as tf
-
     if affine.fill is None:
         return lambda x: x
     value = affine.fill.astype(real())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.converters.registry import (
     Affine,
@@ -55,8 +56,6 @@ def _clipped(scaler: Any, affine: Affine, low: float, high: float) -> Affine | S
     It is the input that is cut, a float32 beyond the range, so that trees can still fold what
     comes after; to them the ends are exact.
     """
-    import tensorflow as tf
-
     if not getattr(scaler, "clip", False):  # absent in old pickles
         return affine
     scaled = exactly(affine)
@@ -94,8 +93,6 @@ def min_max(scaler: Any) -> Affine | Staged:
 @transformer("Normalizer")
 def normalizer(scaler: Any) -> Transform:
     """sklearn.preprocessing.normalize: rows divided by their norm; rows of zeros are kept."""
-    import tensorflow as tf
-
     smallest = 10 * float(np.finfo(np.float64).eps)  # _handle_zeros_in_scale: below it, 1
 
     def norm(x: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.converters.registry import Transform, real, transformer
 
@@ -22,8 +23,6 @@ def splines(model: Any) -> Transform:
     next. A column is cut to each piece, and the powers of that are multiplied by all pieces'
     coefficients at once: no piece has to be found, and the pieces meet.
     """
-    import tensorflow as tf
-
     how = model.extrapolation
     if how == "error":
         raise ConversionError(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.converters.registry import Transform, real
 
@@ -31,8 +32,6 @@ def coupled(slopes: Array, starts: Array, count: int) -> Transform:
         starts: probB_, one a pair.
         count: How many classes.
     """
-    import tensorflow as tf
-
     # From a probability a pair to one of each class against each, and 0 of a class and itself:
     # of both sides of all pairs and a 0 at the end, which goes where.
     known = count * (count - 1) // 2

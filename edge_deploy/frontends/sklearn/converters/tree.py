@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.converters.categorical_splits import (
     HALF,
@@ -117,8 +118,6 @@ def shares(model: Any, fitted: Any) -> Array:
 
 def chosen(scores: Any) -> Any:
     """The first of the largest columns."""
-    import tensorflow as tf
-
     return tf.argmax(scores, axis=1, output_type=tf.int32)
 
 
@@ -209,8 +208,6 @@ def voted(raw: Any, factor: float = 1.0, ties: bool = False) -> dict[str, Any]:
         factor: Of the raw prediction in the logistic function of two classes.
         ties: Whether a raw prediction of 0 is the second of two classes.
     """
-    import tensorflow as tf
-
     if raw.shape[1] > 1:
         return {"class": chosen(raw), "probabilities": tf.nn.softmax(raw), DECISION: raw}
     second = raw[:, 0] >= 0.0 if ties else raw[:, 0] > 0.0
@@ -224,8 +221,6 @@ def histogram(model: Any, before: Affine) -> Predict:
 
     Its nodes compare in float64, and missing values go where each node says.
     """
-    import tensorflow as tf
-
     stages = model._predictors
     places = len(stages[0]) if stages else 1
     width = int(model.n_features_in_)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.core.tree_ensemble import Ensemble, is_marking, mark
 from edge_deploy.frontends.sklearn.converters.registry import (
@@ -67,8 +68,6 @@ def leaves(
         before: Scaling that the input has yet to go through; it becomes part of the thresholds.
         single: Whether the original rounds its (scaled) input to float32 before it compares.
     """
-    import tensorflow as tf
-
     _check(trees, columns)
     order, starts, depth = _by_level(trees)
     nodes = _join(trees, starts)
@@ -142,8 +141,6 @@ def _check(trees: Sequence[Tree], columns: int) -> None:
 
 def _with_sentinel(x: Any, missing: bool) -> Any:
     """The columns and one that is below everything, which leaves look at."""
-    import tensorflow as tf
-
     if missing:
         gone = tf.math.is_nan(x)
         low, high = (tf.fill(tf.shape(x), real()(end)) for end in (_BELOW, -_BELOW))
@@ -246,8 +243,6 @@ def total(
         single: Whether the original rounds its (scaled) input to float32 before it compares.
         places: Where trees of one output take turns to add to several: to how many.
     """
-    import tensorflow as tf
-
     answer = leaves(trees, columns, before, single)
     count = len(trees)
     largest = max(float(np.abs(tree.values).max()) for tree in trees)

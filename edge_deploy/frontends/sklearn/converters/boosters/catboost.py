@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.frontends.sklearn.converters.boosters.catboost_format import (
     CatBoostModel,
     catboost_model,
@@ -53,8 +54,6 @@ def catboost(model: Any, before: Affine) -> Predict:
     A row goes right where ``x > border``, both float32. NaN is below all borders, or above them
     where a feature's nan_value_treatment is AsTrue.
     """
-    import tensorflow as tf
-
     if "__model" not in vars(model):
         raise ConversionError(f"{type(model).__name__} is not fitted. Fit it, then save it again.")
     found = _read(model)

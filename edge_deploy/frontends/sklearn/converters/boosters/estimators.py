@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.converters.boosters.catboost import catboost_facts
 from edge_deploy.frontends.sklearn.converters.boosters.xgboost_lightgbm_format import (
@@ -114,8 +115,6 @@ def xgboost(model: Any, before: Affine) -> Predict:
 
     A row goes left where ``x < split_condition``, both float32.
     """
-    import tensorflow as tf
-
     learner = _learner(model)
     booster = learner["gradient_booster"]
     missing = getattr(model, "missing", None)
@@ -196,8 +195,6 @@ _SOFTMAX = ("multi:softprob", "multi:softmax", "multiclass")
 
 def _through(model: Any, objective: str, raw: Any, sigmoid: Any, factor: float = 1.0) -> Predict:
     """Raw predictions through what the objective makes of them."""
-    import tensorflow as tf
-
     classifier = type(model).__name__.endswith("Classifier")
     if classifier and objective in (*_LOGISTIC, *_SOFTMAX):
         return lambda x: voted(raw(x), factor)
@@ -216,8 +213,6 @@ def lightgbm(model: Any, before: Affine) -> Predict:
 
     Its nodes compare in float64.
     """
-    import tensorflow as tf
-
     head, trees = _lightgbm(model)
     objective, *options = head.get("objective", "none").split()
     if "sqrt" in options:
