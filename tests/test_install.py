@@ -172,6 +172,7 @@ def test_tracked_files_name_no_registry_and_no_machine() -> None:
     [
         ".venv/bin/python",
         "artifacts/insurance/1/manifest.json",
+        "build/coverage/.coverage",
         "build/web_demo/index.html",
         "dist/edge_deploy.whl",
         "edge_deploy/__pycache__/cli.pyc",
@@ -193,12 +194,13 @@ def test_what_is_written_is_not_ignored(path: str) -> None:
     assert command("git", "check-ignore", "--no-index", path, cwd=ROOT).returncode == 1
 
 
-def test_modules_are_short() -> None:
+def test_modules_have_one_subject() -> None:
+    """Which no test can tell; but past 600 lines there is most often a second one to look for."""
     lengths = {
         path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines())
         for path in (ROOT / "edge_deploy").rglob("*.py")
     }
-    assert {name: lines for name, lines in lengths.items() if lines >= 400} == {}
+    assert {name: lines for name, lines in lengths.items() if lines > 600} == {}
 
 
 @pytest.mark.parametrize(
