@@ -137,12 +137,17 @@ class BenchKeywords(RuntimeKeywords, total=False):
     page: AnyPath | None
 
 
-class TuneKeywords(ModelKeywords, total=False):
-    """``TuneOptions``."""
+class SearchKeywords(TypedDict, total=False):
+    """``SearchOptions``."""
 
     max_drop: float
     objective: str
     executor: str
     jobs: int | None
-    resume: bool
     sparsities: Sequence[float]
+
+
+class TuneKeywords(SearchKeywords, ModelKeywords, total=False):
+    """``TuneOptions``."""
+
+    resume: bool

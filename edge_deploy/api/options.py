@@ -18,7 +18,7 @@ from edge_deploy.core.spec import LoadOptions
 from edge_deploy.data.sidecars import DataOptions
 from edge_deploy.formats.base import FLOAT
 from edge_deploy.formats.registry import FORMATS, default_runtimes
-from edge_deploy.optimize.search.search import SPARSITIES
+from edge_deploy.optimize.search.search import SearchOptions
 from edge_deploy.verification.tolerances import Tolerances
 
 ByOutput = Mapping[str, float]
@@ -234,24 +234,12 @@ class BenchOptions(RuntimeOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TuneOptions(ModelOptions):
+class TuneOptions(SearchOptions, ModelOptions):
     """What ``tune`` can be asked for.
 
     Attributes:
-        max_drop: How far the task metric (accuracy, R²; without labels the agreement with the
-            original) may fall, as a share.
-        objective: ``size`` (brotli bytes, what is downloaded) or ``latency`` (LiteRT, ONNX
-            Runtime, or TF.js on wasm, on this machine).
-        executor: ``loky``, ``dask`` or ``ray``.
-        jobs: Candidates at a time on this machine; None for one a core.
         resume: Go on with a search that did not end.
-        sparsities: Shares of weights to prune; a model that is no Keras file is not pruned.
     """
 
     version: str = "tuned"
-    max_drop: float = 0.01
-    objective: str = "size"
-    executor: str = "loky"
-    jobs: int | None = None
     resume: bool = False
-    sparsities: tuple[float, ...] = SPARSITIES

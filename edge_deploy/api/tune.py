@@ -34,13 +34,7 @@ from edge_deploy.optimize.search import executors
 from edge_deploy.optimize.search.candidates import OBJECTIVES, Candidate, CandidateResult, front
 from edge_deploy.optimize.search.measure import CandidateGroup
 from edge_deploy.optimize.search.report import sections
-from edge_deploy.optimize.search.search import (
-    Search,
-    SearchOptions,
-    can_be_pruned,
-    float_files,
-    measure_all,
-)
+from edge_deploy.optimize.search.search import Search, can_be_pruned, float_files, measure_all
 from edge_deploy.optimize.search.store import open_store
 from edge_deploy.verification.file_check import BrowserSession, browser_if_any
 from edge_deploy.verification.notebook import card
@@ -166,13 +160,7 @@ def _tune(model: Any, options: TuneOptions) -> TuneResult:
                 options.resume,
                 options.overwrite,
             )
-            search = Search(
-                SearchOptions(
-                    options.to, options.max_drop, options.objective, options.executor,
-                    options.jobs, options.sparsities,
-                ),
-                store, handle,
-            )  # fmt: skip
+            search = Search(options.to, options, store, handle)
             groups = float_files(search, loaded, manifest, training, seen)
             measured = measure_all(search, groups)
         notes = (*prepared.notes, *warnings, *_notes(options, loaded, seen[0], measured))
@@ -195,11 +183,7 @@ def _check(options: TuneOptions) -> None:
     if options.objective not in OBJECTIVES:
         raise unknown_option("objective", options.objective, OBJECTIVES, "objective")
     if not 0 <= options.max_drop < 1:
-        raise wrong_option(
-            "max_drop",
-            options.max_drop,
-            "a share from 0 to below 1, such as 0.01.",
-        )
+        raise wrong_option("max_drop", options.max_drop, "a share from 0 to below 1, such as 0.01.")
     if options.jobs is not None and options.jobs < 1:
         raise wrong_option("jobs", options.jobs, "at least 1.")
     for sparsity in options.sparsities:

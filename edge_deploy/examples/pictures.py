@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_deploy.core.errors import UsageError
-from edge_deploy.core.messages import option
+from edge_deploy.core.errors import wrong_option
 from edge_deploy.core.spec import Array
 from edge_deploy.data.preprocessing import image
 from edge_deploy.data.preprocessing.decode import decode_image, is_picture
@@ -125,9 +124,7 @@ def _read_folder(task: PictureTask, folder: Path, rng: np.random.Generator) -> _
     """The pictures of a user's folder, at most _MOST of a class."""
     want = "It must hold a subfolder of pictures for each of two classes"
     if not folder.is_dir():
-        raise UsageError(
-            f"{option('data', folder)}: no such folder. {want}.", option="data", got=folder
-        )
+        raise wrong_option("data", folder, f"no such folder. {want}.")
     found = {
         sub.name: sorted(filter(is_picture, sub.rglob("*")))
         for sub in sorted(folder.iterdir())
@@ -136,21 +133,20 @@ def _read_folder(task: PictureTask, folder: Path, rng: np.random.Generator) -> _
     found = {label: files for label, files in found.items() if files}
     if len(found) != len(task.draw):
         there = ", ".join(found) or "none"
-        raise UsageError(
-            f"{option('data', folder)}: has {len(found)} subfolders with pictures ({there}); "
-            f"{task.name} tells {len(task.draw)} classes apart. {want}, such as "
-            f"{' and '.join(task.draw)}.",
-            option="data",
-            got=folder,
+        raise wrong_option(
+            "data",
+            folder,
+            f"has {len(found)} subfolders with pictures ({there}); {task.name} tells "
+            f"{len(task.draw)} classes apart. {want}, such as {' and '.join(task.draw)}.",
         )
     notes, classes, sources = [], [], []
     for number, (label, files) in enumerate(found.items()):
         if len(files) < _FEWEST:
-            raise UsageError(
-                f"{option('data', folder)}: {label} has {len(files)} pictures; at least {_FEWEST} "
-                "of each class are needed, some to train on and some to measure on.",
-                option="data",
-                got=folder,
+            raise wrong_option(
+                "data",
+                folder,
+                f"{label} has {len(files)} pictures; at least {_FEWEST} of each class are needed, "
+                "some to train on and some to measure on.",
             )
         chosen = files
         if len(files) > _MOST:

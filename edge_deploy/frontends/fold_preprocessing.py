@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.core.errors import UsageError
+from edge_deploy.core.errors import UsageError, wrong_option
 from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Array, Arrays, Function, LoadedModel, ModelSpec
 from edge_deploy.data.preprocessing.image import CHANNELS
@@ -34,11 +34,11 @@ def fold(model: LoadedModel, side: Sidecars) -> tuple[LoadedModel, Sidecars]:
         UsageError: There is no preprocessing, or the input is of integers.
     """
     if side.preprocessing is None:
-        raise UsageError(
-            f"{option('fold_preprocessing', True)}: no preprocessing of pictures is known that "
-            f"could be put into the graph. Say it with {option('preprocess')}.",
-            option="fold_preprocessing",
-            got=True,
+        raise wrong_option(
+            "fold_preprocessing",
+            True,
+            "no preprocessing of pictures is known that could be put into the graph. Say it with "
+            f"{option('preprocess')}.",
         )
     image = side.preprocessing["image"]
     folded = fold_model(model, image)
@@ -62,11 +62,11 @@ def fold_model(model: LoadedModel, image: Mapping[str, Any]) -> LoadedModel:
     """
     (spec,) = [s for s in model.spec.inputs if s.kind == "image"]
     if spec.dtype != "float32":
-        raise UsageError(
-            f"{option('fold_preprocessing', True)}: the input {spec.name!r} is {spec.dtype}, and "
-            "what is folded gives float32. Leave it out: the model takes pixels already.",
-            option="fold_preprocessing",
-            got=True,
+        raise wrong_option(
+            "fold_preprocessing",
+            True,
+            f"the input {spec.name!r} is {spec.dtype}, and what is folded gives float32. Leave it "
+            "out: the model takes pixels already.",
         )
 
     def wrapped(function: Function) -> Function:

@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.artifact.metadata import file_metadata
 from edge_deploy.core import log
+from edge_deploy.core.options import Options
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.data.reference import Reference
 from edge_deploy.formats.base import FLOAT, Opener
@@ -36,31 +37,32 @@ SPARSITIES = (0.5, 0.7, 0.8, 0.9)
 _ROUNDS = 3  # in which files are timed
 
 
-@dataclass(frozen=True)
-class SearchOptions:
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions(Options):
     """What to search.
 
     Attributes:
-        targets: The formats that files are made for.
-        max_drop: How far the task metric may fall, as a share.
-        objective: ``size`` or ``latency``.
+        max_drop: How far the task metric (accuracy, R²; without labels the agreement with the
+            original) may fall, as a share.
+        objective: ``size`` (brotli bytes, what is downloaded) or ``latency`` (LiteRT, ONNX
+            Runtime, or TF.js on wasm, on this machine).
         executor: ``loky``, ``dask`` or ``ray``.
         jobs: Candidates at a time on this machine; None for one a core.
-        sparsities: Shares of weights to prune.
+        sparsities: Shares of weights to prune; a model that is no Keras file is not pruned.
     """
 
-    targets: tuple[str, ...]
-    max_drop: float
-    objective: str
-    executor: str
-    jobs: int | None
-    sparsities: tuple[float, ...]
+    max_drop: float = 0.01
+    objective: str = "size"
+    executor: str = "loky"
+    jobs: int | None = None
+    sparsities: tuple[float, ...] = SPARSITIES
 
 
 @dataclass(frozen=True, eq=False)
 class Search:
     """What the parts of one search share."""
 
+    targets: tuple[str, ...]
     options: SearchOptions
     store: Store
     handle: BrowserSession
@@ -74,11 +76,10 @@ def float_files(
     seen: tuple[Reference, Reference],
 ) -> list[CandidateGroup]:
     """The float32 file of every target at every sparsity: converted once, or found."""
-    asked = search.options
     groups = []
-    sparsities = asked.sparsities if can_be_pruned(loaded) else ()
+    sparsities = search.options.sparsities if can_be_pruned(loaded) else ()
     for sparsity in (0.0, *sorted(set(sparsities))):
-        names = [f"{target}-{sparsity:g}" for target in asked.targets]
+        names = [f"{target}-{sparsity:g}" for target in search.targets]
         found = {name: search.store.float_files(name) for name in names}
         with ExitStack() as stack:
             model, how = loaded, None
@@ -86,7 +87,7 @@ def float_files(
                 _log.info("pruning %.0f%%", 100 * sparsity)
                 done = stack.enter_context(pruning.pruned(loaded, sparsity, training))
                 model, how = done.model, done.entry
-            for target, name in zip(asked.targets, names, strict=True):
+            for target, name in zip(search.targets, names, strict=True):
                 files, known = found[name] or (None, how)
                 if files is None:
                     what = f", {sparsity:.0%} pruned" if sparsity else ""
