@@ -375,6 +375,18 @@ def uncertain() -> Any:
         (ordered, "ordered categories cannot be converted"),
         (of_words, "takes categories \\(town\\), which"),
         (uncertain, "the loss RMSEWithUncertainty"),
+        (
+            lambda: xgb(
+                "XGBRegressor", regression(), objective="reg:quantileerror", quantile_alpha=0.5
+            ),
+            "with the objective reg:quantileerror",
+        ),
+        (
+            lambda: xgb("XGBRegressor", regression(2), multi_strategy="multi_output_tree"),
+            "with trees of several outputs",
+        ),
+        (lambda: lgb("LGBMRegressor", regression(), reg_sqrt=True), "with reg_sqrt"),
+        (lambda: lgb("LGBMRegressor", regression(), linear_tree=True), "with linear trees"),
     ],
 )
 def test_what_cannot_be_converted_is_named(make: Callable[[], Any], says: str) -> None:

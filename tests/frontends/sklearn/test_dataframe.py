@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier, RandomTreesEmbedding
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import Isomap
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -200,6 +202,31 @@ def test_what_cannot_be_lowered_is_named(step: Any, words: str) -> None:
     step.fit(frame()[["fare", "year"]])
     with pytest.raises(ConversionError, match=words):
         lower_steps([step])
+
+
+SEVERAL_WAYS = {
+    "encoded and counted": (
+        [("one", OneHotEncoder(), ["town"]), ("many", CountVectorizer(), "town")],
+        "The column 'town' is counted by CountVectorizer and taken by another step otherwise",
+    ),
+    "encoded and scaled": (
+        [("one", OneHotEncoder(), ["member"]), ("number", StandardScaler(), ["member"])],
+        "The column 'member' holds words, and not only encoders take it",
+    ),
+    "two texts for one": (
+        [("many", CountVectorizer(), ["town", "name"])],
+        "CountVectorizer must take one column of texts",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", SEVERAL_WAYS)
+def test_columns_that_are_taken_in_other_ways_are_named(row: str) -> None:
+    steps, words = SEVERAL_WAYS[row]
+    columns = {"town": ["Bath", "York"], "name": ["Ann", "Bob"], "member": [True, False]}
+    model = make_pipeline(ColumnTransformer(steps), LogisticRegression())
+    with pytest.raises(ConversionError, match=words):
+        read(model.fit(pd.DataFrame(columns), [0, 1]))
 
 
 @pytest.mark.parametrize(
