@@ -85,7 +85,7 @@ def test_bench_times_every_file_in_every_runtime_without_tensorflow(artifact: Pa
              for e in manifest["artifacts"]}  # fmt: skip
     for r in rows:
         low, high = r["quartiles_ms"]
-        assert 0 < low <= r["median_ms"] <= high < 1000 and r["runs"] >= 5 and r["first_ms"] > 0
+        assert 0 < low <= r["median_ms"] <= high and r["runs"] >= 5 and r["first_ms"] > 0
         assert r["brotli_bytes"] == sizes[r["path"]]
         assert (r["against_float"] is None) == (r["precision"] == "float32")
 

@@ -31,6 +31,7 @@ from edge_deploy.optimize.search.candidates import (
     second_round,
 )
 from tests.formats.test_layers import network
+from tests.support import PATIENCE
 from tests.support.models import save
 from tests.support.told import told
 
@@ -328,7 +329,7 @@ def start(*arguments: str | Path) -> subprocess.Popen[str]:
 
 def end_when(process: subprocess.Popen[str], results: Path, count: int, number: int) -> None:
     """Send a signal to the whole group, as a terminal does, when so many results are there."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while len(list(results.glob("*.json"))) < count:
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.02)
@@ -345,7 +346,7 @@ def test_a_search_that_was_stopped_goes_on(run, digits: Path, number: int) -> No
     store = Path("artifacts/digits/.tune-tuned")
     process = start(*arguments)
     end_when(process, store / "results", 2, number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     if number == signal.SIGINT:
         assert (process.returncode, err) == (
             3, "edge-deploy: Interrupted. Nothing half-written was left behind.\n",

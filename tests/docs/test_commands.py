@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support import PATIENCE
 from tests.support.models import teachable_machine_zip, third_party
 from tests.support.old_pickles import write as write_old_pickle
 from tests.support.picture_files import scene
@@ -143,11 +144,11 @@ def fetch_while_served(line: str, folder: Path) -> str:
     try:
         assert process.stdout is not None
         address = process.stdout.readline().rsplit(" ", 1)[-1].strip()
-        with urllib.request.urlopen(address, timeout=30) as answer:
+        with urllib.request.urlopen(address, timeout=60) as answer:
             return str(answer.read().decode())
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
 
 
 def test_the_workflow_for_ci_is_one_and_its_command_is_a_real_one() -> None:

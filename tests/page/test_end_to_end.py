@@ -27,6 +27,7 @@ from edge_deploy.api.run import run
 from edge_deploy.examples import EXAMPLES, build_example
 from edge_deploy.web.browser import Browser, open_browser
 from edge_deploy.web.server import address, start
+from tests.support import PATIENCE
 from tests.support.picture_files import KINDS
 
 pytestmark = pytest.mark.slow
@@ -245,9 +246,9 @@ def test_cancel_ends_a_model_that_compares(served: tuple[Browser, str]) -> None:
     page.goto(f"{url}?model=cat-vs-dog&backend=webgl&lang=en")
     page.wait_for_selector("html[data-state=stopped]", state="attached", timeout=60_000)
     assert page.inner_text("#status") == "Stopped."
-    stopped = time.monotonic()
+    deadline = time.monotonic() + PATIENCE
     while page.workers:  # the thread that computes is ended, not waited for
-        assert time.monotonic() - stopped < 10
+        assert time.monotonic() < deadline
         page.wait_for_timeout(20)
     page.click("#cancel")  # now it says "Load again"
     page.wait_for_selector("html[data-state=ready]", state="attached", timeout=120_000)

@@ -29,6 +29,7 @@ from edge_deploy.web.browser import Browser
 from edge_deploy.web.hosting import HOSTS
 from edge_deploy.web.server import address, start
 from tests.api.test_demo import make_artifact
+from tests.support import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -200,7 +201,7 @@ def test_new_version_is_taken_whole_and_the_old_one_dropped(
             page.wait_for_selector("#note:has-text('There is a new version')", timeout=60_000)
             assert ready(page, url)["check"] == "pass"
         assert "Version 2" in page.inner_text("#facts")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while (kept := page.evaluate(KEPT)) != [wanted, int(then)]:
             assert time.monotonic() < deadline, kept
             page.wait_for_timeout(50)
@@ -456,7 +457,7 @@ def test_page_that_is_opened_as_a_file_says_what_it_needs(
 ) -> None:
     page = browser.new_page()
     page.goto((site[0] / "index.html").as_uri())
-    page.wait_for_selector("#unstarted:visible", timeout=20_000)
+    page.wait_for_selector("#unstarted:visible", timeout=60_000)
     page.wait_for_function("document.querySelector('#unstarted').offsetHeight > 20")
     assert "needs a web server" in page.inner_text("#unstarted")
     page.goto(site[1])
@@ -485,7 +486,7 @@ def test_full_storage_is_told_and_costs_nothing_else(
           const names = await caches.keys();
           return [...registered.map(String), ...names.filter((name) => name.includes('site'))];
         }"""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while found := page.evaluate(left):
             assert time.monotonic() < deadline, found
             page.wait_for_timeout(50)

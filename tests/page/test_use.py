@@ -7,6 +7,7 @@ import io
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser import FLAGS, Browser
 from edge_deploy.web.server import address, start
 from tests.api.test_demo import make_artifact
+from tests.support import PATIENCE
 from tests.support.picture_files import KINDS
 
 pytestmark = pytest.mark.slow
@@ -162,6 +164,14 @@ def raw(page: Any) -> dict[str, Any]:
     page.evaluate("() => { document.querySelector('#output .raw').open = true; }")
     page.wait_for_selector("#raw:not(:empty)")
     return dict(json.loads(page.inner_text("#raw")))
+
+
+def until(page: Any, right: Callable[[], bool]) -> None:
+    """Wait for what is to come."""
+    deadline = time.monotonic() + PATIENCE
+    while not right():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
 
 
 # Answers and inputs.
@@ -338,9 +348,8 @@ def test_slider_predicts_as_it_moves(site: Site) -> None:
     slider = page.locator("input[type=range]")
     for length in (2, 8):
         slider.fill(str(length))
-        page.wait_for_timeout(150)
-        values = raw(page)["outputs"]["y"]["values"]
-        assert values[0] == pytest.approx(costs(site, length, 0), rel=1e-3, abs=1e-4)
+        right = pytest.approx(costs(site, length, 0), rel=1e-3, abs=1e-4)
+        until(page, lambda right=right: raw(page)["outputs"]["y"]["values"][0] == right)
     assert page.input_value("input[name=length]") == "8"
 
 
@@ -378,7 +387,7 @@ def test_ranges_that_no_feature_gives_are_of_all_samples(
     for value, warned in ((column.min(), 0), (column.max(), 0), (column.max() + 1, 1)):
         field.first.fill(str(value))
         page.wait_for_timeout(150)
-        assert page.locator("#output .warn").count() == warned, value
+        expect(page.locator("#output .warn")).to_have_count(warned, timeout=60_000)
     assert page.inner_text("#output .warn") == warning
     assert page.inner_text("#output .scale + p").startswith(answers)
     low, high, step = (
@@ -397,9 +406,10 @@ def test_history_has_each_row_once_by_its_values(site: Site) -> None:
     page.select_option("select[name=pet]", "yes")
     page.wait_for_timeout(150)
     assert page.locator("#history li").count() == 0  # filling in is no question
-    for _ in range(2):
-        page.click("text=Predict")
-        page.wait_for_timeout(150)
+    page.click("text=Predict")
+    page.wait_for_selector("#history li", state="attached")
+    page.click("text=Predict")
+    page.wait_for_timeout(150)
     page.click("[aria-label='Sample 1']")
     page.wait_for_selector("#history li:nth-child(2)")
     page.click("text=Predict")  # the sample's own row
@@ -455,8 +465,7 @@ def test_link_restores_model_backend_and_inputs(site: Site) -> None:
     page.fill("input[name=length]", "6.5")
     page.select_option("select[name=pet]", "yes")
     page.click("text=Predict")
-    page.wait_for_selector("#history", state="attached")
-    page.wait_for_timeout(200)
+    page.wait_for_function("/6.5.*yes/.test(location.search)")
     again = site.open("?" + page.url.partition("?")[2])
     again.wait_for_selector("#output .value")
     assert again.inner_text("#output .value") == page.inner_text("#output .value")
@@ -738,8 +747,7 @@ def test_answer_is_copied_as_json(browser: Browser, built: tuple[Path, str]) -> 
     assert copied["model"] == "costs"
     assert copied["input"]["length"] == "4"
     page.click("#link")
-    page.wait_for_timeout(100)
-    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    until(page, lambda: page.evaluate("navigator.clipboard.readText()") == page.url)
     context.close()
 
 

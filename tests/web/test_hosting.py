@@ -116,7 +116,7 @@ class Host:
     port: int
 
     def get(self, path: str, accept: str = "", **headers: str) -> tuple[int, dict[str, str], bytes]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         given = {**({"Accept-Encoding": accept} if accept else {}), **headers}
         connection.putrequest("GET", path, skip_accept_encoding=True)
         for name, value in given.items():
@@ -166,7 +166,7 @@ def nginx(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     assert "[warn]" not in tested.stderr
     running = subprocess.Popen([*command, "-g", "daemon off;"], stderr=subprocess.DEVNULL)
     try:
-        for _ in range(100):
+        while running.poll() is None:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break

@@ -50,7 +50,7 @@ def serving(site: Path) -> Iterator[Callable[..., str]]:
 
 
 def get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         return response.headers, response.read().decode()
 
 

@@ -145,7 +145,7 @@ def answer_to(page: Any, row: dict[str, str]) -> np.ndarray:
       const mine = found && Object.entries(row).every(([name, v]) => found.input[name] === v);
       return mine ? found.outputs : null;
     }"""
-    outputs = page.wait_for_function(script, arg=row, timeout=20_000).json_value()
+    outputs = page.wait_for_function(script, arg=row, timeout=60_000).json_value()
     return np.array(list(outputs.values())[-1]["values"])
 
 
