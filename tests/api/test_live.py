@@ -120,6 +120,8 @@ def test_a_tf_module_becomes_three_targets() -> None:
     assert done.manifest.source.kind == "saved_model"
     with pytest.raises(UsageError, match="does not say what it takes"):
         edge_deploy.load_model(Silent())
+    with pytest.raises(UsageError, match="has no __call__ that could be converted"):
+        edge_deploy.load_model(tf.Module())
     loaded = edge_deploy.load_model(Silent(), input_shapes={"x": (None, 3)})
     assert [s.shape for s in loaded.spec.inputs] == [(None, 3)]
 

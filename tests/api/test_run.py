@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 
 from edge_deploy import ConvertOptions, convert
+from edge_deploy import run as ask
 from edge_deploy.core import dependencies
+from edge_deploy.core.errors import ArtifactError, UsageError
 
 pytestmark = pytest.mark.slow
 
@@ -126,6 +129,15 @@ def test_run_says_that_a_model_takes_pictures(run, pictures: Path) -> None:
 def test_run_says_what_the_model_takes(run, table: Path, arguments, says: str) -> None:
     result = run("run", table, *arguments)
     assert (result.code, says in result.err) == (2, True), result
+
+
+def test_run_asks_the_file_that_was_converted_and_something(table: Path) -> None:
+    with pytest.raises(UsageError, match=r"Nothing to ask\. This model takes age=… smoker=…"):
+        ask(table, [])
+    shutil.copytree(table, "copy")
+    Path("copy/tflite/cost_float32.tflite").write_bytes(b"another")
+    with pytest.raises(ArtifactError, match=r"is not the file that was converted .*\. Convert the"):
+        ask("copy", ["age=30", "smoker=no"])
 
 
 def test_artifact_commands_never_import_tensorflow(table: Path) -> None:

@@ -233,6 +233,7 @@ def test_row_is_named_by_its_number() -> None:
         ([{**AGE, "min": "18"}], "must be a number"),
         ([{**AGE, "min": 70}], "min 70 is above max 65"),
         ([{**AGE, "default": "forty"}], "not a number"),
+        ([{"name": "x", "kind": "text", "text": "words"}], 'text must be like {"vocabulary"'),
         ([{**AGE, "default": "True"}], "not a number"),  # apps write it as a number
         ([{**RIVER, "categories": [False, True]}], "is not a number; say how"),
         ([{**AGE, "categories": ["a"]}], "say"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +212,15 @@ def test_what_is_no_picture_is_told(tmp_path: Path, content: bytes) -> None:
         decode_image(path)
     with pytest.raises(UsageError, match="no such file"):
         decode_image(tmp_path / "missing.jpg")
+
+
+def test_picture_of_too_many_pixels_is_told() -> None:
+    size = struct.pack(">II", 20_000, 20_000)
+    data = saved(Image.new("RGB", (1, 1)), "PNG")
+    header = b"IHDR" + size + data[24:29]
+    data = data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:]
+    with pytest.raises(UsageError, match="picture: has more pixels than are read"):
+        decode_image(data)
 
 
 def test_truncated_picture_is_told(tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""SavedModels that cannot be read, or not as they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import edge_deploy
+from edge_deploy.core.errors import SourceError, UsageError
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Roots of numbers, four at a time; and a signature without inputs."""
+    import tensorflow as tf
+
+    class Net(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.float32, name="x")])
+        def roots(self, x: Any) -> Any:
+            tf.debugging.assert_non_negative(x)
+            return {"y": tf.sqrt(x)}
+
+        @tf.function(input_signature=[])
+        def one(self) -> Any:
+            return {"y": tf.ones((1, 4))}
+
+    path, net = tmp_path_factory.mktemp("saved") / "model", Net()
+    tf.saved_model.save(net, str(path), signatures={"serving_default": net.roots, "one": net.one})
+    return path
+
+
+def damaged(folder: Path) -> Path:
+    (broken := Path("broken")).mkdir()
+    (broken / "saved_model.pb").write_bytes((folder / "saved_model.pb").read_bytes()[:500])
+    return broken
+
+
+def without_signature(_: Path) -> Path:
+    import tensorflow as tf
+
+    tf.saved_model.save(tf.Module(), "nothing")
+    return Path("nothing")
+
+
+REFUSED: dict[str, tuple[Callable[[Path], Path], dict[str, Any], type[Exception], str]] = {
+    "damaged": (damaged, {}, SourceError, "TensorFlow cannot load this SavedModel: .* Save it aga"),
+    "no signature": (without_signature, {}, SourceError, "has no signature to call. Save it with"),
+    "another signature": (
+        lambda folder: folder,
+        {"signature": "two"},
+        UsageError,
+        "no such signature; the signatures there are: one, serving_default",
+    ),
+    "no inputs": (
+        lambda folder: folder,
+        {"signature": "one"},
+        SourceError,
+        "signature 'one' takes no inputs: nothing to convert",
+    ),
+    "another input": (
+        lambda folder: folder,
+        {"input_shapes": {"z": (1, 4)}},
+        UsageError,
+        "no such input; the inputs are x",
+    ),
+    "another size": (
+        lambda folder: folder,
+        {"input_shapes": {"x": (1, 5)}},
+        UsageError,
+        r"does not fit the model's \(None, 4\) \(only free axes, shown as None",
+    ),
+}
+
+
+@pytest.mark.parametrize("row", REFUSED)
+def test_what_cannot_be_read_is_told(folder: Path, row: str) -> None:
+    prepare, options, error, words = REFUSED[row]
+    with pytest.raises(error, match=words):
+        edge_deploy.load_model(prepare(folder), **options)
+
+
+def test_a_sample_that_the_original_refuses_is_named(folder: Path) -> None:
+    model = edge_deploy.load_model(folder)
+    assert model.predict({"x": np.full((2, 4), 9, np.float32)})["y"].tolist() == [[3.0] * 4] * 2
+    with pytest.raises(SourceError, match="The original model cannot answer sample 0: "):
+        model.predict({"x": np.full((1, 4), -1, np.float32)})
