@@ -29,7 +29,6 @@ from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path, as_paths
 from edge_deploy.core.spec import Array, Arrays, TensorSpec
-from edge_deploy.data.preprocessing.decode import SUFFIXES
 from edge_deploy.data.preprocessing.encoding import text_rows
 from edge_deploy.data.reference import sample
 from edge_deploy.verification import metrics, page_limits
@@ -179,12 +178,7 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
     """The page's entry of a model, and its files."""
     manifest = model.manifest
     chosen = page_entry(model)
-    samples = [
-        file.path
-        for file in manifest.files
-        if file.path.startswith("samples/")
-        and Path(file.path).suffix.lower() in (*SUFFIXES, ".json")
-    ]
+    samples = model.samples()
     shipped = [file.path for entry in manifest.artifacts for file in entry.files]
     _check_hashes(model, {*shipped, *samples, artifact.REFERENCE, artifact.EVALUATION})
     files: Files = {path: model.folder / path for path in (*shipped, *samples)}

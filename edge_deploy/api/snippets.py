@@ -158,11 +158,11 @@ def _golden(found: Artifact, drawn: TemplateContext, folder: Path, suffix: str) 
         from edge_deploy.data.preprocessing.image import preprocess_image
 
         for number, path in enumerate(pictures, start=1):
-            pixels = decode_image(path)
+            picture = decode_image(path)
             file = f"golden-{number}.{suffix}"  # lossless: decoders of JPEG differ a little
-            Image.fromarray(pixels).save(folder / file)
+            Image.fromarray(picture).save(folder / file)
             ready = preprocess_image(
-                {"image": drawn.image}, pixels, tuple(drawn.inputs[0].shape[1:])
+                {"image": drawn.image}, picture, tuple(drawn.inputs[0].shape[1:])
             )
             sources.append(file)
             feeds.append({name: ready[None]})
@@ -195,14 +195,13 @@ def _flat(outputs: Arrays) -> dict[str, list[float]]:
 
 
 def _pictures(found: Artifact) -> Sequence[Path]:
-    """Packaged pictures, spread over the classes; a made-up one where there are none."""
-    from PIL import Image
+    """Packaged pictures, spread over the classes."""
+    from edge_deploy.data.preprocessing.decode import is_picture, pixels
 
     kept = []
-    for path in sorted((found.folder / "samples").glob("*")):
-        with Image.open(path) as picture:
-            if picture.width * picture.height <= _PICTURE_PIXELS:
-                kept.append(path)
+    for path in (found.folder / name for name in sorted(found.samples())):
+        if is_picture(path) and pixels(path) <= _PICTURE_PIXELS:
+            kept.append(path)
     step = max(1, len(kept) // _CASES)
     return kept[::step][:_CASES]
 

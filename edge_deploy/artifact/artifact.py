@@ -15,11 +15,15 @@ from msgspec import structs
 
 from edge_deploy.artifact.document import read, to_document
 from edge_deploy.artifact.file_entry import FileEntry, FilePart
+from edge_deploy.artifact.inner_paths import check_folder, check_manifest, name_fault
 from edge_deploy.artifact.manifest import SCHEMA, FileHash, Manifest, model_spec
+from edge_deploy.core import bounds
 from edge_deploy.core.atomic_io import digest, replace_all, replace_text, sha256, to_text
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.messages import Shown, option
 from edge_deploy.core.spec import Arrays, ModelSpec
+from edge_deploy.data.npz import read_npz
+from edge_deploy.data.preprocessing.decode import SUFFIXES
 from edge_deploy.data.reference import Reference
 from edge_deploy.formats.registry import is_converted
 
@@ -27,6 +31,7 @@ MANIFEST = "manifest.json"
 REFERENCE = "reference.npz"
 EVALUATION = "evaluation.npz"
 TUNING = "tuning.json"
+SAMPLE_ROWS = "samples/samples.json"
 # Quality 11 gains 1 % of the size over 5 and takes a hundred times as long; a site compresses
 # once for its visitors, an artifact only tells what to expect.
 BROTLI_QUALITY = 5
@@ -76,10 +81,9 @@ class Artifact:
 
     def _samples(self, name: str) -> Reference:
         path = self.folder / name
+        arrays = read_npz(path, ArtifactError)
         try:
-            with np.load(path, allow_pickle=False) as data:
-                arrays = {key: data[key] for key in data.files}
-            return Reference(
+            data = Reference(
                 inputs={s.name: arrays[f"in:{s.name}"] for s in self.spec.inputs},
                 outputs={s.name: arrays[f"out:{s.name}"] for s in self.spec.outputs},
                 origin=self.manifest.reference.origin,
@@ -90,23 +94,49 @@ class Artifact:
                     if f"pruned:{s.name}" in arrays
                 },
                 given=self.manifest.reference.given or None,
-                rows=tuple(json.loads(str(arrays.get("rows", "[]")))),
+                rows=tuple(rows_of(bounds.parse_json(str(arrays.get("rows", "[]"))))),
             )
-        except (OSError, ValueError, KeyError, EOFError) as error:
+            _check_samples(data, self.spec)
+        except (ValueError, KeyError) as error:
             raise ArtifactError(
                 f"{path}: cannot be read ({error}). Convert the model again with "
                 f"{option('overwrite', True)}."
             ) from error
+        return data
 
     def tuning(self) -> Mapping[str, Any] | None:
         """The search that made the files, where one did; unreadable it is as good as none."""
         try:
-            found: Mapping[str, Any] = json.loads(
-                (self.folder / TUNING).read_text(encoding="utf-8")
-            )
-        except (OSError, ValueError):
+            found = bounds.read_json(self.folder / TUNING, ArtifactError)
+        except ArtifactError:
             return None
-        return found
+        return found if isinstance(found, dict) else None
+
+    def samples(self) -> list[str]:
+        """Packaged pictures, and rows as JSON, by their paths in the folder."""
+        return [
+            file.path
+            for file in self.manifest.files
+            if file.path.startswith("samples/")
+            and Path(file.path).suffix.lower() in (*SUFFIXES, ".json")
+        ]
+
+    def sample_rows(self) -> list[Mapping[str, Any]]:
+        """Packaged rows of a table; empty where there are none.
+
+        Raises:
+            ArtifactError: They are not as they were written.
+        """
+        path = self.folder / SAMPLE_ROWS
+        if SAMPLE_ROWS not in self.samples() or not path.exists():
+            return []
+        try:
+            return rows_of(bounds.read_json(path, ArtifactError))
+        except ValueError as error:
+            raise ArtifactError(
+                f"{path}: not as edge-deploy writes it: {error}. Convert the model again with "
+                f"{option('overwrite', True)}."
+            ) from error
 
     def changed_files(self) -> dict[str, str]:
         """Files that are not the ones that were written, and what is wrong with each."""
@@ -115,7 +145,7 @@ class Artifact:
             path = self.folder / file.path
             if not path.is_file():
                 changed[file.path] = "is missing"
-            elif sha256(path) != file.sha256:
+            elif path.stat().st_size != file.bytes or sha256(path) != file.sha256:
                 changed[file.path] = "is not the file that was converted (sha256 differs)"
         return changed
 
@@ -123,9 +153,11 @@ class Artifact:
 def open_artifact(path: Path) -> Artifact:
     """Open an artifact: its folder, its manifest.json, or ``artifacts/<name>`` with one version.
 
+    What it names is checked here, and by nobody else: paths stay inside, and lead to files.
+
     Raises:
         UsageError: Nothing is there, or several versions are.
-        ArtifactError: The manifest cannot be read.
+        ArtifactError: The manifest cannot be read, or names what is not the artifact's own.
     """
     folder = path.parent if path.name == MANIFEST else path
     if not (folder / MANIFEST).is_file():
@@ -149,26 +181,57 @@ def open_artifact(path: Path) -> Artifact:
                 f"{found}. {mend}"
             )
         folder = versions[0]
-    try:
-        document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        schema = document["schema"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    check_folder(folder)
+    document = bounds.read_json(folder / MANIFEST, ArtifactError)
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema is None:
         raise ArtifactError(
-            f"{folder / MANIFEST}: not a manifest ({error}). Convert the model again with "
+            f"{folder / MANIFEST}: not a manifest (it has no schema). Convert the model again with "
             f"{option('overwrite', True)}."
-        ) from error
+        )
     if schema != SCHEMA:
         raise ArtifactError(
             f"{folder / MANIFEST}: is of {schema!r}; this edge-deploy reads {SCHEMA!r}. Convert "
             "the model again, or install the edge-deploy that wrote it."
         )
     try:
-        return Artifact(folder, read(Manifest, document))
+        manifest = read(Manifest, document)
+        check_manifest(manifest)
+        return Artifact(folder, manifest)
     except ValueError as error:
         raise ArtifactError(
             f"{folder / MANIFEST}: not as edge-deploy writes it: {error}. If it was edited, put "
             f"back what was there; else convert the model again with {option('overwrite', True)}."
         ) from error
+
+
+def rows_of(document: Any) -> list[Mapping[str, Any]]:
+    """Rows as JSON, by the names of their columns.
+
+    Raises:
+        ValueError: They are something else.
+    """
+    if not isinstance(document, list) or not all(isinstance(row, dict) for row in document):
+        raise ValueError("it holds no list of rows")
+    return document
+
+
+def _check_samples(data: Reference, spec: ModelSpec) -> None:
+    """Refuse arrays that a model's inputs and outputs cannot be.
+
+    Raises:
+        ValueError: They are of another kind, or of different lengths.
+    """
+    named = [(s, data.inputs[s.name]) for s in spec.inputs]
+    named += [(s, data.outputs[s.name]) for s in spec.outputs]
+    for one, values in named:
+        if values.dtype.kind not in "fiub" or not values.ndim:
+            raise ValueError(f"{one.name!r} is of {values.dtype} and shape {list(values.shape)}")
+    lengths = {len(values) for _, values in named} | ({len(data.rows)} if data.rows else set())
+    if len(lengths) != 1 or not min(lengths):
+        raise ValueError(f"its arrays have {sorted(lengths)} samples")
+    if data.labels is not None and data.labels.shape[:1] != (min(lengths),):
+        raise ValueError("its labels are not one a sample")
 
 
 def check_name(asked: str, name: str) -> str:
@@ -177,12 +240,9 @@ def check_name(asked: str, name: str) -> str:
     Raises:
         UsageError: It is empty, climbs out, or holds what a file name cannot.
     """
-    bad = set(name) & set("/\\\0") or {c for c in name if ord(c) < 32}
-    if not name.strip() or name.startswith(".") or bad or len(name.encode()) > 120:
+    if fault := name_fault(name):
         raise UsageError(
-            f"{option(asked, Shown(repr(name)))} cannot name a folder: it must not be empty, start "
-            "with a dot, hold a slash, a backslash or a control character, or be longer than 120 "
-            "bytes.",
+            f"{option(asked, Shown(repr(name)))} cannot name a folder on every system: {fault}.",
             option=asked,
             got=name,
         )

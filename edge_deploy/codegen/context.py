@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -183,12 +182,17 @@ def make(found: Artifact, precision: str | None) -> TemplateContext:
 
 def rows(found: Artifact, features: Sequence[Feature]) -> list[dict[str, Any]]:
     """Rows to ask, as an app has them: the packaged samples, or one of defaults."""
-    path = found.folder / "samples" / "samples.json"
-    samples = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    samples = found.sample_rows()
     kept = [row for row in samples if all(row.get(f.name) not in (None, "") for f in features)]
-    return [{f.name: _typed(f, row[f.name]) for f in features} for row in kept] or [
-        {f.name: _typed(f, _default(f)) for f in features}
-    ]
+    try:
+        return [{f.name: _typed(f, row[f.name]) for f in features} for row in kept] or [
+            {f.name: _typed(f, _default(f)) for f in features}
+        ]
+    except (TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"{found.folder}: a packaged row holds what its column cannot ({error}). Convert the "
+            f"model again with {option('overwrite', True)}."
+        ) from error
 
 
 def _default(feature: Feature) -> Any:

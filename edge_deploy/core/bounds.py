@@ -9,6 +9,7 @@ import math
 import os
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -30,7 +31,10 @@ _HALF = re.compile(r"\\u[dD]")
 _CHUNK = 1 << 20
 _PLAIN = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 # What zipfile raises of an archive that is damaged, encrypted, or of a kind it does not know.
-BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError)
+BAD_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+    *(EOFError, RuntimeError, OSError, ValueError),
+)
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
+from edge_deploy.core.bounds import open_file
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.messages import did_you_mean
 from edge_deploy.core.options import Data, InMemory
 from edge_deploy.core.spec import Array, Feature
 
 Row = dict[str, str]
+_LONGEST_LINE = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,10 +139,20 @@ def check_csv(path: Path, features: Sequence[Feature]) -> None:
 @contextmanager
 def _opened(path: Path) -> Iterator[Iterator[Row]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            yield csv.DictReader(file)
+        with (
+            open_file(path) as data,
+            io.TextIOWrapper(data, newline="", encoding="utf-8-sig") as file,
+        ):
+            yield csv.DictReader(_lines(path, file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read as CSV ({error}).") from error
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise UsageError(f"{path}: has a line of more than {_LONGEST_LINE:,} characters.")
+        yield line
 
 
 def _columns(path: Data, rows: Sequence[Row]) -> list[str]:

@@ -7,6 +7,7 @@ of pictures (class subfolders allowed).
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.core import bounds
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import Data, InMemory
 from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, TensorSpec, as_dtype
+from edge_deploy.data import npz
 from edge_deploy.data.csv_reader import chosen, read_csv, read_frame
 from edge_deploy.data.reference import Reference
 
@@ -51,12 +54,12 @@ def read(
     elif path.suffix == ".npz":
         data = _read_npz(path, spec)
     elif path.suffix == ".npy":
-        data = Reference({_only_input(path, spec).name: _load_array(path)})
+        _check_there(path)
+        data = Reference({_only_input(path, spec).name: npz.read_npy(path)})
     elif path.suffix == ".csv":
         data = _read_csv(path, spec, features, limit, seed)
-    elif not path.exists():
-        raise UsageError(f"{path}: no such file or folder.")
     else:
+        _check_there(path)
         raise UsageError(f"{path}: reference data is .npz, .npy, .csv or a folder of pictures.")
     inputs = {s.name: _fit(path, s, data.inputs[s.name], features) for s in spec.inputs}
     _check_counts(path, {name: len(array) for name, array in inputs.items()})
@@ -64,6 +67,11 @@ def read(
     if limit is None or data.count <= limit:
         return data
     return data.take(chosen(data.count, limit, seed))
+
+
+def _check_there(path: Path) -> None:
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder.")
 
 
 def _only_input(path: Data, spec: ModelSpec) -> TensorSpec:
@@ -101,7 +109,7 @@ def stream(path: Path, spec: ModelSpec, preprocessing: Mapping[str, Any] | None)
     """
     if path.is_dir() and len(spec.inputs) == 1 and preprocessing is not None:
         return _stream_pictures(path, spec.inputs[0], preprocessing)
-    if path.suffix == ".npz" and zipfile.is_zipfile(path):
+    if path.suffix == ".npz" and path.is_file():
         return _stream_npz(path, spec)
     if path.suffix == ".npy" and path.is_file() and len(spec.inputs) == 1:
         return _stream_npy(path, spec.inputs[0])
@@ -121,7 +129,7 @@ def _stream_pictures(path: Path, spec: TensorSpec, preprocessing: Mapping[str, A
 
 
 def _stream_npy(path: Path, spec: TensorSpec) -> Stream:
-    values = _load_array(path, mmap_mode="r")
+    values = npz.read_npy(path, mapped=True)
     _check_form(path, spec, values.shape, values.dtype)
 
     def read(places: Sequence[int]) -> Iterator[Arrays]:
@@ -134,19 +142,19 @@ def _stream_npy(path: Path, spec: TensorSpec) -> Stream:
 def _stream_npz(path: Path, spec: ModelSpec) -> Stream:
     """An .npz is read along its compressed stream, a row at a time."""
     counts = {}
-    with zipfile.ZipFile(path) as archive:
+    with bounds.open_zip(path) as archive:
         keys = [name.removesuffix(".npy") for name in archive.namelist()]
         members = _members(path, [key for key in keys if key != "labels"], spec)
         for s in spec.inputs:
-            with archive.open(f"{members[s.name]}.npy") as file:
-                shape, dtype = _header(path, file)
+            with _member(path, archive, members[s.name]) as file:
+                shape, dtype = _header(path, file, archive.getinfo(f"{members[s.name]}.npy"))
             _check_form(path, s, shape, dtype)
             counts[s.name] = shape[0]
     _check_counts(path, counts)
 
     def read(places: Sequence[int]) -> Iterator[Arrays]:
         chosen = set(places)
-        with zipfile.ZipFile(path) as archive:
+        with bounds.open_zip(path) as archive:
             rows = [_rows(path, archive, members[s.name]) for s in spec.inputs]
             for place, values in enumerate(zip(*rows, strict=True)):
                 if place in chosen:
@@ -156,24 +164,30 @@ def _stream_npz(path: Path, spec: ModelSpec) -> Stream:
     return Stream(min(counts.values()), read)
 
 
-def _header(path: Path, file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+@contextlib.contextmanager
+def _member(path: Path, archive: zipfile.ZipFile, key: str) -> Iterator[Any]:
     try:
-        formats: Any = np.lib.format
-        version = formats.read_magic(file)
-        readers = {(1, 0): formats.read_array_header_1_0, (2, 0): formats.read_array_header_2_0}
-        shape, fortran, dtype = readers[version](file)
-    except (ValueError, KeyError) as error:
-        raise UsageError(f"{path}: holds what is not an array ({error}).") from error
+        with archive.open(f"{key}.npy") as file:
+            yield file
+    except (*bounds.BAD_ZIP, KeyError) as error:
+        raise npz.damaged(path, error) from error
+
+
+def _header(
+    path: Path, file: Any, member: zipfile.ZipInfo
+) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    shape, dtype, fortran = npz.header(path, file)
+    npz.claimed(path, shape, dtype, member.file_size)
     if fortran and len(shape) > 1:
         raise UsageError(
             f"{path}: an array is stored column by column; save numpy.ascontiguousarray(data)."
         )
-    return tuple(shape), dtype
+    return shape, dtype
 
 
 def _rows(path: Path, archive: zipfile.ZipFile, key: str) -> Iterator[Array]:
-    with archive.open(f"{key}.npy") as file:
-        shape, dtype = _header(path, file)
+    with _member(path, archive, key) as file:
+        shape, dtype = _header(path, file, archive.getinfo(f"{key}.npy"))
         size = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
         for _ in range(shape[0]):
             yield np.frombuffer(file.read(size), dtype).reshape(shape[1:])
@@ -181,21 +195,6 @@ def _rows(path: Path, archive: zipfile.ZipFile, key: str) -> Iterator[Array]:
 
 def _batched(value: Array, spec: TensorSpec) -> Array:
     return as_dtype(value[None] if spec.batched else value, spec.dtype)
-
-
-def _load_array(path: Path, **how: Any) -> Any:
-    try:
-        return np.load(path, allow_pickle=False, **how)
-    except ValueError as error:
-        if "Object arrays" in str(error) or "Array can't be memory-mapped" in str(error):
-            raise UsageError(
-                f"{path}: holds an object array, which is not a tensor (rows of different length, "
-                "or text?). Save it as numbers: np.asarray(data, dtype='float32')."
-            ) from error
-        # numpy takes anything without its own magic bytes for a pickle, and says so.
-        raise UsageError(f"{path}: not a numpy file; save it with numpy.save.") from error
-    except (OSError, EOFError) as error:
-        raise UsageError(f"{path}: cannot be read ({error}).") from error
 
 
 def _members(path: Data, keys: Sequence[str], spec: ModelSpec) -> dict[str, str]:
@@ -215,20 +214,8 @@ def _members(path: Data, keys: Sequence[str], spec: ModelSpec) -> dict[str, str]
 
 
 def _read_npz(path: Path, spec: ModelSpec) -> Reference:
-    if not path.exists():
-        raise UsageError(f"{path}: no such file or folder.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            archive.testzip()
-        with _load_array(path) as loaded:
-            arrays = {key: loaded[key] for key in loaded.files}
-    except ValueError as error:
-        raise UsageError(
-            f"{path}: holds an object array, which is not a tensor. Save each as numbers: "
-            "np.asarray(data, dtype='float32')."
-        ) from error
-    except zipfile.BadZipFile as error:
-        raise UsageError(f"{path}: the .npz is damaged ({error}).") from error
+    _check_there(path)
+    arrays = npz.read_npz(path)
     labels = arrays.pop("labels", None)
     return _of_arrays(path, spec, arrays, labels)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.core.bounds import read_json, read_text
 from edge_deploy.core.errors import UsageError, wrong_option
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import Data, Labels, Options
@@ -82,7 +82,7 @@ def precheck(options: DataOptions, more: Iterable[Data | None] = ()) -> None:
 
     if options.labels is not None:
         _given_labels(options.labels)
-    columns = None if options.features is None else parse_features(_json(options.features))[0]
+    columns = None if options.features is None else parse_features(read_json(options.features))[0]
     if options.preprocess is not None:
         parse_preprocess(options.preprocess)
     for path in (options.reference, *more):
@@ -123,7 +123,7 @@ def collect(folder: Path, file_name: str, model: LoadedModel, options: DataOptio
     columns, target = model.features, None
     path = features or folder / "features.json"
     if features is not None or path.is_file():
-        given, target = parse_features(_json(path))
+        given, target = parse_features(read_json(path))
         columns = with_ranges(model.features, given)
         if features is None:
             found.append(f"features.json ({len(columns)} features)")
@@ -131,7 +131,7 @@ def collect(folder: Path, file_name: str, model: LoadedModel, options: DataOptio
     if preprocess is not None:
         spec = images.parse_preprocess(preprocess)
     elif (folder / "preprocessing.json").is_file():
-        spec = images.check(_json(folder / "preprocessing.json"))
+        spec = images.check(read_json(folder / "preprocessing.json"))
         found.append("preprocessing.json")
     elif numbered and file_name == "keras_model.h5":
         spec = images.parse_preprocess("teachable-machine")
@@ -237,10 +237,7 @@ def _given_labels(text: Labels) -> tuple[str, ...]:
 
 def _read_labels(path: Path) -> tuple[tuple[str, ...], bool]:
     """The labels, one a line, and whether the lines were numbered from 0."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as UTF-8 text ({error}).") from error
+    lines = read_text(path).splitlines()
     lines = [line.strip() for line in lines if line.strip()]
     matches = [_NUMBERED.match(line) for line in lines]
     numbers = [int(m[1]) for m in matches if m]
@@ -256,10 +253,3 @@ def _checked(where: str, labels: Sequence[str]) -> tuple[str, ...]:
     if twice:
         raise UsageError(f"{where}: the label {twice[0]!r} stands there twice.")
     return tuple(labels)
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read as JSON ({error}).") from error

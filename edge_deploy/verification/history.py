@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.manifest import Manifest
+from edge_deploy.core.bounds import read_json
+from edge_deploy.core.errors import ArtifactError
 from edge_deploy.verification.verdicts import Verdict, from_json
 
 
@@ -44,7 +45,7 @@ def with_earlier(
 def _read(found: Artifact) -> list[Verdict]:
     """The verdicts of report.json; a report that cannot be read is as good as none."""
     try:
-        document = json.loads((found.folder / "report.json").read_text(encoding="utf-8"))
+        document = read_json(found.folder / "report.json", ArtifactError)
         return [from_json(verdict) for verdict in document["verdicts"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ArtifactError, ValueError, KeyError, TypeError, AttributeError):
         return []

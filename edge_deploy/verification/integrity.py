@@ -9,6 +9,8 @@ from typing import Any
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.file_entry import FileEntry
 from edge_deploy.artifact.metadata import LATER, file_metadata
+from edge_deploy.core.bounds import read_text
+from edge_deploy.core.errors import ArtifactError
 from edge_deploy.formats.base import Format
 
 _SHOWN = 300  # characters of what a file carries, in an error
@@ -36,7 +38,10 @@ def label_failures(found: Artifact, file_format: Format, path: Path) -> tuple[st
         ]
     listed = found.folder / "labels.txt"
     if listed.is_file():
-        lines = listed.read_text(encoding="utf-8").splitlines()
+        try:
+            lines = read_text(listed, ArtifactError).splitlines()
+        except ArtifactError:
+            lines = []
         if lines not in [list(o.classes or ()) for o in found.manifest.outputs]:
             failures.append("labels.txt does not hold the manifest's classes")
     return tuple(failures)

@@ -71,7 +71,7 @@ def tiny(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["two words", 'it\'s "quoted"', "köttbullar", "猫と犬", "100% & <more>", "a,b;c#d"]
+    "name", ["two words", "it's quoted", "köttbullar", "猫と犬", "100% & more", "a,b;c#d"]
 )
 def test_convert_takes_any_name_that_is_a_folder(run, tiny: Path, name: str) -> None:
     labels = "yes,no"

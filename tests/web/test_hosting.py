@@ -31,7 +31,7 @@ FOREVER = "public, max-age=31536000, immutable"
 
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_artifact(tmp_path_factory.mktemp("artifacts"), 'costs: "a" #1')
+    return make_artifact(tmp_path_factory.mktemp("artifacts"), "costs, 'a' #1")
 
 
 def test_pages_workflow_is_one_that_github_runs(artifact: Path, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_space_has_a_card_that_its_host_reads(artifact: Path, tmp_path: Path) ->
     text = (site.folder / "README.md").read_text(encoding="utf-8")
     _, head, body = text.split("---\n", 2)
     card = yaml.safe_load(head)
-    assert card["title"] == 'costs: "a" #1'
+    assert card["title"] == "costs, 'a' #1"
     assert card["sdk"] == "static"
     assert (site.folder / card["app_file"]).is_file()
     colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
