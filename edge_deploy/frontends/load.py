@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from edge_deploy.core.bounds import bounded
+from edge_deploy.core.bounds import bounded, check_file
 from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError, SourceError, UsageError
 from edge_deploy.core.messages import call
@@ -92,6 +92,8 @@ def open_source(model: Any, options: LoadOptions | None = None) -> Iterator[Sour
     path = Path(os.fspath(model))
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder. MODEL is {READABLE}.")
+    if not path.is_dir():
+        check_file(path)
     if path.is_dir() or not zipfile.is_zipfile(path) or _is_keras_zip(path) or is_skops(path):
         yield Source(path, path.parent, sniff(path))
         return

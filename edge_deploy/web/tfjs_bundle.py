@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.formats.tfjs.describe import describe
+
 BACKENDS = ("webgl", "wasm")
 PARTS = "vendor/kernels/parts.json"
 _IMPORT = re.compile(r'import(?:\{([^}]*)\}from)?"([^"]+)";')
@@ -32,10 +34,12 @@ class _Part:
 
 
 def operators(model_json: Path) -> set[str]:
-    """The graph operators of a TF.js model, also those in the functions it calls."""
-    topology = json.loads(model_json.read_text(encoding="utf-8"))["modelTopology"]
-    inner = (f.get("nodeDef", []) for f in topology.get("library", {}).get("function", []))
-    return {node["op"] for nodes in (topology["node"], *inner) for node in nodes}
+    """The graph operators of a TF.js model, also those in the functions it calls.
+
+    Raises:
+        ArtifactError: It is not a TF.js graph model.
+    """
+    return set(describe(model_json).ops or ())
 
 
 def link(shell: Path, ops: Iterable[str]) -> dict[str, bytes] | None:

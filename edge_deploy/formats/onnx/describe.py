@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.core.bounds import parse_json
 from edge_deploy.core.errors import ArtifactError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import TensorSpec
@@ -30,26 +30,49 @@ def describe(path: Path) -> FileInfo:
         outputs=tuple(tensor_spec(value) for value in session.get_outputs()),
         ops=_ops(path),
         min_runtime=None,
-        metadata=_metadata(session),
+        metadata=_metadata(path, session),
     )
 
 
 def read_metadata(path: Path) -> Mapping[str, Any] | None:
     """What edge-deploy embedded, without the ``onnx`` package that listing operators takes."""
-    return _metadata(open_session(path))
+    return _metadata(path, open_session(path))
 
 
-def _metadata(session: Any) -> Mapping[str, Any] | None:
-    embedded = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    return dict(json.loads(embedded)) if embedded else None
+def _metadata(path: Path, session: Any) -> Mapping[str, Any] | None:
+    try:
+        embedded = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        found = parse_json(embedded) if embedded else None
+        if not isinstance(found, dict | None):
+            raise ValueError(f"it is a {type(found).__name__}")
+    except ValueError as error:  # a UnicodeDecodeError is one
+        raise ArtifactError(
+            f"{path}: the metadata in it is damaged ({error}). Convert the model again."
+        ) from error
+    return found
 
 
 def _ops(path: Path) -> tuple[str, ...] | None:
     try:
-        import onnx
+        graph = load_graph(path)
     except ImportError:
         return None
-    return tuple(sorted({node.op_type for node in onnx.load(str(path)).graph.node}))
+    return tuple(sorted({node.op_type for node in graph.node}))
+
+
+def load_graph(path: Path) -> Any:
+    """The graph of a file, as the ``onnx`` package reads it.
+
+    Raises:
+        ArtifactError: It is damaged.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        return onnx.load(str(path)).graph
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"{path}: a damaged ONNX file ({first_line(error)}).") from error
 
 
 def tensor_spec(value: Any) -> TensorSpec:

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edge_deploy.formats.layers import Operator
+from edge_deploy.formats.onnx.describe import load_graph
 
 
 def operators(path: Path) -> Iterable[Operator]:
     import onnx
 
-    graph = onnx.load(str(path)).graph
+    graph = load_graph(path)
     constants = {
         tensor.name
         for tensor in graph.initializer

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.core.bounds import read_json
 from edge_deploy.core.errors import ArtifactError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import TensorSpec
 from edge_deploy.formats.base import METADATA_KEY, FileInfo
 from edge_deploy.formats.tfjs.export import DTYPES
+
+# What a document raises whose values are not of the types that are expected.
+NOT_AS_WRITTEN = (KeyError, TypeError, ValueError, AttributeError)
 
 
 def describe(path: Path) -> FileInfo:
@@ -20,28 +23,74 @@ def describe(path: Path) -> FileInfo:
     Raises:
         ArtifactError: It is not a TF.js graph model.
     """
+    document = read_document(path)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if document.get("format") == "layers-model":
-            raise ArtifactError(
-                f"{path}: a TF.js layers-model; edge-deploy runs graph models. Convert the Keras "
-                "file with `edge-deploy convert`, which writes one."
-            )
-        nodes = document["modelTopology"]["node"]
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ArtifactError(f"{path}: not a TF.js graph model ({first_line(error)}).") from error
-    functions = document["modelTopology"].get("library", {}).get("function", [])
-    inner = [node for function in functions for node in function.get("nodeDef", [])]
-    signature = document.get("signature") or {}
-    metadata = (document.get("userDefinedMetadata") or {}).get(METADATA_KEY)
+        topology = document["modelTopology"]
+        functions = topology.get("library", {}).get("function", [])
+        inner = [node for function in functions for node in function.get("nodeDef", [])]
+        ops = {str(node["op"]) for node in (*_nodes(path, document), *inner)}
+        signature = document.get("signature") or {}
+        inputs = _specs(signature.get("inputs", {}))
+        outputs = _specs(signature.get("outputs", {}))
+        metadata = (document.get("userDefinedMetadata") or {}).get(METADATA_KEY)
+        if not isinstance(metadata, dict | None):
+            raise TypeError(f"its metadata is a {type(metadata).__name__}")
+    except (*NOT_AS_WRITTEN, OverflowError) as error:
+        raise _not_a_graph(path, error) from error
     return FileInfo(
         target="tfjs",
-        inputs=_specs(signature.get("inputs", {})),
-        outputs=_specs(signature.get("outputs", {})),
-        ops=tuple(sorted({node["op"] for node in (*nodes, *inner)})),
+        inputs=inputs,
+        outputs=outputs,
+        ops=tuple(sorted(ops)),
         min_runtime=None,
         metadata=metadata,
     )
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The whole of a ``model.json``.
+
+    Raises:
+        ArtifactError: It is no JSON, or not of a graph model.
+    """
+    document = read_json(path, ArtifactError)
+    if not isinstance(document, dict) or not isinstance(document.get("modelTopology"), dict):
+        raise _not_a_graph(path, ValueError("it has no modelTopology"))
+    if document.get("format") == "layers-model":
+        raise ArtifactError(
+            f"{path}: a TF.js layers-model; edge-deploy runs graph models. Convert the Keras "
+            "file with `edge-deploy convert`, which writes one."
+        )
+    return document
+
+
+def nodes(path: Path) -> list[Mapping[str, Any]]:
+    """The nodes of the graph, each with a name and an operator.
+
+    Raises:
+        ArtifactError: As for ``read_document``, or a node is not as TF.js writes it.
+    """
+    return _nodes(path, read_document(path))
+
+
+def _nodes(path: Path, document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = document["modelTopology"].get("node")
+    if not isinstance(found, list):
+        raise _not_a_graph(path, ValueError("its nodes are no list"))
+    for node in found:
+        try:
+            told = [node["name"], node["op"], *node.get("input", ())]
+            if node["op"] == "Const":
+                told.append(node["attr"]["dtype"]["type"])
+        except NOT_AS_WRITTEN as error:
+            raise _not_a_graph(path, error) from error
+        if not all(isinstance(text, str) for text in told):
+            raise _not_a_graph(path, ValueError("a name in it is no text"))
+    return found
+
+
+def _not_a_graph(path: Path, error: Exception) -> ArtifactError:
+    return ArtifactError(f"{path}: not a TF.js graph model ({first_line(error)}).")
 
 
 def _specs(entries: Mapping[str, Any]) -> tuple[TensorSpec, ...]:

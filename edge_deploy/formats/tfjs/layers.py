@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from edge_deploy.formats.layers import Layer, Operator
+from edge_deploy.formats.tfjs.describe import nodes
 
 
 def operators(path: Path) -> Iterable[Operator]:
-    nodes: list[Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["modelTopology"][
-        "node"
-    ]
+    found = nodes(path)
     constants = {
         node["name"]
-        for node in nodes
+        for node in found
         if node["op"] == "Const" and node["attr"]["dtype"]["type"] == "DT_FLOAT"
     }
-    for node in nodes:
+    for node in found:
         if node["op"] not in ("Const", "Placeholder"):
             taken = [name.lstrip("^").split(":")[0] for name in node.get("input", ())]
             yield Operator(

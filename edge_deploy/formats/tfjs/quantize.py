@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.core.bounds import read_bytes
 from edge_deploy.core.errors import ArtifactError
+from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Array
 from edge_deploy.formats.base import Quantization
+from edge_deploy.formats.tfjs.describe import NOT_AS_WRITTEN, read_document
 from edge_deploy.formats.tfjs.layers import weights_of
 
 _SHARD_BYTES = 4 * 1024 * 1024  # as TF.js' converter cuts them: what browsers cache one by one
@@ -34,12 +37,31 @@ def quantize(source: Path, path: Path, wanted: Quantization) -> None:
     Raises:
         ArtifactError: The shards do not hold what ``model.json`` says.
     """
-    document = json.loads(source.read_text(encoding="utf-8"))
+    document = read_document(source)
+    try:
+        entries, parts = _weights(document, source, wanted)
+    except (*NOT_AS_WRITTEN, OSError) as error:
+        raise ArtifactError(
+            f"{source}: its weights cannot be read ({first_line(error)}). Convert it again."
+        ) from error
+    blob = b"".join(parts)
+    count = max(1, -(-len(blob) // _SHARD_BYTES))
+    names = [f"group1-shard{n + 1}of{count}.bin" for n in range(count)]
+    for n, name in enumerate(names):
+        path.with_name(name).write_bytes(blob[n * _SHARD_BYTES : (n + 1) * _SHARD_BYTES])
+    document["weightsManifest"] = [{"paths": names, "weights": entries}]
+    path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+
+
+def _weights(
+    document: dict[str, Any], source: Path, wanted: Quantization
+) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """What the manifest says of each weight from now on, and its bytes."""
     entries: list[dict[str, Any]] = []
     parts: list[bytes] = []
     kept = weights_of(source, wanted.keep)
     for group in document["weightsManifest"]:
-        data = b"".join(source.with_name(name).read_bytes() for name in group["paths"])
+        data = b"".join(read_bytes(source.with_name(n), ArtifactError) for n in group["paths"])
         offset = 0
         for entry in group["weights"]:
             count = int(np.prod(entry["shape"], dtype=np.int64))
@@ -50,7 +72,7 @@ def quantize(source: Path, path: Path, wanted: Quantization) -> None:
                 )
             size = count * _BYTES[entry["dtype"]]
             raw = data[offset : offset + size]
-            if len(raw) != size:
+            if size < 0 or len(raw) != size:
                 raise ArtifactError(f"{source}: its shards are too short. Convert it again.")
             offset += size
             wide = entry["dtype"] != "float32" or entry["name"] in kept
@@ -58,13 +80,7 @@ def quantize(source: Path, path: Path, wanted: Quantization) -> None:
                 raw, entry = _narrow(np.frombuffer(raw, "<f4"), entry, wanted.precision)
             entries.append(entry)
             parts.append(raw)
-    blob = b"".join(parts)
-    count = max(1, -(-len(blob) // _SHARD_BYTES))
-    names = [f"group1-shard{n + 1}of{count}.bin" for n in range(count)]
-    for n, name in enumerate(names):
-        path.with_name(name).write_bytes(blob[n * _SHARD_BYTES : (n + 1) * _SHARD_BYTES])
-    document["weightsManifest"] = [{"paths": names, "weights": entries}]
-    path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    return entries, parts
 
 
 def _narrow(values: Array, entry: dict[str, Any], precision: str) -> tuple[bytes, dict[str, Any]]:

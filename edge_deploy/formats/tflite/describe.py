@@ -21,10 +21,11 @@ def describe(path: Path) -> FileInfo:
     """
     data = path.read_bytes()
     model = unpack(path, data)
-    inputs, outputs = ends(model)
     try:
+        inputs, outputs = ends(model)
+        ops = tuple(sorted({operator_name(code) for code in model.operatorCodes or ()}))
         needed = needs(model)
-    except (IndexError, KeyError, TypeError, AttributeError) as error:
+    except (IndexError, KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise ArtifactError(
             f"{path}: its graph cannot be followed ({type(error).__name__}: {error}): the file is "
             "damaged, or of a newer schema than ours."
@@ -33,7 +34,7 @@ def describe(path: Path) -> FileInfo:
         target="tflite",
         inputs=inputs,
         outputs=outputs,
-        ops=tuple(sorted({operator_name(code) for code in model.operatorCodes or ()})),
+        ops=ops,
         min_runtime=needed["min_runtime"],
         metadata=read(path, data, model),
         needs=needed,

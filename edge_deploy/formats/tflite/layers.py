@@ -4,15 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from edge_deploy.core.errors import ArtifactError
 from edge_deploy.formats.layers import Operator
+from edge_deploy.formats.tflite.file import unpack
 
 
 def operators(path: Path) -> Iterable[Operator]:
-    """Operators by the names of their results, which is what the quantizer's scopes match."""
+    """Operators by the names of their results, which is what the quantizer's scopes match.
+
+    Raises:
+        ArtifactError: The file is damaged.
+    """
+    try:
+        return list(_operators(unpack(path, path.read_bytes())))
+    except (IndexError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ArtifactError(
+            f"{path}: its graph cannot be followed ({type(error).__name__}: {error}): the file is "
+            "damaged, or of a newer schema than ours."
+        ) from error
+
+
+def _operators(model: Any) -> Iterable[Operator]:
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
     caller: dict[int, str] = {}
     for number, graph in enumerate(model.subgraphs):
         names = [tensor.name.decode() for tensor in graph.tensors]

@@ -1,0 +1,179 @@
+"""Small real models, artifacts and the files beside them: what a fuzzed input starts as."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from edge_deploy import ConvertOptions, convert
+from tests.support.models import randomize, third_party
+
+COLUMNS = ("age", "height", "pet")
+FEATURES = {
+    "target": {"name": "kind", "unit": "cm", "min": 0, "max": 9},
+    "features": [
+        {"name": "age", "min": 0, "max": 99, "step": 1, "default": 40, "unit": "years"},
+        {"name": "height", "missing": "value", "default": 170},
+        {"name": "pet", "kind": "category", "categories": ["cat", "dog"], "encode": "ordinal"},
+    ],
+}
+
+
+def build(folder: Path) -> Path:
+    """Write the corpus: ``models/``, ``artifacts/`` and ``data/``.
+
+    Args:
+        folder: Does not exist yet.
+    """
+    for name in ("models", "artifacts", "data"):
+        (folder / name).mkdir(parents=True)
+    for write in (_estimators, _networks, _data, _artifacts):
+        write(folder)
+    return folder
+
+
+def _table(rows: int = 40) -> tuple[Any, Any]:
+    x = np.random.default_rng(0).normal(size=(rows, 3))
+    x[:, 2] = x[:, 2] > 0
+    return x, (x[:, 0] + x[:, 2] > 0.5).astype(int)
+
+
+def _estimators(folder: Path) -> None:
+    import joblib
+    from catboost import CatBoostRegressor
+    from lightgbm import LGBMClassifier
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+    from skops import io as skops
+    from xgboost import XGBRegressor
+
+    models, (x, y) = folder / "models", _table()
+    logistic = LogisticRegression().fit(x, y)
+    forest = RandomForestClassifier(3, max_depth=3, random_state=0).fit(x, y)
+    scaled = make_pipeline(StandardScaler(), SVC()).fit(x, y)
+    words = ["a good day", "a bad day", "good dogs", "bad cats"] * 5
+    texts = make_pipeline(CountVectorizer(), LogisticRegression()).fit(words, [1, 0, 1, 0] * 5)
+    (models / "logistic.pkl").write_bytes(pickle.dumps(logistic))
+    (models / "texts.pkl").write_bytes(pickle.dumps(texts, protocol=2))
+    (models / "zipped.pkl").write_bytes(gzip.compress(pickle.dumps(logistic)))
+    (models / "packed.pkl").write_bytes(bz2.compress(pickle.dumps(logistic)))
+    joblib.dump(forest, models / "forest.joblib")
+    joblib.dump(scaled, models / "scaled.joblib", compress=3)
+    skops.dump(forest, models / "forest.skops")
+    quick = dict(n_estimators=3, max_depth=2, random_state=0)
+    (models / "xgb.pkl").write_bytes(pickle.dumps(XGBRegressor(**quick).fit(x, y)))
+    boosted = LGBMClassifier(**quick, verbose=-1, min_child_samples=2).fit(x, y)
+    (models / "lgbm.pkl").write_bytes(pickle.dumps(boosted))
+    cat = CatBoostRegressor(3, depth=2, verbose=False, allow_writing_files=False).fit(x, y)
+    cat.save_model(str(models / "cat.cbm"))
+    cat.save_model(str(models / "cat.json"), format="json")
+
+
+def _networks(folder: Path) -> None:
+    import keras
+    import tensorflow as tf
+    import tf_keras
+
+    models = folder / "models"
+    with third_party():
+        for library, name in ((tf_keras, "dense.h5"), (keras, "dense.keras")):
+            layers = library.layers
+            x = layers.Input((4,), name="x")
+            inner = layers.Dense(3, activation="relu")(layers.Rescaling(0.5)(x))
+            model = library.Model(x, layers.Dense(2, activation="softmax", name="y")(inner))
+            randomize(model)
+            model.save(str(models / name))
+        tf.saved_model.save(model_of_variables(tf), str(models / "saved_model"))
+    (models / "zip").mkdir()
+    with zipfile.ZipFile(models / "zip/model.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(models / "dense.h5", "keras_model.h5")
+        archive.writestr("labels.txt", "0 cat\n1 dog\n")
+    shutil.move(models / "zip/model.zip", models / "model.zip")
+    (models / "zip").rmdir()
+
+
+def model_of_variables(tf: Any) -> Any:
+    """A module with a variable and a signature."""
+
+    class Linear(tf.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = tf.Variable([[1.0, 2.0], [3.0, 4.0]], name="w")
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 2), tf.float32, name="x")])
+        def __call__(self, x: Any) -> Any:
+            return {"y": tf.nn.softmax(x @ self.w)}
+
+    return Linear()
+
+
+def _data(folder: Path) -> None:
+    data, (x, y) = folder / "data", _table(6)
+    np.savez_compressed(data / "rows.npz", features=x.astype(np.float32), labels=y)
+    np.save(data / "rows.npy", x.astype(np.float32))
+    rows = [
+        f"{a:.3f},{h:.3f},{('cat', 'dog')[int(p)]},{k}" for (a, h, p), k in zip(x, y, strict=True)
+    ]
+    (data / "rows.csv").write_text("\n".join([",".join((*COLUMNS, "label")), *rows]) + "\n")
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (9, 7, 3), dtype=np.uint8))
+    for suffix in ("png", "jpg", "gif", "webp", "bmp"):
+        picture.save(data / f"picture.{suffix}")
+    beside = data / "beside"
+    beside.mkdir()
+    (beside / "labels.txt").write_text("0 cat\n1 dog\n")
+    (beside / "features.json").write_text(json.dumps(FEATURES))
+    spec = {"image": {"size": [4, 4], "resize": "bilinear", "crop": "center", "scale": 0.5}}
+    (beside / "preprocessing.json").write_text(json.dumps(spec))
+    shutil.copy(data / "rows.csv", beside / "reference.csv")
+
+
+def _artifacts(folder: Path) -> None:
+    import keras
+
+    models, data, work = folder / "models", folder / "data", folder / "work"
+    work.mkdir()
+    shutil.copy(models / "logistic.pkl", work / "table.pkl")
+    shutil.copy(data / "beside/features.json", work)
+    shutil.copy(data / "rows.csv", work / "reference.csv")
+    (work / "labels.txt").write_text("cat\ndog\n")
+    options = ConvertOptions(
+        to=("tflite", "tfjs", "onnx"), quantize=("float32", "dynamic"), output=folder / "made"
+    )
+    _keep(convert(work / "table.pkl", options), folder / "artifacts/table")
+    shutil.rmtree(work)
+    (work / "reference").mkdir(parents=True)
+    shutil.copy(data / "picture.png", work / "reference")
+    x = keras.Input((8, 8, 3), name="picture")
+    y = keras.layers.Dense(2, activation="softmax", name="kind")(
+        keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 3)(x))
+    )
+    with third_party():
+        keras.Model(x, y).save(work / "picture.keras")
+    options = ConvertOptions(
+        to=("tflite", "onnx"), labels="cat,dog", preprocess="unit", output=folder / "made"
+    )
+    _keep(convert(work / "picture.keras", options), folder / "artifacts/picture")
+    shutil.rmtree(work)
+    work.mkdir()
+    shutil.copy(models / "texts.pkl", work)
+    options = ConvertOptions(to=("tflite", "onnx"), output=folder / "made")
+    _keep(convert(work / "texts.pkl", options), folder / "artifacts/texts")
+    shutil.rmtree(work)
+    shutil.rmtree(folder / "made")
+
+
+def _keep(done: Any, place: Path) -> None:
+    shutil.move(done.artifact.folder, place)

@@ -1,0 +1,186 @@
+"""What is asked about a damaged input; run in a child, by name."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+Subject = Callable[[Path, int], object]
+"""A damaged file or folder, and a number that chooses among questions."""
+
+
+def model(path: Path, pick: int) -> object:
+    """A trained model, read as ``inspect`` and ``convert`` do."""
+    from edge_deploy import load_model
+
+    found = load_model(path)
+    return found.spec
+
+
+def converted(path: Path, pick: int) -> object:
+    """A converted file (a folder of TF.js: its model.json) described, and asked by its runtime."""
+    import numpy as np
+
+    from edge_deploy import inspect
+    from edge_deploy.formats.registry import default_runtime, format_of
+
+    file = path / "model.json" if path.is_dir() else path
+    inspect(file)
+    kind = format_of(file)
+    runtime = default_runtime(kind.name)
+    list(kind.operators(file))
+    if runtime.in_browser or pick % 2:
+        return None
+    with runtime.open(file) as runner:
+        for spec in kind.describe(file).inputs:
+            size = [axis or 1 for axis in spec.shape]
+            if np.prod(size, dtype=float) > 1e6 or spec.dtype == "string":
+                return None
+        feed = {
+            s.name: np.zeros([a or 1 for a in s.shape], s.dtype) for s in kind.describe(file).inputs
+        }
+        return runner.predict(feed)
+
+
+def artifact(path: Path, pick: int) -> object:
+    """An artifact in the hands of each command that needs no TensorFlow and no browser."""
+    from edge_deploy import build_demo, bundle, inspect, quantize, run, snippet, verify
+
+    platforms = ("android", "ios", "flutter", "python", "cpp", "js")
+    match pick % 9:
+        case 0 | 1:
+            return inspect(path)
+        case 2:
+            return run(path, ["age=1", "height=2", "pet=dog"])
+        case 3:
+            return run(path, path / "reference.npz")
+        case 4:
+            return snippet(path, platforms[pick // 9 % 6])
+        case 5:
+            return bundle(path, platforms[pick // 9 % 6], "bundled")
+        case 6:
+            return build_demo(path, "site")
+        case 7:
+            return verify(path, only=("tflite", "onnx"), runtimes=("litert", "ort"))
+        case _:
+            return quantize(path, to=("float16",), only=("onnx",), overwrite=True)
+
+
+def reference(path: Path, pick: int) -> object:
+    """Samples that a table model, or one of pictures, is asked with."""
+    from edge_deploy import run
+
+    return run(Path(os.environ["FUZZ_CORPUS"], "artifacts", ("table", "picture")[pick % 2]), path)
+
+
+def sidecars(path: Path, pick: int) -> object:
+    """labels.txt, features.json, preprocessing.json and reference data beside a model."""
+    import numpy as np
+
+    from edge_deploy.core.spec import LoadedModel, ModelSpec, TensorSpec
+    from edge_deploy.data import sidecars
+    from edge_deploy.data.readers import read
+
+    pictures = pick % 2
+    shape = (None, 4, 4, 3) if pictures else (None, 3)
+    if pictures:
+        (path / "features.json").unlink(missing_ok=True)
+    else:
+        (path / "preprocessing.json").unlink(missing_ok=True)
+    given = TensorSpec("x", shape, "float32", "image" if pictures else "table")
+    spec = ModelSpec((given,), (TensorSpec("y", (None, 2), "float32", "probabilities"),))
+    loaded = LoadedModel(spec, "keras2", "keras", 1, lambda x: {"y": np.zeros((1, 2))}, dict)
+    options = sidecars.DataOptions()
+    sidecars.precheck(options)
+    side = sidecars.collect(path, "m.h5", loaded, options)
+    spec = sidecars.apply(spec, side)
+    if side.reference is not None:
+        return read(side.reference, spec, side.features, side.preprocessing, 100)
+    return side
+
+
+_COMMANDS = (
+    "inspect",
+    "run",
+    "snippet",
+    "bundle",
+    "verify",
+    "quantize",
+    "demo",
+    "bench",
+    "convert",
+    "tune",
+    "doctor",
+)
+_OPTIONS = (
+    "--json", "--to", "--only", "--runtime", "--backend", "--labels", "--preprocess", "--features",
+    "--samples", "--seed", "--name", "--artifact-version", "-o", "--max-size", "--io", "--atol",
+    "--rtol", "--max-drop", "--min-agreement", "--keep-float", "--input-shape", "--platform",
+    "--precision", "--target", "--against", "--host", "--jobs", "--sparsities", "--prune", "-q",
+    "--signature", "--custom-objects", "--reference", "--calibration", "--nonsense", "--help", "--",
+)  # fmt: skip
+
+
+def flags(path: Path, pick: int) -> object:
+    """A command line; ``path`` holds the numbers that choose its words."""
+    from edge_deploy import cli
+    from tests.fuzz.mutations import STRINGS
+
+    table = Path(os.environ["FUZZ_CORPUS"], "artifacts/table")
+    texts = [text.replace("\ud800", "\udcff").replace("\0", "") for text in STRINGS]
+    words = [
+        *texts,
+        "x" * 5000,
+        "a" * 70_000,
+        "1",
+        "0",
+        "-1",
+        "nan",
+        "tflite",
+        "onnx",
+        "int8",
+        "python",
+        "9" * 5000,
+        "a=1",
+        "x:1e-3",
+        "x=1,2",
+    ]
+    numbers = json.loads(path.read_text())
+    arguments = [_COMMANDS[pick % len(_COMMANDS)]]
+    # What trains, converts or opens a browser where all is right is given no right model.
+    light = arguments[0] in ("inspect", "run", "snippet", "bundle")
+    if light or (arguments[0] in ("verify", "quantize", "demo", "bench") and pick % 3):
+        arguments.append(str(table) if light or pick % 2 else str(path))
+    for number in numbers:
+        if number % 3:
+            arguments.append(_OPTIONS[number // 3 % len(_OPTIONS)])
+        if number % 5:
+            arguments.append(words[number // 15 % len(words)])
+    if arguments[0] in ("convert", "tune", "demo"):
+        arguments += ["--name"]  # without its value: nothing is done where all else is right
+    out, err = io.StringIO(), io.StringIO()
+    sys.argv = ["edge-deploy", *arguments]
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            cli.main()
+        except SystemExit as stopped:
+            code = stopped.code
+    said = out.getvalue() + err.getvalue()
+    if "Traceback" in said or "bug of edge-deploy" in said:
+        raise AssertionError(f"{[a[:60] for a in arguments]}: {said[-1500:]}")
+    assert code in (0, 1, 2, 3), (arguments, code)
+    said.encode("utf-8", "surrogateescape" if "\udcff" in said else "strict")
+    for left in Path().iterdir():
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    return None
+
+
+SUBJECTS: dict[str, Subject] = {
+    f.__name__: f for f in (model, converted, artifact, reference, sidecars, flags)
+}
