@@ -30,12 +30,13 @@ def _nested(depth: int) -> list[Any]:
 
 STRINGS = (
     "", " ", "\0", "a\0b", "\ud800", "\ufeff", "\u202egnp.exe", "שלום עולם", "x" * 5000, "\n",
-    "a\r\nb", "../../../outside", "/etc/passwd", "C:\\nul", "CON", "${HOME}", "%s%n", "{{7*7}}", "'\"`\\",
+    "a\r\nb",
+    "../../../outside", "/etc/passwd", "C:\\nul", "CON", "${HOME}", "%s%n", "{{7*7}}", "'\"`\\",
     "*/", "//", "<script>", "nan", "1e999", "-0", "٣", "[0]", "é" * 200, "float32", "__class__",
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**31, 2**53 + 1, 2**63, 2**64, -(2**63), 10**400, 0.5, -0.0,
-    1e308, float("nan"), float("inf"), [], {}, [[]], [None], {"": None}, {"a": {"b": []}}, [0] * 1000,
+    1e308, float("nan"), float("inf"), [], {}, [None], {"": None}, {"a": {"b": []}}, [0] * 999,
     _nested(90), _nested(600), *STRINGS,
 )  # fmt: skip
 _INTS = (

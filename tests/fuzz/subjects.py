@@ -69,7 +69,7 @@ def artifact(path: Path, pick: int) -> object:
         case 7:
             return verify(path, only=("tflite", "onnx"), runtimes=("litert", "ort"))
         case _:
-            return quantize(path, to=("float16",), only=("onnx",), overwrite=True)
+            return quantize(path, to=("onnx=float16",), overwrite=True)
 
 
 def reference(path: Path, pick: int) -> object:

@@ -1,0 +1,381 @@
+"""``python -m tests.fuzz.kills``: commands killed at every change of a file, and at random moments.
+
+Whatever the moment, what stands afterwards is the old version whole or the new one whole, and the
+next run clears away what was left. Python tells an audit hook of every file that is opened for
+writing, renamed or removed: the hook counts those below the output and kills the process before
+one of them, so that nothing in the program knows of it. One process imports TensorFlow; each
+moment is a fork of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.truncate")
+
+HEAVY = ("convert", "tune")
+"""Commands that import TensorFlow, which is done once for all of their moments."""
+
+Files = dict[str, str]
+"""Files by path, with their hashes."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is killed.
+
+    Attributes:
+        run: Runs it in the current folder.
+        again: Runs it once more, after it was killed: what is there may be replaced.
+        kept: The folder that must stay whole.
+        whole: Whether what is in that folder is a version by itself.
+        prepare: Makes the current folder what it was before the command.
+    """
+
+    run: Callable[[], object]
+    again: Callable[[], object]
+    kept: str
+    whole: Callable[[Path], bool]
+    prepare: Callable[[Path], object]
+
+
+def whole_artifact(folder: Path) -> bool:
+    """Whether every file is as the manifest says, and no file is missing or too many."""
+    from edge_deploy.artifact.artifact import open_artifact
+    from edge_deploy.core.errors import EdgeDeployError
+
+    try:
+        found = open_artifact(folder)
+    except EdgeDeployError:
+        return False
+    named = {file.path for file in found.manifest.files} | {"manifest.json"}
+    there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    return not found.changed_files() and named == there
+
+
+def whole_site(folder: Path) -> bool:
+    """Whether every file of a site is the one that its record names, and all is there."""
+    try:
+        record = json.loads((folder / "models/site.json").read_text())["files"]
+        index = json.loads((folder / "models/index.json").read_text())
+    except (OSError, ValueError):
+        return False
+    now = files_of(folder)
+    now.pop("models/site.json")
+    listed = {name: [known] for name, known in now.items()}
+    shown = [f"models/{m['folder']}/{f['file']}" for m in index["models"] for f in m["files"]]
+    return listed == record and all(path in now for path in shown)
+
+
+def files_of(folder: Path) -> Files:
+    """Every file below a folder, and its hash."""
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+def commands(corpus: Path) -> dict[str, Command]:
+    """What is killed, by name."""
+    from edge_deploy import build_demo, bundle, convert, quantize, tune, verify
+
+    model = corpus / "models/logistic.pkl"
+    table = corpus / "artifacts/table"
+    made = "out/logistic/1"
+
+    def converted(**more: Any) -> Callable[[], object]:
+        return lambda: convert(model, to=("onnx",), output="out", **more)
+
+    def tuned(**more: Any) -> Callable[[], object]:
+        return lambda: tune(
+            model, to=("onnx",), output="out", version="1", sparsities=(), jobs=1, **more
+        )
+
+    def copied(folder: Path) -> None:
+        shutil.copytree(table, folder / "out/table/1")
+
+    def with_site(folder: Path) -> None:
+        copied(folder)
+        picture = folder / "out/table/1/manifest.json"
+        build_demo(folder / "out/table/1", folder / "site")
+        # The site is of another version than the one that is put in its place.
+        picture.write_text(picture.read_text().replace('"years"', '"months"'))
+
+    def nothing(folder: Path) -> None:
+        pass
+
+    def with_version(folder: Path) -> None:
+        convert(model, to=("onnx",), output=folder / "out", seed=1, samples=3)
+
+    def quantized() -> object:
+        return quantize("out/table/1", to=("onnx=float16",))
+
+    def quantized_anew() -> object:
+        return quantize("out/table/1", to=("dynamic",), overwrite=True)
+
+    def demo() -> object:
+        return build_demo("out/table/1", "site")
+
+    anew = converted(overwrite=True)
+    return {
+        "convert": Command(converted(), anew, made, whole_artifact, nothing),
+        "convert anew": Command(anew, anew, made, whole_artifact, with_version),
+        "quantize": Command(
+            quantized,
+            lambda: quantize("out/table/1", to=("onnx=float16",), overwrite=True),
+            "out/table/1",
+            whole_artifact,
+            copied,
+        ),
+        "quantize anew": Command(
+            quantized_anew, quantized_anew, "out/table/1", whole_artifact, copied
+        ),
+        "verify": Command(
+            lambda: verify("out/table/1", only=("onnx",), runtimes=("ort",)),
+            lambda: verify("out/table/1", only=("onnx",), runtimes=("ort",)),
+            "out/table/1",
+            whole_artifact,
+            copied,
+        ),
+        "tune": Command(tuned(), tuned(resume=True, overwrite=True), made, whole_artifact, nothing),
+        "tune anew": Command(
+            tuned(overwrite=True),
+            tuned(resume=True, overwrite=True),
+            made,
+            whole_artifact,
+            with_version,
+        ),
+        "demo": Command(demo, demo, "site", whole_site, copied),
+        "demo anew": Command(demo, demo, "site", whole_site, with_site),
+        "bundle": Command(
+            lambda: bundle("out/table/1", "python", "bundled"),
+            lambda: (
+                shutil.rmtree("bundled", ignore_errors=True)
+                or bundle("out/table/1", "python", "bundled")
+            ),
+            "bundled",
+            lambda folder: (folder / "README.md").is_file(),
+            copied,
+        ),
+    }
+
+
+class _Counter:
+    """Counts changes of files below the current folder, and kills before one of them."""
+
+    def __init__(self, kill_at: int | None, tell: int) -> None:
+        self._root = str(Path.cwd()) + os.sep
+        self._kill_at, self._tell, self._count = kill_at, tell, 0
+        fsync = os.fsync
+
+        def counted(number: int) -> None:
+            self._changed()
+            fsync(number)
+
+        os.fsync = counted
+        sys.addaudithook(self)
+
+    def __call__(self, event: str, given: tuple[Any, ...]) -> None:
+        if event == "open":
+            path, _, mode = given
+            if isinstance(path, int) or not mode & _WRITES:
+                return
+        elif event in _CHANGES:
+            path = given[0]
+        else:
+            return
+        if (str(Path.cwd() / os.fsdecode(path)) + os.sep).startswith(self._root):
+            self._changed()
+
+    def _changed(self) -> None:
+        if self._count == self._kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._count += 1
+        os.pwrite(self._tell, self._count.to_bytes(4, "little"), 0)
+
+
+def fork(
+    folder: Path, run: Callable[[], object], kill_at: int | None, after: float | None = None
+) -> tuple[int, int]:
+    """Run something in a fork, in a folder.
+
+    Args:
+        folder: Becomes the current folder.
+        run: What is run.
+        kill_at: Before the change of that number it is killed; None lets it end.
+        after: It is killed after so many seconds.
+
+    Returns:
+        The exit code (0, or -9), and how many changes it made.
+    """
+    with tempfile.TemporaryFile() as told:
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                os.chdir(folder)
+                _Counter(kill_at, told.fileno())
+                run()
+                code = 0
+            except BaseException as error:
+                os.write(2, f"{type(error).__name__}: {error}\n".encode()[:2000])
+            finally:
+                os._exit(code)
+        if after is not None:
+            time.sleep(after)
+            os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        count = int.from_bytes(os.pread(told.fileno(), 4, 0), "little")
+        return os.waitstatus_to_exitcode(status), count
+
+
+@dataclass
+class Outcome:
+    """What the moments of one command came to.
+
+    Attributes:
+        changes: Changes of files that a whole run makes.
+        states: How often what stood afterwards was old, new or neither.
+        faults: What went wrong, a line each.
+        seconds: How long it all took.
+    """
+
+    changes: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def kill(command: Command, moments: int, seed: int, follow: int = 1) -> Outcome:
+    """Kill a command at so many moments, a sixth of them at random.
+
+    Args:
+        command: The command.
+        moments: How many; each change where there are no more.
+        seed: By which the random ones are drawn.
+        follow: After each so many the command is run again.
+    """
+    outcome, begun = Outcome(), time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="kills-") as folder:
+        before = Path(folder, "before")
+        before.mkdir()
+        # In a fork: TensorFlow must not have threads where the others are forked from.
+        if (code := fork(before, lambda: command.prepare(before), None)[0]) != 0:
+            raise RuntimeError(f"it could not be prepared ({code})")
+        old = files_of(before / command.kept)
+        start = time.monotonic()
+        code, outcome.changes = fork(_copy(before), command.run, None)
+        took = time.monotonic() - start
+        if code != 0:
+            raise RuntimeError(f"it fails by itself ({code})")
+        draw = random.Random(seed)
+        at_random = max(1, moments // 6)
+        every = range(outcome.changes)
+        step = max(1.0, len(every) / max(1, moments - at_random))
+        spread: Sequence[int] = sorted(
+            {int(n * step) for n in range(len(every)) if n * step < len(every)}
+        )
+        plans: list[tuple[int | None, float | None]] = [(n, None) for n in spread]
+        plans += [(None, draw.uniform(0, took)) for _ in range(at_random)]
+        for number, (at, after) in enumerate(plans):
+            work = _copy(before)
+            fork(work, command.run, at, after)
+            state = _state(work / command.kept, old, command)
+            outcome.states[state] += 1
+            when = f"change {at} of {outcome.changes}" if after is None else f"{after:.2f} s"
+            if state == "neither":
+                outcome.faults.append(f"{when}: {_differs(work / command.kept, old)}")
+            if number % follow == 0:
+                code, _ = fork(work, command.again, None)
+                left = leftovers(work)
+                if code or left or not command.whole(work / command.kept):
+                    outcome.faults.append(f"{when}: the next run gave {code} and left {left}")
+    outcome.seconds = time.monotonic() - begun
+    return outcome
+
+
+def _copy(before: Path) -> Path:
+    work = before.with_name("work")
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(before, work)
+    return work
+
+
+def _state(kept: Path, old: Files, command: Command) -> str:
+    if files_of(kept) == old:
+        return "old"
+    return "new" if command.whole(kept) else "neither"
+
+
+def _differs(kept: Path, old: Files) -> str:
+    now = files_of(kept)
+    lost = sorted(old.keys() - now.keys())
+    changed = sorted(path for path in now if now[path] != old.get(path))
+    return f"{len(lost)} lost {lost[:3]}, {len(changed)} changed {changed[:4]}"
+
+
+def leftovers(folder: Path) -> list[str]:
+    """What a run works in and clears away."""
+    found = [p for p in folder.rglob("*") if p.name.startswith(".") and p.name != ".nojekyll"]
+    return sorted(p.relative_to(folder).as_posix() for p in found)
+
+
+def main() -> int:
+    """Run, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--moments", type=int, default=60)
+    parser.add_argument("--follow", type=int, default=1, help="run again after each so many")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--command", action="append")
+    parser.add_argument("--corpus", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="kills-") as folder:
+        corpus = given.corpus
+        if corpus is None:
+            corpus = Path(folder, "corpus")
+            pid = os.fork()
+            if pid == 0:
+                from tests.fuzz.corpus import build
+
+                build(corpus)
+                os._exit(0)
+            os.waitpid(pid, 0)
+        chosen = {
+            n: c for n, c in commands(corpus).items() if not given.command or n in given.command
+        }
+        if any(name.startswith(HEAVY) for name in chosen):
+            import tensorflow  # noqa: F401
+            import tf2onnx  # noqa: F401
+        faults = 0
+        for name, command in chosen.items():
+            outcome = kill(command, given.moments, given.seed, given.follow)
+            faults += len(outcome.faults)
+            states = ", ".join(f"{n} {state}" for state, n in sorted(outcome.states.items()))
+            print(
+                f"{name}: {sum(outcome.states.values())} moments ({outcome.changes} changes): "
+                f"{states}; {len(outcome.faults)} faults; {outcome.seconds:.0f} s",
+                flush=True,
+            )
+            for line in outcome.faults[:12]:
+                print(f"  {line}", flush=True)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
