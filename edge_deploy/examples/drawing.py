@@ -56,36 +56,33 @@ class Pen:
         x, y = point[0] * self.scale, point[1] * self.scale
         return (self.x + x * cos - y * sin, self.y + x * sin + y * cos)
 
+    def shape(self, points: Sequence[Point], color: Color) -> None:
+        """A filled polygon."""
+        self.draw.polygon([self.place(point) for point in points], fill=color)
 
-def shape(pen: Pen, points: Sequence[Point], color: Color) -> None:
-    """A filled polygon."""
-    pen.draw.polygon([pen.place(point) for point in points], fill=color)
+    def blob(self, points: Sequence[Point], color: Color) -> None:
+        """A filled smooth shape through its corners (a closed Catmull-Rom curve)."""
+        self.shape(_smooth([points[-1], *points, points[0], points[1]]), color)
 
+    def oval(self, center: Point, radii: Point, color: Color, tilt: float = 0.0) -> None:
+        """A filled ellipse, turned by ``tilt`` radians."""
+        cos, sin = math.cos(tilt), math.sin(tilt)
+        points = []
+        for step in range(48):
+            angle = math.tau * step / 48
+            x, y = radii[0] * math.cos(angle), radii[1] * math.sin(angle)
+            points.append((center[0] + x * cos - y * sin, center[1] + x * sin + y * cos))
+        self.shape(points, color)
 
-def blob(pen: Pen, points: Sequence[Point], color: Color) -> None:
-    """A filled smooth shape through its corners (a closed Catmull-Rom curve)."""
-    shape(pen, _smooth([points[-1], *points, points[0], points[1]]), color)
-
-
-def oval(pen: Pen, center: Point, radii: Point, color: Color, tilt: float = 0.0) -> None:
-    """A filled ellipse, turned by ``tilt`` radians."""
-    cos, sin = math.cos(tilt), math.sin(tilt)
-    points = []
-    for step in range(48):
-        angle = math.tau * step / 48
-        x, y = radii[0] * math.cos(angle), radii[1] * math.sin(angle)
-        points.append((center[0] + x * cos - y * sin, center[1] + x * sin + y * cos))
-    shape(pen, points, color)
-
-
-def stroke(pen: Pen, points: Sequence[Point], width: float, color: Color) -> None:
-    """A smooth line with round ends through the points."""
-    path = [points[0], *points, points[-1]]
-    pixels = [pen.place(point) for point in _smooth(path)]
-    thick = max(1, round(width * pen.scale))
-    pen.draw.line(pixels, fill=color, width=thick, joint="curve")
-    for x, y in (pixels[0], pixels[-1]):
-        pen.draw.ellipse((x - thick / 2, y - thick / 2, x + thick / 2, y + thick / 2), fill=color)
+    def stroke(self, points: Sequence[Point], width: float, color: Color) -> None:
+        """A smooth line with round ends through the points."""
+        path = [points[0], *points, points[-1]]
+        pixels = [self.place(point) for point in _smooth(path)]
+        thick = max(1, round(width * self.scale))
+        self.draw.line(pixels, fill=color, width=thick, joint="curve")
+        half = thick / 2
+        for x, y in (pixels[0], pixels[-1]):
+            self.draw.ellipse((x - half, y - half, x + half, y + half), fill=color)
 
 
 def mirrored(points: Sequence[Point]) -> list[Point]:

@@ -40,14 +40,18 @@ class PictureTask:
         name: Of the example.
         draw: Draws a picture of a class, by label, in the order of the classes.
         preset: The preprocessing.
-        network: Builds the untrained tf_keras model.
+        size: Of the pictures that the network takes, both ways.
+        convolutions: Filters, kernel and stride of each; a pooling follows it.
+        answer: The last layer's name, units and activation.
         loss: A Keras loss for class indices.
     """
 
     name: str
     draw: Mapping[str, Callable[[np.random.Generator], Image.Image]]
     preset: str
-    network: Callable[[], Any]
+    size: int
+    convolutions: tuple[tuple[int, int, int], ...]
+    answer: tuple[str, int, str]
     loss: str
 
 
@@ -76,8 +80,8 @@ def train_pictures(task: PictureTask, path: Path, request: Request) -> Metric:
 
     import tf_keras
 
-    model = task.network()
-    shape = tuple(int(axis) for axis in model.input_shape[1:])
+    model = _network(task)
+    shape = (task.size, task.size, 3)
     spec = image.with_size(image.parse_preprocess(task.preset), shape)
     x = np.stack([image.preprocess_image(spec, pixels, shape) for pixels in decoded])
     train, test = _split(pictures.classes, rng)
@@ -98,6 +102,24 @@ def train_pictures(task: PictureTask, path: Path, request: Request) -> Metric:
         of_class = [i for i in test if y[i] == number][:_SHOWN]
         write_pictures(path.parent / "reference" / label, [decoded[i] for i in of_class], label)
     return Metric("accuracy", float(np.mean(found == y[test])), pictures.notes)
+
+
+def _network(task: PictureTask) -> Any:
+    """An untrained CNN of Keras 2."""
+    from tf_keras import Sequential, layers
+
+    model = Sequential(name=task.name.replace("-", "_"))
+    model.add(layers.Input((task.size, task.size, 3), name="picture"))
+    for n, (filters, kernel, stride) in enumerate(task.convolutions, start=1):
+        model.add(
+            layers.Conv2D(filters, kernel, stride, "same", activation="relu", name=f"conv_{n}")
+        )
+        model.add(layers.MaxPooling2D(name=f"pool_{n}"))
+    model.add(layers.Flatten(name="flatten"))
+    model.add(layers.Dense(32, activation="relu", name="hidden"))
+    name, units, activation = task.answer
+    model.add(layers.Dense(units, activation=activation, name=name))
+    return model
 
 
 def write_pictures(folder: Path, pictures: list[Array], name: str) -> None:
