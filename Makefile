@@ -7,6 +7,9 @@ PYTHON ?=
 JOBS ?= 2
 export VENV PYTHON
 
+# Absolute: tests run in folders of their own, where they look at every file.
+export COVERAGE_FILE := $(CURDIR)/build/coverage/.coverage
+
 # TensorFlow's start-up lines, and a search for a GPU that would change the numbers.
 export TF_CPP_MIN_LOG_LEVEL := 3
 export CUDA_VISIBLE_DEVICES := -1
@@ -37,9 +40,10 @@ check: $(INSTALLED) vendor ## style, types, imports, documentation, fast tests
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet --strict
 	@$(RUN) pytest -q -n $(JOBS) --dist loadfile -m "not slow"
 
-test: setup ## all tests
+test: setup ## all tests, and how much of the package they reach
 	@tools/setup.sh libraries
-	@$(RUN) pytest -q -n $(JOBS) --dist loadfile
+	@mkdir -p build/coverage
+	@$(RUN) pytest -q -n $(JOBS) --dist loadfile --cov --cov-report= --cov-fail-under=90
 
 bench: setup ## measure speed and size against other tools
 	@for script in tests/benchmarks/bench_*.py; do $(VENV)/bin/python "$$script" || exit 1; done
