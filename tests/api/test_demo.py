@@ -23,6 +23,7 @@ from edge_deploy.core.errors import ArtifactError, MissingDependencyError, Usage
 from edge_deploy.data.preprocessing.decode import decode_image
 from edge_deploy.data.preprocessing.features import features_to_json, parse_features
 from edge_deploy.data.preprocessing.image import parse_preprocess, preprocess_image, with_size
+from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser import Browser
 from edge_deploy.web.server import address, start
 from tests.support.tfjs_files import write_model
@@ -228,6 +229,11 @@ def test_file_of_somebody_else_is_left_alone(
     with pytest.raises(Exception, match=words):
         build_demo([table], tmp_path / "site")
     assert file.read_text() == "mine"
+
+
+def test_the_checkout_s_own_page_gets_no_files_of_a_host(table: Path) -> None:
+    with pytest.raises(UsageError, match=r"is the checkout's own page, and host=\.\.\. and embed="):
+        build_demo([table], shell_folder(), host="nginx")
 
 
 def test_own_file_that_was_edited_is_left_alone(table: Path, tmp_path: Path) -> None:

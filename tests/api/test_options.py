@@ -143,6 +143,25 @@ def test_wrong_type_is_said_in_words(case: str) -> None:
         edge_deploy.convert("m.h5", **asked)
 
 
+WRONG_SEARCH = {
+    "objective": ({"objective": "laten"}, r"no objective is called 'laten'. Did you mean latency"),
+    "drop": ({"max_drop": 1.0}, "max_drop=1: a share from 0 to below 1"),
+    "jobs": ({"jobs": 0}, "jobs=0: at least 1"),
+    "sparsities": ({"sparsities": [1.5]}, "sparsities=1.5: shares between 0 and 1"),
+    "pruning nothing": (
+        {"prune_data": "x.npz", "sparsities": ()},
+        "prune_data=... is to train pruned models on, and sparsities=... has none",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_SEARCH)
+def test_search_that_cannot_be_meant_is_told(case: str) -> None:
+    asked, words = WRONG_SEARCH[case]
+    with pytest.raises(UsageError, match=words):
+        edge_deploy.tune("m.h5", **asked)
+
+
 CALLS = {
     "convert": lambda: edge_deploy.convert(3),
     "load_model": lambda: edge_deploy.load_model(object),

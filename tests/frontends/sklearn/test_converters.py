@@ -7,15 +7,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn import cluster, decomposition, dummy, kernel_approximation, neighbors
+from sklearn import (
+    cluster,
+    decomposition,
+    dummy,
+    ensemble,
+    kernel_approximation,
+    neighbors,
+    semi_supervised,
+)
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.multiclass import OneVsOneClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.preprocessing import QuantileTransformer, SplineTransformer
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import QuantileTransformer, SplineTransformer, StandardScaler
 
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.frontends.sklearn.converters.registry import lower, lower_steps
@@ -34,7 +44,18 @@ def of_another_method() -> CalibratedClassifierCV:
     return model
 
 
+def collinear() -> QuadraticDiscriminantAnalysis:
+    """As a scikit-learn before 1.8 fits it, with a warning."""
+    model = QuadraticDiscriminantAnalysis().fit(X, CLASSES)
+    model.scalings_[0][-1] = 0.0
+    return model
+
+
 PREDICTORS = {
+    "AdaBoostClassifier": (
+        lambda: ensemble.AdaBoostClassifier(LogisticRegression()).fit(X, CLASSES),
+        "of LogisticRegression cannot be converted yet; of decision trees it can",
+    ),
     "AffinityPropagation": (
         lambda: cluster.AffinityPropagation(max_iter=1).fit(X),
         "found no groups .* larger max_iter",
@@ -50,6 +71,32 @@ PREDICTORS = {
         ).fit(X, CLASSES > 0),
         "FixedThresholdClassifier of decision_function cannot be converted",
     ),
+    "GradientBoostingClassifier": (
+        lambda: ensemble.GradientBoostingClassifier(init=LogisticRegression(), n_estimators=2).fit(
+            X, CLASSES
+        ),
+        r"the probabilities of LogisticRegression \(init\)",
+    ),
+    "IsotonicRegression": (
+        lambda: IsotonicRegression(out_of_bounds="raise").fit(X[:, 0], VALUES),
+        "out_of_bounds='raise' cannot be converted: .* Fit it with 'clip'",
+    ),
+    "KNeighborsClassifier of several columns": (
+        lambda: neighbors.KNeighborsClassifier().fit(X, np.stack([CLASSES, CLASSES], axis=1)),
+        "fitted on several columns of classes",
+    ),
+    "KNeighborsRegressor": (
+        lambda: neighbors.KNeighborsRegressor(weights=np.exp).fit(X, VALUES),
+        "with weights of a function of your own",
+    ),
+    "LabelSpreading": (
+        lambda: semi_supervised.LabelSpreading(kernel="knn").fit(X, CLASSES),
+        "with the kernel knn cannot be converted; rbf can",
+    ),
+    "MLPClassifier": (
+        lambda: MLPClassifier((2,), max_iter=2).fit(X, np.eye(3)[CLASSES] + np.eye(3)[0] > 0),
+        "to give several labels at once",
+    ),
     "KNeighborsClassifier": (
         lambda: neighbors.KNeighborsClassifier(metric="chebyshev").fit(X, CLASSES),
         "with the metric chebyshev .* can: euclidean, manhattan",
@@ -61,6 +108,10 @@ PREDICTORS = {
     "OneVsOneClassifier": (
         lambda: OneVsOneClassifier(GaussianNB()).fit(X, CLASSES),
         "needs classifiers with a decision_function",
+    ),
+    "QuadraticDiscriminantAnalysis": (
+        collinear,
+        "columns that depend on each other",
     ),
     "RadiusNeighborsRegressor": (
         lambda: neighbors.RadiusNeighborsRegressor(weights="distance").fit(X, VALUES),
@@ -78,6 +129,10 @@ TRANSFORMERS = {
         lambda: kernel_approximation.AdditiveChi2Sampler(sample_steps=4),  # fit refuses it, too
         r"sample_steps=4\) has no sample_interval",
     ),
+    "ColumnTransformer": (
+        lambda: ColumnTransformer([("all", StandardScaler(), [0, 1, 2])]).fit(X),
+        "ColumnTransformer cannot be converted in this place",
+    ),
     "FeatureAgglomeration": (
         lambda: cluster.FeatureAgglomeration(pooling_func=np.median).fit(X),
         "pooling_func of another kind .* numpy.mean can",
@@ -89,6 +144,10 @@ TRANSFORMERS = {
     "LinearDiscriminantAnalysis": (
         lambda: LinearDiscriminantAnalysis(solver="lsqr").fit(X, CLASSES),
         "solver='lsqr' transforms nothing, .* solver='svd'",
+    ),
+    "SplineTransformer of one value": (
+        lambda: SplineTransformer().fit(np.ones_like(X)),
+        "fitted on a column of one value",
     ),
     "SplineTransformer": (
         lambda: SplineTransformer(9, degree=2, knots="quantile").fit(

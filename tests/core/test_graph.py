@@ -1,0 +1,50 @@
+"""Functions that cannot become one frozen graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edge_deploy.core.errors import ConversionError, SourceError
+from edge_deploy.core.graph import freeze
+from edge_deploy.core.spec import TensorSpec
+
+pytestmark = pytest.mark.slow
+
+
+def of_a_free_axis(x: Any) -> Any:
+    return x * float(x.shape[1])
+
+
+def in_python(x: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.ensure_shape(tf.numpy_function(lambda a: a, [x], tf.float32), x.shape)
+
+
+class Counting:
+    """A model that remembers how often it was asked."""
+
+    def __init__(self) -> None:
+        import tensorflow as tf
+
+        self.count = tf.Variable(0.0)
+
+    def __call__(self, x: Any) -> Any:
+        return x + self.count.assign_add(1.0)
+
+
+REFUSED = {
+    "free axis": (lambda: of_a_free_axis, SourceError, "cannot trace the model: .* say its size"),
+    "python": (lambda: in_python, ConversionError, r"calls Python when it answers \(PyFunc\)"),
+    "state": (Counting, ConversionError, r"changes its own variables .*AssignAddVariableOp"),
+}
+
+
+@pytest.mark.parametrize("row", REFUSED)
+def test_what_cannot_be_frozen_is_told(row: str) -> None:
+    build, error, words = REFUSED[row]
+    model = build()
+    with pytest.raises(error, match=words):
+        freeze(lambda tensors: {"y": model(tensors["x"])}, (TensorSpec("x", (1, None), "float32"),))
