@@ -23,17 +23,9 @@ _COPIES = 3
 _SHOWN = 3  # held-out pictures of each class that become the reference
 _TIMEOUT = 30.0
 _CLOTHES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
     "Ankle boot",
-)
+)  # fmt: skip
 # bilinear: what a page can do with a large canvas, exactly as here.
 _PREPROCESSING = "size=28x28,resize=bilinear,color=gray,scale=1/255"
 

@@ -146,6 +146,17 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(f"{text}\n", encoding="utf-8")
 
 
+def number(name: str, low: float, high: float, step: float, default: float, **more: str) -> Any:
+    """A column of numbers, as features.json has it."""
+    return {"name": name, "kind": "number", "min": low, "max": high, "step": step,
+            "default": default, **more}  # fmt: skip
+
+
+def category(name: str, categories: Sequence[str], encode: str) -> Any:
+    """A column of categories, as features.json has it."""
+    return {"name": name, "kind": "category", "categories": list(categories), "encode": encode}
+
+
 def write_labels(folder: Path, labels: Sequence[str]) -> None:
     """Write labels.txt, one label a line in the order of the classes."""
     (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")

@@ -14,6 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.examples import folders
 from edge_deploy.examples.base import Example, Metric, Request
 
 _PAYMENTS = 10_000
@@ -22,22 +23,13 @@ _NO_YES = ("no", "yes")
 _LABELS = ("genuine", "fraud")
 
 
-def _number(name: str, most: float, step: float, default: float, **more: str) -> dict[str, Any]:
-    return {"name": name, "kind": "number", "min": 0, "max": most, "step": step,
-            "default": default, **more}  # fmt: skip
-
-
-def _flag(name: str) -> dict[str, Any]:
-    return {"name": name, "kind": "category", "categories": list(_NO_YES), "encode": "ordinal"}
-
-
 _FEATURES = {
     "features": [
-        _number("amount", 2000, 0.01, 60, unit="EUR"),
-        _flag("weekend"),
-        _flag("at_night"),
-        _number("customer_avg_amount", 500, 0.01, 50, unit="EUR"),
-        _number("terminal_risk", 1, 0.001, 0.02),
+        folders.number("amount", 0, 2000, 0.01, 60, unit="EUR"),
+        folders.category("weekend", _NO_YES, "ordinal"),
+        folders.category("at_night", _NO_YES, "ordinal"),
+        folders.number("customer_avg_amount", 0, 500, 0.01, 50, unit="EUR"),
+        folders.number("terminal_risk", 0, 1, 0.001, 0.02),
     ],
     "target": {"name": "payment"},
 }
@@ -49,7 +41,7 @@ def _build(folder: Path, request: Request) -> Metric:
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.metrics import roc_auc_score
 
-    from edge_deploy.examples import folders, training
+    from edge_deploy.examples import training
 
     rng = np.random.default_rng(request.seed)
     average = np.clip(rng.lognormal(3.8, 0.6, _PAYMENTS), 5, 500).round(2)

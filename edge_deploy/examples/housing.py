@@ -110,14 +110,7 @@ def write_side_files(folder: Path, x: Array, price: Array) -> None:
 
     middle = _medians(x)
     features = [
-        {
-            "name": name,
-            "kind": "number",
-            "min": low,
-            "max": high,
-            "step": step,
-            "default": round(middle[number], decimals),
-        }
+        folders.number(name, low, high, step, round(middle[number], decimals))
         for number, (name, low, high, step, decimals) in enumerate(COLUMNS)
     ]
     target = {"name": "price", "unit": "1,000 USD", "min": 0, "max": 50}

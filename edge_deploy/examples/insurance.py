@@ -14,6 +14,7 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+from edge_deploy.examples import folders
 from edge_deploy.examples.base import Example, Metric, Request
 
 _PEOPLE = 1338
@@ -21,17 +22,9 @@ _SEXES = ("female", "male")
 _SMOKER = ("no", "yes")
 _FEATURES = {
     "features": [
-        {
-            "name": "age",
-            "kind": "number",
-            "min": 18,
-            "max": 64,
-            "step": 1,
-            "default": 35,
-            "unit": "years",
-        },
-        {"name": "sex", "kind": "category", "categories": list(_SEXES), "encode": "one-hot"},
-        {"name": "smoker", "kind": "category", "categories": list(_SMOKER), "encode": "one-hot"},
+        folders.number("age", 18, 64, 1, 35, unit="years"),
+        folders.category("sex", _SEXES, "one-hot"),
+        folders.category("smoker", _SMOKER, "one-hot"),
     ],
     "target": {"name": "charge", "unit": "USD", "min": 0, "max": 45000},
 }
@@ -41,7 +34,7 @@ def _build(folder: Path, request: Request) -> Metric:
     import numpy as np
     from sklearn.linear_model import LinearRegression
 
-    from edge_deploy.examples import folders, training
+    from edge_deploy.examples import training
 
     rng = np.random.default_rng(request.seed)
     age = rng.integers(18, 65, _PEOPLE)
