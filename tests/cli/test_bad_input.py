@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from edge_deploy import ConvertOptions, convert
-from tests.support import PATIENCE
+from tests.support import PATIENCE, unmeasured
 from tests.support.bad_models import BAD, CANARY
 
 pytestmark = pytest.mark.slow
@@ -397,12 +397,10 @@ def test_a_full_disk_is_told_and_changes_nothing(
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (700, 700))
 
-    # Nor could what measures the tests' coverage write what it saw.
-    env = {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE_")}
     done = subprocess.run(
         [*PROGRAM, *arguments],
         preexec_fn=limit,
-        env=env,
+        env=unmeasured(),
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from tests.support import PATIENCE, unmeasured
+
 _LIMITED = """\
 import resource, runpy, sys
 resource.setrlimit(resource.RLIMIT_AS, ({most}, {most}))
@@ -22,5 +24,10 @@ def in_little_memory(
         script = "\n".join([*script.splitlines()[:2], code])
     command = [sys.executable, "-c", script, *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
+        command,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        stdin=subprocess.DEVNULL,
+        env=unmeasured(),
     )
