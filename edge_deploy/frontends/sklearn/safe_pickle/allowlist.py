@@ -190,41 +190,52 @@ _PARTS = {
 """What fitted estimators are made of, below ``sklearn``."""
 
 _BASE = {
-    "numpy": (
-        "bool bool_ dtype float16 float32 float64 int16 int32 int64 int8 intc longdouble longlong "
-        "ndarray str_ uint16 uint32 uint64 uint8 uintc ulonglong"
-    ),
+    "numpy": "dtype",
     "numpy._core.multiarray": "_reconstruct scalar",
     "numpy._core.numeric": "_frombuffer",
-    "numpy.ma": "MaskedArray",
-    "numpy.ma.core": "MaskedArray _mareconstruct",
-    "numpy.random": "RandomState __RandomState_ctor",
-    "numpy.random.mtrand": "RandomState",
-    "numpy.random._mt19937": "MT19937",
-    "numpy.random._pcg64": "PCG64",
+    "numpy.ma.core": "_mareconstruct",
+    "numpy.random": "__RandomState_ctor",
     "numpy.random._pickle": "__bit_generator_ctor __generator_ctor __randomstate_ctor",
-    "numpy.random.bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
+    "numpy.random.bit_generator": "__pyx_unpickle_SeedSequence",
     "scipy.interpolate._bsplines": "BSpline",
     "scipy.sparse._coo": "coo_array coo_matrix",
     "scipy.sparse._csc": "csc_array csc_matrix",
     "scipy.sparse._csr": "csr_array csr_matrix",
     "scipy.sparse._dia": "dia_array dia_matrix",
-    "builtins": (
-        "bool bytearray bytes complex dict float frozenset int list object range set slice str "
-        "tuple"
-    ),
+    "builtins": "bytearray bytes complex frozenset object range set slice",
     "collections": "OrderedDict defaultdict",
     # How protocols 0 to 2 spell an object and a byte string; the reader has its own of both.
     "copyreg": "_reconstructor",
     "_codecs": "encode",
 }
-"""Arrays, random states, sparse matrices and plain containers."""
+"""Arrays, random states, sparse matrices and plain containers: the builder has its own of each."""
 
-_VALUES = {
-    # The class of an array that was mapped from a file when it was dumped.
+_CLASSES = {
+    "numpy": "matrix memmap ndarray",
+    "numpy.ma": "MaskedArray",
+    "numpy.ma.core": "MaskedArray",
+    "numpy.random": "RandomState",
+    "numpy.random.mtrand": "RandomState",
+    "numpy.random._mt19937": "MT19937",
+    "numpy.random._pcg64": "PCG64",
+    "numpy.random.bit_generator": "SeedSequence",
+    "builtins": "dict list tuple",
+}
+"""Classes that a call names as what it makes: arguments of it, and nothing else."""
+
+_TYPES = {
+    "builtins": "bool float int object str",
     "numpy": (
-        "absolute cbrt cos exp exp2 expm1 log log10 log1p log2 matrix mean median memmap negative "
-        "number reciprocal sign sin sqrt square tanh"
+        "bool bool_ float16 float32 float64 int16 int32 int64 int8 intc longdouble longlong "
+        "number str_ uint16 uint32 uint64 uint8 uintc ulonglong"
+    ),
+}
+"""Types of numbers, which estimators keep as parameters."""
+
+_FUNCTIONS = {
+    "numpy": (
+        "absolute cbrt cos exp exp2 expm1 log log10 log1p log2 mean median negative "
+        "reciprocal sign sin sqrt square tanh"
     ),
     "scipy._lib.array_api_compat.numpy._aliases": "asarray",
     # numpy's own functions name the module that they are compiled in.
@@ -232,7 +243,6 @@ _VALUES = {
         "absolute cbrt cos exp exp2 expm1 log log10 log1p log2 negative reciprocal sign sin sqrt "
         "square tanh"
     ),
-    "sklearn.cluster._kmeans": "_kmeans_single_elkan _kmeans_single_lloyd",
     "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
     "sklearn.feature_selection._univariate_selection": "chi2 f_classif f_regression r_regression",
     "sklearn.metrics._classification": (
@@ -242,7 +252,10 @@ _VALUES = {
     "sklearn.metrics._regression": "mean_absolute_error mean_squared_error r2_score",
     "sklearn.utils.validation": "check_array",
 }
-"""Functions and classes that estimators keep as parameters: stored, and never called."""
+"""Functions that estimators keep as parameters: they compute on arrays, and nothing else."""
+
+_IDLE = {"sklearn.cluster._kmeans": "_kmeans_single_elkan _kmeans_single_lloyd"}
+"""Functions that only fitting calls; a stand-in holds the place of each."""
 
 _RENAMED = {
     "__builtin__": "builtins",
@@ -264,11 +277,17 @@ def _pairs(table: dict[str, str], package: str = "") -> frozenset[Global]:
     return frozenset((package + m, name) for m, names in table.items() for name in names.split())
 
 
-BUILDERS = _pairs(_ESTIMATORS, "sklearn.") | _pairs(_PARTS, "sklearn.") | _pairs(_BASE)
-"""What a pickle may name and call."""
+ESTIMATORS = _pairs(_ESTIMATORS, "sklearn.")
+"""The classes of estimators."""
 
-VALUES = _pairs(_VALUES)
-"""What a pickle may name and store."""
+BUILDERS = ESTIMATORS | _pairs(_PARTS, "sklearn.") | _pairs(_BASE)
+"""What a file may name and call."""
+
+IDLE = _pairs(_IDLE)
+"""What a file may name, and is never called."""
+
+VALUES = _pairs(_TYPES) | _pairs(_FUNCTIONS)
+"""What a file may name and store."""
 
 ARRAY_IN_FILE = frozenset(
     (module, "NumpyArrayWrapper")
@@ -276,10 +295,10 @@ ARRAY_IN_FILE = frozenset(
 )
 """joblib's mark for an array whose bytes follow in the file."""
 
-LISTED = BUILDERS | VALUES | ARRAY_IN_FILE
-"""All that a pickle may name."""
+LISTED = BUILDERS | VALUES | IDLE | _pairs(_CLASSES) | ARRAY_IN_FILE
+"""All that a file may name."""
 
-MODULES = frozenset(module for module, _ in BUILDERS | VALUES)
+MODULES = frozenset(module for module, _ in LISTED - ARRAY_IN_FILE)
 """The modules that are imported for what is on the lists."""
 
 
@@ -293,7 +312,7 @@ def _package(module: str) -> str:
     return module.split(".")[1] if module.count(".") else ""
 
 
-_TODAY = {(_package(m), n): (m, n) for m, n in BUILDERS | VALUES if m.startswith("sklearn.")}
+_TODAY = {(_package(m), n): (m, n) for m, n in LISTED if m.startswith("sklearn.")}
 _TODAY.update(_OTHERWISE)
 _SEARCH_TREES = {"kd_tree": "_kd_tree", "ball_tree": "_ball_tree"}
 

@@ -1,8 +1,8 @@
 """Pickle and joblib files, read behind a list of names.
 
-A pickle is a program: it calls what it names. So it is gone through first with stubs in place
-of everything (pickle_reader.scan), and built only when all that it names is on the list
-(pickle_names). The refusal can then say everything at once, and truly that nothing was run.
+A pickle is a program: it calls what it names. So it is read as inert records first (records.py),
+and built from them by builders of our own (builder.py) only when all that it names is on the list
+(allowlist.py). The refusal can then say everything at once, and truly that nothing was run.
 """
 
 from __future__ import annotations
@@ -29,10 +29,18 @@ from edge_deploy.core.errors import (
 )
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.frontends.sklearn.compat import stand_ins
-from edge_deploy.frontends.sklearn.safe_pickle.allowlist import LISTED, MODULES, VALUES, Global
-from edge_deploy.frontends.sklearn.safe_pickle.reader import Contents, read, scan
+from edge_deploy.frontends.sklearn.safe_pickle.allowlist import (
+    BUILDERS,
+    LISTED,
+    MODULES,
+    Global,
+)
+from edge_deploy.frontends.sklearn.safe_pickle.builder import build
+from edge_deploy.frontends.sklearn.safe_pickle.compiled import Inconsistent
+from edge_deploy.frontends.sklearn.safe_pickle.records import Contents, read_records
 
 _SHOWN = 8
+_INFLATED, _RATIO = 1 << 28, 100  # bytes that any file may inflate to; times its size, if larger
 _OLD_JOBLIB = ("NDArrayWrapper", "ZNDArrayWrapper")
 _KERAS = ("keras", "tf_keras", "tensorflow")
 _LIBRARIES = ("torch", "statsmodels", "pycaret", "prophet", "spacy", "gensim")
@@ -55,29 +63,44 @@ def load_pickle(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...
         SourceError: It is damaged, no pickle, or names a class that is no longer there.
     """
     data = _unpacked(path)
-    found = scan(io.BytesIO(data))
+    found = read_records(data)
     if _is_text(data, found):
         again = "Save or download the model again."
         raise UsageError(f"{path}: is a text file, not a pickle. {again}")
     wanted = list(dict.fromkeys(found.names))
-    unknown = [name for name in wanted if name not in LISTED or name in found.called & VALUES]
-    gone = [name for name in unknown if _is_gone(*name)]
-    refused = [name for name in unknown if name not in gone]
-    if trust and (refused or found.tricks):
-        value = _guarded(path, found, lambda: _trusted(path))
-        names = _listing([*map(_spelled, refused), *found.tricks])
-        return value, (
-            *_versions(found),
-            f"code from the file was run ({option('trust_pickle', True)}): {names}",
-        )
-    if old := [name for _, name in wanted if name in _OLD_JOBLIB]:
+    if not trust and (old := [name for _, name in wanted if name in _OLD_JOBLIB]):
         raise SourceError(f"{path}: holds joblib's {old[0]}, {_BEFORE_010}")
+    try:
+        value = _built(path, data, found)
+    except UntrustedError:
+        if not trust:
+            raise
+        value = _guarded(path, found, lambda: _trusted(path))
+        named = _listing([*map(_spelled, _unlisted(found)[1]), *found.tricks])
+        code = f"code from the file was run ({option('trust_pickle', True)}): {named}"
+        return value, (*_versions(found), code)
+    return value, _versions(found)
+
+
+def _built(path: Path, data: bytes, found: Contents) -> Any:
+    gone, refused = _unlisted(found)
     if refused or found.tricks:
         raise UntrustedError(_refusal(path, found, refused))
     if found.problem is not None:
         raise SourceError(_unreadable(path, data, found)) from found.problem
-    inert = stand_ins.inert(wanted, gone)
-    return _guarded(path, found, lambda: read(io.BytesIO(data), inert)), _versions(found)
+    inert = stand_ins.inert(dict.fromkeys(found.names), gone)
+    return _guarded(path, found, lambda: build(found, inert))
+
+
+def _unlisted(found: Contents) -> tuple[list[Global], list[Global]]:
+    """What a file names and is not on the lists: what stand-ins are for, and what is refused."""
+    unknown = [
+        name
+        for name in dict.fromkeys(found.names)
+        if name not in LISTED or name in found.called - BUILDERS
+    ]
+    gone = [name for name in unknown if _is_gone(*name)]
+    return gone, [name for name in unknown if name not in gone]
 
 
 _BEFORE_010 = (
@@ -89,6 +112,8 @@ _BEFORE_010 = (
 def _unpacked(path: Path) -> bytes:
     """The bytes of a file, out of whichever compression joblib put them into."""
     try:
+        if not path.is_file():
+            raise SourceError(f"{path}: is no regular file. Give the file that holds the model.")
         data = path.read_bytes()
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
@@ -96,26 +121,49 @@ def _unpacked(path: Path) -> bytes:
         raise SourceError(f"{path}: the file is empty. Save or download the model again.")
     if data.startswith(b"ZF"):
         raise SourceError(f"{path}: starts as joblib's Z-file, {_BEFORE_010}")
-    formats: tuple[tuple[tuple[bytes, ...], Callable[[bytes], bytes]], ...] = (
-        ((b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"), zlib.decompress),
-        ((b"\x1f\x8b",), gzip.decompress),
-        ((b"BZh",), bz2.decompress),
-        ((b"\xfd7zXZ", b"\x5d\x00"), lzma.decompress),
-        ((b"\x04\x22\x4d\x18",), _lz4),
-    )
-    for heads, unpack in formats:
+    most = max(_INFLATED, _RATIO * len(data))
+    for heads, unpack in _FORMATS:
         if data.startswith(heads):
             try:
-                return unpack(data)
+                inflated = unpack(data, most + 1)
             except (zlib.error, OSError, EOFError, ValueError, lzma.LZMAError) as error:
                 raise SourceError(
                     f"{path}: the compressed file is damaged or cut short ({first_line(error)}). "
                     "Save or download it again."
                 ) from error
+            if len(inflated) > most:
+                raise SourceError(
+                    f"{path}: its {len(data):,} bytes inflate to more than {most:,}, as no "
+                    "fitted model does. Dump the model again without compression."
+                )
+            return inflated
     return data
 
 
-def _lz4(data: bytes) -> bytes:
+def _zlib(data: bytes, most: int) -> bytes:
+    stream = zlib.decompressobj()
+    inflated = stream.decompress(data, most)
+    if len(inflated) < most and not stream.eof:
+        raise EOFError("incomplete or truncated stream")
+    return inflated
+
+
+def _gzip(data: bytes, most: int) -> bytes:
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+        return file.read(most)
+
+
+def _bz2(data: bytes, most: int) -> bytes:
+    with bz2.BZ2File(io.BytesIO(data)) as file:
+        return file.read(most)
+
+
+def _lzma(data: bytes, most: int) -> bytes:
+    with lzma.LZMAFile(io.BytesIO(data)) as file:
+        return file.read(most)
+
+
+def _lz4(data: bytes, most: int) -> bytes:
     try:
         frame: Any = importlib.import_module("lz4.frame")
     except ModuleNotFoundError as error:
@@ -124,9 +172,20 @@ def _lz4(data: bytes) -> bytes:
             f"it, joblib.dump(model, path), or install it with: {pip_install('lz4')}"
         ) from error
     try:
-        return bytes(frame.decompress(data))
+        with frame.LZ4FrameFile(io.BytesIO(data)) as file:
+            return bytes(file.read(most))
     except RuntimeError as error:
         raise ValueError(str(error)) from error
+
+
+_FORMATS: tuple[tuple[tuple[bytes, ...], Callable[[bytes, int], bytes]], ...] = (
+    ((b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"), _zlib),
+    ((b"\x1f\x8b",), _gzip),
+    ((b"BZh",), _bz2),
+    ((b"\xfd7zXZ", b"\x5d\x00"), _lzma),
+    ((b"\x04\x22\x4d\x18",), _lz4),
+)
+"""How compressed files start, and what inflates at most so many bytes of them."""
 
 
 def _guarded(path: Path, found: Contents, load: Callable[[], Any]) -> Any:
@@ -140,6 +199,11 @@ def _guarded(path: Path, found: Contents, load: Callable[[], Any]) -> Any:
         raise UntrustedError(_refusal(path, found, [])) from error
     except ConversionError:
         raise  # of a booster, which is looked into as it is read
+    except Inconsistent as error:
+        raise SourceError(
+            f"{path}: parts of the model do not fit together ({error}): it is damaged, or made to "
+            "do harm. Fit the model and save it again."
+        ) from error
     except Exception as error:
         # Setting the state of objects of another version raises anything.
         raise SourceError(_not_loaded(path, found, error)) from error
