@@ -25,7 +25,7 @@ from edge_deploy.frontends.sklearn.converters.registry import (
     predictor,
     real,
 )
-from edge_deploy.frontends.sklearn.converters.tree import added, shares, tree_of
+from edge_deploy.frontends.sklearn.converters.tree import added, mean_shares, shares, tree_of
 from edge_deploy.frontends.sklearn.converters.tree_traversal import foldable, leaves
 
 
@@ -60,13 +60,7 @@ def bagging(model: Any, before: Affine) -> Predict:
         tree_of(one.tree_, _in_classes(model, one), columns)
         for one, columns in zip(_trees_only(model), model.estimators_features_, strict=True)
     ]
-    summed = added(trees, int(model.n_features_in_), before)
-
-    def predict(x: Any) -> dict[str, Any]:
-        sums = summed(x)
-        return {"class": winner(sums), "probabilities": sums / float(len(trees))}
-
-    return predict
+    return mean_shares(added(trees, int(model.n_features_in_), before), len(trees))
 
 
 def _drawn(model: Any, before: Affine) -> list[Predict]:
@@ -101,12 +95,10 @@ def _bagging_of_any(model: Any, before: Affine) -> Predict:
         shares = answer["probabilities"]
         return shares if len(own) == count else tf.matmul(shares, np.eye(count)[own].astype(real()))
 
-    def predict(x: Any) -> dict[str, Any]:
-        found = [said(one, m(x)) for one, m in zip(model.estimators_, members, strict=True)]
-        sums = sum(found)
-        return {"class": winner(sums), "probabilities": sums / float(len(members))}
+    def summed(x: Any) -> Any:
+        return sum(said(one, m(x)) for one, m in zip(model.estimators_, members, strict=True))
 
-    return predict
+    return mean_shares(summed, len(members))
 
 
 @predictor("BaggingRegressor", folds_fills=True)

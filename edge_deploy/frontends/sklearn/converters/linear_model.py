@@ -185,10 +185,7 @@ def scored(model: Any, before: Affine) -> Predict:
     """sklearn.linear_model._base.LinearClassifierMixin: the class, and decision_function."""
     kind = getattr(getattr(model, "_label_binarizer", None), "y_type_", "")
     if kind.startswith("multilabel"):
-        raise ConversionError(
-            f"{type(model).__name__} was fitted to give several labels at once, which cannot be "
-            "converted: there is no single class to give. Fit one classifier a label."
-        )
+        raise several_labels(model)
     scores = decision(model, before)
 
     def predict(x: Any) -> dict[str, Any]:
@@ -196,6 +193,14 @@ def scored(model: Any, before: Affine) -> Predict:
         return {"class": winner(d), "scores": d}
 
     return predict
+
+
+def several_labels(model: Any) -> ConversionError:
+    """What is said of a classifier whose answer is no class."""
+    return ConversionError(
+        f"{type(model).__name__} was fitted to give several labels at once, which cannot be "
+        "converted: there is no single class to give. Fit one classifier a label."
+    )
 
 
 def winner(scores: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.lazy import tf
-from edge_deploy.frontends.sklearn.converters.linear_model import winner
+from edge_deploy.frontends.sklearn.converters.linear_model import several_labels, winner
 from edge_deploy.frontends.sklearn.converters.registry import (
     DECISION,
     Affine,
@@ -142,10 +142,7 @@ def _stacked(model: Any, method: str, before: Affine) -> Transform:
 def one_vs_rest(model: Any, before: Affine) -> Predict:
     """sklearn.multiclass.OneVsRestClassifier: the class that is surest of itself."""
     if model.multilabel_:
-        raise ConversionError(
-            "OneVsRestClassifier was fitted to give several labels at once, which cannot be "
-            "converted: there is no single class to give. Fit one classifier a label."
-        )
+        raise several_labels(model)
     members = [response(one, before) for one in model.estimators_]
     decided = all(hasattr(one, "decision_function") for one in model.estimators_)
     given = all(hasattr(one, "predict_proba") for one in model.estimators_)

@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.lazy import tf
-from edge_deploy.frontends.sklearn.converters.linear_model import of_two, product, winner
+from edge_deploy.frontends.sklearn.converters.linear_model import (
+    of_two,
+    product,
+    several_labels,
+    winner,
+)
 from edge_deploy.frontends.sklearn.converters.registry import (
     IDENTITY,
     Affine,
@@ -50,10 +54,7 @@ def _last_layer(model: Any, before: Affine) -> Transform:
 def classifier(model: Any, before: Affine) -> Predict:
     """sklearn.neural_network.MLPClassifier.predict_proba."""
     if model.out_activation_ == "logistic" and model.n_outputs_ > 1:
-        raise ConversionError(
-            "MLPClassifier was fitted to give several labels at once, which cannot be converted: "
-            "there is no single class to give. Fit one classifier a label."
-        )
+        raise several_labels(model)
     last = _last_layer(model, before)
     shares = tf.nn.softmax if model.out_activation_ == "softmax" else of_two
 

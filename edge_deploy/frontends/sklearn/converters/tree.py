@@ -121,6 +121,16 @@ def chosen(scores: Any) -> Any:
     return tf.argmax(scores, axis=1, output_type=tf.int32)
 
 
+def mean_shares(summed: Transform, count: int) -> Predict:
+    """A classifier by the sum of its members' shares."""
+
+    def predict(x: Any) -> dict[str, Any]:
+        sums = summed(x)
+        return {"class": chosen(sums), "probabilities": sums / float(count)}
+
+    return predict
+
+
 def _members(model: Any) -> list[Any]:
     return [model] if hasattr(model, "tree_") else list(model.estimators_)
 
@@ -133,13 +143,7 @@ def classifier(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble.ForestClassifier.predict_proba: the mean of the trees' shares."""
     members = _members(model)
     trees = [tree_of(one.tree_, shares(model, one.tree_)) for one in members]
-    summed = added(trees, int(members[0].tree_.n_features), before)
-
-    def predict(x: Any) -> dict[str, Any]:
-        sums = summed(x)
-        return {"class": chosen(sums), "probabilities": sums / float(len(trees))}
-
-    return predict
+    return mean_shares(added(trees, int(members[0].tree_.n_features), before), len(trees))
 
 
 @predictor(
