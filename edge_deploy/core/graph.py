@@ -16,6 +16,7 @@ from typing import Any
 
 from edge_deploy.core.errors import ConversionError, SourceError
 from edge_deploy.core.inlining import inline_calls
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import Function, TensorSpec
 
@@ -69,7 +70,6 @@ def freeze(
         ConversionError: The graph keeps state between calls, so it cannot be frozen.
         SourceError: TensorFlow cannot trace the model.
     """
-    import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2,
     )
@@ -138,7 +138,6 @@ def _write_erfc_as_erf(graph_def: Any) -> None:
     smaller, so the loss stays below float32's own error of the activation.
     """
     import numpy as np
-    import tensorflow as tf
 
     for node in list(graph_def.node):
         if node.op != "Erfc":

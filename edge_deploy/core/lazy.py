@@ -1,6 +1,6 @@
-"""TensorFlow as a name that costs nothing until something of it is asked for.
+"""Heavy modules as names that cost nothing until something of them is asked for.
 
-Modules of many small functions that need it take ``tf`` from here: importing TensorFlow takes
+Modules of several functions that need one take it from here: importing TensorFlow takes
 seconds, and a light install has none.
 """
 
@@ -19,3 +19,4 @@ class _Lazy:
 
 
 tf: Any = _Lazy("tensorflow")
+tflite_schema: Any = _Lazy("ai_edge_litert.schema_py_generated")

@@ -16,6 +16,7 @@ import numpy as np
 from edge_deploy.core import log
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.graph import freeze, output_makers
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Array, Arrays, LoadedModel, TensorSpec, as_dtype
 from edge_deploy.data.reference import Reference
@@ -90,7 +91,6 @@ def fine_tune(
     Raises:
         UsageError: The labels fit no output.
     """
-    import tensorflow as tf
     import tf_keras
 
     rng = np.random.default_rng(tuning.seed)
@@ -227,8 +227,6 @@ def _total(
     aims: Mapping[str, TrainingTarget], answers: Mapping[str, Any], targets: Mapping[str, Any]
 ) -> Any:
     """The sum of the outputs' losses, each a mean over the samples."""
-    import tensorflow as tf
-
     total = tf.constant(0.0)
     for name, aim in aims.items():
         answer, target = tf.cast(answers[name], tf.float32), targets[name]
@@ -267,8 +265,6 @@ def _loss(
 def _batch(
     model: LoadedModel, aims: Mapping[str, TrainingTarget], data: Reference, chosen: Array
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    import tensorflow as tf
-
     def form(values: Array, spec: TensorSpec) -> Array:
         return values[chosen] if spec.batched else values[chosen[0]]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.graph import FrozenGraph, freeze, has_control_flow
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.formats.base import METADATA_KEY, Converted
@@ -32,7 +33,6 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
     Raises:
         ConversionError: TF.js has no kernel for an operator; all of them are named.
     """
-    import tensorflow as tf
     from google.protobuf.json_format import MessageToDict
     from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 
@@ -89,8 +89,6 @@ def _freeze(model: LoadedModel) -> tuple[FrozenGraph, tuple[str, ...]]:
 
 def _rewritten(graph_def: Any) -> Any:
     """A frozen graph, which the other targets start from too, rewritten for the optimizer."""
-    import tensorflow as tf
-
     copy = type(graph_def)()
     copy.CopyFrom(graph_def)
     rewrites.before_optimizer(copy)
@@ -115,7 +113,6 @@ def _refusal(reason: str) -> ConversionError:
 
 def _signature(spec: ModelSpec, frozen: FrozenGraph) -> Any:
     """The model's own names for the graph's tensors, as TF.js reads them."""
-    import tensorflow as tf
     from tensorflow.core.protobuf import meta_graph_pb2
 
     signature = meta_graph_pb2.SignatureDef()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 
 # Operators that Grappler or TF.js' converter fused, and what they are without their ends.
@@ -60,8 +61,6 @@ class Graph:
 
     def constant(self, tensor: str) -> Array | None:
         """A constant's values; None for what is none."""
-        import tensorflow as tf
-
         node = self.source(tensor)
         return tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
 
@@ -76,8 +75,6 @@ class Graph:
 
     def add_constant(self, name: str, value: Any) -> str:
         """A new constant; gives its name."""
-        import tensorflow as tf
-
         values = np.asarray(value)
         node = self.graph_def.node.add(name=name, op="Const")
         node.attr["dtype"].type = tf.as_dtype(values.dtype).as_datatype_enum

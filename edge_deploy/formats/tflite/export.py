@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.graph import freeze
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.formats.base import Converted
@@ -29,8 +30,6 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
     Raises:
         ConversionError: Neither the built-in operators nor TensorFlow's own can hold it.
     """
-    import tensorflow as tf
-
     frozen = freeze(model.function, model.spec.inputs, batch=1)
     notes: tuple[str, ...] = ()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen.function])
@@ -51,8 +50,6 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
 
 
 def _convert_with_flex(function: Any, reason: Exception) -> bytes:
-    import tensorflow as tf
-
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
     converter.target_spec.supported_ops = [
         tf.lite.OpsSet.TFLITE_BUILTINS,

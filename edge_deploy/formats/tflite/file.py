@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ArtifactError
+from edge_deploy.core.lazy import tflite_schema as schema
 from edge_deploy.core.spec import TensorSpec
 
 SIGNATURE = "serving_default"
@@ -40,8 +41,6 @@ def unpack(path: Path, data: bytes) -> Any:
     Raises:
         ArtifactError: It is not a TFLite file, or damaged.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     check(path, data)
     try:
         model = schema.ModelT.InitFromPackedBuf(data, 0)
@@ -108,16 +107,12 @@ def associated_files(path: Path, data: bytes) -> dict[str, bytes]:
 @functools.cache
 def operator_names() -> dict[int, str]:
     """Built-in operators by number, such as ``CONV_2D``."""
-    from ai_edge_litert import schema_py_generated as schema
-
     return {v: k for k, v in vars(schema.BuiltinOperator).items() if k[0].isupper()}
 
 
 @functools.cache
 def type_names() -> dict[int, str]:
     """Tensor types by number, such as ``FLOAT32``."""
-    from ai_edge_litert import schema_py_generated as schema
-
     return {v: k for k, v in vars(schema.TensorType).items() if k[0].isupper()}
 
 
@@ -140,8 +135,6 @@ def buffer_bytes(model: Any, name: str) -> bytes | None:
 
 def set_buffer(model: Any, name: str, content: bytes) -> None:
     """Write a metadata buffer, a new one where there is none of that name."""
-    from ai_edge_litert import schema_py_generated as schema
-
     data = np.frombuffer(content, np.uint8)
     for entry in model.metadata or ():
         if entry.name == name.encode():
@@ -169,8 +162,6 @@ def name_ends(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None
         inputs: In the order of the function that was converted, which the converter keeps.
         outputs: Likewise.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     graph = model.subgraphs[0]
 
     def named(indices: Any, names: Sequence[str]) -> list[Any]:

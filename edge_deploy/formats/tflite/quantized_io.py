@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.lazy import tflite_schema as schema
 from edge_deploy.core.messages import option
 from edge_deploy.formats.base import Steps
 from edge_deploy.formats.tflite.file import ends, operator_name, unpack
@@ -30,10 +31,8 @@ def to_uint8(model: Any) -> None:
     Raises:
         ConversionError: No end is int8.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     graph = model.subgraphs[0]
-    opcode = _opcode(schema, model)
+    opcode = _opcode(model)
     new: dict[int, int] = {}
     # An end may be both input and output; it moves once.
     for index in dict.fromkeys([*map(int, graph.inputs), *map(int, graph.outputs)]):
@@ -54,8 +53,8 @@ def to_uint8(model: Any) -> None:
             f"{option('io', 'uint8')}: no input or output of this model is an integer. Take "
             f"{option('io', 'float')}."
         )
-    before = [_shift(schema, opcode, new[i], i) for i in map(int, graph.inputs) if i in new]
-    after = [_shift(schema, opcode, i, new[i]) for i in map(int, graph.outputs) if i in new]
+    before = [_shift(opcode, new[i], i) for i in map(int, graph.inputs) if i in new]
+    after = [_shift(opcode, i, new[i]) for i in map(int, graph.outputs) if i in new]
     graph.operators = [*before, *graph.operators, *after]
     graph.inputs = np.asarray([new.get(int(i), int(i)) for i in graph.inputs], np.int32)
     graph.outputs = np.asarray([new.get(int(i), int(i)) for i in graph.outputs], np.int32)
@@ -64,7 +63,7 @@ def to_uint8(model: Any) -> None:
             entry.tensorIndex = new.get(entry.tensorIndex, entry.tensorIndex)
 
 
-def _opcode(schema: Any, model: Any) -> int:
+def _opcode(model: Any) -> int:
     """A QUANTIZE of its own: its version differs from that of others in the file."""
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.QUANTIZE
@@ -73,7 +72,7 @@ def _opcode(schema: Any, model: Any) -> int:
     return len(model.operatorCodes) - 1
 
 
-def _shift(schema: Any, opcode: int, source: int, target: int) -> Any:
+def _shift(opcode: int, source: int, target: int) -> Any:
     operator = schema.OperatorT()
     operator.opcodeIndex = opcode
     operator.inputs = np.asarray([source], np.int32)
