@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.core.bounds import Budget, check_file, open_zip, read_member
 from edge_deploy.core.dependencies import pip_install
 from edge_deploy.core.errors import (
     ConversionError,
@@ -25,11 +26,12 @@ from edge_deploy.core.errors import (
     SourceError,
     UntrustedError,
 )
-from edge_deploy.core.messages import first_line, option
+from edge_deploy.core.messages import first_line, option, size_text
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.safe_pickle import arrays, compiled
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import BUILDERS, LISTED, normal
 from edge_deploy.frontends.sklearn.safe_pickle.builder import build, resolve
+from edge_deploy.frontends.sklearn.safe_pickle.loader import inflated_bound
 from edge_deploy.frontends.sklearn.safe_pickle.records import (
     Call,
     Contents,
@@ -43,7 +45,6 @@ from edge_deploy.frontends.sklearn.safe_pickle.records import (
 _SHOWN = 8
 _CHECKS_NUMBERS = ("sklearn.utils.validation", "check_array")  # in HistGradientBoosting
 _PARTIAL = ("functools", "partial")
-_INFLATED, _RATIO = 1 << 28, 100  # bytes that any file may inflate to; times its size, if larger
 _NUMBERS = {"int": int, "float": float, "bool": bool, "str": str}
 
 
@@ -89,7 +90,7 @@ def load_skops(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...]
         if not trust:
             own = said.startswith(str(path))
             raise UntrustedError(said if own else _refusal(path, [said])) from error
-    except ConversionError:
+    except (ConversionError, SourceError):
         raise
     except Exception as error:
         # A damaged archive, or another version's state, raises anything.
@@ -135,14 +136,18 @@ def _trusted(path: Path) -> tuple[Any, tuple[str, ...]]:
 
 
 def _read(path: Path, found: Contents) -> Contents:
-    found.size = path.stat().st_size
-    with zipfile.ZipFile(path) as archive:
-        claimed = sum(one.file_size for one in archive.infolist())
-        most = max(_INFLATED, _RATIO * found.size)
-        if claimed > most:
-            raise Malformed(f"{found.size:,} bytes that inflate to {claimed:,}")
-        schema = json.loads(archive.read("schema.json"))
-        found.root = _Schema(archive, found).record(schema)
+    found.size = check_file(path, SourceError).st_size
+    bound = inflated_bound(found.size)
+    with open_zip(path, SourceError) as archive:
+        # No member gives more than it claims.
+        if sum(one.file_size for one in archive.infolist()) > bound:
+            raise SourceError(
+                f"{path}: its {size_text(found.size)} inflate to more than {size_text(bound)}, and "
+                "no more is read. Dump the model again without compression."
+            )
+        budget = Budget(path, SourceError)
+        schema = json.loads(read_member(archive, "schema.json", budget))
+        found.root = _Schema(archive, found, budget).record(schema)
     return found
 
 
@@ -152,10 +157,11 @@ class _Schema:
     Args:
         archive: The file, for what lies beside the schema.
         found: Where the names are noted.
+        budget: How much may still be inflated.
     """
 
-    def __init__(self, archive: zipfile.ZipFile, found: Contents) -> None:
-        self.archive, self.found = archive, found
+    def __init__(self, archive: zipfile.ZipFile, found: Contents, budget: Budget) -> None:
+        self.archive, self.found, self.budget = archive, found, budget
         self.memo: dict[Any, Any] = {}
 
     def record(self, node: dict[str, Any]) -> Any:
@@ -195,7 +201,7 @@ class _Schema:
         return Call(function, arguments, state=state)
 
     def bytes(self, node: dict[str, Any]) -> bytes:
-        return self.archive.read(str(node["file"]))
+        return read_member(self.archive, str(node["file"]), self.budget)
 
     def pairs(self, node: dict[str, Any]) -> list[tuple[Any, Any]]:
         kinds = [str(one["__class__"]) for one in node["key_types"]["content"]]
@@ -374,10 +380,10 @@ def _sparse(schema: _Schema, node: dict[str, Any]) -> Ready:
         raise UntrustedError(".".join(kind))
     data = schema.bytes(node)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        claimed = sum(one.file_size for one in archive.infolist())
-        if claimed > max(_INFLATED, _RATIO * len(data)):
-            raise Malformed(f"{len(data):,} bytes that inflate to {claimed:,}")
-        parts = {name.removesuffix(".npy"): _npy(archive.read(name)) for name in archive.namelist()}
+        parts = {
+            name.removesuffix(".npy"): _npy(read_member(archive, name, schema.budget))
+            for name in archive.namelist()
+        }
     state: dict[str, Any] = {**parts, "_shape": tuple(map(int, parts["shape"]))}
     return Ready(compiled.sparse(resolve(kind), state))
 

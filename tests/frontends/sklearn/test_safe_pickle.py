@@ -257,7 +257,7 @@ def test_compressed_file_inflates_to_a_bound(
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_what_is_no_regular_file_is_refused(make: Any) -> None:
     make("model.pkl")
-    with pytest.raises(SourceError, match="no regular file"):
+    with pytest.raises(SourceError, match="and not a file"):
         load_pickle(Path("model.pkl"))
 
 
@@ -632,10 +632,10 @@ def test_array_of_a_skops_file_is_held_to_its_bytes() -> None:
 
 def test_skops_file_inflates_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     skops = importlib.import_module("skops.io")
-    module = importlib.import_module("edge_deploy.frontends.sklearn.skops")
+    module = importlib.import_module("edge_deploy.frontends.sklearn.safe_pickle.loader")
     monkeypatch.setattr(module, "_INFLATED", 1 << 20)
     skops.dump(np.zeros(1 << 22), "model.skops", compression=zipfile.ZIP_DEFLATED)
-    with pytest.raises(SourceError, match="inflate to"):
+    with pytest.raises(SourceError, match="inflate to more than"):
         load_skops(Path("model.skops"))
 
 

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.core.bounds import most as most_bytes
+from edge_deploy.core.bounds import read_bytes
 from edge_deploy.core.dependencies import install, pip_install
 from edge_deploy.core.errors import (
     ConversionError,
@@ -27,7 +29,7 @@ from edge_deploy.core.errors import (
     UntrustedError,
     UsageError,
 )
-from edge_deploy.core.messages import first_line, option
+from edge_deploy.core.messages import first_line, option, size_text
 from edge_deploy.frontends.sklearn.compat import stand_ins
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import (
     BUILDERS,
@@ -40,7 +42,8 @@ from edge_deploy.frontends.sklearn.safe_pickle.compiled import Inconsistent
 from edge_deploy.frontends.sklearn.safe_pickle.records import Contents, read_records
 
 _SHOWN = 8
-_INFLATED, _RATIO = 1 << 28, 100  # bytes that any file may inflate to; times its size, if larger
+_INFLATED = 1 << 28
+_RATIO = 100
 _OLD_JOBLIB = ("NDArrayWrapper", "ZNDArrayWrapper")
 _KERAS = ("keras", "tf_keras", "tensorflow")
 _LIBRARIES = ("torch", "statsmodels", "pycaret", "prophet", "spacy", "gensim")
@@ -111,17 +114,12 @@ _BEFORE_010 = (
 
 def _unpacked(path: Path) -> bytes:
     """The bytes of a file, out of whichever compression joblib put them into."""
-    try:
-        if not path.is_file():
-            raise SourceError(f"{path}: is no regular file. Give the file that holds the model.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
+    data = read_bytes(path, SourceError)
     if not data:
         raise SourceError(f"{path}: the file is empty. Save or download the model again.")
     if data.startswith(b"ZF"):
         raise SourceError(f"{path}: starts as joblib's Z-file, {_BEFORE_010}")
-    most = max(_INFLATED, _RATIO * len(data))
+    most = inflated_bound(len(data))
     for heads, unpack in _FORMATS:
         if data.startswith(heads):
             try:
@@ -133,11 +131,19 @@ def _unpacked(path: Path) -> bytes:
                 ) from error
             if len(inflated) > most:
                 raise SourceError(
-                    f"{path}: its {len(data):,} bytes inflate to more than {most:,}, as no "
-                    "fitted model does. Dump the model again without compression."
+                    f"{path}: its {size_text(len(data))} inflate to more than {size_text(most)}, "
+                    "and no more is read. Dump the model again without compression."
                 )
             return inflated
     return data
+
+
+def inflated_bound(size: int) -> int:
+    """The most bytes that so many may inflate to: 256 MiB, or a hundred times as many.
+
+    Numbers of a fitted model hardly shrink; zeros do without end. At most ``max_size`` anyhow.
+    """
+    return min(most_bytes(), max(_INFLATED, _RATIO * size))
 
 
 def _zlib(data: bytes, most: int) -> bytes:
