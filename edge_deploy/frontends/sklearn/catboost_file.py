@@ -10,12 +10,14 @@ from edge_deploy.frontends.sklearn.compat.stand_ins import stand_in
 from edge_deploy.frontends.sklearn.compat.upgrade import complete
 from edge_deploy.frontends.sklearn.converters.boosters.catboost_format import MAGIC
 
-_JSON = b'"features_info"'  # the first of its keys, which are sorted
+_JSON = (b'"ctr_data"', b'"features_info"')  # its keys are sorted, and one of these comes first
 
 
 def is_catboost(head: bytes) -> bool:
     """Whether a file that starts so is a model of CatBoost."""
-    return head.startswith(MAGIC) or (head.lstrip().startswith(b"{") and _JSON in head)
+    if head.lstrip().startswith(b"{"):
+        return any(key in head for key in _JSON)
+    return head.startswith(MAGIC)
 
 
 def load_catboost(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...]]:

@@ -397,18 +397,27 @@ def test_what_cannot_be_converted_is_named(make: Callable[[], Any], says: str) -
         load(Path("model.pkl"), LoadOptions())
 
 
+def test_catboost_of_words_is_refused_as_json_too() -> None:
+    of_words().save_model("model.json", format="json")
+    with pytest.raises(ConversionError, match=r"takes categories \(town\), which"):
+        load(Path("model.json"), LoadOptions())
+
+
 def test_damaged_model_is_an_error_in_words() -> None:
     from edge_deploy.frontends.sklearn.converters.boosters.xgboost_lightgbm_format import (
+        lightgbm_categories,
         lightgbm_model,
         xgboost_model,
     )
 
     good = bytes(MODELS["XGBRegressor"]()._Booster.__getstate__()["handle"])
-    for bad in (b"", b"binf\0\0", b"CONFIG-offset:12", good[:-100], b"{}"):
+    for bad in (b"", b"binf\0\0", b"CONFIG-offset:12", good[:-100], b"{}", b"{i\x01a?"):
         with pytest.raises(SourceError, match="XGBoost model in the file cannot be read"):
             xgboost_model(bad)
     with pytest.raises(SourceError, match="LightGBM model in the file cannot be read"):
         lightgbm_model("tree\nversion=v4\n")
+    with pytest.raises(SourceError, match="LightGBM model in the file has damaged categories"):
+        lightgbm_categories({"pandas_categorical": "[["})
     CATBOOST["CatBoostRegressor, values, by leaf"]().save_model("model.cbm")
     whole = Path("model.cbm").read_bytes()
     for bad in (whole[:60], whole[:8] + b"\xff" * 100, whole[:300] + b"\xff" * (len(whole) - 300)):
