@@ -5,6 +5,7 @@ Nothing heavy is imported before a command is chosen; `--help` needs neither num
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -15,6 +16,7 @@ import typer
 # Importing a module registers its commands.
 from edge_deploy.cli import (
     bench,
+    console,
     convert,
     demo,
     doctor,
@@ -29,7 +31,6 @@ from edge_deploy.cli import (
     verify,
 )
 from edge_deploy.cli.app import app
-from edge_deploy.cli.console import json_document
 from edge_deploy.cli.flags import SHELL
 from edge_deploy.core import messages, signals
 from edge_deploy.core.errors import EdgeDeployError, UsageError
@@ -62,6 +63,7 @@ def main() -> None:
 
 def _main() -> NoReturn:
     signals.listen()
+    console.take_every_character()
     as_json = "--json" in sys.argv
     try:
         code = app(standalone_mode=False)
@@ -72,8 +74,10 @@ def _main() -> NoReturn:
     except ModuleNotFoundError as error:
         code = _missing(as_json, error)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        console.give_up_stdout()
         code = 0
+    except OSError as error:
+        code = _TYPER_INTERRUPTED if signals.happened() else _fail(as_json, _unusable(error))
     except Exception as error:
         code = _TYPER_INTERRUPTED if signals.happened() else _usage(as_json, error)
     if code == _TYPER_INTERRUPTED:
@@ -82,6 +86,17 @@ def _main() -> NoReturn:
         sys.stderr.flush()
         os._exit(code)  # what libraries have to say while they are torn down helps nobody
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unusable(error: OSError) -> EdgeDeployError:
+    """Words for a path that the system does not take, or an output that takes no more."""
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        name = os.fsdecode(error.filename)
+        shown = name if len(name) < 300 else f"{name[:60]}… ({len(name):,} characters)"
+        return UsageError(f"{shown}: cannot be used ({reason}). Name another file or folder.")
+    console.give_up_stdout()
+    return EdgeDeployError(f"The answer cannot be written to stdout ({reason}).")
 
 
 def _usage(as_json: bool, error: Exception) -> int:
@@ -112,8 +127,11 @@ def _missing(as_json: bool, error: ModuleNotFoundError) -> int:
 
 def _fail(as_json: bool, error: EdgeDeployError) -> int:
     code = exit_codes.of_error(error)
-    if as_json:
-        kind = type(error).__name__
-        json_document({"error": {"type": kind, "message": str(error), "exit_code": code}})
-    typer.echo(f"edge-deploy: {error}", err=True)
+    with contextlib.suppress(OSError):  # a full device: there is nowhere to say more
+        if as_json:
+            kind = type(error).__name__
+            document = {"type": kind, "message": str(error), "exit_code": code}
+            console.json_document({"error": document})
+    with contextlib.suppress(OSError):
+        typer.echo(f"edge-deploy: {error}", err=True)
     return code

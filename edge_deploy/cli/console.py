@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import logging
 import os
@@ -15,8 +17,23 @@ import typer
 _MOST = 12  # values of a list that are printed
 
 
+def take_every_character() -> None:
+    """Write what a terminal's encoding lacks, and bytes of names that are no text, as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def give_up_stdout() -> None:
+    """Have Python say nothing more of a stdout that takes nothing more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def json_document(document: Mapping[str, Any]) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    """Print JSON; where stdout is not UTF-8, in ASCII, which every reader of JSON takes."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    plain = codecs.lookup(encoding).name != "utf-8"
+    typer.echo(json.dumps(document, ensure_ascii=plain, indent=2))
 
 
 def notes(notes: Sequence[str]) -> None:

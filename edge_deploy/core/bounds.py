@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import math
@@ -72,6 +73,14 @@ def bounded(function: Callable[P, T]) -> Callable[P, T]:
         before = _most.set(asked)
         try:
             return function(*args, **keywords)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            name = str(error.filename)
+            raise UsageError(
+                f"{name[:60]}…: no such file or folder: a name of {len(name):,} characters is "
+                "longer than this system takes."
+            ) from error
         finally:
             _most.reset(before)
 
