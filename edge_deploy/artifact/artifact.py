@@ -18,7 +18,7 @@ from edge_deploy.artifact.file_entry import FileEntry, FilePart
 from edge_deploy.artifact.inner_paths import check_folder, check_manifest, name_fault
 from edge_deploy.artifact.manifest import SCHEMA, FileHash, Manifest, model_spec
 from edge_deploy.core import bounds
-from edge_deploy.core.atomic_io import digest, replace_all, replace_text, sha256, to_text
+from edge_deploy.core.atomic_io import digest, locked, replace_all, replace_text, sha256, to_text
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.messages import Shown, option
 from edge_deploy.core.spec import Arrays, ModelSpec
@@ -303,6 +303,9 @@ def update(
         reports: Text by file name.
         added: Files that are put in place.
         stage: The folder that those lie in, under the same paths.
+
+    Raises:
+        ArtifactError: Another run changed the artifact since it was opened.
     """
     # Files of no entry any more belong to the version that was replaced.
     listed = {file.path for entry in manifest.artifacts for file in entry.files}
@@ -317,9 +320,18 @@ def update(
     files = sorted([*kept, *new], key=lambda file: file.path)
     texts = {**reports, MANIFEST: _text(manifest, files)}
     moves = {stage / f.path: artifact.folder / f.path for f in added} if stage else {}
-    replace_all(moves, {artifact.folder / name: text for name, text in texts.items()})
-    for path in gone - listed:
-        (artifact.folder / path).unlink(missing_ok=True)
+    with locked(artifact.folder.parent):
+        if open_artifact(artifact.folder).manifest != artifact.manifest:
+            raise ArtifactError(
+                f"{artifact.folder} was changed by another run meanwhile; it is left as that made "
+                "it. Run this again."
+            )
+        replace_all(
+            moves,
+            {artifact.folder / name: text for name, text in texts.items()},
+            [artifact.folder / path for path in gone - listed],
+            artifact.folder,
+        )
 
 
 def save_reference(path: Path, data: Reference, rows: Sequence[Mapping[str, Any]] = ()) -> None:

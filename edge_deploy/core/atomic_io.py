@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import glob
 import hashlib
 import json
 import os
 import shutil
+import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,39 +28,149 @@ _PARTIAL = ".partial-"
 def staged(output: Path, final: Path) -> Iterator[Path]:
     """A folder to build another in, published by one rename when the body ends well.
 
-    Whatever happens in the body, an error, a full disk, Ctrl-C, leaves the output as it was.
+    Whatever happens in the body, an error, a full disk, Ctrl-C, leaves the output as it was; so
+    does a loss of power.
 
     Args:
         output: Where it is built; ``final`` is inside.
         final: What it becomes; a folder that is there is replaced.
 
     Raises:
-        EdgeDeployError: The output cannot be written.
+        EdgeDeployError: The output cannot be written, or another run wrote it meanwhile.
     """
     try:
         with scratch(output) as stage:
+            _restore(final)
+            before = _identity(final)
             stage.chmod(0o755)
             yield stage
-            with signals.deferred():
-                final.parent.mkdir(exist_ok=True)
+            sync(stage)
+            final.parent.mkdir(exist_ok=True)
+            with locked(final.parent), signals.deferred():
+                if _identity(final) != before:
+                    raise EdgeDeployError(
+                        f"{final} was written by another run meanwhile; it is left as that made "
+                        f"it. Run this again with {option('overwrite', True)} to replace it, or "
+                        f"give another {option('version')}."
+                    )
                 _put_in_place(stage, final)
     finally:
         with contextlib.suppress(OSError):
             final.parent.rmdir()  # only when empty
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which folder is there, if one is: another that takes its place is another."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _put_in_place(stage: Path, final: Path) -> None:
     if not final.exists():
         stage.rename(final)
-        return
-    old = stage.with_name(stage.name + "-old")
-    final.rename(old)
+    elif not exchange(stage, final):
+        old = _set_aside(final)
+        final.rename(old)
+        try:
+            stage.rename(final)
+        except OSError:
+            old.rename(final)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    sync_names(final.parent)
+
+
+def _set_aside(final: Path) -> Path:
+    return final.with_name(f".{final.name}.replaced")
+
+
+def _restore(final: Path) -> None:
+    """Put back what was set aside by a run that was killed before its own was in place."""
+    old = _set_aside(final)
+    if old.is_dir():
+        with locked(final.parent):
+            if not final.exists():
+                old.rename(final)
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two folders take each other's name in one step, where the system can.
+
+    Returns:
+        Whether it was done; where not, nothing was.
+    """
+    names = os.fsencode(one.absolute()), os.fsencode(other.absolute())
     try:
-        stage.rename(final)
-    except OSError:
-        old.rename(final)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        if sys.platform == "linux":
+            at = -100  # AT_FDCWD, and RENAME_EXCHANGE below
+            return bool(ctypes.CDLL(None).renameat2(at, names[0], at, names[1], 2) == 0)
+        if sys.platform == "darwin":
+            return bool(ctypes.CDLL(None).renamex_np(*names, 2) == 0)  # RENAME_SWAP
+    except (OSError, AttributeError):  # a C library without it
+        pass
+    return False
+
+
+def sync(path: Path) -> None:
+    """Have a file, or a folder with all in it, on the disk, and not only on its way there.
+
+    Else a rename may survive a loss of power that the content does not.
+    """
+    if sys.platform == "win32":
+        return  # a folder cannot be opened there
+    for inner in (*(path.rglob("*") if path.is_dir() else ()), path):
+        sync_names(inner)
+
+
+def sync_names(folder: Path) -> None:
+    """The same for the names in a folder alone."""
+    if sys.platform == "win32":
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+@contextlib.contextmanager
+def locked(folder: Path, seconds: float = 10) -> Iterator[None]:
+    """Keep other runs from changing what is in a folder; a moment is waited for theirs to end.
+
+    A run that is killed holds no lock. Where the file system has none, nothing is locked.
+
+    Raises:
+        EdgeDeployError: Another run holds it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise EdgeDeployError(
+                        f"{folder}: in use by another run of edge-deploy. Try again when it has "
+                        "ended."
+                    ) from None
+                time.sleep(0.05)
+            except OSError:  # a network's file system
+                break
+            else:
+                break
+        yield
+    finally:
+        os.close(opened)
 
 
 @contextlib.contextmanager
@@ -120,38 +234,114 @@ def _alive(pid: int) -> bool:
 
 def replace_text(path: Path, text: str) -> None:
     """Write a text file so that a reader sees the old one or the new one, never a half."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = _part(path)
     try:
         beside.write_text(text, encoding="utf-8")
+        sync(beside)
         beside.replace(path)
+        sync_names(path.parent)
     finally:
         beside.unlink(missing_ok=True)
 
 
-def replace_all(moves: Mapping[Path, Path], texts: Mapping[Path, str]) -> None:
+def _part(path: Path) -> Path:
+    """Where a file is written before it takes its place; those of killed runs are cleared away."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        pid = left.name.rpartition(".")[2]
+        if pid.isdigit() and not _alive(int(pid)):
+            left.unlink(missing_ok=True)
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def replace_all(
+    moves: Mapping[Path, Path],
+    texts: Mapping[Path, str],
+    gone: Collection[Path] = (),
+    folder: Path | None = None,
+) -> None:
     """Put files and texts in their places: the texts last and in order, or nothing at all.
 
     The texts are written before anything is moved, so that a full disk changes nothing; Ctrl-C
-    waits until all is in place.
+    waits until all is in place. Of a folder all is changed in one step, where the system can, so
+    that it is the old one or the new one whenever the program is killed.
 
     Args:
         moves: Where files are -> where they go.
         texts: What text files hold from now on.
+        gone: Files that are removed.
+        folder: All of these places are in it, and nothing else is to be seen with half of them.
     """
-    parts = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in texts}
+    if folder is not None and _replaced_whole(folder.resolve(), moves, texts, gone):
+        return
+    parts = {path: _part(path) for path in texts}
     try:
         for path, part in parts.items():
             part.write_text(texts[path], encoding="utf-8")
+            sync(part)
         for place in moves.values():
             place.parent.mkdir(parents=True, exist_ok=True)
         with signals.deferred():
             for file, place in moves.items():
+                sync(file)
                 file.replace(place)
             for path, part in parts.items():
                 part.replace(path)
+            for path in gone:
+                path.unlink(missing_ok=True)
+        for parent in {path.parent for path in (*moves.values(), *texts)}:
+            sync_names(parent)
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
+
+
+def _replaced_whole(
+    folder: Path, moves: Mapping[Path, Path], texts: Mapping[Path, str], gone: Collection[Path]
+) -> bool:
+    """Change a folder in one step: a copy of links to what stays takes its place.
+
+    Not where we, or the shell that started us, stand in it: that one would be gone.
+    """
+    if sys.platform == "win32" or Path.cwd().is_relative_to(folder):
+        return False
+    try:
+        _sweep(folder.parent)
+        copy = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=folder.parent))
+    except OSError:
+        return False  # what is around it is not ours to write
+    try:
+        wanted = {place.resolve(): file for file, place in moves.items()}
+        left = {path.resolve() for path in (*gone, *texts)} | wanted.keys()
+        for path in sorted(folder.rglob("*")):
+            place = copy / path.relative_to(folder)
+            if stat.S_ISDIR(mode := path.lstat().st_mode):
+                place.mkdir()
+            elif not stat.S_ISREG(mode):
+                return False
+            elif path not in left:
+                _link(path, place)
+        for path, file in wanted.items():
+            place = copy / path.relative_to(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _link(file, place)
+        for path, text in texts.items():
+            (copy / path.resolve().relative_to(folder)).write_text(text, encoding="utf-8")
+        copy.chmod(stat.S_IMODE(folder.stat().st_mode))
+        sync(copy)
+        with signals.deferred():
+            if not exchange(copy, folder):
+                return False
+        sync_names(folder.parent)
+        return True
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+def _link(file: Path, place: Path) -> None:
+    try:
+        os.link(file, place)
+    except OSError:  # a file system, or a cage, without links
+        shutil.copyfile(file, place)
 
 
 def to_text(document: Mapping[str, Any]) -> str:

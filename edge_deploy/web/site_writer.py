@@ -30,34 +30,73 @@ def as_json(document: Mapping[str, Any]) -> bytes:
 
 
 def publish(output: Path, planned: Files) -> None:
-    """Write what is planned, file by file and each by one rename, and drop what is stale."""
+    """Write what is planned and drop what is stale.
+
+    A new site appears at once. In one that is there, which a server may stand in, and which may
+    hold files of others, each file is replaced by one rename, the index last.
+    """
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output} is a file; name a folder for the site with {option('output')}.")
-    record = _read_record(output)
     hashes = {path: file_digest(file) for path, file in planned.items()}
-    for path in planned:
-        _check_own(output, path, hashes[path], record)
-    if not record and output.is_dir() and _holds_other_things(output):
-        raise UsageError(
-            f"{output} is not empty and is not a site of edge-deploy. Name a new or an empty "
-            f"folder with {option('output')}."
-        )
-    output.mkdir(parents=True, exist_ok=True)
+    if not output.exists():
+        _create(output, planned, hashes)
+        return
+    with atomic_io.locked(output):
+        record = _read_record(output)
+        for path in planned:
+            _check_own(output, path, hashes[path], record)
+        if not record and _holds_other_things(output):
+            raise UsageError(
+                f"{output} is not empty and is not a site of edge-deploy. Name a new or an empty "
+                f"folder with {option('output')}."
+            )
+        _update(output, planned, hashes, record)
+
+
+def _create(output: Path, planned: Files, hashes: Mapping[str, str]) -> None:
+    with atomic_io.scratch(output.parent) as stage:
+        site = stage / "site"
+        for path, file in {**planned, RECORD: _final(hashes)}.items():
+            (site / path).parent.mkdir(parents=True, exist_ok=True)
+            _write(file, site / path)
+        atomic_io.sync(site)
+        try:
+            site.rename(output)
+        except OSError as error:
+            if not output.exists():
+                raise
+            raise UsageError(
+                f"{output} was made by another run meanwhile; it is left as that made it. Run "
+                "this again."
+            ) from error
+        atomic_io.sync_names(output.parent)
+
+
+def _update(
+    output: Path, planned: Files, hashes: Mapping[str, str], record: Mapping[str, list[str]]
+) -> None:
     stage = output / _STAGE
     shutil.rmtree(stage, ignore_errors=True)  # of a run that was killed
     try:
         # Until the end both the old and the new files count as ours, whenever we are killed.
         both = {p: sorted({*record.get(p, ()), *_one(hashes, p)}) for p in {*record, *hashes}}
-        _put(output, stage, RECORD, as_json({"schema": SCHEMA, "files": both}))
+        _put(output, stage, RECORD, _record(both))
         for path, file in planned.items():
             if not _is(output / path, hashes[path]):
                 _put(output, stage, path, file)
         for path in record.keys() - planned.keys():
             _drop(output, path, record[path])
-        final = {path: [digest] for path, digest in sorted(hashes.items())}
-        _put(output, stage, RECORD, as_json({"schema": SCHEMA, "files": final}))
+        _put(output, stage, RECORD, _final(hashes))
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def _final(hashes: Mapping[str, str]) -> bytes:
+    return _record({path: [digest] for path, digest in sorted(hashes.items())})
+
+
+def _record(files: Mapping[str, Sequence[str]]) -> bytes:
+    return as_json({"schema": SCHEMA, "files": files})
 
 
 def _holds_other_things(output: Path) -> bool:
@@ -113,12 +152,18 @@ def _is(file: Path, digest: str) -> bool:
 def _put(output: Path, stage: Path, path: str, file: Path | bytes) -> None:
     stage.mkdir(exist_ok=True)
     part, final = stage / "part", output / path
-    if isinstance(file, Path):
-        shutil.copyfile(file, part)
-    else:
-        part.write_bytes(file)
+    _write(file, part)
+    atomic_io.sync(part)
     final.parent.mkdir(parents=True, exist_ok=True)
     part.replace(final)
+    atomic_io.sync_names(final.parent)
+
+
+def _write(file: Path | bytes, path: Path) -> None:
+    if isinstance(file, Path):
+        shutil.copyfile(file, path)
+    else:
+        path.write_bytes(file)
 
 
 def _drop(output: Path, path: str, known: Sequence[str]) -> None:

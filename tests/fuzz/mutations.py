@@ -407,9 +407,14 @@ def change_content(name: str, data: bytes, step: Step, other: bytes = b"") -> by
     return change(data, step) if change else change_bytes(data, step, other)
 
 
+def plain_files(folder: Path) -> list[Path]:
+    """The files of a folder, without links (which lead out of it), pipes and devices."""
+    return sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
+
+
 def change_path(path: Path, step: Step, other: bytes = b"") -> None:
     """Damage a file, or one file of a folder, in place; now and then it is gone, or no file."""
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    files = [path] if path.is_file() else plain_files(path)
     if not files:
         return
     what, where, value = step
