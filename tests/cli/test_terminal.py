@@ -59,7 +59,7 @@ def test_a_table_in_a_terminal_of_ascii_is_written_with_escapes() -> None:
     """What draws tables writes to the stream itself, where ``typer.echo`` chooses an encoding."""
     code = (
         "from edge_deploy.cli import console; console.take_every_character(); "
-        "console.table(['verdict'], [['✓ pass']])"
+        "console.table(['verdict'], [['\\u2713 pass']])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **ASCII}, capture_output=True, timeout=60
