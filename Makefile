@@ -23,7 +23,7 @@ VENDOR_SOURCES := $(wildcard $(addprefix web_demo/,package.json package-lock.jso
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart check test bench audit lock docs reference screenshots wheel setup vendor browser clean
+.PHONY: help quickstart check test bench fuzz kills soak audit lock docs reference screenshots wheel setup vendor browser clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,16 @@ test: setup ## all tests, and how much of the package they reach
 
 bench: setup ## measure speed and size against other tools
 	@for script in tests/benchmarks/bench_*.py; do $(VENV)/bin/python "$$script" || exit 1; done
+
+fuzz: setup ## ask about 10,000 damaged models, archives, artifacts, data and command lines
+	@$(VENV)/bin/python -m tests.fuzz
+
+kills: setup ## kill commands at 60 moments each, and many commands on one folder
+	@$(VENV)/bin/python -m tests.fuzz.kills
+	@$(VENV)/bin/python -m tests.fuzz.concurrency
+
+soak: setup ## 10,000 samples in the page on each backend, 100,000 requests to serve
+	@$(VENV)/bin/python -m tests.fuzz.soak
 
 audit: $(INSTALLED) ## look for known vulnerabilities in everything that is installed or shipped
 	@$(VENV)/bin/python tools/audit.py

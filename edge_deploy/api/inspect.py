@@ -9,7 +9,8 @@ from typing import Any, Unpack
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.document import to_document
 from edge_deploy.artifact.manifest import input_entry, output_entry
-from edge_deploy.core.bounds import bounded
+from edge_deploy.core.bounds import bounded, check_file
+from edge_deploy.core.errors import ArtifactError
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadKeywords, LoadOptions
 from edge_deploy.core.stdio import quietly
@@ -49,7 +50,7 @@ def inspect(
         return {
             "type": "file",
             "target": info.target,
-            "bytes": sum(p.stat().st_size for p in file_format.files(path)),
+            "bytes": sum(check_file(p, ArtifactError).st_size for p in file_format.files(path)),
             "inputs": [to_document(input_entry(spec)) for spec in info.inputs],
             "outputs": [to_document(input_entry(spec)) for spec in info.outputs],
             "ops": list(info.ops) if info.ops is not None else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +16,8 @@ from edge_deploy.core.spec import Array, Arrays
 
 _MAGIC = b"\x93NUMPY"
 _CHUNK = 1 << 24
+# numpy reads the text of a header by Python's own parser.
+_MALFORMED = (ValueError, KeyError, TypeError, SyntaxError, tokenize.TokenError)
 
 
 def read_npz(path: Path, error: type[EdgeDeployError] = UsageError) -> Arrays:
@@ -80,7 +83,7 @@ def header(
         version = readers.read_magic(io.BytesIO(start))
         read = {(1, 0): readers.read_array_header_1_0, (2, 0): readers.read_array_header_2_0}
         shape, fortran, dtype = read[version](file)
-    except (ValueError, KeyError, TypeError, MemoryError, RecursionError) as failed:
+    except (*_MALFORMED, MemoryError, RecursionError) as failed:
         raise error(f"{path}: holds what is not an array ({str(failed)[:200]}).") from failed
     if dtype.hasobject:
         raise error(

@@ -269,6 +269,7 @@ demo.build_demo([sys.argv[1]], sys.argv[2])
 def test_kill_leaves_whole_files_and_the_next_run_mends(
     table: Path, tmp_path: Path, steps: int
 ) -> None:
+    (tmp_path / "site").mkdir()  # a folder that is there is filled file by file
     script = [sys.executable, "-c", KILLED, str(table), str(tmp_path / "site"), str(steps)]
     assert subprocess.run(script, check=False).returncode == 9
     whole = build_demo([table], tmp_path / "whole")

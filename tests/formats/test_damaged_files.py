@@ -186,3 +186,27 @@ def test_a_tflite_graph_that_cannot_be_followed_is_refused(edit: Callable[[Any],
         except ArtifactError:
             refused += 1
     assert refused
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [b"PK\5\6" + bytes(8) + b"\xff" * 8 + bytes(2), b"PK\3\4labels.txt"],
+    ids=["a directory before the start", "a member alone"],
+)
+def test_a_damaged_archive_behind_a_tflite_file_is_refused_or_no_archive(behind: bytes) -> None:
+    path = tflite()
+    path.write_bytes(path.read_bytes() + behind)
+    try:
+        found = inspect(path)
+    except ArtifactError as error:
+        assert "the files behind the model" in str(error)
+    else:
+        assert found["metadata"] is None
+
+
+def test_a_shard_that_is_a_link_to_itself_is_refused() -> None:
+    path = tfjs()
+    Path("a.bin").unlink()
+    Path("a.bin").symlink_to("a.bin")
+    with pytest.raises(ArtifactError, match=r"a\.bin: cannot be read"):
+        inspect(path)

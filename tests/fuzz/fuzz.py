@@ -143,10 +143,8 @@ class Fuzzer:
     def ask(self, subject: str, which: int, pick: int, steps: list[mutations.Step]) -> Answer:
         """Damage an input, ask about it, and keep what is a fault."""
         with self._damaged(subject, which, steps) as path:
-            heavy = subject == "model"
             begun = time.monotonic()
-            worker = self._heavy if heavy else self._light
-            answer = worker.ask(subject, path, pick, HANGS[heavy])
+            answer = self.worker(subject).ask(subject, path, pick, HANGS[subject == "model"])
             took = time.monotonic() - begun
         tally = self.tally
         tally.inputs += 1

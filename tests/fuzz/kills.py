@@ -341,6 +341,20 @@ def leftovers(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in found)
 
 
+def built_corpus(given: Path | None, folder: Path) -> Path:
+    """A corpus that is there, or one built in a fork: it leaves TensorFlow with threads."""
+    if given is not None:
+        return given
+    corpus = folder / "corpus"
+    if (pid := os.fork()) == 0:
+        from tests.fuzz.corpus import build
+
+        build(corpus)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return corpus
+
+
 def main() -> int:
     """Run, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -351,16 +365,7 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
-        corpus = given.corpus
-        if corpus is None:
-            corpus = Path(folder, "corpus")
-            pid = os.fork()
-            if pid == 0:
-                from tests.fuzz.corpus import build
-
-                build(corpus)
-                os._exit(0)
-            os.waitpid(pid, 0)
+        corpus = built_corpus(given.corpus, Path(folder))
         chosen = {
             n: c for n, c in commands(corpus).items() if not given.command or n in given.command
         }

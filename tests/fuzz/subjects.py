@@ -181,6 +181,12 @@ def flags(path: Path, pick: int) -> object:
     return None
 
 
+def python(path: Path, pick: int) -> object:
+    """Some code, by which the tests see what a child would be seen to do."""
+    exec(str(path))
+    return None
+
+
 SUBJECTS: dict[str, Subject] = {
-    f.__name__: f for f in (model, converted, artifact, reference, sidecars, flags)
+    f.__name__: f for f in (model, converted, artifact, reference, sidecars, flags, python)
 }

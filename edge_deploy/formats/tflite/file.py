@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.core.bounds import BAD_ZIP, Budget, read_member
 from edge_deploy.core.errors import ArtifactError
 from edge_deploy.core.lazy import tflite_schema as schema
 from edge_deploy.core.spec import TensorSpec
@@ -90,14 +91,15 @@ def associated_files(path: Path, data: bytes) -> dict[str, bytes]:
     """What lies in the zip behind the flatbuffer; empty where there is none.
 
     Raises:
-        ArtifactError: There is one and it is damaged.
+        ArtifactError: There is one and it is damaged, or becomes more than is read.
     """
+    budget = Budget(path, ArtifactError)
     if not zipfile.is_zipfile(io.BytesIO(data)):
         return {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
+            return {name: read_member(archive, name, budget) for name in archive.namelist()}
+    except BAD_ZIP as error:
         raise ArtifactError(
             f"{path}: the files behind the model (labels, metadata) are damaged ({error}). Copy it "
             "again, or convert the model again."
