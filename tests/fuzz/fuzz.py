@@ -105,6 +105,10 @@ class Fuzzer:
         self._light.close()
         self._heavy.close()
 
+    def worker(self, subject: str) -> Worker:
+        """The child that is asked: models take one of its own, with TensorFlow in it."""
+        return self._heavy if subject == "model" else self._light
+
     def run(
         self, count: int, chosen_by: int | None, subjects: dict[str, int] | None = None
     ) -> None:

@@ -132,7 +132,6 @@ def flags(path: Path, pick: int) -> object:
     from edge_deploy import cli
     from tests.fuzz.mutations import STRINGS
 
-    table = Path(os.environ["FUZZ_CORPUS"], "artifacts/table")
     texts = [text.replace("\ud800", "\udcff").replace("\0", "") for text in STRINGS]
     words = [
         *texts,
@@ -154,9 +153,12 @@ def flags(path: Path, pick: int) -> object:
     numbers = json.loads(path.read_text())
     arguments = [_COMMANDS[pick % len(_COMMANDS)]]
     # What trains, converts or opens a browser where all is right is given no right model.
-    light = arguments[0] in ("inspect", "run", "snippet", "bundle")
-    if light or (arguments[0] in ("verify", "quantize", "demo", "bench") and pick % 3):
-        arguments.append(str(table) if light or pick % 2 else str(path))
+    light = arguments[0] in ("inspect", "run", "snippet", "bundle", "quantize")
+    if light:
+        shutil.copytree(Path(os.environ["FUZZ_CORPUS"], "artifacts/table"), "table")
+        arguments.append("table")
+    elif arguments[0] in ("verify", "demo", "bench"):
+        arguments.append(str(path))
     for number in numbers:
         if number % 3:
             arguments.append(_OPTIONS[number // 3 % len(_OPTIONS)])
