@@ -184,6 +184,8 @@ def _load_with(library: Any, path: Path, custom: dict[str, Any], unsafe: bool) -
         model = library.models.load_model(
             str(path), custom_objects=custom, compile=False, safe_mode=not unsafe
         )
+    if not isinstance(model, library.Model):
+        raise ValueError(f"it holds a {type(model).__name__} and no model")
     return model
 
 

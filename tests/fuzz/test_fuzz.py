@@ -14,7 +14,7 @@ from tests.fuzz import corpus, fuzz
 
 pytestmark = pytest.mark.slow
 
-INPUTS = {"converted": 300, "artifact": 350, "reference": 300, "sidecars": 300, "flags": 150}
+INPUTS = {"converted": 400, "artifact": 200, "reference": 350, "sidecars": 350, "flags": 100}
 MODELS = 100  # each is read by TensorFlow or scikit-learn
 
 
@@ -32,7 +32,7 @@ def fuzzer(built: Path, tmp_path: Path) -> Iterator[fuzz.Fuzzer]:
     made.close()
 
 
-@pytest.mark.parametrize("subject", [*INPUTS, "model"])
+@pytest.mark.parametrize("subject", INPUTS)
 def test_damage_is_told_in_words(fuzzer: fuzz.Fuzzer, subject: str) -> None:
     count = INPUTS.get(subject, MODELS)
     fuzzer.run(count, None, {subject: 1})
@@ -46,7 +46,7 @@ def test_damage_is_told_in_words(fuzzer: fuzz.Fuzzer, subject: str) -> None:
 
 def test_undamaged_inputs_are_answered(fuzzer: fuzz.Fuzzer) -> None:
     for subject in INPUTS:
-        answers = [fuzzer.ask(subject, which, 2, []) for which in range(4)]
+        answers = [fuzzer.ask(subject, which, which, []) for which in range(12)]
         assert "ok" in {answer.kind for answer in answers}, answers
 
 
@@ -68,7 +68,7 @@ def test_a_child_that_dies_writes_or_hangs_is_seen(fuzzer: fuzz.Fuzzer, tmp_path
     assert worker.ask("python", Path("pass"), 0, 20).kind == "ok"
 
 
-@pytest.mark.parametrize("command", ["quantize", "quantize anew", "verify", "demo"])
+@pytest.mark.parametrize("command", ["quantize anew", "demo"])
 def test_a_killed_command_leaves_one_version_whole(built: Path, command: str) -> None:
     """A few of the moments that ``make kills`` goes through."""
     done = subprocess.run(

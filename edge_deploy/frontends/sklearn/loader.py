@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ from edge_deploy.frontends.sklearn.skops import is_skops, load_skops
 
 INPUT = "features"
 _HEAD = 512
+
+# What a converter raises of arrays and texts that no fitting would have left.
+_NOT_AS_FITTED = (ValueError, TypeError, LookupError, ArithmeticError, struct.error)
 
 _KINDS = {"value": "value", "class": "class", "probabilities": "probabilities"}
 
@@ -60,6 +64,11 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         raise SourceError(
             f"{path}: an estimator in it lacks what fitting gives it ({first_line(error)}). Fit "
             "the whole model, then dump it again."
+        ) from error
+    except _NOT_AS_FITTED as error:
+        raise SourceError(
+            f"{path}: an estimator in it does not hold what its class writes "
+            f"({type(error).__name__}: {first_line(error)}). Fit it, then dump it again."
         ) from error
     features = tuple(column.feature for column in frame.used)
 
