@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from edge_deploy import examples
-from edge_deploy.core.errors import EdgeDeployError, UsageError
+from edge_deploy.core.errors import EdgeDeployError, MissingDependencyError, UsageError
 from edge_deploy.core.spec import LoadOptions
 from edge_deploy.data import readers, sidecars
 from edge_deploy.examples import EXAMPLES, ExampleFiles, build_example
@@ -86,6 +86,15 @@ def _weights(path: Path) -> bytes:
 def test_examples_are_those_of_the_table() -> None:
     assert list(EXAMPLES) == list(ROWS)
     assert all(example.converts for example in EXAMPLES.values())
+
+
+def test_library_that_is_not_installed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(MissingDependencyError, match=r"sklearn.* is needed to train insurance"):
+        build_example("insurance", tmp_path / "insurance")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_importing_the_examples_is_light() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import edge_deploy
-from edge_deploy.core.errors import ArtifactError, ConversionError
+from edge_deploy.core.errors import ArtifactError, ConversionError, MissingDependencyError
 from edge_deploy.formats.base import Quantization
 from edge_deploy.formats.registry import FORMATS, RUNTIMES
 from edge_deploy.formats.tflite.file import pack, unpack
@@ -130,3 +131,12 @@ def test_runtime_that_cannot_open_a_file_is_told(files: dict[str, Path]) -> None
         RUNTIMES["litert"].open(Path("custom.tflite")),
     ):
         pass
+
+
+@pytest.mark.parametrize(("target", "package"), [("tflite", "ai_edge_quantizer"), ("onnx", "onnx")])
+def test_quantizer_that_is_not_installed_is_told(
+    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch, target: str, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=f"{package} is needed to quantize"):
+        FORMATS[target].quantize(files[target], Path("small"), Quantization("dynamic"))
