@@ -19,7 +19,8 @@ from edge_deploy.core.errors import SourceError, UntrustedError, wrong_option
 from edge_deploy.core.graph import describe_outputs, freeze
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, LoadOptions, ModelSpec, TensorSpec
-from edge_deploy.frontends.keras_config import code_in, is_archive, read_config
+from edge_deploy.frontends.keras_allowlist import Checked, check
+from edge_deploy.frontends.keras_config import read_config, write_checked
 from edge_deploy.frontends.tracing import apply_shapes, input_kind, predictor
 
 _UNKNOWN = re.compile(
@@ -37,23 +38,54 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         UsageError: The file of custom objects is at fault.
     """
     config, version = read_config(path)
-    notes = []
-    wanted = sorted(set(code_in(config)))
-    if wanted and not options.trust_pickle:
-        raise UntrustedError(
-            f"{path}: the model brings Python code along ({', '.join(wanted)}), which loading it "
-            f"would run. If you trust its author, add {option('trust_pickle', True)}; else rebuild "
-            "the model with a named layer in place of it."
-        )
-    if wanted:
-        notes.append(
-            f"code from the file was run ({option('trust_pickle', True)}): {', '.join(wanted)}"
-        )
     custom = _custom_objects(options.custom_objects) if options.custom_objects else {}
-    model, keras, kind = _load_either(path, version, custom, bool(wanted))
+    order = ["keras2", "keras3"]
+    if version and _generation(version) == "keras3":
+        order.reverse()
+    known = {*custom, *_registered()}
+    judged = [(kind, check(config, kind, known)) for kind in order]
+    allowed = [(kind, one.config) for kind, one in judged if not one.refused and not one.unknown]
+    notes = []
+    if not allowed:
+        found = judged[0][1]
+        if not options.trust_pickle:
+            raise _refusal(path, found, bool(custom))
+        if found.refused:
+            named = ", ".join(sorted(found.refused))
+            notes.append(f"code from the file was run ({option('trust_pickle', True)}): {named}")
+    trusted = [] if allowed else [(kind, config) for kind in order]
+    model, keras, kind = _load_either(path, version, custom, [*allowed, *trusted], bool(trusted))
     if version and kind != _generation(version):
         notes.append(f"written by Keras {version}, read by {keras.__name__} {keras.__version__}")
     return _described(path, model, kind, options, tuple(notes))
+
+
+def _refusal(path: Path, found: Checked, given: bool) -> SourceError:
+    if not found.refused:
+        return _unknown(path, found.unknown[0], given)
+    own = " (the file given does not define it)" if given else ""
+    return UntrustedError(
+        f"{path}: the model brings Python code along ({', '.join(sorted(found.refused))}), which "
+        f"loading it would run. If it is a layer of the model's author, give the Python file that "
+        f"defines it: {option('custom_objects', 'FILE.py')}{own}. If you trust the author, add "
+        f"{option('trust_pickle', True)}; else rebuild the model with a named layer in place of it."
+    )
+
+
+def _unknown(path: Path, name: str, given: bool) -> SourceError:
+    own = " (the file given does not define it)" if given else ""
+    return SourceError(
+        f"{path}: the model uses {name!r}, which Keras does not know{own}. Give the "
+        f"Python file that defines it: {option('custom_objects', 'FILE.py')}"
+    )
+
+
+def _registered() -> set[str]:
+    """What the caller's process has registered by name with either generation of Keras."""
+    import keras
+    import tf_keras
+
+    return {*keras.saving.get_custom_objects(), *tf_keras.saving.get_custom_objects()}
 
 
 def from_live(path: Path, model: Any, options: LoadOptions) -> LoadedModel:
@@ -132,29 +164,36 @@ def _custom_objects(path: Path) -> dict[str, Any]:
 
 
 def _load_either(
-    path: Path, version: str | None, custom: dict[str, Any], unsafe: bool
+    path: Path,
+    version: str | None,
+    custom: dict[str, Any],
+    configs: list[tuple[str, Any]],
+    unsafe: bool,
 ) -> tuple[Any, Any, str]:
-    import keras
-    import tf_keras
+    """The model by the first generation that can read it, the library and its name here.
 
-    order = [("keras2", tf_keras), ("keras3", keras)]
-    if version and _generation(version) == "keras3":
-        order.reverse()
+    Args:
+        path: The file.
+        version: Of the Keras that wrote it, for the message.
+        custom: The caller's own objects.
+        configs: The generations to ask, in this order, each with the configuration it is given.
+        unsafe: Whether byte code may be run.
+    """
     errors = []
-    for kind, library in order:
+    for kind, config in configs:
+        library = importlib.import_module("tf_keras" if kind == "keras2" else "keras")
         try:
-            return _load_with(library, path, custom, unsafe), library, kind
+            return _load_with(library, path, config, custom, unsafe), library, kind
+        except UntrustedError:
+            raise
         except Exception as error:
             # Both libraries raise anything at all on a file of the other generation.
             errors.append((library, error))
     for _, failure in errors:
+        if isinstance(failure, SourceError):  # ours, of a part that neither would find
+            raise failure
         if unknown := _UNKNOWN.search(str(failure)):
-            name = unknown[1].split(">")[-1]
-            given = " (the file given does not define it)" if custom else ""
-            raise SourceError(
-                f"{path}: the model uses {name!r}, which Keras does not know{given}. Give the "
-                f"Python file that defines it: {option('custom_objects', 'FILE.py')}"
-            ) from failure
+            raise _unknown(path, unknown[1].split(">")[-1], bool(custom)) from failure
     reasons = "\n".join(
         f"  {library.__name__} {library.__version__}: {first_line(failure)}"
         for library, failure in errors
@@ -167,22 +206,15 @@ def _load_either(
     ) from errors[0][1]
 
 
-def _load_with(library: Any, path: Path, custom: dict[str, Any], unsafe: bool) -> Any:
-    """Load by content: both libraries choose their reader by the suffix."""
-    import shutil
+def _load_with(library: Any, path: Path, config: Any, custom: dict[str, Any], unsafe: bool) -> Any:
     import tempfile
 
-    right = ".keras" if is_archive(path) else ".h5"
     with tempfile.TemporaryDirectory() as folder:
-        if path.suffix != right:
-            renamed = Path(folder) / f"model{right}"
-            try:
-                renamed.symlink_to(path.resolve())
-            except OSError:
-                shutil.copyfile(path, renamed)
-            path = renamed
         model = library.models.load_model(
-            str(path), custom_objects=custom, compile=False, safe_mode=not unsafe
+            str(write_checked(path, config, Path(folder))),
+            custom_objects=custom,
+            compile=False,
+            safe_mode=not unsafe,
         )
     if not isinstance(model, library.Model):
         raise ValueError(f"it holds a {type(model).__name__} and no model")

@@ -1,33 +1,36 @@
-"""What a Keras file says of itself, read without loading it."""
+"""What a Keras file says of itself, read without loading it, and the copy that is loaded.
+
+Keras never opens the stranger's file: it opens a copy with the configuration that was judged, the
+weights that were looked through, and nothing else of the archive.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edge_deploy.core.errors import SourceError
 from edge_deploy.core.messages import first_line
+from edge_deploy.frontends.hdf5_check import check_hdf5
 
-# Modules that a Keras configuration may name: the rest would be imported by name from the file.
-_OWN_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
+MAX_CONFIG = 100_000_000
+"""Bytes of a model's configuration; the largest of keras.applications has 0.4 million."""
+_WEIGHTS = "model.weights.h5"
 
 
 def read_config(path: Path) -> tuple[Any, str | None]:
-    """The model's configuration and the Keras version that wrote it, without loading it."""
+    """The model's configuration and the Keras version that wrote it, without loading it.
+
+    Raises:
+        UntrustedError: The file takes its weights from other files.
+        SourceError: It is damaged, or holds no model.
+    """
     if is_archive(path):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                config = json.loads(archive.read("config.json"))
-                metadata = json.loads(archive.read("metadata.json"))
-        except (KeyError, ValueError, zipfile.BadZipFile, OSError) as error:
-            raise SourceError(
-                f"{path}: the .keras archive is damaged or cut short ({first_line(error)}). Save "
-                "or download it again."
-            ) from error
-        return config, metadata.get("keras_version")
+        return _archive_config(path)
+    check_hdf5(path, path)
     import h5py
 
     try:
@@ -42,19 +45,52 @@ def read_config(path: Path) -> tuple[Any, str | None]:
             weights = file.get("model_weights")
             if weights is not None:
                 version = version or weights.attrs.get("keras_version")
-    except OSError as error:
-        raise SourceError(
-            f"{path}: the HDF5 file is damaged or cut short ({first_line(error)}). Save or "
-            "download it again."
-        ) from error
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise _damaged(path, "HDF5 file is", error) from error
     if config is None:
         what = "the weights of a model only" if only_weights else "no Keras model"
         raise SourceError(
             f"{path}: this HDF5 file holds {what}, not its layers. Build the model in Python, "
             "model.load_weights(...), then model.save(...) the whole of it."
         )
-    text = config.decode() if isinstance(config, bytes) else str(config)
-    return json.loads(text), version.decode() if isinstance(version, bytes) else version
+    try:
+        text = config.decode() if isinstance(config, bytes) else str(config)
+        written = version.decode() if isinstance(version, bytes) else version
+        return json.loads(text), written if isinstance(written, str) else None
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, "model's configuration is", error) from error
+
+
+def _archive_config(path: Path) -> tuple[Any, str | None]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(_text(archive, "config.json"))
+            metadata = json.loads(_text(archive, "metadata.json"))
+    except (
+        KeyError,
+        ValueError,
+        RecursionError,
+        zipfile.BadZipFile,
+        OSError,
+        RuntimeError,
+    ) as error:
+        raise _damaged(path, ".keras archive is", error) from error
+    version = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    return config, version if isinstance(version, str) else None
+
+
+def _text(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as member:
+        content = member.read(MAX_CONFIG + 1)
+    if len(content) > MAX_CONFIG:
+        raise ValueError(f"{name} is larger than {MAX_CONFIG // 1_000_000} MB")
+    return content
+
+
+def _damaged(path: Path, what: str, error: BaseException) -> SourceError:
+    return SourceError(
+        f"{path}: the {what} damaged or cut short ({first_line(error)}). Save or download it again."
+    )
 
 
 def is_archive(path: Path) -> bool:
@@ -63,30 +99,66 @@ def is_archive(path: Path) -> bool:
         return file.read(2) == b"PK"
 
 
-def code_in(config: Any) -> Iterator[str]:
-    """What in a configuration would run code: lambdas as byte code, and foreign modules."""
-    if isinstance(config, list):
-        for item in config:
-            yield from code_in(item)
-        return
-    if not isinstance(config, dict):
-        return
-    inner = config.get("config")
-    if config.get("class_name") == "__lambda__":
-        yield "a lambda as byte code"
-    if config.get("class_name") == "Lambda" and isinstance(inner, dict):
-        function = inner.get("function")
-        if isinstance(function, list):  # Keras 2: [marshalled code, defaults, closure]
-            yield f"the Lambda layer {inner.get('name')!r} as byte code"
-    module = config.get("module")
-    if isinstance(module, str) and "class_name" in config and not _is_own(module):
-        what = inner if isinstance(inner, str) else config["class_name"]
-        yield f"{module}.{what}"
-    for value in config.values():
-        yield from code_in(value)
+def write_checked(path: Path, config: Any, folder: Path) -> Path:
+    """A copy of a Keras file with another configuration.
+
+    Args:
+        path: The file.
+        config: What is written in place of its own.
+        folder: An empty one.
+
+    Raises:
+        UntrustedError: The weights in the archive take bytes from other files.
+        SourceError: A part is missing or damaged.
+    """
+    if not is_archive(path):
+        import h5py
+
+        copy = folder / "model.h5"
+        shutil.copyfile(path, copy)
+        with h5py.File(copy, "r+") as file:
+            file.attrs["model_config"] = json.dumps(config)
+            if "training_config" in file.attrs:
+                del file.attrs["training_config"]
+        return copy
+    copy = folder / "model.keras"
+    try:
+        with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as checked:
+            checked.writestr("metadata.json", _text(archive, "metadata.json"))
+            checked.writestr("config.json", json.dumps(config))
+            _copy_weights(path, archive, checked, folder)
+            for name in sorted(set(archive.namelist())):
+                if _is_asset(name):
+                    with archive.open(name) as member, checked.open(name, "w") as to:
+                        shutil.copyfileobj(member, to, 1 << 20)
+    except (KeyError, ValueError, zipfile.BadZipFile, OSError, RuntimeError) as error:
+        raise _damaged(path, ".keras archive is", error) from error
+    return copy
 
 
-def _is_own(module: str) -> bool:
-    return module == "builtins" or any(
-        module == own or module.startswith(f"{own}.") for own in _OWN_MODULES
+def _copy_weights(
+    path: Path, archive: zipfile.ZipFile, checked: zipfile.ZipFile, folder: Path
+) -> None:
+    if _WEIGHTS not in archive.namelist():
+        raise SourceError(
+            f"{path}: the .keras archive has no {_WEIGHTS}, so no weights that can be read without "
+            "running code. Save it again with Keras, model.save(...)."
+        )
+    weights = folder / _WEIGHTS
+    with archive.open(_WEIGHTS) as member, weights.open("wb") as to:
+        shutil.copyfileobj(member, to, 1 << 20)
+    check_hdf5(weights, path)
+    checked.write(weights, _WEIGHTS)
+    weights.unlink()
+
+
+def _is_asset(name: str) -> bool:
+    """Files of a layer's own, such as the vocabulary of a look-up, within their folder."""
+    parts = PurePosixPath(name).parts
+    return (
+        len(parts) > 1
+        and parts[0] == "assets"
+        and ".." not in parts
+        and not name.endswith("/")
+        and not any(sign in name for sign in ("\\", ":", "\0"))
     )
