@@ -9,6 +9,7 @@ from edge_deploy.core.errors import SourceError, UsageError, wrong_option
 from edge_deploy.core.graph import describe_outputs, freeze
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, LoadOptions, ModelSpec, TensorSpec
+from edge_deploy.frontends.saved_model_check import check_saved_model
 from edge_deploy.frontends.tracing import apply_shapes, input_kind, predictor
 
 _NOT_INFERENCE = ("__saved_model_init_op", "train", "eval")
@@ -23,10 +24,12 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
 
     Raises:
         UsageError: The signature is not there, or several are and none was chosen.
+        UntrustedError: Its graph does more than compute.
         SourceError: The folder cannot be loaded.
     """
     import tensorflow as tf
 
+    outside = check_saved_model(path, options.trust_pickle)
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as error:
@@ -36,6 +39,9 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
             "with model.export() or tf.saved_model.save()."
         ) from error
     name, notes = _choose(path, sorted(loaded.signatures), options.signature)
+    if outside:
+        ran = ", ".join(dict.fromkeys(outside))
+        notes += (f"was allowed to run ({option('trust_pickle', True)}): {ran}",)
     signature = loaded.signatures[name]
 
     def function(tensors: Any) -> Any:
