@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from edge_deploy.core.bounds import BAD_ZIP, Budget, open_zip, read_member
 from edge_deploy.core.errors import SourceError
 from edge_deploy.core.messages import first_line
 from edge_deploy.frontends.hdf5_check import check_hdf5
@@ -62,29 +63,15 @@ def read_config(path: Path) -> tuple[Any, str | None]:
 
 
 def _archive_config(path: Path) -> tuple[Any, str | None]:
+    budget = Budget(path, SourceError, MAX_CONFIG)
     try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(_text(archive, "config.json"))
-            metadata = json.loads(_text(archive, "metadata.json"))
-    except (
-        KeyError,
-        ValueError,
-        RecursionError,
-        zipfile.BadZipFile,
-        OSError,
-        RuntimeError,
-    ) as error:
+        with open_zip(path, SourceError) as archive:
+            config = json.loads(read_member(archive, "config.json", budget))
+            metadata = json.loads(read_member(archive, "metadata.json", budget))
+    except (KeyError, ValueError, RecursionError, *BAD_ZIP) as error:
         raise _damaged(path, ".keras archive is", error) from error
     version = metadata.get("keras_version") if isinstance(metadata, dict) else None
     return config, version if isinstance(version, str) else None
-
-
-def _text(archive: zipfile.ZipFile, name: str) -> bytes:
-    with archive.open(name) as member:
-        content = member.read(MAX_CONFIG + 1)
-    if len(content) > MAX_CONFIG:
-        raise ValueError(f"{name} is larger than {MAX_CONFIG // 1_000_000} MB")
-    return content
 
 
 def _damaged(path: Path, what: str, error: BaseException) -> SourceError:
@@ -122,31 +109,32 @@ def write_checked(path: Path, config: Any, folder: Path) -> Path:
                 del file.attrs["training_config"]
         return copy
     copy = folder / "model.keras"
+    budget = Budget(path, SourceError)
     try:
-        with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as checked:
-            checked.writestr("metadata.json", _text(archive, "metadata.json"))
+        with open_zip(path, SourceError) as archive, zipfile.ZipFile(copy, "w") as checked:
+            checked.writestr("metadata.json", read_member(archive, "metadata.json", budget))
             checked.writestr("config.json", json.dumps(config))
-            _copy_weights(path, archive, checked, folder)
+            _copy_weights(path, archive, checked, folder / _WEIGHTS, budget)
             for name in sorted(set(archive.namelist())):
                 if _is_asset(name):
-                    with archive.open(name) as member, checked.open(name, "w") as to:
-                        shutil.copyfileobj(member, to, 1 << 20)
-    except (KeyError, ValueError, zipfile.BadZipFile, OSError, RuntimeError) as error:
+                    checked.writestr(name, read_member(archive, name, budget))
+    except (KeyError, ValueError, *BAD_ZIP) as error:
         raise _damaged(path, ".keras archive is", error) from error
     return copy
 
 
 def _copy_weights(
-    path: Path, archive: zipfile.ZipFile, checked: zipfile.ZipFile, folder: Path
+    path: Path, archive: zipfile.ZipFile, checked: zipfile.ZipFile, weights: Path, budget: Budget
 ) -> None:
     if _WEIGHTS not in archive.namelist():
         raise SourceError(
             f"{path}: the .keras archive has no {_WEIGHTS}, so no weights that can be read without "
             "running code. Save it again with Keras, model.save(...)."
         )
-    weights = folder / _WEIGHTS
     with archive.open(_WEIGHTS) as member, weights.open("wb") as to:
-        shutil.copyfileobj(member, to, 1 << 20)
+        while part := member.read(1 << 20):
+            budget.take(len(part))
+            to.write(part)
     check_hdf5(weights, path)
     checked.write(weights, _WEIGHTS)
     weights.unlink()
@@ -160,5 +148,5 @@ def _is_asset(name: str) -> bool:
         and parts[0] == "assets"
         and ".." not in parts
         and not name.endswith("/")
-        and not any(sign in name for sign in ("\\", ":", "\0"))
+        and not set("\\:\0") & set(name)
     )
