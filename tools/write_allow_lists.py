@@ -34,6 +34,7 @@ JUDGED = {
 REFUSED = {
     "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "GPTQConfig", "AWQConfig",
     "DynamicEmbedding", "DynamicLookup",
+    "DeviceWrapper", "DropoutWrapper", "ResidualWrapper", "_RNNCellWrapper",
 }  # fmt: skip
 # Feature columns that hold numbers only; others open vocabularies and checkpoints.
 COLUMNS = ["BucketizedColumn", "NumericColumn"]
@@ -120,9 +121,7 @@ def _classes(kind: str) -> dict[str, list[str]]:
     if kind == "keras2":
         functional = importlib.import_module("tf_keras.src.engine.functional")
         base = importlib.import_module("tf_keras.src.engine.base_layer")
-        wrappers = importlib.import_module("tf_keras.src.layers.rnn.cell_wrappers")
         names = {functional: ["Functional"], base: ["AddLoss", "AddMetric"]}
-        names[wrappers] = ["DeviceWrapper", "DropoutWrapper", "ResidualWrapper"]
     else:
         names = {importlib.import_module("keras.src.models.functional"): ["Functional"]}
         found["keras.random"] = {"SeedGenerator"}

@@ -189,9 +189,11 @@ class _Walk:
                 return None
             module = listed
         inner = value.get("config")
-        for key in _FILES:
-            if isinstance(inner, dict) and isinstance(inner.get(key), str):
-                self.refuse(f"{name} that reads the file {inner[key]!r}")
+        for key, item in inner.items() if isinstance(inner, dict) else ():
+            if key in _FILES and isinstance(item, str):
+                self.refuse(f"{name} that reads the file {item!r}")
+            if key.endswith("_type") and item == "lambda":
+                self.refuse(f"{name} with byte code")
         self.constants(value.get("inbound_nodes"), texts=False)
         return self.named(self.rest(value, depth), name, module)
 

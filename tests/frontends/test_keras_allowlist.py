@@ -198,6 +198,23 @@ ROWS: dict[str, tuple[Config, str]] = {
         },
         "byte code",
     ),
+    "a cell around byte code": (
+        within(
+            "tf_keras.src.layers.rnn.cell_wrappers",
+            "ResidualWrapper",
+            residual_fn=["4wEA", None, None],
+            residual_fn_type="lambda",
+        ),
+        "ResidualWrapper",
+    ),
+    "a cell around byte code, by its old name": (
+        functional(layer("DropoutWrapper", {"dropout_fn": [1], "dropout_fn_type": "lambda"})),
+        "DropoutWrapper",
+    ),
+    "byte code of a layer that takes none": (
+        functional(dense(activation="4wEA", activation_type="lambda")),
+        "byte code",
+    ),
     "an initializer": (functional(dense(kernel_initializer=typed("os", "system"))), "os.system"),
     "a regularizer": (functional(dense(kernel_regularizer=typed("os", "system"))), "os.system"),
     "a constraint": (functional(dense(bias_constraint=typed("os", "system"))), "os.system"),
@@ -516,6 +533,7 @@ def test_the_list_is_that_of_the_libraries_installed() -> None:
     for module, names in listed["keras3"]["operations"].items():
         assert all(hasattr(importlib.import_module(module), name) for name in names)
     calls = {"TFSMLayer", "Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFOpLambda"}
+    calls |= {"ResidualWrapper", "DropoutWrapper"}
     every = {name for kind in ("keras2", "keras3") for names in listed[kind]["classes"].values()
              for name in names}  # fmt: skip
     assert not every & calls
