@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from msgspec import UNSET, structs
 
 from edge_deploy.api.options import ModelOptions
 from edge_deploy.artifact import samples
-from edge_deploy.core.errors import unknown_option, wrong_option
-from edge_deploy.core.graph import freeze, index_limits
+from edge_deploy.artifact.manifest import Manifest
+from edge_deploy.artifact.performance import PerformanceEntry, WarningEntry
+from edge_deploy.core.errors import EdgeDeployError, UsageError, unknown_option, wrong_option
+from edge_deploy.core.graph import freeze, index_limits, input_arithmetic
 from edge_deploy.core.messages import option
-from edge_deploy.core.spec import LoadedModel, ModelSpec
+from edge_deploy.core.options import Data
+from edge_deploy.core.spec import Array, LoadedModel, ModelSpec
 from edge_deploy.data import sidecars
+from edge_deploy.data.csv_reader import Reading
 from edge_deploy.data.preprocessing.features import with_truths
 from edge_deploy.data.readers import read
 from edge_deploy.data.reference import Dataset, Reference, split, with_class_indices
@@ -21,6 +30,8 @@ from edge_deploy.frontends import load
 from edge_deploy.frontends.fold_preprocessing import check_pixels, fold
 from edge_deploy.frontends.load import check_dtypes, read_model
 from edge_deploy.optimize.finetuning import FineTuneData
+from edge_deploy.verification.diagnostics import Case, diagnose
+from edge_deploy.verification.metrics import performance
 
 _MOST_COUNTS = 1 << 26  # numbers that samples of text may hold: 256 MB
 
@@ -40,6 +51,7 @@ class Prepared:
         samples: Those that the model was asked, in the user's order.
         dataset: The same, as they are packaged.
         notes: What the user should know, one line each.
+        warnings: What is probably wrong, though files will agree with the model.
     """
 
     model: LoadedModel
@@ -47,6 +59,36 @@ class Prepared:
     samples: Reference
     dataset: Dataset
     notes: tuple[str, ...]
+    warnings: tuple[WarningEntry, ...]
+
+    def told(self, manifest: Manifest) -> Manifest:
+        """A manifest that says how good the model is, and what is probably wrong."""
+        found = performance(self.model.spec, self.dataset.every)
+        return with_quality(manifest, found, self.warnings)
+
+
+def with_quality(
+    manifest: Manifest, found: PerformanceEntry | None, warnings: tuple[WarningEntry, ...]
+) -> Manifest:
+    """A manifest that says how good the model is, and what is probably wrong."""
+    reference = structs.replace(
+        manifest.reference, performance=found or UNSET, warnings=warnings or UNSET
+    )
+    return structs.replace(manifest, reference=reference)
+
+
+def refuse(warnings: tuple[WarningEntry, ...], strict: bool) -> None:
+    """Refuse with ``strict`` what is probably wrong.
+
+    Raises:
+        UsageError: There is a warning.
+    """
+    if strict and warnings:
+        raise UsageError(
+            f"{option('strict', True)}: " + "\n".join(warning.text for warning in warnings),
+            option="strict",
+            got=True,
+        )
 
 
 def check(options: ModelOptions) -> None:
@@ -87,10 +129,16 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
         keep = max(32, _MOST_COUNTS // widest)
         notes.append(f"a text is {widest:,} numbers: at most {keep} samples were taken")
     if side.reference is not None:
-        data = read(side.reference, spec, side.features, side.preprocessing, keep, options.seed)
-        classes = next((o.classes for o in spec.outputs if o.classes), None)
-        data = with_class_indices(data, classes)
+        reading = Reading(keep, options.seed, options.label_column)
+        data = read(side.reference, spec, side.features, side.preprocessing, reading)
+        data = with_class_indices(data, spec)
         notes += samples.note(data, side.reference)
+        if data.labels is None and data.likely:
+            named = data.likely[0]
+            notes.append(
+                f"the column {named!r} of {side.reference.name} holds exactly the model's classes: "
+                f"if these are the true answers, say {option('label_column', named)}"
+            )
         if (data.given or 0) > keep:
             notes.append(
                 f"{side.reference.name} has {data.given:,} samples, of which {keep:,} were "
@@ -120,15 +168,59 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
             "input (try unit, keras-load-img, teachable-machine, mobilenet, caffe or torch)"
         )
     dataset = Dataset(
-        *split(data, options.samples, options.seed), side.features, side.preprocessing
+        *split(data, options.samples, options.seed),
+        side.features,
+        side.preprocessing,
+        options.label_column if _has_columns(options.calibration) else None,
     )
-    return Prepared(replace(loaded, spec=spec), side, data, dataset, tuple(notes))
+    model = replace(loaded, spec=spec)
+    warnings = diagnose(_case(model, side, data))
+    refuse(warnings, options.strict)
+    return Prepared(model, side, data, dataset, tuple(notes), warnings)
+
+
+def _case(model: LoadedModel, side: Sidecars, data: Reference) -> Case:
+    return Case(
+        spec=model.spec,
+        data=data,
+        predict=model.predict if model.predict_rows is None else None,
+        preprocessing=side.preprocessing,
+        features=side.features,
+        ordinary=ordinary(model) if data.origin != "synthetic" else None,
+        ordered=data.count == data.given,
+    )
+
+
+_RANGES = (255.0, 127.5, 65535.0, 32767.5)  # of pictures, which a Rescaling layer divides by
+
+
+def ordinary(model: LoadedModel) -> tuple[Array, Array] | None:
+    """Mean and standard deviation of what the first layer was made for, where it tells."""
+    if model.typical is not None or model.kind == "sklearn" or len(model.spec.inputs) != 1:
+        return model.typical
+    try:
+        frozen = freeze(model.function, model.spec.inputs)
+    except EdgeDeployError:
+        return None  # whoever converts it says so
+    found = input_arithmetic(frozen, model.spec.inputs[0].name)
+    if found is None or not np.all(found.scale):
+        return None
+    spread = np.abs(1 / found.scale)
+    if found.scale.ndim == 0 and not any(math.isclose(spread, one) for one in _RANGES):
+        return None  # any factor at all, which says nothing of what is usual
+    return np.asarray(-found.offset / found.scale), np.asarray(spread)
 
 
 def training(options: ModelOptions, spec: ModelSpec, side: Sidecars) -> FineTuneData | None:
     """What a pruned model is trained on: ``prune_data``."""
     if options.prune_data is None:
         return None
-    data = read(options.prune_data, spec, side.features, side.preprocessing)
-    classes = next((o.classes for o in spec.outputs if o.classes), None)
-    return FineTuneData(with_class_indices(data, classes), options.prune_epochs, options.seed)
+    label = options.label_column if _has_columns(options.prune_data) else None
+    reading = Reading(label_column=label)
+    data = read(options.prune_data, spec, side.features, side.preprocessing, reading)
+    return FineTuneData(with_class_indices(data, spec), options.prune_epochs, options.seed)
+
+
+def _has_columns(data: Data | None) -> bool:
+    """Whether data have columns or keys, of which one may hold the true answers."""
+    return not isinstance(data, Path) or data.suffix in (".csv", ".npz")

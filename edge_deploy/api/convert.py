@@ -54,6 +54,8 @@ class ConvertResult:
         verdicts: One a file and runtime.
         failed: Targets that could not be converted, with the reason (``keep_going``).
         notes: What the user should know, one line each.
+        warnings: What is probably wrong though every file agrees with the model: labels, pixels,
+            scalers.
     """
 
     artifact: Artifact | None
@@ -61,6 +63,7 @@ class ConvertResult:
     verdicts: tuple[Verdict, ...]
     failed: Mapping[str, str]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -74,7 +77,7 @@ class ConvertResult:
 
     def _repr_html_(self) -> str:
         """The same in a notebook: verdicts with bars, and size against accuracy."""
-        return card(self.manifest, self.verdicts, self.notes, self.failed)
+        return card(self.manifest, self.verdicts, (*self.warnings, *self.notes), self.failed)
 
 
 @takes(ConvertOptions)
@@ -110,7 +113,7 @@ def convert(
     set_environment()
     with quiet(options.verbose):
         done = _convert(model, options)
-    log.tell(done.notes)
+    log.tell(done.notes, done.warnings)
     return done
 
 
@@ -148,8 +151,11 @@ def _convert(model: Any, options: ConvertOptions) -> ConvertResult:
         manifest = new_manifest(
             source.given, (name, options.version, options.command), loaded, side, dataset.reference
         )
+        manifest = prepared.told(manifest)
+        told = tuple(warning.text for warning in prepared.warnings)
         if options.dry_run:
-            return ConvertResult(None, manifest, (), {}, (*notes, "dry run: nothing was written"))
+            notes = (*notes, "dry run: nothing was written")
+            return ConvertResult(None, manifest, (), {}, notes, told)
         final = artifacts.check_free(options.output, name, options.version, options.overwrite)
         with (
             atomic_io.staged(options.output, final) as stage,
@@ -181,7 +187,8 @@ def _convert(model: Any, options: ConvertOptions) -> ConvertResult:
             manifest = structs.replace(manifest, artifacts=tuple(entries))
             write_version(stage, manifest, dataset, side, verdicts)
     published = artifacts.open_artifact(final)
-    return ConvertResult(published, published.manifest, tuple(verdicts), failed, (*notes, *more))
+    notes = (*notes, *more)
+    return ConvertResult(published, published.manifest, tuple(verdicts), failed, notes, told)
 
 
 def _with_pruned(dataset: Dataset, model: LoadedModel) -> Dataset:

@@ -22,6 +22,7 @@ class DataKeywords(TypedDict, total=False):
 
     reference: AnyData
     samples: int
+    label_column: str | None
     labels: AnyPath | Sequence[str] | None
     features: AnyPath | None
     preprocess: str | None
@@ -126,8 +127,10 @@ class VerifyKeywords(LoadKeywords, RuntimeKeywords, BudgetKeywords, total=False)
 
     against: Any
     reference: AnyData
+    label_column: str | None
     report: AnyPath | None
     seed: int
+    strict: bool
 
 
 class BenchKeywords(RuntimeKeywords, total=False):

@@ -72,7 +72,7 @@ class CalibrationOptions(Options):
 
     Attributes:
         calibration: Samples, as for ``reference``; without them the evaluation data.
-        strict: Warnings about them are errors.
+        strict: Warnings about them, about labels and about how samples are prepared are errors.
     """
 
     calibration: Data | None = None
@@ -210,14 +210,18 @@ class VerifyOptions(LoadOptions, RuntimeOptions, BudgetOptions):
     Attributes:
         against: The original, to answer again: a path or a live model.
         reference: New samples for it, as for ``convert``.
+        label_column: Their column (key) of true answers, as for ``convert``.
         report: The folder that the reports go to; without it the artifact.
         seed: By which samples are chosen.
+        strict: Warnings about labels and about how samples are prepared fail.
     """
 
     against: Any = None
     reference: Data | None = None
+    label_column: str | None = None
     report: Path | None = None
     seed: int = 0
+    strict: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

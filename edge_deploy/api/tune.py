@@ -54,6 +54,7 @@ class TuneResult:
         recommended: By target; None where no file stays within the budget.
         verdicts: On the files of the front.
         notes: What the user should know, one line each.
+        warnings: What is probably wrong though every file agrees with the model.
     """
 
     artifact: Artifact
@@ -62,6 +63,7 @@ class TuneResult:
     recommended: Mapping[str, Recommendation | None]
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -130,7 +132,7 @@ def tune(
     set_environment()
     with quiet(options.verbose):
         done = _tune(model, options)
-    log.tell(done.notes)
+    log.tell(done.notes, done.warnings)
     return done
 
 
@@ -149,6 +151,7 @@ def _tune(model: Any, options: TuneOptions) -> TuneResult:
         manifest = new_manifest(
             source.given, (name, options.version, options.command), loaded, side, dataset.reference
         )
+        manifest = prepared.told(manifest)
         seen = (dataset.every, _as_reference(calibration, loaded.spec))
         about = _about(manifest, options, prepared.samples, training)
         with atomic_io.writing(
@@ -169,7 +172,13 @@ def _tune(model: Any, options: TuneOptions) -> TuneResult:
         )
         store.end()
     return TuneResult(
-        published, published.manifest, tuple(measured), recommended, verdicts, tuple(notes)
+        published,
+        published.manifest,
+        tuple(measured),
+        recommended,
+        verdicts,
+        tuple(notes),
+        tuple(warning.text for warning in prepared.warnings),
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
+import numpy as np
 from msgspec import structs
 
+from edge_deploy.api._prepare import ordinary, with_quality
 from edge_deploy.api.keywords import VerifyKeywords
 from edge_deploy.api.options import VerifyOptions
 from edge_deploy.artifact import artifact
@@ -22,19 +24,29 @@ from edge_deploy.core.bounds import bounded
 from edge_deploy.core.errors import EdgeDeployError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path, given, takes
-from edge_deploy.core.spec import LoadedModel, ModelSpec
+from edge_deploy.core.spec import Arrays, Feature, LoadedModel, ModelSpec
 from edge_deploy.core.stdio import quiet, set_environment
+from edge_deploy.data.csv_reader import Reading
 from edge_deploy.data.readers import read
-from edge_deploy.data.reference import Dataset, Reference, split
+from edge_deploy.data.reference import Dataset, Reference, split, with_class_indices
 from edge_deploy.formats.base import FLOAT, Runtime
-from edge_deploy.formats.registry import FORMATS, check_names, format_of, runtimes_of
+from edge_deploy.formats.registry import (
+    FORMATS,
+    check_names,
+    default_runtime,
+    format_of,
+    runtimes_of,
+)
 from edge_deploy.frontends.fold_preprocessing import fold_model
 from edge_deploy.frontends.load import open_source, read_model
 from edge_deploy.optimize.search.report import sections
 from edge_deploy.verification import report
+from edge_deploy.verification.compare import run_samples
+from edge_deploy.verification.diagnostics import Case, diagnose
 from edge_deploy.verification.file_check import Checker, browser_if_any
 from edge_deploy.verification.history import with_earlier
 from edge_deploy.verification.integrity import label_failures, wrong_files
+from edge_deploy.verification.metrics import performance
 from edge_deploy.verification.notebook import card
 from edge_deploy.verification.tolerances import check_labels
 from edge_deploy.verification.verdicts import Verdict, blank, none_fails, summarize
@@ -50,6 +62,8 @@ class VerifyResult:
         report: The folder with report.json and report.html, if they were written.
         notes: What the user should know.
         samples: How many samples of how many were asked, and whose they are, in words.
+        warnings: What is probably wrong though every file agrees with the original.
+        strict: Whether that fails.
     """
 
     manifest: Manifest
@@ -57,6 +71,8 @@ class VerifyResult:
     report: Path | None
     notes: tuple[str, ...] = ()
     samples: str = ""
+    warnings: tuple[str, ...] = ()
+    strict: bool = False
 
     @property
     def complete(self) -> bool:
@@ -65,12 +81,12 @@ class VerifyResult:
 
     @property
     def passed(self) -> bool:
-        """Whether no file that was run is outside tolerance."""
-        return none_fails(self.verdicts)
+        """Whether no file that was run is outside tolerance, nor with ``strict`` a warning."""
+        return none_fails(self.verdicts) and not (self.strict and self.warnings)
 
     def _repr_html_(self) -> str:
         """The same in a notebook: verdicts with bars, and size against accuracy."""
-        return card(self.manifest, self.verdicts, (self.samples, *self.notes))
+        return card(self.manifest, self.verdicts, (self.samples, *self.warnings, *self.notes))
 
 
 @takes(VerifyOptions)
@@ -103,7 +119,7 @@ def verify(
             done = _verify_bare(path, options)
         else:
             done = _verify(path, options)
-    log.tell(done.notes)
+    log.tell(done.notes, done.warnings)
     return done
 
 
@@ -118,11 +134,12 @@ def _verify(path: Path, options: VerifyOptions) -> VerifyResult:
     if not entries:
         there = ", ".join(sorted({entry.target for entry in found.manifest.artifacts})) or "none"
         raise UsageError(f"{path}: no file to verify is left; its targets are: {there}.")
-    spec, reference, notes = _questions(found, options, changed)
+    spec, reference, notes, model = _questions(found, options, changed)
     dataset = Dataset(reference, columns=columns_of(found.manifest))
     packaged = options.reference is None and options.against is None and reference.count
     if packaged and artifact.EVALUATION not in changed:
-        dataset = replace(dataset, evaluation=found.evaluation() or Reference({}))
+        more = with_class_indices(found.evaluation() or Reference({}), spec)
+        dataset = replace(dataset, evaluation=more)
     costs = any(entry.precision != FLOAT or entry.pruned for entry in entries)
     samples = _samples(reference, dataset.evaluation.count if costs else 0)
     check_labels(options.tolerances, reference)
@@ -141,26 +158,73 @@ def _verify(path: Path, options: VerifyOptions) -> VerifyResult:
             rows = _check_entry(found, entry, runtimes, wrong[entry.path], checker)
             judged[entry.path] = summarize(rows)
             verdicts.extend(rows)
+    case = Case(
+        spec=spec,
+        data=dataset.every,
+        predict=model.predict if model else _predictor(found, entries, wrong),
+        preprocessing=preprocessing_of(found.manifest),
+        features=dataset.columns,
+        ordinary=ordinary(model) if model else None,
+    )
+    warnings = diagnose(case)
+    if options.reference is None and reference.count:
+        warnings = (
+            warnings or found.manifest.reference.warnings or ()
+        )  # convert knew the order of the samples
+    described = with_quality(found.manifest, performance(spec, case.data), warnings)
     manifest = structs.replace(
-        found.manifest,
+        described if packaged else found.manifest,
         artifacts=tuple(
             structs.replace(entry, verification=judged.get(entry.path, entry.verification))
             for entry in found.manifest.artifacts
         ),
     )
     every = with_earlier(found, manifest, verdicts, changed)
-    documents = report.documents(manifest, every, sections(found.tuning()))
+    shown = structs.replace(manifest, reference=described.reference)
+    documents = report.documents(shown, every, sections(found.tuning()))
+    told = VerifyResult(
+        shown,
+        tuple(verdicts),
+        None,
+        notes,
+        samples,
+        tuple(warning.text for warning in warnings),
+        options.strict,
+    )
     if options.report is not None:
-        folder: Path | None = _write_report(options.report, documents)
-        return VerifyResult(manifest, tuple(verdicts), folder, notes, samples)
+        return replace(told, report=_write_report(options.report, documents))
     try:
         with atomic_io.writing(found.folder, "report"):
             artifact.update(found, manifest, documents)
     except EdgeDeployError as error:
         # The verdicts are what was asked for; a folder that may only be read must not lose them.
         kept = f"the reports were not kept: {error}"
-        return VerifyResult(manifest, tuple(verdicts), None, (*notes, kept), samples)
-    return VerifyResult(manifest, tuple(verdicts), found.folder, notes, samples)
+        return replace(told, notes=(*notes, kept))
+    return replace(told, report=found.folder)
+
+
+def _predictor(
+    found: Artifact, entries: Sequence[FileEntry], wrong: Mapping[str, tuple[str, ...]]
+) -> Callable[[Arrays], Arrays] | None:
+    """What answers in the original's place: a float32 file that is run here, without a browser."""
+    plain = [
+        entry
+        for entry in entries
+        if entry.precision == FLOAT
+        and not entry.pruned
+        and not wrong[entry.path]
+        and not default_runtime(entry.target).in_browser
+    ]
+    if not plain:
+        return None
+    path, runtime = found.main_file(plain[0]), default_runtime(plain[0].target)
+
+    def predict(inputs: Arrays) -> Arrays:
+        with runtime.open(path) as runner:
+            answers, _ = run_samples(runner, found.spec, Reference(inputs))
+        return {name: np.concatenate(values) for name, values in answers.items()}
+
+    return predict
 
 
 def _wanted(name: str, options: VerifyOptions) -> list[Runtime]:
@@ -180,15 +244,15 @@ def _check(options: VerifyOptions) -> None:
 
 def _questions(
     found: Artifact, options: VerifyOptions, changed: Mapping[str, str]
-) -> tuple[ModelSpec, Reference, tuple[str, ...]]:
+) -> tuple[ModelSpec, Reference, tuple[str, ...], LoadedModel | None]:
     """What to ask, with the original's answers (packaged, or given anew by the original).
 
-    Also what the user should know.
+    Also what the user should know, and the original where it was given.
     """
     if options.against is None:
         if artifact.REFERENCE in changed:
-            return found.spec, Reference({}), ()
-        return found.spec, found.reference(), ()
+            return found.spec, Reference({}), (), None
+        return found.spec, with_class_indices(found.reference(), found.spec), (), None
     columns = columns_of(found.manifest)
     model, source = _original(options)
     own = {s.name for s in (*found.spec.inputs, *found.spec.outputs)}
@@ -202,10 +266,22 @@ def _questions(
     if options.reference is None:
         data = found.reference()
     else:
-        data = read(options.reference, found.spec, columns, preprocessing_of(found.manifest))
-        data, _ = split(data, 0, options.seed)
+        data = _read_new(options, found.spec, columns, preprocessing_of(found.manifest))
     answered = replace(data, outputs=model.ask(data.inputs, data.rows))
-    return found.spec, answered, model.notes
+    return found.spec, answered, model.notes, model
+
+
+def _read_new(
+    options: VerifyOptions,
+    spec: ModelSpec,
+    columns: Sequence[Feature] | None,
+    preprocessing: Mapping[str, Any] | None = None,
+) -> Reference:
+    """The user's new samples, as many as a reference has."""
+    assert options.reference is not None
+    reading = Reading(label_column=options.label_column)
+    data = read(options.reference, spec, columns, preprocessing, reading)
+    return split(with_class_indices(data, spec), 0, options.seed)[0]
 
 
 def _original(options: VerifyOptions) -> tuple[LoadedModel, Source]:
@@ -248,7 +324,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
             f"what to ask: {option('against', 'MODEL')} {option('reference', 'DATA')}."
         )
     model, source = _original(options)
-    data, _ = split(read(options.reference, model.spec, model.features), 0, options.seed)
+    data = _read_new(options, model.spec, model.features)
     data = replace(data, outputs=model.ask(data.inputs, data.rows))
     runtimes = _wanted(name, options) or runtimes_of(name)[:1]
     needs_browser = any(runtime.in_browser for runtime in runtimes)
@@ -262,6 +338,9 @@ def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
             )
         ]
     manifest = bare_manifest(path, name, source, model.spec, data)
+    case = Case(model.spec, data, model.predict, features=model.features, ordinary=ordinary(model))
+    warnings = diagnose(case)
+    manifest = with_quality(manifest, performance(model.spec, data), warnings)
     documents = report.documents(manifest, verdicts)
     return VerifyResult(
         manifest,
@@ -269,6 +348,8 @@ def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
         _write_report(options.report, documents),
         model.notes,
         _samples(data),
+        tuple(warning.text for warning in warnings),
+        options.strict,
     )
 
 

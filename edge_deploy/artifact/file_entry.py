@@ -17,6 +17,7 @@ from edge_deploy.artifact.document import (
     Sha256,
     Share,
 )
+from edge_deploy.artifact.performance import PerformanceEntry
 from edge_deploy.formats.registry import FORMATS, is_converted
 
 
@@ -171,6 +172,8 @@ class VerdictRow(Part, frozen=True, kw_only=True):
         tolerances: What ``--atol``, ``--rtol``, ``--max-drop`` and ``--min-agreement`` said; null
             for the defaults.
         max_abs_error: The largest difference of any output.
+        performance: How good the file's answers are by the true labels; absent where there are
+            none.
     """
 
     runtime: str
@@ -182,6 +185,7 @@ class VerdictRow(Part, frozen=True, kw_only=True):
     median_ms: Number | None
     tolerances: dict[str, Any] | UnsetType | None = UNSET
     max_abs_error: Number | None
+    performance: PerformanceEntry | UnsetType = UNSET
 
 
 class FileEntry(Part, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from edge_deploy.artifact.document import (
 from edge_deploy.artifact.file_entry import (
     FileEntry,
 )
+from edge_deploy.artifact.performance import PerformanceEntry, WarningEntry
 from edge_deploy.artifact.preparation import FeatureEntry, PreprocessingEntry
 from edge_deploy.core.spec import Feature, ModelSpec, TensorSpec
 from edge_deploy.data.preprocessing.features import parse_features
@@ -95,12 +96,17 @@ class ReferenceEntry(Part, frozen=True, kw_only=True):
         answers: Who answered them: the original in its own library, or what it was lowered to,
             in float64, where that library can no longer answer.
         given: How many samples the user's data had.
+        performance: How good the original's answers are by the labels of all samples that are
+            kept; absent where there are no labels.
+        warnings: What is probably wrong though every file agrees with the original.
     """
 
     samples: SampleCount
     origin: Literal["user", "synthetic"]
     answers: Literal["original", "lowering"] | UnsetType = UNSET
     given: Positive | UnsetType = UNSET
+    performance: PerformanceEntry | UnsetType = UNSET
+    warnings: tuple[WarningEntry, ...] | UnsetType = UNSET
 
 
 class FileHash(Part, frozen=True, kw_only=True):

@@ -41,6 +41,16 @@ def notes(notes: Sequence[str]) -> None:
         typer.echo(f"note: {note}")
 
 
+def warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
+
+
+def lines(lines: Sequence[str]) -> None:
+    for line in lines:
+        typer.echo(line)
+
+
 def described(document: Mapping[str, Any]) -> list[str]:
     """What `inspect` found, a line each; what is not there is left out."""
     from edge_deploy.artifact.document import part
@@ -123,6 +133,7 @@ def made(done: Any, what: str, as_json: bool, quiet: bool) -> None:
     """What ``convert`` or ``quantize`` did: their files with verdicts, and what could not be."""
     from edge_deploy.verification import report
 
+    warn(getattr(done, "warnings", ()))
     if as_json:
         document = report.to_document(done.manifest, done.verdicts)
         folder = str(done.artifact.folder) if done.artifact else None
@@ -132,6 +143,7 @@ def made(done: Any, what: str, as_json: bool, quiet: bool) -> None:
     if not quiet:
         notes(done.notes)
         table(report.HEADER, report.rows(done.manifest, done.verdicts))
+        lines(report.performance(done.manifest))
     problems(done.verdicts)
     for name, reason in done.failed.items():
         typer.echo(f"{name} could not be {what}: {reason}", err=True)
@@ -210,6 +222,11 @@ def progress(silent: bool, about: str = "") -> Iterator[Callable[[str], None]]:
             yield show
     finally:
         os.write(2, b"\r\x1b[K")
+
+
+def unheard() -> AbstractContextManager[None]:
+    """What the library warns of is in its result, and printed with that."""
+    return _handling("edge_deploy.notes", logging.WARNING, lambda _: None)
 
 
 def warnings() -> AbstractContextManager[None]:

@@ -23,6 +23,7 @@ def convert(
         Path | None, typer.Option(help="Samples: .npz, .npy, .csv or a folder of pictures.")
     ] = None,
     samples: shared.Samples = 1000,
+    label_column: shared.LabelColumn = None,
     quantize: Annotated[
         str, typer.Option(help="Precisions, such as float32,int8 or tflite=int8.")
     ] = "float32",
@@ -81,7 +82,7 @@ def convert(
     Example: edge-deploy convert keras_model.h5 --labels labels.txt --preprocess teachable-machine
     """
     options = shared.options_of(edge_deploy.ConvertOptions, locals())
-    with console.progress(quiet or as_json or verbose):
+    with console.progress(quiet or as_json or verbose), console.unheard():
         done = edge_deploy.convert(model, options)
     console.made(done, "converted", as_json, quiet)
     if done.artifact and not (as_json or quiet):

@@ -17,8 +17,9 @@ COMMANDS = (
 _REST = "The rest"
 PANELS = {
     "Model and data": (
-        "--against", "--reference", "--samples", "--labels", "--preprocess", "--features",
-        "--signature", "--input-shape", "--custom-objects", "--trust-pickle", "--max-size",
+        "--against", "--reference", "--samples", "--label-column", "--labels", "--preprocess",
+        "--features", "--signature", "--input-shape", "--custom-objects", "--trust-pickle",
+        "--max-size",
     ),
     "What is run": ("--only", "--runtime", "--backend", "--skip-missing"),
     "What comes out": (

@@ -30,6 +30,10 @@ BrowserPath = Annotated[
 ]
 Targets = Annotated[str, typer.Option("--to", help="Targets, separated by commas.")]
 Samples = Annotated[int, typer.Option("--samples", help="Samples to keep for evaluation.")]
+LabelColumn = Annotated[
+    str | None,
+    typer.Option("--label-column", help="Column (.npz: key) of the true answers, if not label(s)."),
+]
 Labels = Annotated[str | None, typer.Option("--labels", help="labels.txt, or a,b,c.")]
 Preprocess = Annotated[
     str | None, typer.Option("--preprocess", help="Preset such as unit or torch, or key=value,...")
@@ -72,7 +76,7 @@ MinAgreement = Annotated[
     float | None, typer.Option(help="Share of samples whose winner must stay the same.")
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Warnings about calibration data are errors.")
+    bool, typer.Option("--strict", help="Warnings about labels and samples are errors.")
 ]
 InputShape = Annotated[
     list[str] | None,

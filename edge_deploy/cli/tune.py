@@ -42,6 +42,7 @@ def tune(
         Path | None, typer.Option(help="Samples, best with labels: .npz, .npy, .csv or a folder.")
     ] = None,
     samples: shared.Samples = 1000,
+    label_column: shared.LabelColumn = None,
     calibration: shared.Calibration = None,
     labels: shared.Labels = None,
     preprocess: shared.Preprocess = None,
@@ -71,8 +72,9 @@ def tune(
     from edge_deploy.api import tune as tune_command
     from edge_deploy.verification import report
 
-    with console.progress(quiet or as_json or verbose):
+    with console.progress(quiet or as_json or verbose), console.unheard():
         done = tune_command.tune(model, options)
+    console.warn(done.warnings)
     folder = done.artifact.folder
     if as_json:
         document = report.to_document(done.manifest, done.verdicts)

@@ -30,6 +30,7 @@ def verify(
         Path | None, typer.Option(help="The original, to answer again (needs [convert]).")
     ] = None,
     reference: Annotated[Path | None, typer.Option(help="New samples for --against.")] = None,
+    label_column: shared.LabelColumn = None,
     atol: Annotated[
         list[str] | None, typer.Option(help="Allowed error: VALUE or OUTPUT:VALUE. Repeatable.")
     ] = None,
@@ -45,6 +46,7 @@ def verify(
         bool,
         typer.Option("--skip-missing", help="What nothing here can run is left out, not an error."),
     ] = False,
+    strict: shared.Strict = False,
     browser: shared.BrowserPath = None,
     signature: shared.Signature = None,
     input_shapes: shared.InputShape = None,
@@ -63,9 +65,11 @@ def verify(
 
     codes, documents = [], []
     for path in artifact:
-        done = edge_deploy.verify(path, options)
+        with console.unheard():
+            done = edge_deploy.verify(path, options)
         some_ran = any(verdict.status != "not run" for verdict in done.verdicts)
         complete = done.complete or (skip_missing and some_ran)
+        console.warn(done.warnings)
         codes.append(exit_codes.of_result(complete, done.passed))
         documents.append(reports.to_document(done.manifest, done.verdicts))
         if as_json:
@@ -75,6 +79,7 @@ def verify(
             typer.echo(f"{name}: {done.samples}")
             console.notes(done.notes)
             console.table(reports.HEADER, reports.rows(done.manifest, done.verdicts))
+            console.lines(reports.performance(done.manifest))
         console.problems(done.verdicts)
         if done.report and not quiet:
             typer.echo(f"report: {done.report / 'report.html'}")

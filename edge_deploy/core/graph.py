@@ -230,3 +230,80 @@ def _source(nodes: Mapping[str, Any], name: str) -> Any:
     while node.op in _PASS_THROUGH and node.input:
         node = nodes[node.input[0].lstrip("^").split(":")[0]]
     return node
+
+
+@dataclass(frozen=True, eq=False)
+class InputArithmetic:
+    """What a graph does first to an input: ``x * scale + offset``, by element or last axis.
+
+    Attributes:
+        scale: A number, or one a column or channel.
+        offset: The same.
+    """
+
+    scale: Any
+    offset: Any
+
+
+def input_arithmetic(frozen: FrozenGraph, name: str) -> InputArithmetic | None:
+    """The scaling that a graph begins with, such as Keras' Rescaling, Normalization and BatchNorm.
+
+    Args:
+        frozen: The graph.
+        name: The model's name of an input.
+
+    Returns:
+        What it comes to; None where the graph begins with something else.
+    """
+    import numpy as np
+
+    graph = frozen.function.graph
+    tensor = graph.get_tensor_by_name(frozen.inputs[name])
+    width = tensor.shape[-1] if tensor.shape.rank else None
+    scale, offset, found = np.ones(()), np.zeros(()), False
+    while (step := _only_consumer(tensor)) is not None:
+        if step.type == "FusedBatchNormV3" and step.inputs[0] is tensor:
+            weights = [_constant(frozen, one) for one in step.inputs[1:]]
+            if any(one is None for one in weights):
+                break
+            _, _, mean, variance = weights
+            spread = np.sqrt(variance + step.get_attr("epsilon"))
+            # What the layer takes for ordinary, whatever its own gamma and beta make of it.
+            return InputArithmetic(scale / spread, (offset - mean) / spread)
+        if step.type in ("Mul", "AddV2", "Add", "Sub", "RealDiv", "BiasAdd"):
+            first = step.inputs[0] is tensor
+            value = _constant(frozen, step.inputs[1 if first else 0])
+            if value is None or (not first and step.type in ("Sub", "RealDiv")):
+                break
+            value = np.squeeze(np.asarray(value, np.float64))
+            if value.ndim > 1 or (value.ndim == 1 and len(value) != width):
+                break
+            found = True
+            if step.type in ("Mul", "RealDiv"):
+                by = value if step.type == "Mul" else 1 / np.where(value == 0, 1, value)
+                scale, offset = scale * by, offset * by
+            else:
+                offset = offset - value if step.type == "Sub" else offset + value
+        elif step.type not in _PASS_THROUGH:
+            break
+        tensor = step.outputs[0]
+    return InputArithmetic(scale, offset) if found else None
+
+
+def _only_consumer(tensor: Any) -> Any:
+    """The one operator that takes a tensor's values; None where there are several or none."""
+    taking = [op for op in tensor.consumers() if op.type not in ("Shape", "NoOp")]
+    return taking[0] if len(taking) == 1 and taking[0].outputs else None
+
+
+def _constant(frozen: FrozenGraph, tensor: Any) -> Any:
+    """The value of a tensor that depends on no input and is no weight matrix; None of others."""
+    waiting = [tensor.op]
+    seen: set[str] = set()
+    while waiting:
+        op = waiting.pop()
+        if op.type == "Placeholder" or len(seen) > 20:
+            return None
+        seen.add(op.name)
+        waiting += [one.op for one in op.inputs if one.op.name not in seen]
+    return frozen.function.prune([], tensor)().numpy()

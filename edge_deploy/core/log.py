@@ -1,7 +1,8 @@
 """Progress and notes, as records of the logger ``edge_deploy``.
 
 A step of the work is told on level INFO by the module that does it. What a user should know is
-told by ``NOTES``: on level INFO where the result has it too, else as a warning.
+told by ``NOTES``: on level INFO where the result has it too, else as a warning; a warning of a
+result on level WARNING.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def logger(name: str) -> logging.LoggerAdapter[logging.Logger]:
 NOTES = logger("edge_deploy.notes")
 
 
-def tell(notes: Iterable[str]) -> None:
-    """Tell the notes of a result."""
+def tell(notes: Iterable[str], warnings: Iterable[str] = ()) -> None:
+    """Tell the notes and the warnings of a result."""
     for note in notes:
         NOTES.info("%s", note)
+    for warning in warnings:
+        NOTES.warning("%s", warning)

@@ -168,7 +168,8 @@ def as_data(value: Any, name: str) -> Data:
     if isinstance(value, tuple) and len(value) == 2:
         inner = as_data(value[0], name)
         if isinstance(inner, InMemory):
-            return replace(inner, labels=np.asarray(value[1]).reshape(len(value[1]), -1).squeeze(1))
+            answers = np.asarray(value[1]).reshape(len(value[1]), -1)
+            return replace(inner, labels=answers[:, 0] if answers.shape[1] == 1 else answers)
     elif isinstance(value, Mapping):
         arrays = {str(key): np.asarray(array) for key, array in value.items()}
         labels = arrays.pop("labels", None)

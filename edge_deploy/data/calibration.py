@@ -14,6 +14,7 @@ import numpy as np
 
 from edge_deploy.core.options import Data
 from edge_deploy.core.spec import Arrays, Feature, ModelSpec
+from edge_deploy.data.csv_reader import Reading
 from edge_deploy.data.readers import read, stream
 from edge_deploy.data.reference import Reference, sample
 
@@ -56,6 +57,7 @@ def open_samples(
     spec: ModelSpec,
     features: Sequence[Feature] | None,
     preprocessing: Mapping[str, Any] | None,
+    label_column: str | None = None,
 ) -> Samples:
     """Calibration data of a user, through the model's own preprocessing.
 
@@ -64,6 +66,7 @@ def open_samples(
         spec: The model's inputs.
         features: The columns of a table model.
         preprocessing: How pictures become the input.
+        label_column: Where true answers stand, if there are any.
 
     Raises:
         UsageError: It is not there, cannot be read, or does not fit the model.
@@ -72,7 +75,8 @@ def open_samples(
         chosen = _spread(found.count)
         return Samples(len(chosen), str(path), lambda: found.read(chosen))
     # Tables are small next to the tensors of a network, and everything else is an error there.
-    return from_reference(read(path, spec, features, preprocessing), spec, str(path))
+    reading = Reading(label_column=label_column, unlabelled=True)
+    return from_reference(read(path, spec, features, preprocessing, reading), spec, str(path))
 
 
 def _spread(count: int) -> list[int]:

@@ -213,7 +213,9 @@ def calibrate(
     """
     usual = None
     if given is not None:
-        samples = calibration.open_samples(given, spec, dataset.columns, dataset.preprocessing)
+        samples = calibration.open_samples(
+            given, spec, dataset.columns, dataset.preprocessing, dataset.label_column
+        )
         usual = calibration.from_reference(dataset.every, spec, "the reference")
     elif dataset.evaluation.count:
         samples = calibration.from_reference(dataset.evaluation, spec, "the evaluation data")

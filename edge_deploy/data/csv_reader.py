@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from edge_deploy.core.bounds import open_file
 from edge_deploy.core.errors import UsageError
-from edge_deploy.core.messages import did_you_mean
+from edge_deploy.core.messages import did_you_mean, option, unknown
 from edge_deploy.core.options import Data, InMemory
 from edge_deploy.core.spec import Array, Feature
 
@@ -29,16 +29,41 @@ class Table:
 
     Attributes:
         values: float32 (rows, sum of the features' widths).
-        labels: The column ``label``, numbers where all of it are; None where there is none.
+        labels: The column of the true answers, numbers where all of it are; None where there is
+            none.
         rows: The features' own values; of other columns nothing goes on from here, as an artifact
             is published.
         given: How many rows the file has.
+        others: What stands in the columns that are neither.
+        gaps: What is missing in the column of the true answers, in words.
     """
 
     values: Array
     labels: Array | None
     rows: tuple[Row, ...]
     given: int
+    others: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    gaps: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Which samples of all are read, and what their labels are called.
+
+    Attributes:
+        limit: How many are wanted; None for all.
+        seed: By which they are chosen, where there are more: files are often sorted by class.
+        label_column: The column (of an .npz, the key) of the true answers; None for the usual one.
+        unlabelled: Whether there need not be any.
+    """
+
+    limit: int | None = None
+    seed: int = 0
+    label_column: str | None = None
+    unlabelled: bool = False
+
+
+WHOLE = Reading()
 
 
 def chosen(count: int, limit: int | None, seed: int) -> Sequence[int]:
@@ -49,49 +74,45 @@ def chosen(count: int, limit: int | None, seed: int) -> Sequence[int]:
     return sorted(int(place) for place in places)
 
 
-def read_csv(
-    path: Path, features: Sequence[Feature] | None, limit: int | None = None, seed: int = 0
-) -> Table:
+def read_csv(path: Path, features: Sequence[Feature] | None, reading: Reading = WHOLE) -> Table:
     """Read rows, and encode them as the model's input.
 
     Args:
         path: The file.
         features: The columns of the model; None takes each column as a number.
-        limit: How many rows are wanted; None for all.
-        seed: By which they are chosen, where there are more.
+        reading: Which rows, and their labels.
 
     Raises:
         UsageError: It cannot be read, has no rows, lacks a column, or a value does not fit.
     """
     with _opened(path) as reader:
         given = sum(1 for _ in reader)
-    places = chosen(given, limit, seed)
+    places = chosen(given, reading.limit, reading.seed)
     wanted = set(places)
     with _opened(path) as reader:
         rows = [row for place, row in enumerate(reader) if place in wanted]
-    return _table(path, rows, features, places, given)
+    return _table(path, rows, features, (places, given), reading)
 
 
 def read_frame(
-    source: InMemory, features: Sequence[Feature] | None, limit: int | None = None, seed: int = 0
+    source: InMemory, features: Sequence[Feature] | None, reading: Reading = WHOLE
 ) -> Table:
     """The same of a data frame, whose values are taken as a CSV of it would have them.
 
     Args:
         source: Holds the frame.
         features: As for ``read_csv``.
-        limit: How many rows are wanted; None for all.
-        seed: By which they are chosen, where there are more.
+        reading: Which rows, and their labels.
 
     Raises:
         UsageError: It has no rows, lacks a column, or a value does not fit.
     """
     names = [str(name) for name in source.frame.columns]
     given = len(source.frame)
-    places = chosen(given, limit, seed)
+    places = chosen(given, reading.limit, reading.seed)
     taken = source.frame.iloc[list(places)].itertuples(index=False, name=None)
     rows = [dict(zip(names, map(_as_text, row), strict=True)) for row in taken]
-    return _table(source, rows, features, places, given)
+    return _table(source, rows, features, (places, given), reading)
 
 
 def _as_text(value: Any) -> str:
@@ -106,26 +127,40 @@ def _table(
     origin: Data,
     rows: list[Row],
     features: Sequence[Feature] | None,
-    places: Sequence[int],
-    given: int,
+    taken: tuple[Sequence[int], int],
+    reading: Reading,
 ) -> Table:
     from edge_deploy.data.preprocessing.encoding import encode_rows
 
-    columns = _columns(origin, rows)
+    columns, label = _columns(origin, rows, reading)
+    places, given = taken
+    plain = features is None
     if features is None:
         features = [Feature(name) for name in columns]
     _check(origin, columns, features)
     try:
         values = encode_rows(features, rows, places)
     except UsageError as error:
-        raise UsageError(f"{origin}: {error}") from error
-    labels = _labels([row["label"] for row in rows]) if rows[0].get("label") else None
+        mend = f" If that column holds the true answers, say {option('label_column')}."
+        raise UsageError(f"{origin}: {error}{mend if plain else ''}") from error
+    answers = [row[label] or "" for row in rows] if label in rows[0] else []
+    filled = sum(map(bool, answers))
+    labels = _labels(answers) if filled == len(rows) else None
+    gaps = ""
+    if filled < len(answers):
+        gaps = (
+            f"{len(rows) - filled} of {len(rows)} rows have nothing in the column {label!r} (first "
+            f"in row {places[answers.index('')] + 1})"
+        )
     names = [feature.name for feature in features]
     kept = tuple({name: row[name] for name in names if name in row} for row in rows)
-    return Table(values, labels, kept, given)
+    others = {
+        name: frozenset(str(row[name]) for row in rows) for name in columns if name not in names
+    }
+    return Table(values, labels, kept, given, others, gaps)
 
 
-def check_csv(path: Path, features: Sequence[Feature]) -> None:
+def check_csv(path: Path, features: Sequence[Feature], reading: Reading = WHOLE) -> None:
     """Look only whether a CSV has rows and the features' columns: quick, before a model is loaded.
 
     Raises:
@@ -133,7 +168,7 @@ def check_csv(path: Path, features: Sequence[Feature]) -> None:
     """
     with _opened(path) as reader:
         first = list(itertools.islice(reader, 1))
-    _check(path, _columns(path, first), features)
+    _check(path, _columns(path, first, reading)[0], features)
 
 
 @contextmanager
@@ -155,10 +190,23 @@ def _lines(path: Path, file: TextIO) -> Iterator[str]:
         yield line
 
 
-def _columns(path: Data, rows: Sequence[Row]) -> list[str]:
+def _columns(path: Data, rows: Sequence[Row], reading: Reading) -> tuple[list[str], str]:
+    """The columns that may be features, and the one of the true answers."""
     if not rows:
         raise UsageError(f"{path}: there are no rows under the header.")
-    return [column for column in rows[0] if column and column != "label"]
+    label = reading.label_column or "label"
+    if reading.label_column and not reading.unlabelled and label not in rows[0]:
+        raise missing_label(path, label, [column for column in rows[0] if column])
+    return [column for column in rows[0] if column and column != label], label
+
+
+def missing_label(path: Data, label_column: str, known: Sequence[str]) -> UsageError:
+    """What is said where nothing is called as the true answers should be."""
+    return UsageError(
+        f"{option('label_column', label_column)}: {path}: {unknown(label_column, known, 'column')}",
+        option="label_column",
+        got=label_column,
+    )
 
 
 def _check(path: Data, columns: Sequence[str], features: Sequence[Feature]) -> None:
@@ -172,7 +220,7 @@ def _check(path: Data, columns: Sequence[str], features: Sequence[Feature]) -> N
     more = f", nor {', '.join(map(repr, lacking[1:]))}" if lacking[1:] else ""
     raise UsageError(
         f"{path}: has no column {lacking[0]!r}{more}.{near} It needs {', '.join(wanted)}; a column "
-        "with the true answers is called label."
+        f"with the true answers is called label, or named by {option('label_column')}."
     )
 
 

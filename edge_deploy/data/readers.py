@@ -17,13 +17,21 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core import bounds
-from edge_deploy.core.errors import UsageError
+from edge_deploy.core.errors import UsageError, wrong_option
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import Data, InMemory
 from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, TensorSpec, as_dtype
 from edge_deploy.data import npz
-from edge_deploy.data.csv_reader import chosen, read_csv, read_frame
-from edge_deploy.data.reference import Reference
+from edge_deploy.data.csv_reader import (
+    WHOLE,
+    Reading,
+    Table,
+    chosen,
+    missing_label,
+    read_csv,
+    read_frame,
+)
+from edge_deploy.data.reference import Reference, class_count
 
 
 def read(
@@ -31,8 +39,7 @@ def read(
     spec: ModelSpec,
     features: Sequence[Feature] | None = None,
     preprocessing: Mapping[str, Any] | None = None,
-    limit: int | None = None,
-    seed: int = 0,
+    reading: Reading = WHOLE,
 ) -> Reference:
     """Read samples for a model and check them against its inputs.
 
@@ -41,32 +48,39 @@ def read(
         spec: The model's inputs.
         features: The columns of a table model; needed for a CSV with words in it.
         preprocessing: How pictures become the input; needed for a folder.
-        limit: How many samples are wanted; None for all.
-        seed: By which they are chosen, where there are more: files are often sorted by class.
+        reading: Which samples, and what their labels are called.
 
     Raises:
         UsageError: It is not there, cannot be read, or does not fit the model.
     """
+    if reading.label_column and isinstance(path, Path) and path.suffix not in (".csv", ".npz"):
+        raise wrong_option(
+            "label_column",
+            reading.label_column,
+            f"{path} has no columns; it is for a .csv, an .npz or a data frame.",
+        )
     if isinstance(path, InMemory):
-        data = _from_memory(path, spec, features, limit, seed)
+        data = _from_memory(path, spec, features, reading)
     elif path.is_dir():
-        data = _read_pictures(path, spec, preprocessing, limit, seed)
+        data = _read_pictures(path, spec, preprocessing, reading)
     elif path.suffix == ".npz":
-        data = _read_npz(path, spec)
+        data = _read_npz(path, spec, reading)
     elif path.suffix == ".npy":
         _check_there(path)
         data = Reference({_only_input(path, spec).name: npz.read_npy(path)})
     elif path.suffix == ".csv":
-        data = _read_csv(path, spec, features, limit, seed)
+        data = _read_csv(path, spec, features, reading)
     else:
         _check_there(path)
         raise UsageError(f"{path}: reference data is .npz, .npy, .csv or a folder of pictures.")
     inputs = {s.name: _fit(path, s, data.inputs[s.name], features) for s in spec.inputs}
     _check_counts(path, {name: len(array) for name, array in inputs.items()})
     data = replace(data, inputs=inputs, given=data.given or data.count)
-    if limit is None or data.count <= limit:
+    if data.labels is not None and len(data.labels) != data.count:
+        raise UsageError(f"{path}: there are {len(data.labels)} labels for {data.count} samples.")
+    if reading.limit is None or data.count <= reading.limit:
         return data
-    return data.take(chosen(data.count, limit, seed))
+    return data.take(chosen(data.count, reading.limit, reading.seed))
 
 
 def _check_there(path: Path) -> None:
@@ -213,11 +227,18 @@ def _members(path: Data, keys: Sequence[str], spec: ModelSpec) -> dict[str, str]
     return {name: name for name in names}
 
 
-def _read_npz(path: Path, spec: ModelSpec) -> Reference:
+def _read_npz(path: Path, spec: ModelSpec, reading: Reading) -> Reference:
     _check_there(path)
     arrays = npz.read_npz(path)
-    labels = arrays.pop("labels", None)
-    return _of_arrays(path, spec, arrays, labels)
+    return _of_arrays(path, spec, arrays, _popped(path, arrays, reading))
+
+
+def _popped(path: Data, arrays: dict[str, Array], reading: Reading) -> Array | None:
+    """The labels, taken out of arrays by name."""
+    key = reading.label_column or "labels"
+    if reading.label_column and not reading.unlabelled and key not in arrays:
+        raise missing_label(path, key, list(arrays))
+    return arrays.pop(key, None)
 
 
 def _of_arrays(
@@ -231,42 +252,33 @@ def _from_memory(
     source: InMemory,
     spec: ModelSpec,
     features: Sequence[Feature] | None,
-    limit: int | None,
-    seed: int,
+    reading: Reading,
 ) -> Reference:
     """Samples that a Python caller holds: arrays, or a data frame."""
     if source.frame is None:
         if "" in source.arrays:
             _only_input(source, spec)
-        data = _of_arrays(source, spec, source.arrays, source.labels)
-        if data.labels is not None and len(data.labels) != data.count:
-            raise UsageError(
-                f"{source}: there are {len(data.labels)} labels for {data.count} samples."
-            )
-        return data
+        arrays = dict(source.arrays)
+        given = _popped(source, arrays, reading) if reading.label_column else None
+        return _of_arrays(source, spec, arrays, source.labels if given is None else given)
     target = _only_input(source, spec)
     labels = source.labels
     if labels is not None and len(labels) != len(source.frame):
         raise UsageError(
             f"{source}: there are {len(labels)} labels for {len(source.frame)} samples."
         )
-    table = read_frame(source, features, limit, seed)
-    if labels is not None:
-        labels = labels[list(chosen(table.given, limit, seed))]
-    return Reference(
-        {target.name: table.values},
-        labels=table.labels if labels is None else labels,
-        rows=table.rows,
-        given=table.given,
-    )
+    data = _of_table(read_frame(source, features, reading), spec, target)
+    if labels is None:
+        return data
+    places = chosen(data.given or 0, reading.limit, reading.seed)
+    return replace(data, labels=np.asarray(labels)[list(places)], likely=())
 
 
 def _read_csv(
     path: Path,
     spec: ModelSpec,
     features: Sequence[Feature] | None,
-    limit: int | None,
-    seed: int,
+    reading: Reading,
 ) -> Reference:
     target = _only_input(path, spec)
     if target.kind == "image":
@@ -274,18 +286,43 @@ def _read_csv(
             f"{path}: is a table, and this model takes pictures: give pictures or a folder of "
             "them, or their pixels as an .npz."
         )
-    table = read_csv(path, features, limit, seed)
+    table = read_csv(path, features, reading)
+    width = target.shape[-1]
+    if features is None and width is not None and table.values.shape[1] == width + 1:
+        values = {name: frozenset(row[name] for row in table.rows) for name in table.rows[0]}
+        named = next(iter(_likely(values, spec)), list(values)[-1])
+        raise UsageError(
+            f"{path}: has a column more than the {width} that the model takes. If one holds the "
+            f"true answers, name it: {option('label_column', named)}."
+        )
+    return _of_table(table, spec, target)
+
+
+def _of_table(table: Table, spec: ModelSpec, target: TensorSpec) -> Reference:
+    likely = () if table.labels is not None else _likely(table.others, spec)
     return Reference(
-        {target.name: table.values}, labels=table.labels, rows=table.rows, given=table.given
+        {target.name: table.values},
+        labels=table.labels,
+        rows=table.rows,
+        given=table.given,
+        likely=likely,
+        unlabelled=table.gaps,
     )
+
+
+def _likely(columns: Mapping[str, frozenset[str]], spec: ModelSpec) -> tuple[str, ...]:
+    """The columns that hold each class of the model and nothing else."""
+    counts = filter(None, map(class_count, spec.outputs))
+    known = [set(output.classes) for output in spec.outputs if output.classes]
+    known += [{str(index) for index in range(count)} for count in counts]
+    return tuple(name for name, values in columns.items() if values in known)
 
 
 def _read_pictures(
     path: Path,
     spec: ModelSpec,
     preprocessing: Mapping[str, Any] | None,
-    limit: int | None,
-    seed: int,
+    reading: Reading,
 ) -> Reference:
     from edge_deploy.data.preprocessing.decode import picture_files
 
@@ -296,7 +333,7 @@ def _read_pictures(
             "becomes the model's input (a preset such as unit, or size=...,scale=...)."
         )
     every = picture_files(path)
-    files = [every[place] for place in chosen(len(every), limit, seed)]
+    files = [every[place] for place in chosen(len(every), reading.limit, reading.seed)]
     tensors = list(_decoded(files, target, preprocessing))
     classes = sorted({p.parent for p in files if p.parent != path})
     labels = np.asarray([p.parent.name for p in files]) if classes else None

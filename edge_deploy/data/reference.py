@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import UsageError
-from edge_deploy.core.spec import Array, Arrays, Feature, TensorSpec
+from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, TensorSpec
 
 MAX_SAMPLES = 32
 MAX_BYTES = 32 * 1024 * 1024
@@ -29,6 +29,8 @@ class Reference:
         pictures: The same, as files.
         pruned: The pruned model's answers, of a model that was pruned.
         given: How many samples the user's data had, of which these are; None of made-up ones.
+        likely: Columns of a table without labels that hold nothing but the model's classes.
+        unlabelled: Why labels that were there are not used; empty where none were, or all are.
     """
 
     inputs: Arrays
@@ -39,6 +41,8 @@ class Reference:
     pictures: tuple[Path, ...] = ()
     pruned: Arrays = field(default_factory=dict)
     given: int | None = None
+    likely: tuple[str, ...] = ()
+    unlabelled: str = ""
 
     @property
     def count(self) -> int:
@@ -68,12 +72,14 @@ class Dataset:
         evaluation: More of them, on which the cost of compressed files is measured too.
         columns: What the columns of a table model are.
         preprocessing: How pictures become the input.
+        label_column: Where the true answers stand in other samples of the user.
     """
 
     reference: Reference
     evaluation: Reference = field(default_factory=lambda: Reference({}))
     columns: tuple[Feature, ...] | None = None
     preprocessing: Mapping[str, Any] | None = None
+    label_column: str | None = None
 
     @property
     def every(self) -> Reference:
@@ -86,24 +92,91 @@ def sample(array: Array, spec: TensorSpec, index: int) -> Array:
     return array[index : index + 1] if spec.batched else array[index]
 
 
-def with_class_indices(data: Reference, classes: Sequence[str] | None) -> Reference:
-    """The labels as indices into the classes, where they are the classes' names.
+def with_class_indices(data: Reference, spec: ModelSpec) -> Reference:
+    """The labels as the model's outputs have them: indices of its classes, or values.
+
+    Names of classes become their places, numbers too where the classes are called by numbers
+    (classes 1, 2, 3). One-hot rows become indices, a column of one is a list. Where nobody said
+    what the classes are called, as many different labels are taken in alphabetical order, as
+    Keras' folders of pictures and scikit-learn's LabelEncoder have them.
 
     Raises:
         UsageError: Some are names of classes and some are not.
     """
-    if data.labels is None or classes is None or data.labels.dtype.kind not in "US":
+    labels = data.labels
+    if labels is None:
         return data
-    names = [str(label) for label in data.labels]
-    if not set(names) & set(classes):
-        return data
-    if strange := sorted(set(names) - set(classes)):
-        raise UsageError(
-            f"The reference data has the label {strange[0]!r}, which is no class of the model; "
-            f"these are {', '.join(classes)}."
-        )
-    indices = np.asarray([list(classes).index(name) for name in names], np.int32)
-    return replace(data, labels=indices)
+    if labels.ndim > 1:
+        labels = labels.reshape(len(labels), -1)
+        if labels.shape[1] == 1:
+            labels = labels[:, 0]
+        elif _one_hot(labels):
+            labels = labels.argmax(axis=1)
+    if labels.ndim > 1:
+        shape = " x ".join(map(str, data.labels.shape)) if data.labels is not None else ""
+        told = f"they have the shape {shape}, and what is wanted is one label a sample"
+        return replace(data, labels=None, unlabelled=told)
+    if labels.dtype.kind == "b":
+        labels = labels.astype(np.int32)
+    if labels.dtype.kind == "O":
+        labels = _plain(labels)
+    classes = next((output.classes for output in spec.outputs if output.classes), None)
+    count = next((n for n in map(class_count, spec.outputs) if n), None)
+    found = _indices(labels, classes, count)
+    return replace(data, labels=labels if found is None else found)
+
+
+def _plain(labels: Array) -> Array:
+    """What a data frame holds as objects, as numbers or else as names."""
+    try:
+        return labels.astype(np.float64)
+    except (TypeError, ValueError):
+        return np.asarray([str(label) for label in labels])
+
+
+def _one_hot(labels: Array) -> bool:
+    return labels.dtype.kind in "iufb" and bool(
+        np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
+    )
+
+
+def class_count(output: TensorSpec) -> int | None:
+    """How many classes an output tells apart; None where it is not known, 0 where it tells none."""
+    columns = output.shape[-1] if len(output.shape) == 2 else None
+    if output.kind == "probability":
+        return 2 if columns == 1 else 0
+    if output.kind == "class":
+        return len(output.classes or ()) or None
+    if output.kind == "value" or columns == 1:
+        return 0
+    # Columns that no softmax made are the scores of classes, if labels are indices of them.
+    return columns if output.kind in ("probabilities", "tensor") and columns else 0
+
+
+def _indices(labels: Array, classes: Sequence[str] | None, count: int | None) -> Array | None:
+    """Places of labels among the classes; None where they are indices already, or values."""
+    if labels.dtype.kind in "US":
+        names = [str(label) for label in labels]
+        known = list(classes or ())
+        if not known and len(set(names)) == count:
+            known = sorted(set(names))
+        if not set(names) & set(known):
+            return None
+        if strange := sorted(set(names) - set(known)):
+            raise UsageError(
+                f"The reference data has the label {strange[0]!r}, which is no class of the model; "
+                f"these are {', '.join(known)}."
+            )
+        return np.asarray([known.index(name) for name in names], np.int32)
+    if classes is None or labels.dtype.kind not in "iuf" or not len(labels):
+        return None
+    try:
+        numbers = [float(name) for name in classes]
+    except ValueError:
+        return None
+    if not np.isin(labels, numbers).all():
+        return None
+    return np.asarray([numbers.index(float(label)) for label in labels], np.int32)
 
 
 def join(first: Reference, second: Reference | None) -> Reference:

@@ -52,6 +52,8 @@ class DataOptions(Options):
         reference: Samples to ask it with: .npz, .npy, .csv, a folder of pictures, an array, a
             dict of arrays, a data frame, or a pair of one of these and its labels.
         samples: How many of them are kept for evaluation.
+        label_column: The column of a CSV or a data frame (the key of an .npz) that holds the true
+            answers; without it ``label`` (``labels``).
         labels: labels.txt, or the classes themselves.
         features: A JSON file that says what the columns of a table model are.
         preprocess: How pictures become the input: a preset or ``key=value,...``.
@@ -60,6 +62,7 @@ class DataOptions(Options):
 
     reference: Data | None = None
     samples: int = 1000
+    label_column: str | None = None
     labels: Labels | None = None
     features: Path | None = None
     preprocess: str | None = None
@@ -76,7 +79,7 @@ def precheck(options: DataOptions, more: Iterable[Data | None] = ()) -> None:
     Raises:
         UsageError: A file is not there, or an option cannot be understood.
     """
-    from edge_deploy.data.csv_reader import check_csv
+    from edge_deploy.data.csv_reader import Reading, check_csv
     from edge_deploy.data.preprocessing.features import parse_features
     from edge_deploy.data.preprocessing.image import parse_preprocess
 
@@ -91,7 +94,8 @@ def precheck(options: DataOptions, more: Iterable[Data | None] = ()) -> None:
         if not path.exists():
             raise UsageError(f"{path}: no such file or folder.")
         if path.suffix == ".csv" and path.is_file() and columns is not None:
-            check_csv(path, columns)
+            label = options.label_column if path is options.reference else None
+            check_csv(path, columns, Reading(label_column=label))
 
 
 def collect(folder: Path, file_name: str, model: LoadedModel, options: DataOptions) -> Sidecars:

@@ -57,9 +57,9 @@ def judge(
             told = tuple(f"against the pruned model: {text}" for text in like.failures)
             found = replace(found, failures=found.failures + told)
         outputs.append(found)
-    task, failures = None, list(verdict.failures)
+    task = metrics.task(spec, reference.outputs, answers, reference.labels)
+    failures = list(verdict.failures)
     if verdict.compressed:
-        task = metrics.task(spec, reference.outputs, answers, reference.labels)
         failures.extend(_judge_task(task, tolerances, verdict, reference.count))
     return replace(
         verdict,

@@ -25,9 +25,11 @@ font-variant-numeric:tabular-nums}
 .pass{color:#14713d}.fail{color:#b3261e;font-weight:600}.not{color:#6b5900}
 .note{background:#fff6d6;color:#4a3d00;padding:.6rem .9rem;border-radius:.4rem}
 figure{margin:1rem 0;display:inline-block}figcaption{font-size:.85rem}
+.confusion{width:auto}.hit{background:#e3f5e9}.miss{background:#fdeae8}
 svg{background:#f6f8fa;border-radius:.4rem;max-width:100%}
 @media (prefers-color-scheme:dark){body{color:#e3e8ee;background:#12161c}
 th,td{border-color:#2d3743}.pass{color:#5fd08f}.fail{color:#ff8a80}.not{color:#e0c860}
+.hit{background:#14301f}.miss{background:#3d1c1a}
 svg{background:#1b222b}.note{background:#3a3213;color:#f4e6ae}}
 """
 

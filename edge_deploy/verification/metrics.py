@@ -7,8 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 
-from edge_deploy.core.spec import Array, ModelSpec
+from edge_deploy.artifact.document import part
+from edge_deploy.artifact.performance import ConfusionEntry, PerformanceEntry
+from edge_deploy.core.spec import Array, ModelSpec, TensorSpec
+from edge_deploy.data.reference import Reference, class_count
 
 
 def scale(original: Array) -> float:
@@ -59,16 +63,76 @@ def winners(kind: str, values: Array) -> Array:
     return found.reshape(len(values), -1)[:, 0]
 
 
+_FEW = 5  # pairs beside a whole confusion matrix
+MOST_CLASSES = 50
+"""A confusion matrix of up to so many classes is kept in full."""
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Which classes are taken for which.
+
+    Attributes:
+        counts: A row a true class, a column an answered one; empty above ``MOST_CLASSES``.
+        pairs: The wrong answers that are given most: true class, answered class, how often.
+    """
+
+    counts: tuple[tuple[int, ...], ...]
+    pairs: tuple[tuple[int, int, int], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report's form: a row is a text, which a person can read."""
+        return {
+            "counts": [" ".join(map(str, row)) for row in self.counts],
+            "pairs": [" ".join(map(str, pair)) for pair in self.pairs],
+        }
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Confusion:
+        """What ``to_json`` wrote."""
+        rows = {
+            key: tuple(tuple(map(int, row.split())) for row in entry[key])
+            for key in ("counts", "pairs")
+        }
+        return cls(**rows)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good answers are by the true labels.
+
+    Attributes:
+        output: The output that was asked.
+        samples: How many labels there were.
+        values: accuracy and macro F1; or R², MAE and RMSE. The first is the one that is judged.
+        confusion: Of a classifier.
+    """
+
+    output: str
+    samples: int
+    values: Mapping[str, float]
+    confusion: Confusion | None = None
+
+    def to_entry(self) -> PerformanceEntry:
+        """The manifest's form."""
+        told = part(ConfusionEntry, self.confusion.to_json()) if self.confusion else None
+        return PerformanceEntry(
+            output=self.output, samples=self.samples, values=dict(self.values), confusion=told
+        )
+
+
 @dataclass(frozen=True)
 class Task:
-    """How good answers are by the true labels, before and after compression.
+    """How good a file's answers are by the true labels, beside the original's to the same samples.
 
     Attributes:
         output: The output that was asked.
         name: ``accuracy`` or ``R²``.
         before: The original's.
-        after: The compressed file's.
-        more: For values the mean absolute and the root mean squared error, before and after.
+        after: The file's.
+        more: Macro F1; or the mean absolute and the root mean squared error: before and after.
+        samples: How many labels there were.
+        confusion: Of a classifier's file.
     """
 
     output: str
@@ -76,16 +140,30 @@ class Task:
     before: float
     after: float
     more: Mapping[str, tuple[float, float]]
+    samples: int = 0
+    confusion: Confusion | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The report's form."""
-        return asdict(self)
+        told = self.confusion.to_json() if self.confusion else None
+        return {**asdict(self), "confusion": told}
+
+    def to_entry(self) -> PerformanceEntry:
+        """The manifest's form."""
+        pairs = {self.name: (self.before, self.after), **self.more}
+        score = Score(
+            self.output, self.samples, {n: after for n, (_, after) in pairs.items()}, self.confusion
+        )
+        original = {name: before for name, (before, _) in pairs.items()}
+        return structs.replace(score.to_entry(), original=original)
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> Task:
         """What ``to_json`` wrote."""
         more = {name: (before, after) for name, (before, after) in entry["more"].items()}
-        return cls(**{**entry, "more": more})
+        told = entry.get("confusion")
+        confusion = Confusion.from_json(told) if told else None
+        return cls(**{**entry, "more": more, "confusion": confusion})
 
 
 def task(
@@ -94,35 +172,119 @@ def task(
     after: Mapping[str, Sequence[Array]],
     labels: Array | None,
 ) -> Task | None:
-    """The task metric of the first output that the labels can belong to.
+    """The task metric of the output that the labels belong to.
 
     Args:
         spec: The model's outputs.
         before: The original's answers.
-        after: The compressed file's, one array a sample.
+        after: The file's, one array a sample.
         labels: A class index or a value a sample.
     """
-    if labels is None or labels.dtype.kind not in "iufb" or labels.ndim != 1:
+    output = labelled(spec, labels)
+    if output is None or labels is None:
         return None
+    was, given = before[output.name], after.get(output.name, [])
+    if len(given) != len(labels) or any(g.size * len(labels) != was.size for g in given):
+        return None
+    first = score(output, was, labels)
+    second = score(output, np.concatenate([g.reshape(1, -1) for g in given]), labels)
+    name, *others = first.values
+    return Task(
+        output.name,
+        name,
+        first.values[name],
+        second.values[name],
+        {other: (first.values[other], second.values[other]) for other in others},
+        len(labels),
+        second.confusion,
+    )
+
+
+def labelled(spec: ModelSpec, labels: Array | None) -> TensorSpec | None:
+    """The first output that labels can belong to: indices of its classes, or values that vary.
+
+    Args:
+        spec: The model's outputs.
+        labels: One a sample.
+    """
+    if labels is None or labels.dtype.kind not in "iufb" or labels.ndim != 1 or not len(labels):
+        return None
+    whole = bool(np.all(np.isfinite(labels))) and bool(np.all(labels == np.round(labels)))
     for output in spec.outputs:
-        was, given = before[output.name], after.get(output.name, [])
-        if len(given) != len(labels) or any(g.size * len(labels) != was.size for g in given):
-            continue
-        now = np.concatenate([g.reshape(1, -1) for g in given])
-        was = was.reshape(len(was), -1)
-        if output.kind in ("probabilities", "class") and (
-            output.kind == "class" or was.shape[1] > 1
-        ):
-            scores = [float(np.mean(winners(output.kind, v) == labels)) for v in (was, now)]
-            return Task(output.name, "accuracy", scores[0], scores[1], {})
-        if output.kind == "probability" and was.shape[1] == 1 and set(labels) <= {0, 1}:
-            scores = [float(np.mean((v[:, 0] >= 0.5) == labels)) for v in (was, now)]
-            return Task(output.name, "accuracy", scores[0], scores[1], {})
-        if output.kind == "value" and was.shape[1] == 1 and np.ptp(labels) > 0:
-            off = [v[:, 0].astype(np.float64) - labels for v in (was, now)]
-            total = float(np.sum((labels - labels.mean()) ** 2))
-            r2 = [1 - float(np.sum(o**2)) / total for o in off]
-            mae = float(np.abs(off[0]).mean()), float(np.abs(off[1]).mean())
-            rmse = float(np.sqrt((off[0] ** 2).mean())), float(np.sqrt((off[1] ** 2).mean()))
-            return Task(output.name, "R²", r2[0], r2[1], {"MAE": mae, "RMSE": rmse})
+        count = class_count(output)
+        if count == 0:
+            one = output.kind == "value" and output.shape[-1:] == (1,)
+            if one and bool(np.all(np.isfinite(labels))) and np.ptp(labels.astype(float)) > 0:
+                return output
+        elif whole and labels.min() >= 0 and (count is None or labels.max() < count):
+            return output
     return None
+
+
+def performance(spec: ModelSpec, data: Reference) -> PerformanceEntry | None:
+    """How good the original is by the labels of some samples; None where there are none."""
+    output = labelled(spec, data.labels)
+    if output is None or data.labels is None or data.origin == "synthetic":
+        return None
+    return score(output, data.outputs[output.name], data.labels).to_entry()
+
+
+def answered(output: TensorSpec, values: Array) -> Array:
+    """The class that each sample is answered with, of an output that tells classes."""
+    flat = values.reshape(len(values), -1)
+    if output.kind == "probability":
+        return (flat[:, 0] >= 0.5).astype(np.int64)
+    found = flat[:, 0] if output.kind == "class" else flat.argmax(axis=1)
+    return found.astype(np.int64)
+
+
+def score(output: TensorSpec, values: Array, labels: Array) -> Score:
+    """How good answers are.
+
+    Args:
+        output: What ``labelled`` found.
+        values: Its answers, samples on the first axis.
+        labels: A class index or a value a sample.
+    """
+    if class_count(output) == 0:
+        off = values.reshape(len(values), -1)[:, 0].astype(np.float64) - labels
+        total = float(np.sum((labels - labels.mean()) ** 2))
+        told = {
+            "R²": 1 - float(np.sum(off**2)) / total,
+            "MAE": float(np.abs(off).mean()),
+            "RMSE": float(np.sqrt((off**2).mean())),
+        }
+        return Score(output.name, len(labels), told)
+    found, true = answered(output, values), labels.astype(np.int64)
+    told = {"accuracy": float(np.mean(found == true)), "macro F1": macro_f1(true, found)}
+    return Score(output.name, len(labels), told, confusion(true, found, class_count(output) or 0))
+
+
+def macro_f1(true: Array, found: Array) -> float:
+    """The mean over classes of 2·hits / (true + answered), of classes that are there at all."""
+    size = int(max(true.max(), found.max(), 0)) + 1
+    hits = np.bincount(true[true == found], minlength=size)[:size]
+    both = np.bincount(true, minlength=size) + np.bincount(found[found >= 0], minlength=size)
+    return float(np.mean(2 * hits[both > 0] / both[both > 0]))
+
+
+def confusion(true: Array, found: Array, classes: int) -> Confusion:
+    """Which of some classes are taken for which.
+
+    Args:
+        true: The true class of each sample.
+        found: The answered one.
+        classes: How many there are; more where an answer is above.
+    """
+    size = max(classes, int(max(true.max(), found.max())) + 1)
+    wrong = true != found
+    both, counts = np.unique(np.stack([true, found])[:, wrong], axis=1, return_counts=True)
+    rows: tuple[tuple[int, ...], ...] = ()
+    whole = size <= MOST_CLASSES and found.min() >= 0
+    most = np.argsort(-counts, kind="stable")[: _FEW if whole else MOST_CLASSES]
+    pairs = tuple((int(both[0, n]), int(both[1, n]), int(counts[n])) for n in most)
+    if whole:
+        table = np.zeros((size, size), np.int64)
+        np.add.at(table, (true, found), 1)
+        rows = tuple(tuple(map(int, row)) for row in table)
+    return Confusion(rows, pairs)

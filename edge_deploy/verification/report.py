@@ -15,7 +15,7 @@ from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.core.messages import option, samples, size_text, times
 from edge_deploy.verification.charts import errors
 from edge_deploy.verification.html_page import render
-from edge_deploy.verification.metrics import Task
+from edge_deploy.verification.metrics import Confusion, Task
 from edge_deploy.verification.verdicts import ZEROS, Verdict, to_json
 
 SCHEMA = "edge-deploy/report/1"
@@ -50,6 +50,7 @@ def to_document(manifest: Manifest, verdicts: Sequence[Verdict]) -> dict[str, An
         "version": manifest.version,
         "source": plain(manifest.source),
         "reference": plain(manifest.reference),
+        "warnings": [warning.text for warning in manifest.reference.warnings or ()],
         "ok": "fail" not in statuses and "not run" not in statuses,
         "verdicts": [to_json(verdict) for verdict in verdicts],
     }
@@ -166,11 +167,14 @@ def to_html(
         ],
         ms=MS,
         needs=[(path, lines) for path, lines in needs if lines],
-        parts=[_part(verdict, kept.get(verdict.path, ())) for verdict in verdicts],
+        performance=performance(manifest),
+        confusion=_of_original(manifest),
+        warnings=[warning.text for warning in data.warnings or ()],
+        parts=[_part(manifest, verdict, kept.get(verdict.path, ())) for verdict in verdicts],
     )
 
 
-def _part(verdict: Verdict, kept: Sequence[str]) -> dict[str, Any]:
+def _part(manifest: Manifest, verdict: Verdict, kept: Sequence[str]) -> dict[str, Any]:
     """What the page says of a file in a runtime."""
     layers = [(e.name, f"{e.before:.2%}", f"{e.after:.2%}") for e in verdict.layers]
     return {
@@ -179,6 +183,9 @@ def _part(verdict: Verdict, kept: Sequence[str]) -> dict[str, Any]:
         "kept": ", ".join(kept),
         "layers": [("", cells) for cells in layers],
         "task": _task_lines(verdict.task) if verdict.task else [],
+        "confusion": _matrix(manifest, verdict.task.output, verdict.task.confusion)
+        if verdict.task and verdict.task.confusion
+        else None,
         "figures": map(errors, verdict.outputs),
     }
 
@@ -190,4 +197,47 @@ def _kept(manifest: Manifest) -> dict[str, Sequence[str]]:
 
 def _task_lines(task: Task) -> list[str]:
     rows = {task.name: (task.before, task.after), **task.more}
-    return [f"{task.output}: {n} {b:.4g} before, {a:.4g} after" for n, (b, a) in rows.items()]
+    told = [f"{n} {a:.4g} (the original {b:.4g})" for n, (b, a) in rows.items()]
+    return [f"{task.output}: {', '.join(told)}, of {samples_with_labels(task.samples)}"]
+
+
+def samples_with_labels(count: int) -> str:
+    """``1 sample with its label``, ``32 samples with labels``."""
+    return "1 sample with its label" if count == 1 else f"{count:,} samples with labels"
+
+
+def performance(manifest: Manifest) -> list[str]:
+    """How good the original is by the true labels, in a line; none where there are no labels."""
+    found = manifest.reference.performance
+    if not found:
+        return []
+    told = ", ".join(f"{name} {value:.4g}" for name, value in found.values.items())
+    return [f"the original: {told}, of {samples_with_labels(found.samples)}"]
+
+
+def _matrix(manifest: Manifest, output: str, confusion: Confusion) -> dict[str, Any]:
+    """A confusion matrix as the page shows it: whole, or the pairs that are taken most."""
+    named = next((o.classes for o in manifest.outputs if o.name == output), None) or ()
+
+    def name(index: int) -> str:
+        return named[index] if 0 <= index < len(named) else str(index)
+
+    return {
+        "names": [name(index) for index in range(len(confusion.counts))],
+        "rows": [
+            (name(true), [("hit" if n == true else "miss" if value else "", value)
+                          for n, value in enumerate(row)])
+            for true, row in enumerate(confusion.counts)
+        ],
+        "pairs": [] if confusion.counts else [
+            f"{name(true)} taken for {name(found)}: {times(count)}"
+            for true, found, count in confusion.pairs
+        ],
+    }  # fmt: skip
+
+
+def _of_original(manifest: Manifest) -> dict[str, Any] | None:
+    found = manifest.reference.performance
+    if not found or not found.confusion:
+        return None
+    return _matrix(manifest, found.output, Confusion.from_json(plain(found.confusion)))

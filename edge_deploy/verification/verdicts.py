@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET
 
 from edge_deploy.artifact.file_entry import FileEntry, VerdictRow
 from edge_deploy.formats.base import Runtime
@@ -73,7 +74,7 @@ class Verdict:
         median_ms: Median milliseconds of the model's own answer to one sample, by a clock beside
             the model (in the page, for what runs in one), the first answer left out.
         steps: The distance of neighbouring answers, by output, where they are integers inside.
-        task: The task metric before and after compression, where labels are known.
+        task: How good its answers are beside the original's, where labels are known.
         layers: What each layer adds to the error, where the file failed its budget.
         advice: Which layers those are, and what helps.
         sparsity: The share of zeros in the kernels of a pruned file, else None.
@@ -244,6 +245,7 @@ def summarize(rows: Sequence[Verdict]) -> tuple[VerdictRow, ...]:
             median_ms=row.median_ms,
             tolerances=dict(row.tolerances) if row.tolerances else None,
             max_abs_error=max((_finite(o.max_abs_error) or 0.0 for o in row.outputs), default=None),
+            performance=row.task.to_entry() if row.task else UNSET,
         )
         for row in rows
     )

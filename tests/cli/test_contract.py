@@ -15,11 +15,10 @@ from edge_deploy.cli import app, help
 
 FLAGS = {
     "convert": (
-        "model --to --reference --samples --labels --preprocess --features --signature "
-        "--input-shape --custom-objects --trust-pickle --max-size --name "
-        "--artifact-version --output -o --overwrite --keep-going --dry-run --seed --browser "
-        "--json --quiet -q --verbose -v "
-        "--fold-preprocessing --min-runtime "
+        "model --to --reference --samples --label-column --labels --preprocess --features "
+        "--signature --input-shape --custom-objects --trust-pickle --max-size --name "
+        "--artifact-version --output -o --overwrite --keep-going --dry-run --seed --browser --json "
+        "--quiet -q --verbose -v --fold-preprocessing --min-runtime "
         "--quantize --io --calibration --keep-float --max-drop --min-agreement --strict "
         "--prune --prune-data --prune-epochs"
     ),
@@ -29,15 +28,16 @@ FLAGS = {
     ),
     "verify": (
         "artifact --only --runtime --backend --skip-missing --against --reference --atol --rtol "
-        "--report --max-drop --min-agreement "
+        "--label-column --strict --report --max-drop --min-agreement "
         "--browser --signature --input-shape --custom-objects --trust-pickle --max-size "
         "--json --quiet -q"
     ),
     "bench": ("artifact --only --runtime --backend --seconds --page --browser --json --quiet -q"),
     "tune": (
         "model --max-drop --objective --to --executor --jobs --resume --sparsities --prune-data "
-        "--prune-epochs --reference --samples --calibration --labels --preprocess --features "
-        "--signature --input-shape --custom-objects --trust-pickle --max-size --name "
+        "--prune-epochs --reference --samples --label-column --calibration --labels "
+        "--preprocess --features --signature --input-shape --custom-objects --trust-pickle "
+        "--max-size --name "
         "--artifact-version --output -o --overwrite --seed --browser --json --quiet -q --verbose -v"
     ),
     "demo": "artifact --output -o --host --embed --no-offline --json --quiet -q",

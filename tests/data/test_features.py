@@ -13,7 +13,7 @@ import pytest
 from edge_deploy.artifact import samples
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.spec import Feature, ModelSpec, TensorSpec
-from edge_deploy.data.csv_reader import chosen, read_csv
+from edge_deploy.data.csv_reader import Reading, chosen, read_csv
 from edge_deploy.data.input_warnings import remarks
 from edge_deploy.data.preprocessing.encoding import encode_rows
 from edge_deploy.data.preprocessing.features import features_to_json, parse_features, with_truths
@@ -321,12 +321,12 @@ def test_page_encodes_the_same() -> None:
 
 def test_rows_are_chosen_from_all_over_a_file_by_the_seed() -> None:
     Path("sorted.csv").write_text("a,label\n" + "".join(f"{n},{n // 500}\n" for n in range(1000)))
-    table = read_csv(Path("sorted.csv"), None, limit=100)
+    table = read_csv(Path("sorted.csv"), None, Reading(100))
     assert (table.values.shape, table.given, len(table.rows)) == ((100, 1), 1000, 100)
     assert table.labels is not None
     np.testing.assert_array_equal(table.labels, table.values[:, 0] // 500)
     assert 30 < table.labels.sum() < 70 and (np.diff(table.values[:, 0]) > 0).all()
-    other = read_csv(Path("sorted.csv"), None, limit=100, seed=1)
+    other = read_csv(Path("sorted.csv"), None, Reading(100, 1))
     assert not np.array_equal(table.values, other.values)
     everything = read_csv(Path("sorted.csv"), None)
     assert (everything.given, everything.values.shape) == (1000, (1000, 1))
@@ -337,4 +337,4 @@ def test_an_error_names_the_row_of_the_file_where_not_all_are_read() -> None:
     Path("bad.csv").write_text("a\n" + "\n".join(rows) + "\n")
     seeds = [seed for seed in range(20) if 700 in chosen(1000, 500, seed)]
     with pytest.raises(UsageError, match=r"bad\.csv: row 701, column 'a': 'many'"):
-        read_csv(Path("bad.csv"), None, limit=500, seed=seeds[0])
+        read_csv(Path("bad.csv"), None, Reading(500, seeds[0]))

@@ -13,6 +13,7 @@ from edge_deploy.core.errors import UsageError
 from edge_deploy.core.options import as_data
 from edge_deploy.core.spec import Array, Feature, ModelSpec, TensorSpec
 from edge_deploy.data.calibration import MOST, open_samples
+from edge_deploy.data.csv_reader import Reading
 from edge_deploy.data.readers import read, stream
 
 ONE = ModelSpec((TensorSpec("x", (None, 3), "float32"),), ())
@@ -114,12 +115,12 @@ def test_a_frame_is_read_as_its_csv() -> None:
         }
     )
     frame.to_csv("data.csv", index=False)
-    of_file = read(Path("data.csv"), TABLE, (AGE, CITY), limit=3, seed=1)
-    of_frame = read(as_data(frame, "reference"), TABLE, (AGE, CITY), limit=3, seed=1)
+    of_file = read(Path("data.csv"), TABLE, (AGE, CITY), Reading(3, 1))
+    of_frame = read(as_data(frame, "reference"), TABLE, (AGE, CITY), Reading(3, 1))
     assert np.array_equal(of_file.inputs["features"], of_frame.inputs["features"], equal_nan=True)
     assert np.array_equal(of_file.labels, of_frame.labels)
     assert (of_file.given, of_file.rows) == (of_frame.given, of_frame.rows)
-    beside = read(as_data((frame, list("wxyz")), "reference"), TABLE, (AGE, CITY), limit=3, seed=1)
+    beside = read(as_data((frame, list("wxyz")), "reference"), TABLE, (AGE, CITY), Reading(3, 1))
     places = [int(n) for n in np.flatnonzero(np.isin(list("wxyz"), beside.labels))]
     assert np.array_equal(frame["label"][places], of_file.labels)
 
