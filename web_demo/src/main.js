@@ -15,6 +15,7 @@ import { answer, history, summaries, waiting, withAnswer } from './view/answer.j
 import { compareView } from './view/compare.js';
 import * as head from './view/header.js';
 import { showInputs } from './view/inputs.js';
+import { score } from './view/score.js';
 import { unnamedFeatures } from './view/table.js';
 
 const root = document.documentElement;
@@ -119,7 +120,11 @@ async function prepare(entry, wanted, backend, signal) {
   const place = { folder, spec: entry.spec, described, signal };
   const factsOf = (one) =>
     described.then(
-      ({ manifest }) => signal.aborted || head.facts(entry, one, manifest),
+      ({ manifest }) => {
+        if (signal.aborted) return;
+        head.facts(entry, one, manifest);
+        score(one, manifest);
+      },
       () => {}, // told by what waits for it
     );
   factsOf(wanted);

@@ -31,6 +31,13 @@ export default {
   'facts.sequence': 'takes a sequence, {shape}',
   'facts.tensor': 'takes numbers, {shape}',
   'facts.any': 'any',
+  'score.title': 'By the true labels: {value}',
+  'score.original': 'The original: {figures}, of {samples} samples with labels',
+  'score.file': '{file}: {figures}, of {samples} samples with labels',
+  'score.accuracy': 'accuracy',
+  'score.f1': 'macro F1',
+  'score.corner': 'true ↓ answered →',
+  'score.pair': '{is} taken for {said}: {times} times',
 
   'state.starting': 'Starting…',
   'state.loading': 'Loading {size}…',

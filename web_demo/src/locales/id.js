@@ -31,6 +31,13 @@ export default {
   'facts.sequence': 'menerima deret, {shape}',
   'facts.tensor': 'menerima angka, {shape}',
   'facts.any': 'bebas',
+  'score.title': 'Menurut label yang benar: {value}',
+  'score.original': 'Model asli: {figures}, dari {samples} sampel berlabel',
+  'score.file': '{file}: {figures}, dari {samples} sampel berlabel',
+  'score.accuracy': 'akurasi',
+  'score.f1': 'F1 makro',
+  'score.corner': 'benar ↓ dijawab →',
+  'score.pair': '{is} dijawab {said}: {times} kali',
 
   'state.starting': 'Memulai…',
   'state.loading': 'Memuat {size}…',

@@ -36,7 +36,7 @@ export function loading(entry, file, cancel) {
   $('title').textContent = entry.key;
   document.title = entry.key;
   $('facts').textContent = '';
-  for (const id of ['check', 'note']) $(id).hidden = true;
+  for (const id of ['check', 'note', 'score']) $(id).hidden = true;
   status(t('state.loading', { size: size(file.bytes) }));
   cancellable(t('state.cancel'), cancel);
 }
