@@ -206,7 +206,9 @@ def ordinary(model: LoadedModel) -> tuple[Array, Array] | None:
     if found is None or not np.all(found.scale):
         return None
     spread = np.abs(1 / found.scale)
-    if found.scale.ndim == 0 and not any(math.isclose(spread, one) for one in _RANGES):
+    if found.scale.ndim == 0 and not any(
+        math.isclose(spread, one, rel_tol=1e-5) for one in _RANGES
+    ):
         return None  # any factor at all, which says nothing of what is usual
     return np.asarray(-found.offset / found.scale), np.asarray(spread)
 

@@ -99,6 +99,8 @@ def test_convert_keeps_up_to_32_samples_and_the_rest_for_evaluation(run, tiny: P
         assert len(np.unique(together, axis=0)) == 72
         assert kept["in:x"].dtype == np.float32
     manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["reference"].pop("performance")["samples"] == 72
+    manifest["reference"].pop("warnings", None)  # labels by chance may be told as such
     assert manifest["reference"] == {
         "samples": 32, "origin": "user", "answers": "original", "given": 90
     }  # fmt: skip
