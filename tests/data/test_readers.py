@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from edge_deploy.core.spec import Array, Feature, ModelSpec, TensorSpec
 from edge_deploy.data.calibration import MOST, open_samples
 from edge_deploy.data.csv_reader import Reading
 from edge_deploy.data.readers import read, stream
+from edge_deploy.data.reference import Reference, with_class_indices
 
 ONE = ModelSpec((TensorSpec("x", (None, 3), "float32"),), ())
 STATIC = ModelSpec((TensorSpec("x", (2, 3), "float32"),), ())
@@ -155,3 +157,70 @@ def test_what_is_wrong_with_held_data_is_told(case: str) -> None:
 def test_one_array_is_not_for_two_inputs() -> None:
     with pytest.raises(UsageError, match="the model has 2 inputs"):
         read(as_data(X, "reference"), TWO)
+
+
+KINDS = ModelSpec(
+    (TensorSpec("x", (None, 2), "float32", "table"),),
+    (TensorSpec("y", (None, 2), "float32", "probabilities", ("cat", "dog")),),
+)
+PAIR = (Feature("a"), Feature("b"))
+ROWS = "a,b,kind,label\n1,2,dog,0\n3,4,cat,1\n"
+# A table, how it is read, and its labels, the columns that may be some, why there are none.
+LABELS: dict[str, tuple[str, Reading, list[int] | None, tuple[str, ...], str]] = {
+    "usual": (ROWS, Reading(), [0, 1], (), ""),
+    "by name": (ROWS, Reading(label_column="kind"), [1, 0], (), ""),
+    "likely": ("a,b,kind\n1,2,dog\n3,4,cat\n", Reading(), None, ("kind",), ""),
+    "likely, by index": ("a,b,kind\n1,2,1\n3,4,0\n", Reading(), None, ("kind",), ""),
+    "too few to be likely": ("a,b,kind\n1,2,dog\n3,4,dog\n", Reading(), None, (), ""),
+    "empty": ("a,b,label\n1,2,\n3,4,\n", Reading(), None, (), "2 of 2 rows"),
+    "with a gap": ("a,b,label\n1,2,cat\n3,4,\n", Reading(), None, (), "first in row 2"),
+    "need not be": (ROWS, Reading(label_column="other", unlabelled=True), None, (), ""),
+}
+
+
+@pytest.mark.parametrize("case", LABELS)
+def test_labels_of_a_table_are_read_or_it_is_said_why_not(case: str) -> None:
+    text, reading, labels, likely, why = LABELS[case]
+    Path("data.csv").write_text(text)
+    data = with_class_indices(read(Path("data.csv"), KINDS, PAIR, None, reading), KINDS)
+    assert (None if data.labels is None else data.labels.tolist()) == labels
+    assert set(likely) <= set(data.likely) and why in data.unlabelled
+    assert bool(why) == bool(data.unlabelled)
+
+
+NO_LABELS: dict[str, tuple[str, Reading, str]] = {
+    "no such column": (ROWS, Reading(label_column="knd"), "Did you mean kind?"),
+    "a word among numbers": ("a,b,kind\n1,2,dog\n", Reading(), "say label_column=..."),
+    "one column more": ("a,b,kind\n1,2,1\n3,4,0\n", Reading(), "label_column='kind'"),
+}
+
+
+@pytest.mark.parametrize("case", NO_LABELS)
+def test_a_column_that_may_be_the_labels_is_named(case: str) -> None:
+    text, reading, words = NO_LABELS[case]
+    Path("data.csv").write_text(text)
+    with pytest.raises(UsageError) as raised:
+        read(Path("data.csv"), KINDS, None, None, reading)
+    assert words in str(raised.value)
+
+
+# Labels as they are given, the names of the classes, and the labels as indices.
+INDICES: dict[str, tuple[Any, tuple[str, ...] | None, list[float]]] = {
+    "names": (["dog", "cat"], ("cat", "dog"), [1, 0]),
+    "names that nobody gave": (["dog", "cat"], None, [1, 0]),
+    "classes called by numbers": ([2, 1], ("1", "2"), [1, 0]),
+    "numbers as floats": ([2.0, 1.0], ("1", "2"), [1, 0]),
+    "indices": ([1, 0], ("1", "2"), [1, 0]),
+    "truth values": ([True, False], None, [1, 0]),
+    "objects": (np.array(["dog", "cat"], object), ("cat", "dog"), [1, 0]),
+    "a column": ([[1], [0]], None, [1, 0]),
+    "one-hot": ([[0, 1], [1, 0]], None, [1, 0]),
+}
+
+
+@pytest.mark.parametrize("case", INDICES)
+def test_labels_become_indices_of_classes(case: str) -> None:
+    given, classes, wanted = INDICES[case]
+    spec = replace(KINDS, outputs=(replace(KINDS.outputs[0], classes=classes),))
+    data = Reference({"x": np.zeros((2, 2))}, labels=np.asarray(given))
+    assert with_class_indices(data, spec).labels.tolist() == wanted  # type: ignore[union-attr]
