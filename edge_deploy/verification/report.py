@@ -198,7 +198,9 @@ def _kept(manifest: Manifest) -> dict[str, Sequence[str]]:
 def _task_lines(task: Task) -> list[str]:
     rows = {task.name: (task.before, task.after), **task.more}
     told = [f"{n} {a:.4g} (the original {b:.4g})" for n, (b, a) in rows.items()]
-    return [f"{task.output}: {', '.join(told)}, of {samples_with_labels(task.samples)}"]
+    # A report of before does not say how many.
+    many = f", of {samples_with_labels(task.samples)}" if task.samples else ""
+    return [f"{task.output}: {', '.join(told)}{many}"]
 
 
 def samples_with_labels(count: int) -> str:
