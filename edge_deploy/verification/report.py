@@ -227,7 +227,7 @@ def _matrix(manifest: Manifest, output: str, confusion: Confusion) -> dict[str, 
     return {
         "names": [name(index) for index in range(len(confusion.counts))],
         "rows": [
-            (name(true), [("hit" if n == true else "miss" if value else "", value)
+            (name(true), [(("hit" if n == true else "miss") if value else "", value)
                           for n, value in enumerate(row)])
             for true, row in enumerate(confusion.counts)
         ],

@@ -33,7 +33,7 @@ export default {
   'facts.any': 'any',
   'score.title': 'By the true labels: {value}',
   'score.original': 'The original: {figures}, of {samples} samples with labels',
-  'score.file': '{file}: {figures}, of {samples} samples with labels',
+  'score.file': '{file}: {figures}, of {samples} samples with labels (the original: {original})',
   'score.accuracy': 'accuracy',
   'score.f1': 'macro F1',
   'score.corner': 'true ↓ answered →',

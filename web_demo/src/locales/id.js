@@ -33,7 +33,7 @@ export default {
   'facts.any': 'bebas',
   'score.title': 'Menurut label yang benar: {value}',
   'score.original': 'Model asli: {figures}, dari {samples} sampel berlabel',
-  'score.file': '{file}: {figures}, dari {samples} sampel berlabel',
+  'score.file': '{file}: {figures}, dari {samples} sampel berlabel (model asli: {original})',
   'score.accuracy': 'akurasi',
   'score.f1': 'F1 makro',
   'score.corner': 'benar ↓ dijawab →',

@@ -14,7 +14,10 @@ export function score(file, manifest) {
     .find(({ files }) => files.some(({ path }) => path === file.file))
     ?.verification?.find((row) => row.performance)?.performance;
   const told = [el('li', {}, t('score.original', worded(performance)))];
-  if (own) told.push(el('li', {}, t('score.file', { ...worded(own), file: fileName(file) })));
+  if (own) {
+    const original = worded({ ...own, values: own.original }).figures;
+    told.push(el('li', {}, t('score.file', { ...worded(own), file: fileName(file), original })));
+  }
   const [name, value] = Object.entries(performance.values)[0];
   const { classes } = manifest.outputs.find((output) => output.name === performance.output);
   place.replaceChildren(
@@ -47,7 +50,8 @@ function mistaken(confusion, nameOf) {
   const heads = counts.map((_, n) => el('th', { scope: 'col', className: 'number' }, nameOf(n)));
   const rows = counts.map((row, is) => {
     const cells = row.split(' ').map((value, said) => {
-      const kind = said === is ? ' hit' : value === '0' ? '' : ' miss';
+      const hit = said === is ? ' hit' : ' miss';
+      const kind = value === '0' ? '' : hit;
       return el('td', { className: `number${kind}` }, count(Number(value)));
     });
     return el('tr', {}, el('th', { scope: 'row' }, nameOf(is)), ...cells);
