@@ -85,6 +85,23 @@ def with_truths(root: Path) -> Path:
     return edit(made, features=features, files=[*kept, *own])
 
 
+def with_score(root: Path) -> Path:
+    """Samples with labels, of which the original has two in three right and the file one."""
+    made = make_artifact(root, "scored", picture=8, classes=[EVIL, "b"])
+    told = json.loads((made / "manifest.json").read_text())
+    output = told["outputs"][0]["name"]
+    confusion = {"counts": ["1 0", "1 1"], "pairs": ["1 0 1"]}
+    good = {"accuracy": 2 / 3, "macro F1": 2 / 3}
+    score = {"output": output, "samples": 3, "values": good, "confusion": confusion}
+    row = {
+        "runtime": "tfjs", "backend": "wasm", "status": "pass", "samples": 3, "reason": None,
+        "problems": [], "median_ms": 1, "max_abs_error": 0,
+        "performance": {**score, "values": {"accuracy": 1 / 3}, "original": good},
+    }  # fmt: skip
+    files = [{**one, "verification": [row]} for one in told["artifacts"]]
+    return edit(made, reference={**told["reference"], "performance": score}, artifacts=files)
+
+
 @dataclass
 class Site:
     """The site under test.
@@ -112,6 +129,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]
         without_preprocessing(root / "artifacts"),
         with_gaps(root / "artifacts"),
         with_truths(root / "artifacts"),
+        with_score(root / "artifacts"),
         make_artifact(root / "artifacts", "many", picture=8, classes=[f"c{n}" for n in range(12)]),
     ]
     build_demo(made, root / "www")
@@ -996,6 +1014,22 @@ def test_browser_without_webgl_takes_another_and_says_so(
     assert page.evaluate("document.documentElement.dataset.backend") == "wasm"
     assert "did not start here, so WebAssembly (CPU) is used" in page.inner_text("#note")
     page.close()
+
+
+def test_score_by_the_labels_is_shown_beside_the_originals(site: Site) -> None:
+    page = site.open("?model=scored&lang=en", viewport={"width": 360, "height": 800})
+    score = page.locator("#score")
+    assert score.locator("summary").inner_text() == "By the true labels: accuracy 66.7 %"
+    score.locator("summary").click()
+    told = score.locator("li").all_inner_texts()
+    assert told[0].startswith("The original: accuracy 66.7 %, macro F1 0.6667, of 3 samples")
+    assert "accuracy 33.3 %" in told[1] and told[1].endswith("macro F1 0.6667)")
+    rows = score.locator("tbody tr")
+    assert rows.first.locator("th").inner_text() == EVIL
+    assert rows.nth(1).locator("td").all_inner_texts() == ["1", "1"]
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    other = site.open("?model=costs")
+    assert not other.locator("#score").is_visible()
 
 
 def test_unused_words_are_not_kept(site: Site) -> None:
