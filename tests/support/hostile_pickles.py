@@ -12,12 +12,17 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn import ensemble, linear_model, neighbors, svm, tree
-from sklearn.cluster import KMeans
+from sklearn.cluster import FeatureAgglomeration, KMeans
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.kernel_approximation import Nystroem
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, SplineTransformer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    PolynomialFeatures,
+    SplineTransformer,
+)
 from sklearn.tree._tree import Tree
 from sklearn.utils import Bunch
 
@@ -193,6 +198,15 @@ def dtype(code: str, *state: Any) -> Calls:
 def words(**attributes: Any) -> bytes:
     counts = CountVectorizer().fit(["one two three", "four five"])
     return dumped(make_pipeline(having(counts, **attributes), linear_model.LinearRegression()))
+
+
+def encoded(**attributes: Any) -> bytes:
+    x, y = data()
+    x = np.abs(x).round()
+    encoder = having(OneHotEncoder(handle_unknown="ignore").fit(x), **attributes)
+    last = linear_model.LogisticRegression()
+    last.fit(OneHotEncoder(handle_unknown="ignore").fit_transform(x), y)
+    return dumped(Pipeline([("encode", encoder), ("fit", last)]))
 
 
 def spline() -> bytes:
@@ -472,6 +486,19 @@ ATTACKS: dict[str, Callable[[], bytes]] = {
         having(fit(KMeans(3, n_init=1)), cluster_centers_=np.zeros((3, 1)))
     ),
     "a word outside": lambda: words(vocabulary_={"one": 1 << 30, "two": 0}),
+    "fewer columns of categories": lambda: encoded(_n_features_outs=[1, 1, 1, 1]),
+    "categories that are not in order": lambda: encoded(
+        categories_=[np.array([2.0, 0.0, 1.0])] * 4, _n_features_outs=[3, 3, 3, 3]
+    ),
+    "a category that is left out and not there": lambda: encoded(
+        _drop_idx_after_grouping=np.array([99, None, None, None], dtype=object)
+    ),
+    "groups of columns that are not there": lambda: dumped(
+        make_pipeline(
+            having(fit(FeatureAgglomeration(2)), labels_=np.full(4, 1 << 40)),
+            linear_model.Ridge(),
+        )
+    ),
     "words hashed to no column": lambda: dumped(
         make_pipeline(HashingVectorizer(n_features=0), linear_model.Ridge())
     ),

@@ -268,11 +268,48 @@ def _hasher(estimator: Any, has: Attributes) -> None:
     require(whole(has.get("n_features"), 1), "how many columns words are hashed to")
 
 
+def _one_hot(estimator: Any, has: Attributes) -> None:
+    """Categories are columns of a sparse matrix, which is filled without looking at its width."""
+    kinds, widths = has.get("categories_"), has.get("_n_features_outs")
+    if kinds is None:
+        return
+    require(isinstance(kinds, list) and isinstance(widths, list), "the columns of categories")
+    require(len(kinds) == len(widths), "the columns of categories")
+    dropped = has.get("_drop_idx_after_grouping")
+    dropped = [None] * len(kinds) if dropped is None else list(dropped)
+    grouped = has.get("_default_to_infrequent_mappings")
+    if not has.get("_infrequent_enabled") or grouped is None:
+        grouped = [None] * len(kinds)
+    require(len(dropped) == len(grouped) == len(kinds), "the columns of categories")
+    for values, width, drop, places in zip(kinds, widths, dropped, grouped, strict=True):
+        require(isinstance(values, np.ndarray) and values.ndim == 1, "categories")
+        count = len(values)
+        if values.dtype.kind not in "OUS":  # which are looked for by bisection
+            held = values[~np.isnan(values)] if values.dtype.kind == "f" else values
+            require((held[1:] > held[:-1]).all(), "the order of categories")
+            require(len(values) - len(held) <= 1, "the order of categories")
+            require(len(values) == len(held) or values[-1] != values[-1], "the order of categories")
+        if places is not None:
+            fits = matrix(places, 1, "iu") and len(places) == count and places.min() >= 0
+            require(fits and places.max() < count, "the groups of categories")
+            count = int(places.max()) + 1
+        require(drop is None or whole(drop, 0, count - 1), "the category that is left out")
+        require(whole(width) and width == count - (drop is not None), "the columns of categories")
+
+
+def _agglomerated(estimator: Any, has: Attributes) -> None:
+    groups = has.get("labels_")
+    if groups is not None:
+        require(matrix(groups, 1, "iu"), "the groups of columns")
+        require(not len(groups) or 0 <= groups.min() <= groups.max() < len(groups), "groups")
+
+
 def _products(estimator: Any, has: Attributes) -> None:
     width, degree = has.get("n_features_in_"), has.get("degree", 2)
     if width is None:
         return
     most = degree[-1] if isinstance(degree, (tuple, list)) and len(degree) == 2 else degree
+    require(has.get("_max_degree", most) == most, "the degree of products")
     require(whole(width, 0) and whole(most, 0, 1 << 10), "the degree of products")
     count = math.comb(int(width) + int(most), int(most))
     if has.get("interaction_only"):
@@ -305,6 +342,8 @@ _CHECKS: dict[str, Callable[[Any, Attributes], None]] = {
     "DictVectorizer": _vectorizer,
     "HashingVectorizer": _hasher,
     "FeatureHasher": _hasher,
+    "OneHotEncoder": _one_hot,
+    "FeatureAgglomeration": _agglomerated,
     "PolynomialFeatures": _products,
     "_BaseStacking": _stack,
     "BaseThresholdClassifier": _thresholds,
