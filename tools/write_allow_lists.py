@@ -258,7 +258,7 @@ NOT_COMPUTING = re.compile(
     r"|Nccl|Mlir|Rpc|Accumulator|SparseCore|Minibatch|BoostedTrees|TensorForest|Sdca|File(?!name)"
     r"|CandidateSampler|^Copy(Host)?$|^Batch$|^Unbatch(Grad)?$|^BatchFunction$|^ImmutableConst$"
     r"|^EncodeProto$|^DecodeProto|^GenerateVocabRemapping$|^FuncAttr$|^FuncListAttr$|^Risc"
-    r"|^Abort$|^TfLite|^SymbolicGradient$|^Optional|^Configure|Checkpoint|^Recv|^Send|Summary"
+    r"|^Abort$|^TfLite|^SymbolicGradient$|^Optional|^Configure|Checkpoint|^Recv|^Send"
     r"|Infeed|Outfeed|^Prelinearize|^(Unc|C)ompressElement$|^GetOptions$|^StackPush$|^StackPop$|^StackClose$|^RemoteFused"
 )
 # Stateful, and needed by models: each kind with its reason.
