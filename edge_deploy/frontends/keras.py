@@ -11,6 +11,8 @@ import contextlib
 import importlib
 import importlib.util
 import re
+import sys
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -159,8 +161,15 @@ def _custom_objects(path: Path) -> dict[str, Any]:
     return {
         name: value
         for name, value in vars(module).items()
-        if callable(value) and not name.startswith("_")
+        if callable(value) and not name.startswith("_") and not _is_pythons_own(value)
     }
+
+
+def _is_pythons_own(value: Any) -> bool:
+    """Whether the author's file only imported it from Python, so that no model may call it."""
+    kinds = (type, types.FunctionType, types.BuiltinFunctionType)
+    module = str(getattr(value, "__module__", None)).partition(".")[0]
+    return isinstance(value, kinds) and module in sys.stdlib_module_names
 
 
 def _load_either(

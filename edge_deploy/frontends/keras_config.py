@@ -103,6 +103,7 @@ def write_checked(path: Path, config: Any, folder: Path) -> Path:
 
         copy = folder / "model.h5"
         shutil.copyfile(path, copy)
+        check_hdf5(copy, path)  # whatever it was when it was judged
         with h5py.File(copy, "r+") as file:
             file.attrs["model_config"] = json.dumps(config)
             if "training_config" in file.attrs:

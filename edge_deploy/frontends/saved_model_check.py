@@ -67,7 +67,10 @@ def check_saved_model(path: Path, trusted: bool = False) -> tuple[str, ...]:
     for meta in model.meta_graphs:
         _check_assets(path, meta)
         graph = _Graph.of(meta, objects=single and meta.HasField("object_graph_def"))
-        found += graph.refused()
+        try:
+            found += graph.refused()
+        except (IndexError, KeyError, RecursionError) as error:
+            raise _damaged(path, "saved_model.pb", error) from error
         unknown += graph.unknown
     if foreign := sorted({name for name in unknown if not _is_registered(name)}):
         raise SourceError(
@@ -170,11 +173,15 @@ def _parse(path: Path) -> Any:
         else:
             text_format.Parse(content.decode("utf-8"), model)
     except (OSError, ValueError, RecursionError, message.Error, text_format.ParseError) as error:
-        raise SourceError(
-            f"{path}: TensorFlow cannot load this SavedModel: {file.name} is damaged "
-            f"({first_line(error)}). Save it again with model.export() or tf.saved_model.save()."
-        ) from error
+        raise _damaged(path, file.name, error) from error
     return model
+
+
+def _damaged(path: Path, name: str, error: BaseException) -> SourceError:
+    return SourceError(
+        f"{path}: TensorFlow cannot load this SavedModel: {name} is damaged "
+        f"({first_line(error)}). Save it again with model.export() or tf.saved_model.save()."
+    )
 
 
 def _check_assets(path: Path, meta: Any) -> None:
@@ -270,6 +277,11 @@ class _Graph:
         names = [f.signature.name for f in self.meta.graph_def.library.function]
         if len(names) != len(set(names)) or len(self.nodes[None]) != len(self.meta.graph_def.node):
             found.append("two nodes or functions of one name")
+        found += [
+            f"a function with the name of the operator {name}"
+            for name in names
+            if name in _listed() or name in conditional
+        ]
         return found + self.files()
 
     def files(self) -> list[str]:
@@ -405,11 +417,10 @@ class _Graph:
             bound = objects.concrete_functions[function].bound_inputs
             first = len(self.arguments[function]) - len(bound)
             if index >= first:
-                node = objects.nodes[bound[index - first]]
-                kind = node.WhichOneof("kind")
+                kind = objects.nodes[bound[index - first]].WhichOneof("kind")
                 found.add("given" if kind == "asset" else str(kind))
-            else:
-                found.add("given")  # by the caller of a signature, from his own data
+            else:  # no path is handed over in a call; a default in the file could be one
+                found.add("an argument")
         for scope, node in self.calls.get(function, ()):
             if scope is None and self.objects:
                 continue

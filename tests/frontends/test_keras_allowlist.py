@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from edge_deploy.core.errors import EdgeDeployError, SourceError, UntrustedError
+from edge_deploy.frontends import keras
 from edge_deploy.frontends import load as frontend
 from edge_deploy.frontends.keras_allowlist import check
 from edge_deploy.frontends.keras_config import read_config, write_checked
@@ -319,6 +320,14 @@ def test_a_class_of_the_caller_is_taken_from_the_caller(
     assert (found.config["module"], found.config["registered_name"]) == expected
 
 
+def test_what_the_callers_file_imports_from_python_is_not_offered(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    path.write_text(
+        "from os import system\nfrom pathlib import Path\n\n\ndef own(x):\n    return x\n"
+    )
+    assert set(keras._custom_objects(path)) == {"own"}
+
+
 def test_a_class_of_the_author_is_never_mistaken_for_one_of_keras() -> None:
     """An own Attention is no Attention of Keras, whatever its name."""
     assert check(
@@ -485,8 +494,8 @@ def test_real_models_come_back_as_they_were(tmp_path: Path, library: str, suffix
     """Initializers by old paths, operators of TensorFlow, loss and metric of nobody's Keras."""
     import importlib
 
-    keras = importlib.import_module(library)
-    layers = keras.layers
+    module = importlib.import_module(library)
+    layers = module.layers
     x = layers.Input((8, 8, 3), name="x")
     initializer: Any = "glorot_uniform"
     if library == "tf_keras":
@@ -499,7 +508,7 @@ def test_real_models_come_back_as_they_were(tmp_path: Path, library: str, suffix
         y = y * 2.0 + y[:, :1]
     y = layers.TimeDistributed(layers.Dense(3, activation="relu", kernel_constraint="max_norm"))(y)
     y = layers.Bidirectional(layers.LSTM(3))(layers.Reshape((-1, 3))(y))
-    model = keras.Model(x, layers.Dense(2, name="y")(y))
+    model = module.Model(x, layers.Dense(2, name="y")(y))
 
     def own_loss(true: Any, guess: Any) -> Any:
         return abs(true - guess)

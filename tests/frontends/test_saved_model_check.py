@@ -354,6 +354,30 @@ def _main_saves(meta: Any) -> None:
     node.input.append("^" + meta.saver_def.save_tensor_name.partition(":")[0])
 
 
+def _initializer(meta: Any) -> Any:
+    """What the function that fills the table from its asset is bound to."""
+    name = next(
+        f.signature.name
+        for f in meta.graph_def.library.function
+        if any(node.op == "InitializeTableFromTextFileV2" for node in f.node_def)
+    )
+    return meta.object_graph_def.concrete_functions[name].bound_inputs
+
+
+def _default(meta: Any) -> None:
+    """The path is no asset, but an argument, which has a default in the file."""
+    del _initializer(meta)[:1]
+
+
+def _constant(meta: Any) -> None:
+    """The path is a constant object of the model."""
+    meta.object_graph_def.nodes[_initializer(meta)[0]].constant.operation = "Const"
+
+
+def _shadow(meta: Any) -> None:
+    meta.graph_def.library.function.add().signature.name = "Identity"
+
+
 def _outside(meta: Any) -> None:
     meta.asset_file_def[0].filename = "../../etc/passwd"
 
@@ -371,6 +395,9 @@ EDITS: dict[str, tuple[Callable[[Any], None], str]] = {
     "a restore of another path": (_own_path, "path of its own"),
     "a signature that saves": (_signature_saves, "checkpoints"),
     "an initializer that saves": (_main_saves, "checkpoints"),
+    "a path by default": (_default, "no asset"),
+    "a path that is a constant": (_constant, "no asset"),
+    "a function named as an operator": (_shadow, "name of the operator Identity"),
     "an asset outside": (_outside, "no file of its folder"),
     "an asset anywhere": (_absolute, "no file of its folder"),
     "SymbolicGradient": (lambda meta: _add(meta, "SymbolicGradient", f="x"), "SymbolicGradient"),
@@ -406,6 +433,19 @@ def test_graphs_that_were_tampered_with_are_refused(honest: bytes, row: str) -> 
     change, word = EDITS[row]
     edit(path, change)
     with pytest.raises(UntrustedError, match=word):
+        check_saved_model(path)
+
+
+def test_a_graph_that_points_nowhere_is_told(honest: bytes) -> None:
+    path = Path("model")
+    path.mkdir()
+    (path / "saved_model.pb").write_bytes(honest)
+
+    def change(meta: Any) -> None:
+        _initializer(meta)[0] = 9999
+
+    edit(path, change)
+    with pytest.raises(SourceError, match="damaged"):
         check_saved_model(path)
 
 
