@@ -350,9 +350,11 @@ def _is_numbers(value: Any, texts: bool = False) -> bool:
         return all(_is_numbers(item, texts) for item in value)
     if isinstance(value, dict):
         if value.get("class_name") in _DATA:
-            return True
+            return _is_numbers([value.get(key) for key in ("items", "config", "value")], texts)
         return value.keys() <= {"start", "stop", "step"} and _is_numbers(list(value.values()))
-    return value is None or isinstance(value, int | float) or (texts and isinstance(value, str))
+    if isinstance(value, str):  # what follows that word would be JSON of its own
+        return texts and value != "_COMPOSITE_TYPE"
+    return value is None or isinstance(value, int | float)
 
 
 def _keys(value: Any) -> set[str]:

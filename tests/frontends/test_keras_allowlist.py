@@ -247,6 +247,23 @@ ROWS: dict[str, tuple[Config, str]] = {
         functional(layer("Dense", {"units": 2}, [["_CONSTANT_VALUE", -1, "text", {}]])),
         "constant",
     ),
+    "JSON within a constant": (
+        functional(
+            layer(
+                "TFOpLambda",
+                {"function": "math.add"},
+                [
+                    [
+                        "_CONSTANT_VALUE",
+                        -1,
+                        {"class_name": "__tuple__", "items": ["_COMPOSITE_TYPE", "{}"]},
+                        {},
+                    ]
+                ],
+            )
+        ),
+        "constant",
+    ),
     "a vocabulary from a file": (
         within("keras.layers", "StringLookup", vocabulary="/etc/passwd"),
         "/etc/passwd",
@@ -459,14 +476,14 @@ HOSTILE: dict[str, Config] = {
                 "output_shape_module": None,
                 "arguments": {},
             },
-            [["_CONSTANT_VALUE", -1, f"open({MARKER!r}, 'w').close()", {}]],
+            [[["_CONSTANT_VALUE", -1, f"open({MARKER!r}, 'w').close()", {}]]],
         )
     ),
     "write_file": functional(
         layer(
             "TFOpLambda",
             {"function": "io.write_file"},
-            [["_CONSTANT_VALUE", -1, MARKER, {"contents": ["_CONSTANT_VALUE", -1, "text"]}]],
+            [["_CONSTANT_VALUE", -1, MARKER, {"contents": "text"}]],
         )
     ),
 }
