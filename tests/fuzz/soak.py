@@ -75,8 +75,8 @@ def page(browser: Browser, folder: Path, target: str, backend: str, samples: int
     first, last = seen[0], seen[-1]
     print(
         f"{target} on {backend}: {samples:,} answers, {wrong} wrong, {took:.0f} s; "
-        f"heap {first[0] / 2**20:.2f} -> {last[0] / 2**20:.2f} MB, tensors {first[1]} -> "
-        f"{last[1]}, all processes {first[2] / 2**20:.0f} -> {last[2] / 2**20:.0f} MB",
+        f"heap {' '.join(f'{heap / 2**20:.2f}' for heap, _, _ in seen)} MB, tensors {first[1]} "
+        f"-> {last[1]}, all processes {first[2] / 2**20:.0f} -> {last[2] / 2**20:.0f} MB",
         flush=True,
     )
     grown = [

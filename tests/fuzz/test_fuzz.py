@@ -32,7 +32,7 @@ def fuzzer(built: Path, tmp_path: Path) -> Iterator[fuzz.Fuzzer]:
     made.close()
 
 
-@pytest.mark.parametrize("subject", INPUTS)
+@pytest.mark.parametrize("subject", [*INPUTS, "model"])
 def test_damage_is_told_in_words(fuzzer: fuzz.Fuzzer, subject: str) -> None:
     count = INPUTS.get(subject, MODELS)
     fuzzer.run(count, None, {subject: 1})

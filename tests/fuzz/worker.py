@@ -164,7 +164,7 @@ class _Watch:
             "os.posix_spawn",
             "subprocess.Popen",
             "socket.connect",
-        ) and given[:1] != ("uname",):  # by which Python tells the processor's name
+        ) and given[:1] not in (("uname",), ("fc-list",)):  # Python's platform, matplotlib's fonts
             self.seen.append(f"{event} {given!r:.200}")
 
     def _check(self, event: str, path: Any) -> None:
