@@ -76,7 +76,7 @@ def page(browser: Browser, folder: Path, target: str, backend: str, samples: int
     print(
         f"{target} on {backend}: {samples:,} answers, {wrong} wrong, {took:.0f} s; "
         f"heap {' '.join(f'{heap / 2**20:.2f}' for heap, _, _ in seen)} MB, tensors {first[1]} "
-        f"-> {last[1]}, all processes {first[2] / 2**20:.0f} -> {last[2] / 2**20:.0f} MB",
+        f"-> {last[1]}, all processes {' '.join(f'{all_ >> 20}' for _, _, all_ in seen)} MB",
         flush=True,
     )
     grown = [

@@ -68,13 +68,24 @@ def test_a_child_that_dies_writes_or_hangs_is_seen(fuzzer: fuzz.Fuzzer, tmp_path
     assert worker.ask("python", Path("pass"), 0, 20).kind == "ok"
 
 
-@pytest.mark.parametrize("command", ["quantize anew", "demo"])
-def test_a_killed_command_leaves_one_version_whole(built: Path, command: str) -> None:
-    """A few of the moments that ``make kills`` goes through."""
+def ran(module: str, *arguments: str | Path) -> str:
+    """What a script of this folder printed; it must have found no fault."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz.kills", "--corpus", str(built), "--moments", "6",
-         "--follow", "3", "--command", command],
+        [sys.executable, "-m", f"tests.fuzz.{module}", *map(str, arguments)],
         capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
-    assert done.returncode == 0 and "0 faults" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", ["quantize anew", "demo"])
+def test_a_killed_command_leaves_one_version_whole(built: Path, command: str) -> None:
+    """A few of the moments that ``make kills`` goes through."""
+    told = ran("kills", "--corpus", built, "--moments", "6", "--follow", "3", "--command", command)
+    assert " 0 faults" in told and "6 moments" in told
+
+
+def test_eight_processes_on_one_folder_end_with_results_or_words(built: Path) -> None:
+    told = ran("concurrency", "--corpus", built, "--light", "--each", "4")
+    assert told.startswith("32 commands of 8 processes") and " 0 faults" in told

@@ -72,8 +72,11 @@ function decoded(encoded) {
 }
 
 function within(seconds, promise) {
+  let timer;
   const late = new Promise((_, reject) => {
-    setTimeout(() => reject(new Error(`no answer within ${seconds} seconds`)), seconds * 1000);
+    const stop = () => reject(new Error(`no answer within ${seconds} seconds`));
+    timer = setTimeout(stop, seconds * 1000);
   });
-  return Promise.race([promise, late]);
+  // A timer that is left holds its answer for as long as it would have waited.
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
