@@ -184,16 +184,30 @@ def _readable(spec: TensorSpec, value: Array) -> dict[str, Any]:
     flat = value.ravel()
     if spec.kind == "class":
         index = int(flat[0])
+        if spec.classes and not 0 <= index < len(spec.classes):
+            raise _strange(spec, f"class {index}")
         return {"class": index, "label": spec.classes[index] if spec.classes else str(index)}
     if spec.kind == "probability" and spec.classes:
+        if len(spec.classes) != 2 or not len(flat):
+            raise _strange(spec, "the share of the second")
         share = float(flat[0])
         return _ranked(dict(zip(spec.classes, (1.0 - share, share), strict=True)))
     if spec.kind == "probabilities" or (spec.classes and len(spec.classes) == len(flat)):
         labels = spec.classes or tuple(str(n) for n in range(len(flat)))
+        if len(labels) != len(flat):
+            raise _strange(spec, f"{len(flat)} shares")
         return _ranked(dict(zip(labels, map(float, flat), strict=True)))
     if spec.kind in ("value", "probability") and len(flat) == 1:
         return {"value": float(flat[0]), "unit": spec.unit}
     return {"shape": list(value.shape), "values": value.tolist()}
+
+
+def _strange(spec: TensorSpec, given: str) -> ArtifactError:
+    return ArtifactError(
+        f"The file's answer {spec.name!r} is {given}, and the manifest has "
+        f"{len(spec.classes or ())} classes. Convert the model again with "
+        f"{option('overwrite', True)}."
+    )
 
 
 def _ranked(shares: Mapping[str, float]) -> dict[str, Any]:

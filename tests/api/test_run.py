@@ -198,3 +198,22 @@ def test_inspect_tells_models_files_and_artifacts_apart(run, table: Path) -> Non
     artifact = json.loads(run("inspect", table.parent, "--json").out)
     assert (artifact["type"], artifact["name"]) == ("artifact", "cost")
     assert "input: features [any x 3] float32 table" in run("inspect", table).out
+
+
+ANSWERS = {
+    "a class beyond the last": ("class", ["a", "b"], [2]),
+    "a class before the first": ("class", ["a", "b"], [-1]),
+    "more shares than classes": ("probabilities", ["a", "b"], [[0.2, 0.3, 0.5]]),
+    "a share of three classes": ("probability", ["a", "b", "c"], [[0.2]]),
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_an_answer_that_the_manifest_has_no_class_for_is_refused(case: str) -> None:
+    from edge_deploy.api.run import _readable
+    from edge_deploy.core.spec import TensorSpec
+
+    kind, classes, values = ANSWERS[case]
+    spec = TensorSpec("y", (None,), "float32", kind, tuple(classes))
+    with pytest.raises(ArtifactError, match="the manifest has"):
+        _readable(spec, np.array(values))

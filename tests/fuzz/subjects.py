@@ -89,10 +89,9 @@ def sidecars(path: Path, pick: int) -> object:
 
     pictures = pick % 2
     shape = (None, 4, 4, 3) if pictures else (None, 3)
-    if pictures:
-        (path / "features.json").unlink(missing_ok=True)
-    else:
-        (path / "preprocessing.json").unlink(missing_ok=True)
+    other = path / ("features.json" if pictures else "preprocessing.json")
+    if other.is_file():
+        other.unlink()
     given = TensorSpec("x", shape, "float32", "image" if pictures else "table")
     spec = ModelSpec((given,), (TensorSpec("y", (None, 2), "float32", "probabilities"),))
     loaded = LoadedModel(spec, "keras2", "keras", 1, lambda x: {"y": np.zeros((1, 2))}, dict)

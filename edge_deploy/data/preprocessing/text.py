@@ -49,8 +49,9 @@ def parse_text(where: str, value: Any) -> Text:
             f"{where}: analyzer is one of {', '.join(ANALYZERS)}, strip_accents one of "
             f"{', '.join(ACCENTS)} or null."
         )
-    low, high = text.ngram_range
-    if not 1 <= low <= high:
+    pair: Any = text.ngram_range
+    of_two = isinstance(pair, tuple) and len(pair) == 2 and all(type(n) is int for n in pair)
+    if not of_two or not 1 <= pair[0] <= pair[1]:
         raise UsageError(f"{where}: ngram_range must be two numbers like [1, 2].")
     own = text.buckets or len(text.vocabulary or ())
     if (text.vocabulary is None) == (text.buckets is None) or own < 1:

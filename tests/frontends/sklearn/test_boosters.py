@@ -418,6 +418,10 @@ def test_damaged_model_is_an_error_in_words() -> None:
         lightgbm_model("tree\nversion=v4\n")
     with pytest.raises(SourceError, match="LightGBM model in the file has damaged categories"):
         lightgbm_categories({"pandas_categorical": "[["})
+    for text in ('{"features_info": 1.5}', '{"features_info": {"float_features": [7]}}'):
+        Path("model.json").write_text(text)
+        with pytest.raises(SourceError, match="CatBoost model in the file cannot be read"):
+            load(Path("model.json"), LoadOptions())
     CATBOOST["CatBoostRegressor, values, by leaf"]().save_model("model.cbm")
     whole = Path("model.cbm").read_bytes()
     for bad in (whole[:60], whole[:8] + b"\xff" * 100, whole[:300] + b"\xff" * (len(whole) - 300)):

@@ -59,6 +59,10 @@ class _Column:
 _Split = tuple[int, float, bool]  # a column, a border, and whether missing values go left
 
 
+# What is raised of a document whose values are of other types than CatBoost writes.
+_MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+
+
 def catboost_model(data: bytes) -> CatBoostModel:
     """Read a model.
 
@@ -68,7 +72,7 @@ def catboost_model(data: bytes) -> CatBoostModel:
     """
     try:
         return _of_buffer(data) if data.startswith(MAGIC) else _of_json(json.loads(data))
-    except (ValueError, KeyError, TypeError, IndexError, struct.error, RecursionError) as error:
+    except (*_MALFORMED, struct.error, RecursionError) as error:
         raise SourceError(
             f"The CatBoost model in the file cannot be read ({error}). Save it again from today's "
             "CatBoost: model.save_model('model.cbm')."
