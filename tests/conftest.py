@@ -38,7 +38,7 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> R
         capfd.readouterr()
         monkeypatch.setattr(sys, "argv", ["edge-deploy", *map(str, arguments)])
         with pytest.raises(SystemExit) as stopped:
-            cli.main()
+            cli.in_process()
         captured = capfd.readouterr()
         code = stopped.value.code
         assert isinstance(code, int)

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from edge_deploy._version import __version__
 from edge_deploy.core import dependencies
 from edge_deploy.core.errors import EdgeDeployError, MissingDependencyError
+from edge_deploy.core.worker import cage
 from edge_deploy.web.assets import shell_folder
 
 PYTHONS = ((3, 11), (3, 12))
@@ -81,6 +82,7 @@ def examine() -> Report:
         (
             _python(),
             *_packages(),
+            _cage(),
             _browser(),
             _page(),
             _folder("this folder", Path.cwd(), "change to a folder you may write to, or use -o"),
@@ -191,6 +193,16 @@ def _conflicts(requirements: Iterable[Requirement]) -> Check:
     if not found:
         return Check("versions together", True, "no package contradicts another")
     return Check("versions together", False, "; ".join(found), _pip(dependencies))
+
+
+def _cage() -> Check:
+    """What holds a stranger's model back on this machine."""
+    there, lacking = cage.active()
+    found = ", ".join(there) or "none"
+    if not lacking:
+        return Check("cage", True, found)
+    mend = f"Not held here: {', '.join(lacking)}. Open strangers' models where it is: Linux 6.12."
+    return Check("cage", False, found, mend, needed=False)
 
 
 def _browser() -> Check:

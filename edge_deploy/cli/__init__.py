@@ -16,6 +16,7 @@ import typer
 # Importing a module registers its commands.
 from edge_deploy.cli import (
     bench,
+    cage,
     console,
     convert,
     demo,
@@ -42,6 +43,7 @@ __all__ = [
     "demo",
     "doctor",
     "examples",
+    "in_process",
     "inspect",
     "main",
     "quantize",
@@ -56,7 +58,13 @@ _TYPER_INTERRUPTED = 130  # what newer Typers make of Ctrl-C
 
 
 def main() -> None:
-    """The console script: run a command and turn what went wrong into words and a code."""
+    """The console script: what opens a stranger's model does so in a process of its own."""
+    with cage.allowed():
+        in_process()
+
+
+def in_process() -> None:
+    """Run a command here, uncaged, and turn what went wrong into words and a code."""
     with messages.written_for(SHELL):
         _main()
 
@@ -67,8 +75,8 @@ def _main() -> NoReturn:
     as_json = "--json" in sys.argv
     try:
         code = app(standalone_mode=False)
-    except EdgeDeployError as error:
-        code = _TYPER_INTERRUPTED if signals.happened() else _fail(as_json, error)
+    except (EdgeDeployError, MemoryError) as error:
+        code = _TYPER_INTERRUPTED if signals.happened() else _fail(as_json, _told(error))
     except (KeyboardInterrupt, typer.Abort):
         code = _TYPER_INTERRUPTED
     except ModuleNotFoundError as error:
@@ -85,7 +93,21 @@ def _main() -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)  # what libraries have to say while they are torn down helps nobody
-    sys.exit(code if isinstance(code, int) else 0)
+    cage.leave(code if isinstance(code, int) else 0)
+
+
+def _told(error: BaseException) -> EdgeDeployError:
+    """The error itself, or that memory was short, where that is what it comes from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError):
+            return EdgeDeployError(
+                "Out of memory: this model needs more than there is. Nothing half-written was left "
+                "behind."
+            )
+        cause = cause.__cause__
+    assert isinstance(error, EdgeDeployError)
+    return error
 
 
 def _unusable(error: OSError) -> EdgeDeployError:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console, exit_codes
+from edge_deploy.cli import cage, console, exit_codes
 from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
 from edge_deploy.cli.help import LongCommand
@@ -73,6 +73,7 @@ def convert(
     ] = False,
     seed: shared.Seed = 0,
     browser: shared.BrowserPath = None,
+    timeout: shared.Timeout = 900,
     as_json: shared.Json = False,
     quiet: shared.Quiet = False,
     verbose: shared.Verbose = False,
@@ -82,6 +83,13 @@ def convert(
     Example: edge-deploy convert keras_model.h5 --labels labels.txt --preprocess teachable-machine
     """
     options = shared.options_of(edge_deploy.ConvertOptions, locals())
+    cage.enter(
+        timeout,
+        models=(model,),
+        read=(reference, calibration, prune_data, labels, features, custom_objects),
+        write=(output,),
+        browser=browser,
+    )
     with console.progress(quiet or as_json or verbose), console.unheard():
         done = edge_deploy.convert(model, options)
     console.made(done, "converted", as_json, quiet)

@@ -32,8 +32,8 @@ PANELS = {
     ),
     "Budgets": ("--max-drop", "--min-agreement", "--atol", "--rtol"),
     _REST: (
-        "--seed", "--executor", "--jobs", "--resume", "--browser", "--json", "--quiet",
-        "--verbose", "--help",
+        "--seed", "--executor", "--jobs", "--resume", "--browser", "--timeout", "--json",
+        "--quiet", "--verbose", "--help",
     ),
 }  # fmt: skip
 

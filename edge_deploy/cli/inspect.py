@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console
+from edge_deploy.cli import cage, console
 from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
 
@@ -21,6 +21,7 @@ def inspect(
     custom_objects: shared.CustomObjects = None,
     trust_pickle: shared.TrustPickle = False,
     max_size: shared.MaxSize = shared.MAX_SIZE,
+    timeout: shared.Timeout = 900,
     as_json: shared.Json = False,
 ) -> None:
     """Show what a model, a converted file or an artifact is.
@@ -28,6 +29,10 @@ def inspect(
     Example: edge-deploy inspect keras_model.h5
     """
     options = shared.options_of(edge_deploy.LoadOptions, locals())
+    from edge_deploy.api.inspect import is_trained
+
+    if is_trained(path):
+        cage.enter(timeout, models=(path,), read=(custom_objects,))
     document = edge_deploy.inspect(path, options)
     if as_json:
         console.json_document(document)

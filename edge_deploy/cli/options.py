@@ -46,6 +46,9 @@ Name = Annotated[str | None, typer.Option("--name", help="Name; default: the fil
 Version = Annotated[str, typer.Option("--artifact-version", help="Version of the artifact.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Folder.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of all that is chosen or made up.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", min=0, help="Seconds after which it is stopped; 0 for never.")
+]
 Signature = Annotated[str | None, typer.Option(help="Signature of a SavedModel.")]
 CustomObjects = Annotated[
     Path | None, typer.Option(help="Python file with the model's own layers and functions.")

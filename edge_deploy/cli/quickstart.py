@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console, exit_codes
+from edge_deploy.cli import cage, console, exit_codes
 from edge_deploy.cli.app import app
-from edge_deploy.cli.options import BrowserPath, Json, Quiet
+from edge_deploy.cli.options import BrowserPath, Json, Quiet, Timeout
 from edge_deploy.core.errors import EdgeDeployError
 
 
@@ -21,6 +21,7 @@ def quickstart(
         "quickstart"
     ),
     browser: BrowserPath = None,
+    timeout: Timeout = 3600,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -28,6 +29,7 @@ def quickstart(
 
     Example: edge-deploy quickstart && edge-deploy serve quickstart/web_demo
     """
+    cage.enter(timeout, write=(output,), browser=browser)
     from edge_deploy.examples import EXAMPLES, build_example
     from edge_deploy.verification import report
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console, exit_codes
+from edge_deploy.cli import cage, console, exit_codes
 from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
 from edge_deploy.cli.help import LongCommand
@@ -60,6 +60,7 @@ def tune(
     ] = False,
     seed: shared.Seed = 0,
     browser: shared.BrowserPath = None,
+    timeout: shared.Timeout = 14400,
     as_json: shared.Json = False,
     quiet: shared.Quiet = False,
     verbose: shared.Verbose = False,
@@ -69,6 +70,14 @@ def tune(
     Example: edge-deploy tune digits-mlp.keras --max-drop 0.01 --to tflite
     """
     options = shared.options_of(edge_deploy.TuneOptions, locals())
+    cage.enter(
+        timeout,
+        models=(model,),
+        read=(reference, calibration, prune_data, labels, features, custom_objects),
+        write=(output,),
+        browser=browser,
+        workers=executor,
+    )
     from edge_deploy.api import tune as tune_command
     from edge_deploy.verification import report
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console, exit_codes
+from edge_deploy.cli import cage, console, exit_codes
 from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
 from edge_deploy.cli.help import LongCommand
@@ -53,6 +53,7 @@ def verify(
     custom_objects: shared.CustomObjects = None,
     trust_pickle: shared.TrustPickle = False,
     max_size: shared.MaxSize = shared.MAX_SIZE,
+    timeout: shared.Timeout = 900,
     as_json: shared.Json = False,
     quiet: shared.Quiet = False,
 ) -> None:
@@ -61,6 +62,16 @@ def verify(
     Example: edge-deploy verify artifacts/insurance/1
     """
     options = shared.options_of(edge_deploy.VerifyOptions, locals())
+    if against is not None:
+        folders = [path.parent if path.name == "manifest.json" else path for path in artifact]
+        cage.enter(
+            timeout,
+            models=(against,),
+            read=(reference, custom_objects),
+            show=artifact,
+            write=(report, *(path for path in folders if path.is_dir())),
+            browser=browser,
+        )
     from edge_deploy.verification import report as reports
 
     codes, documents = [], []

@@ -42,7 +42,7 @@ def staged(output: Path, final: Path) -> Iterator[Path]:
         with scratch(output) as stage:
             _restore(final)
             before = _identity(final)
-            stage.chmod(0o755)
+            _open_to_all(stage)
             yield stage
             sync(stage)
             final.parent.mkdir(exist_ok=True)
@@ -189,8 +189,7 @@ def scratch(beside: Path) -> Iterator[Path]:
             # Not between the folder and its name, which would then stay.
             with signals.deferred():
                 beside.mkdir(parents=True, exist_ok=True)
-                _sweep(beside)
-                folder = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=beside))
+                folder = leased(beside)
             yield folder
     finally:
         if folder is not None:
@@ -213,12 +212,37 @@ def writing(
         ) from error
 
 
-def _sweep(output: Path) -> None:
-    """Remove what a killed run left: folders of processes that are no more."""
+def leased(beside: Path) -> Path:
+    """A new folder, which is this process's for as long as it lives; others are cleared away."""
+    sweep(beside)
+    return Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=beside))
+
+
+def _open_to_all(folder: Path) -> None:
+    if sys.platform == "win32":
+        return
+    # Not by its name: a caged process may change the mode of what it can open alone.
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fchmod(opened, 0o755)
+    finally:
+        os.close(opened)
+
+
+def sweep(output: Path, ended: int | None = None) -> None:
+    """Remove what a killed run left: folders of processes that are no more.
+
+    Args:
+        output: Where they are.
+        ended: A process whose half-written texts are removed, too.
+    """
     for folder in output.glob(f"{_PARTIAL}*"):
         pid = folder.name.removeprefix(_PARTIAL).split("-")[0]
         if pid.isdigit() and not _alive(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
+    if ended is not None:
+        for part in output.rglob(f".*.{ended}"):
+            part.unlink(missing_ok=True)
 
 
 def _alive(pid: int) -> bool:
@@ -230,6 +254,9 @@ def _alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
+    # One that has ended, and whose parent has not asked how.
+    with contextlib.suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return True
 
 
@@ -306,7 +333,7 @@ def _replaced_whole(
     if sys.platform == "win32" or Path.cwd().is_relative_to(folder):
         return False
     try:
-        _sweep(folder.parent)
+        sweep(folder.parent)
         copy = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=folder.parent))
     except OSError:
         return False  # what is around it is not ours to write

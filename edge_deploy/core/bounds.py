@@ -163,7 +163,11 @@ def read_bytes(path: Path, error: Error = UsageError, largest: int | None = None
     """
     with open_file(path, error, largest) as file:
         try:
-            data = file.read(min(most(), largest or most()) + 1)
+            limit, size = min(most(), largest or most()), os.fstat(file.fileno()).st_size
+            # Python makes room for all that it is asked to read.
+            data = file.read(min(limit, size) + 1)
+            if len(data) > size:
+                data += file.read(limit + 1 - len(data))
         except OSError as failed:
             raise error(f"{path}: cannot be read ({_reason(failed)}).") from failed
         _checked(path, os.fstat(file.fileno()), error, largest)  # it may grow while it is read

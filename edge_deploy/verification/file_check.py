@@ -22,13 +22,14 @@ from edge_deploy.verification.verdicts import Verdict
 
 if TYPE_CHECKING:
     from edge_deploy.web.browser import Browser
+    from edge_deploy.web.remote_browser import RemoteBrowser
 
 
 @dataclass(frozen=True)
 class BrowserSession:
     """A browser, or the reason why there is none."""
 
-    browser: Browser | None
+    browser: Browser | RemoteBrowser | None
     reason: str | None = None
 
 
@@ -38,11 +39,17 @@ def browser_if_any(wanted: bool, path: Path | None) -> Iterator[BrowserSession]:
     if not wanted:
         yield BrowserSession(None, "not asked for")
         return
+    from edge_deploy.core.worker import process
     from edge_deploy.web.browser import open_browser
+    from edge_deploy.web.remote_browser import RemoteBrowser
 
+    line = process.channel()
     with ExitStack() as stack:
         try:
-            handle = BrowserSession(stack.enter_context(open_browser(path)))
+            if line is not None:  # the parent's, who was told the path
+                handle = BrowserSession(RemoteBrowser(line))
+            else:
+                handle = BrowserSession(stack.enter_context(open_browser(path)))
         except MissingDependencyError as error:
             handle = BrowserSession(None, str(error))
         yield handle

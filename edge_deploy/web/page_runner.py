@@ -104,11 +104,17 @@ class PageRunner:
         """
         from edge_deploy.data.preprocessing.features import features_to_json
 
+        width = sum(feature.width for feature in features)
+        return self.encode_document(features_to_json(features), rows, width)
+
+    def encode_document(
+        self, features: list[dict[str, Any]], rows: Sequence[Mapping[str, Any]], width: int
+    ) -> Array:
+        """The same, of features as JSON that fill ``width`` numbers."""
         script = "(all) => edgeDeploy.encode(...all)"
-        encoded = np.zeros((len(rows), sum(f.width for f in features)), np.float32)
-        for row, pairs in zip(
-            encoded, self._ask(script, [features_to_json(features), list(rows)]), strict=True
-        ):
+        encoded = np.zeros((len(rows), width), np.float32)
+        answer = self._ask(script, [features, list(rows)])
+        for row, pairs in zip(encoded, answer, strict=True):
             row[np.array(pairs[::2], np.int64)] = pairs[1::2]
         return encoded
 

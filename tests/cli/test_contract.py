@@ -17,8 +17,8 @@ FLAGS = {
     "convert": (
         "model --to --reference --samples --label-column --labels --preprocess --features "
         "--signature --input-shape --custom-objects --trust-pickle --max-size --name "
-        "--artifact-version --output -o --overwrite --keep-going --dry-run --seed --browser --json "
-        "--quiet -q --verbose -v --fold-preprocessing --min-runtime "
+        "--artifact-version --output -o --overwrite --keep-going --dry-run --seed --browser "
+        "--timeout --json --quiet -q --verbose -v --fold-preprocessing --min-runtime "
         "--quantize --io --calibration --keep-float --max-drop --min-agreement --strict "
         "--prune --prune-data --prune-epochs"
     ),
@@ -30,7 +30,7 @@ FLAGS = {
         "artifact --only --runtime --backend --skip-missing --against --reference --atol --rtol "
         "--label-column --strict --report --max-drop --min-agreement "
         "--browser --signature --input-shape --custom-objects --trust-pickle --max-size "
-        "--json --quiet -q"
+        "--timeout --json --quiet -q"
     ),
     "bench": ("artifact --only --runtime --backend --seconds --page --browser --json --quiet -q"),
     "tune": (
@@ -38,16 +38,19 @@ FLAGS = {
         "--prune-epochs --reference --samples --label-column --calibration --labels "
         "--preprocess --features --signature --input-shape --custom-objects --trust-pickle "
         "--max-size --name "
-        "--artifact-version --output -o --overwrite --seed --browser --json --quiet -q --verbose -v"
+        "--artifact-version --output -o --overwrite --seed --browser --timeout --json "
+        "--quiet -q --verbose -v"
     ),
     "demo": "artifact --output -o --host --embed --no-offline --json --quiet -q",
     "serve": "folder --port --host --json",
     "run": "artifact inputs --only --precision --max-size --json",
     "snippet": "artifact --platform --precision --output -o --json",
     "bundle": "artifact --platform --precision --output -o --json --quiet -q",
-    "inspect": "path --signature --input-shape --custom-objects --trust-pickle --max-size --json",
+    "inspect": (
+        "path --signature --input-shape --custom-objects --trust-pickle --max-size --timeout --json"
+    ),
     "examples": "names --output -o --data --dataset --seed --json --quiet -q",
-    "quickstart": "--output -o --browser --json --quiet -q",
+    "quickstart": "--output -o --browser --timeout --json --quiet -q",
     "doctor": "--json",
 }
 
@@ -206,7 +209,7 @@ def test_a_bug_of_ours_is_told_as_one_in_json_too(
     monkeypatch.setattr(inspect, "inspect", stumble)
     monkeypatch.setattr(sys, "argv", ["edge-deploy", "inspect", ".", "--json"])
     with pytest.raises(SystemExit) as stopped:
-        cli.main()
+        cli.in_process()
     out, err = capfd.readouterr()
     assert stopped.value.code == 3
     assert "please report it" in json.loads(out)["error"]["message"]

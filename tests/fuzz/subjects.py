@@ -169,7 +169,7 @@ def flags(path: Path, pick: int) -> object:
     sys.argv = ["edge-deploy", *arguments]
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            cli.main()
+            cli.in_process()
         except SystemExit as stopped:
             code = stopped.code
     said = out.getvalue() + err.getvalue()

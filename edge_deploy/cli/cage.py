@@ -1,0 +1,122 @@
+"""Commands that open a stranger's model go on in a caged child process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from edge_deploy.cli import exit_codes
+
+if TYPE_CHECKING:
+    from edge_deploy.core.worker import process
+
+_allowed = _entered = False
+
+
+@contextlib.contextmanager
+def allowed() -> Iterator[None]:
+    """Within the body ``enter`` does what it says; a test's own process stays whole."""
+    global _allowed
+    _allowed = True
+    try:
+        yield
+    finally:
+        _allowed = False
+
+
+def enter(
+    timeout: float,
+    *,
+    models: Iterable[Path | None] = (),
+    read: Iterable[Path | str | None] = (),
+    show: Iterable[Path] = (),
+    write: Iterable[Path | None] = (),
+    browser: Path | None = None,
+    workers: str | None = None,
+) -> None:
+    """Go on in a caged child; the parent serves its browser, waits, and leaves with its code.
+
+    A system other than Linux has no cage: there the command goes on here, for ``timeout`` at most.
+
+    Args:
+        timeout: Seconds that it may take; 0 for as long as it likes.
+        models: Read with the files beside them.
+        read: Other files and folders; a text that is no path is left out.
+        show: Converted files and artifacts, which the browser may open.
+        write: Folders to write to.
+        browser: The browser that the user named.
+        workers: The executor of a search: loky starts Python again, the others need a network.
+
+    Raises:
+        EdgeDeployError: The child crashed, or ran into a limit.
+    """
+    if not _allowed:
+        return
+    if sys.platform != "linux":
+        stop_after(timeout)
+        return
+    from edge_deploy.core.worker import process
+    from edge_deploy.core.worker.cage import Cage
+
+    cage = Cage(
+        tuple(path for path in models if path is not None),
+        tuple(Path(path) for path in read if path is not None),
+        tuple(show),
+        tuple(path for path in write if path is not None),
+        timeout,
+        processes=workers is not None,
+        network=workers not in (None, "loky"),
+    )
+    process.split(cage, lambda folders: _Host(browser, folders))
+    global _entered
+    _entered = True
+
+
+def leave(code: int) -> NoReturn:
+    """Exit; a caged child at once, without what libraries do while they are torn down."""
+    if _entered:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    sys.exit(code)
+
+
+def stop_after(seconds: float) -> None:
+    """Where a system has no cage: end this process when it takes too long; 0 for never."""
+    if not seconds:
+        return
+
+    def stop() -> None:
+        os.write(2, f"edge-deploy: Not done after {seconds:,g} s; see --timeout.\n".encode())
+        os._exit(exit_codes.NOT_DONE)
+
+    timer = threading.Timer(seconds, stop)
+    timer.daemon = True
+    timer.start()
+
+
+class _Host:
+    """A browser for the child, imported when it is first asked for."""
+
+    def __init__(self, browser: Path | None, folders: Sequence[Path]) -> None:
+        self._browser, self._folders = browser, folders
+        self._host: process.Host | None = None
+
+    def answer(self, header: dict[str, Any], arrays: Any) -> tuple[dict[str, Any], Any]:
+        """The browser's answer."""
+        if self._host is None:
+            from edge_deploy.web.remote_browser import BrowserHost
+
+            self._host = BrowserHost(self._browser, self._folders)
+        return self._host.answer(header, arrays)
+
+    def close(self) -> None:
+        """End the browser."""
+        if self._host is not None:
+            self._host.close()

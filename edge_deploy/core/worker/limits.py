@@ -1,0 +1,100 @@
+"""What a process may use up: memory, processor time, the size of a file; no core."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import struct
+import sys
+from pathlib import Path
+
+FILE_BYTES = 16_000_000_000
+OPEN_FILES = 4096
+_LEAST_MEMORY = 8_000_000_000
+_CGROUPS = Path("/sys/fs/cgroup")
+# With these root reads and writes files as it did; Landlock says which.
+_KEPT_CAPABILITIES = 0b11111  # CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID
+_CAPABILITIES = {"x86_64": 126, "aarch64": 91}  # capset's number
+_CAPABILITY_VERSION = 0x20080522
+
+
+def memory() -> int | None:
+    """Bytes that may be allocated: nine tenths of what the machine or the container has.
+
+    Less where this process may have less (``ulimit -d``); None where the system cannot hold one
+    to it.
+    """
+    if sys.platform != "linux":
+        return None
+    import resource
+
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for path in (_CGROUPS / "memory.max", _CGROUPS / "memory" / "memory.limit_in_bytes"):
+        try:
+            total = min(total, int(path.read_text()))
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+    return _least(resource.RLIMIT_DATA, max(total * 9 // 10, _LEAST_MEMORY))
+
+
+def restrict(seconds: float) -> None:
+    """Lower the limits of this process, for good; a limit that is lower already stays.
+
+    Args:
+        seconds: How long it may run; it may use all processors for as long. 0 for no limit.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    # 1 and not 0: a core that is piped to a program is held back by 1 alone.
+    _lower(resource.RLIMIT_CORE, 1)
+    _lower(resource.RLIMIT_FSIZE, FILE_BYTES)
+    _lower(resource.RLIMIT_NOFILE, OPEN_FILES)
+    if seconds:
+        _lower(resource.RLIMIT_CPU, math.ceil(seconds * (os.cpu_count() or 1)))
+    if (most := memory()) is not None:
+        # Not the address space: TensorFlow reserves much more than it uses.
+        _lower(resource.RLIMIT_DATA, most)
+
+
+def _lower(what: int, most: int) -> None:
+    import resource
+
+    least = _least(what, most)
+    resource.setrlimit(what, (least, least))
+
+
+def _least(what: int, most: int) -> int:
+    import resource
+
+    given = (limit for limit in resource.getrlimit(what) if limit != resource.RLIM_INFINITY)
+    return min((most, *given))
+
+
+def drop_capabilities() -> None:
+    """Leave root, in a container, the rights over files alone.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    import platform
+
+    number = _CAPABILITIES.get(platform.machine())
+    if sys.platform != "linux" or os.geteuid() != 0 or number is None:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = struct.pack("Ii", _CAPABILITY_VERSION, 0)
+    kept = _KEPT_CAPABILITIES & _effective()
+    sets = struct.pack("6I", kept, kept, 0, 0, 0, 0)
+    if libc.syscall(number, ctypes.c_char_p(header), ctypes.c_char_p(sets)):
+        error = ctypes.get_errno()
+        raise OSError(error, f"capabilities: {os.strerror(error)}")
+
+
+def _effective() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapPrm:"):
+            return int(line.split()[1], 16)
+    return 0
