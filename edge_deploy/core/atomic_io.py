@@ -42,7 +42,7 @@ def staged(output: Path, final: Path) -> Iterator[Path]:
         with scratch(output) as stage:
             _restore(final)
             before = _identity(final)
-            _open_to_all(stage)
+            _set_mode(stage, 0o755)
             yield stage
             sync(stage)
             final.parent.mkdir(exist_ok=True)
@@ -218,13 +218,13 @@ def leased(beside: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=beside))
 
 
-def _open_to_all(folder: Path) -> None:
+def _set_mode(folder: Path, mode: int) -> None:
     if sys.platform == "win32":
         return
     # Not by its name: a caged process may change the mode of what it can open alone.
     opened = os.open(folder, os.O_RDONLY)
     try:
-        os.fchmod(opened, 0o755)
+        os.fchmod(opened, mode)
     finally:
         os.close(opened)
 
