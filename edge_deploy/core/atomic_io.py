@@ -365,15 +365,6 @@ def _replaced_whole(
         shutil.rmtree(copy, ignore_errors=True)
 
 
-def _set_mode(folder: Path, mode: int) -> None:
-    # Not by its name: a caged process may change the mode of what it can open alone.
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fchmod(opened, mode)
-    finally:
-        os.close(opened)
-
-
 def _link(file: Path, place: Path) -> None:
     try:
         os.link(file, place)
