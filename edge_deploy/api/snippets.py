@@ -18,6 +18,7 @@ from edge_deploy.codegen.base import Golden, Platform, headline, needs
 from edge_deploy.codegen.context import TemplateContext
 from edge_deploy.core.atomic_io import scratch, writing
 from edge_deploy.core.errors import UsageError, unknown_option
+from edge_deploy.core.escapes import code_span, markdown
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path
 from edge_deploy.core.spec import Arrays
@@ -217,11 +218,11 @@ def _readme(
         else ""
     )
     return (
-        f"# {drawn.name} on {chosen.title}\n\n{headline(drawn)}\n\n"
-        f"- `{drawn.path.name}`: the model ({drawn.precision})\n"
+        f"# {markdown(drawn.name)} on {chosen.title}\n\n{markdown(headline(drawn))}\n\n"
+        f"- {code_span(drawn.path.name)}: the model ({drawn.precision})\n"
         f"- `{chosen.file(drawn)}`: the code that feeds it and reads its answer\n{labels}"
         f"- {test}: the answers to {len(golden)} golden samples, as a test\n\n"
-        f"{needs(drawn)}\n\n## Install\n\n```\n{chosen.install(drawn)}\n```\n\n"
+        f"{markdown(needs(drawn))}\n\n## Install\n\n```\n{chosen.install(drawn)}\n```\n\n"
         f"## Test\n\n{steps}\n\n"
         "The expected numbers are this file's own answers in LiteRT for Python; on another "
         "device they may differ by a ten-thousandth of the output's scale.\n"

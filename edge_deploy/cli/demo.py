@@ -63,6 +63,9 @@ def serve(
     folder: Annotated[Path, typer.Argument(help="A built site.")] = Path("web_demo"),
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    any_folder: Annotated[
+        bool, typer.Option("--any", help="Serve a folder that demo did not write, too.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Look at a built site locally; Ctrl-C ends it.
@@ -77,4 +80,4 @@ def serve(
         else:
             typer.echo(f"Serving {folder} at {url}")
 
-    serve_folder(folder, port, host, ready=ready)
+    serve_folder(folder, port, host, any_folder=any_folder, ready=ready)

@@ -8,6 +8,7 @@ from edge_deploy.core.messages import Style
 
 # Where a flag has another name than the Python option.
 _NAMES = {
+    "any_folder": "any",
     "backends": "backend",
     "input_shapes": "input-shape",
     "runtimes": "runtime",

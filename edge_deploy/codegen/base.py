@@ -10,7 +10,7 @@ from typing import Any
 from edge_deploy._version import __version__
 from edge_deploy.codegen.context import TemplateContext, Tensor
 from edge_deploy.codegen.expressions import channels, columns, resizing, used
-from edge_deploy.codegen.language import Code, Language, templates
+from edge_deploy.codegen.language import KEYWORDS, Code, Language, templates
 from edge_deploy.core.spec import Feature
 
 
@@ -25,6 +25,9 @@ class Golden:
 
     source: str | Mapping[str, Any]
     outputs: Mapping[str, Sequence[float]]
+
+
+_LONGEST = 100  # characters of a name in code
 
 
 def _nothing(plan: TemplateContext) -> Mapping[str, Any]:
@@ -170,8 +173,8 @@ def identifiers(tensors: Sequence[Tensor | Feature], reserved: Sequence[str] = (
     taken: list[str] = []
     for tensor in tensors:
         name = "_".join(re.findall(r"[A-Za-z0-9]+", tensor.name)) or "input"
-        name = f"input_{name}" if name[0].isdigit() else name
-        while name in taken or name in reserved:
+        name = (f"input_{name}" if name[0].isdigit() else name)[:_LONGEST]
+        while name in taken or name in reserved or name in KEYWORDS:
             name += "_"
         taken.append(name)
     return taken

@@ -12,6 +12,7 @@ from typing import Any
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.manifest import columns_of, preprocessing_of
 from edge_deploy.artifact.selection import tflite_entry
+from edge_deploy.codegen.language import KEYWORDS
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Feature
@@ -102,7 +103,8 @@ class TemplateContext:
     def snake(self) -> str:
         """A name for a file or a module: ``digits_mlp``."""
         joined = "_".join(re.findall(r"[a-z0-9]+", self.name.lower()))
-        return joined if joined and not joined[0].isdigit() else f"model_{joined}".rstrip("_")
+        plain = joined and not joined[0].isdigit() and joined not in KEYWORDS
+        return joined if plain else f"model_{joined}".rstrip("_")
 
     @property
     def main_output(self) -> Tensor:
@@ -150,6 +152,8 @@ def make(found: Artifact, precision: str | None) -> TemplateContext:
             "this model can do without them."
         )
     stands_for = quantization(path)
+    if not all(math.isfinite(one[0]) for side in stands_for for one in side if one):
+        raise ArtifactError(f"{path}: a damaged TFLite file: a scale in it is no number.")
     inputs = _tensors(info.inputs, stands_for[0], spec.inputs)
     outputs = _tensors(info.outputs, stands_for[1], spec.outputs)
     for tensor in (*inputs, *outputs):

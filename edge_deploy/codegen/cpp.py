@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_deploy.codegen.base import Platform
 from edge_deploy.codegen.context import TemplateContext
-from edge_deploy.codegen.language import Language, shortest
+from edge_deploy.codegen.language import Language, cpp_text, shortest
 
 
 def _install(plan: TemplateContext) -> str:
@@ -19,7 +19,7 @@ PLATFORM = Platform(
     name="cpp",
     title="C++",
     suffix="hpp",
-    language=Language(float32=lambda value: f"{shortest(value)}f"),
+    language=Language(text=cpp_text, float32=lambda value: f"{shortest(value)}f"),
     file=lambda plan: f"{plan.snake}.hpp",
     tests=lambda plan: {"test.cpp": "golden_test.cpp", "CMakeLists.txt": "CMakeLists.txt"},
     install=_install,

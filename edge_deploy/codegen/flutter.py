@@ -9,7 +9,8 @@ import numpy as np
 
 from edge_deploy.codegen.base import Platform
 from edge_deploy.codegen.context import TemplateContext
-from edge_deploy.codegen.language import Code, Language, dollar_text
+from edge_deploy.codegen.language import Code, Language, dart_text
+from edge_deploy.core.escapes import code_span, yaml_text
 
 # tflite_flutter brings TensorFlow Lite 2.11 to Android (tensorflow/flutter-tflite issue 260);
 # flutter_litert has the same interpreter and brings LiteRT.
@@ -25,7 +26,8 @@ def _install(plan: TemplateContext) -> str:
     """The lines of pubspec.yaml."""
     lines = ["dependencies:", f"  {_package(plan)}"]
     lines += ["  image: ^4.2.0"] if plan.image else []
-    return "\n".join([*lines, "flutter:", "  assets:", f"    - assets/{plan.path.name}"])
+    asset = yaml_text(f"assets/{plan.path.name}")
+    return "\n".join([*lines, "flutter:", "  assets:", f"    - {asset}"])
 
 
 def _more(plan: TemplateContext) -> Mapping[str, Any]:
@@ -37,12 +39,12 @@ PLATFORM = Platform(
     title="Flutter (Dart)",
     suffix="dart",
     # Dart has no float32: the double that it is.
-    language=Language(text=dollar_text, float32=lambda value: repr(float(np.float32(value)))),
+    language=Language(text=dart_text, float32=lambda value: repr(float(np.float32(value)))),
     file=lambda plan: f"{plan.snake}.dart",
     tests=lambda plan: {"test.dart": f"{plan.snake}_test.dart"},
     install=_install,
     steps=lambda plan: (
-        f"`{plan.path.name}` and `golden-*` go to `assets/` (list them in pubspec.yaml), "
+        f"{code_span(plan.path.name)} and `golden-*` go to `assets/` (list them in pubspec.yaml), "
         f"`{plan.snake}.dart` to `lib/`, `{plan.snake}_test.dart` to `integration_test/`. Put "
         "your package's name for `your_app`.",
         "`flutter test integration_test` asks the golden samples on a device.",

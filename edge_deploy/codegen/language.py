@@ -8,7 +8,7 @@ with ``| safe``.
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
+from edge_deploy.core.escapes import c_comment, json_text, quoted, visible
 from edge_deploy.core.templates import environment
 
 if TYPE_CHECKING:
@@ -25,15 +26,52 @@ if TYPE_CHECKING:
 Code = Markup
 """Text that is code of the language already."""
 
+_WORDS = (
+    "and as assert async await break case catch class const continue debugger def default "
+    "defer deinit del delete do double elif else enum except export extends extension "
+    "external factory false fileprivate final finally float for from fun func function get "
+    "global goto guard if implements import in init inline inout int interface internal is "
+    "lambda late let library long mixin namespace native new nil none nonlocal not null "
+    "object open operator or out override package part pass private protected protocol public "
+    "raise register rethrow return self set short signed static struct subscript super switch "
+    "template this throw throws true try type typealias typedef typename typeof union "
+    "unsigned using val var virtual void volatile when where while with yield False None True "
+    "Self "
+)
+KEYWORDS = frozenset(_WORDS.split())
+"""Words that no name in code may be, of all languages together."""
+
+
+_COMMON = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
 
 def text(value: str) -> str:
-    """A string literal that JavaScript, Swift, C++ and Python read alike."""
-    return json.dumps(value, ensure_ascii=False)
+    """A string literal of JavaScript and Python, which is JSON's."""
+    return json_text(value)
 
 
-def dollar_text(value: str) -> str:
-    """A string literal of Kotlin or Dart, where ``$`` begins an expression."""
-    return text(value).replace("$", "\\$")
+def kotlin_text(value: str) -> str:
+    """A string literal of Kotlin, where ``$`` begins an expression and ``\\f`` is none."""
+    return quoted(value, {**_COMMON, "$": "\\$"}, lambda code: f"\\u{code:04x}")
+
+
+def dart_text(value: str) -> str:
+    """A string literal of Dart, where ``$`` begins an expression too."""
+    return quoted(value, {**_COMMON, "$": "\\$"}, lambda code: f"\\u{{{code:x}}}")
+
+
+def swift_text(value: str) -> str:
+    """A string literal of Swift."""
+    return quoted(value, _COMMON, lambda code: f"\\u{{{code:x}}}")
+
+
+def cpp_text(value: str) -> str:
+    """A string literal of C++, byte by byte where a character has no name before C++23."""
+
+    def octal(code: int) -> str:
+        return "".join(f"\\{byte:03o}" for byte in chr(code).encode())
+
+    return re.sub(r"(?<=\?)\?", r"\\?", quoted(value, _COMMON, octal))  # no trigraph
 
 
 def plain(value: object) -> str:
@@ -49,7 +87,7 @@ def plain(value: object) -> str:
 
 def json_value(value: object) -> str:
     """A number, a list or an object of JavaScript."""
-    return json.dumps(value, ensure_ascii=False)
+    return json_text(value)
 
 
 def shortest(value: float) -> str:
@@ -58,14 +96,9 @@ def shortest(value: float) -> str:
     return found if "." in found or "e" in found or "n" in found else f"{found}.0"
 
 
-def c_comment(value: str) -> str:
-    """Words that end neither ``// a line`` nor ``/* a block */``, and begin no block in it."""
-    return " ".join(value.splitlines()).replace("*/", "* /").replace("/*", "/ *")
-
-
 def docstring(value: str) -> str:
     """Words inside Python's triple quotes, or behind ``#``."""
-    return " ".join(value.replace("\\", "\\\\").splitlines()).replace('"""', '\\"\\"\\"')
+    return visible(value).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 
 @dataclass(frozen=True)
@@ -112,5 +145,8 @@ def templates(language: Language) -> Environment:
         shortest=lambda value: Code(shortest(value)),
         double_quoted=lambda value: Code(text(value)),
         joined=language.joined,
+    )
+    made.tests["identifier"] = lambda name: (
+        name.isascii() and name.isidentifier() and name not in KEYWORDS
     )
     return made

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
 from edge_deploy.codegen.base import identifiers
 from edge_deploy.codegen.context import TemplateContext
-from edge_deploy.codegen.language import text
+from edge_deploy.codegen.language import json_value, text
 from edge_deploy.codegen.source_extract import closure, source_of
 from edge_deploy.core.spec import Feature, Text
 from edge_deploy.data.preprocessing import text as counting
@@ -88,7 +87,7 @@ def _object(text: Text) -> str:
         if key in ("stop_words", "vocabulary") and value:
             lines += [f"  {key}: [", _indent(_listed(value), 4), "  ],"]
         elif key not in ("token_pattern", "also"):
-            lines.append(f"  {key}: {json.dumps(value, ensure_ascii=False)},")
+            lines.append(f"  {key}: {json_value(value)},")
     if text.also:
         lines += ["  also: [", *(_indent(f"{_object(one)},", 4) for one in text.also), "  ],"]
     return "\n".join(["{", *lines, "}"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from html import escape
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from edge_deploy.core.escapes import html_text
 from edge_deploy.core.templates import environment
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ svg{background:#1b222b}.note{background:#3a3213;color:#f4e6ae}}
 
 def _escape(value: object) -> str:
     """A value as HTML; a float is a place in a chart, with one decimal."""
-    return escape(f"{value:.1f}" if isinstance(value, float) else str(value))
+    return html_text(f"{value:.1f}" if isinstance(value, float) else str(value))
 
 
 def render(template: str, package: str = "edge_deploy.verification", **values: object) -> Markup:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from functools import partial
+
+from markupsafe import Markup
 
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core.errors import unknown_option
+from edge_deploy.core.escapes import json_text, markdown
 from edge_deploy.core.templates import environment
 from edge_deploy.web.site_writer import Files
 
@@ -39,7 +40,8 @@ def files(host: str, models: Sequence[Artifact]) -> Files:
     """The files that a host needs, by path from the site's root."""
     names = ", ".join(model.name for model in models)
     # JSON text in quotes is YAML text in quotes.
-    made = environment("edge_deploy.web", escape=partial(json.dumps, ensure_ascii=False))
+    made = environment("edge_deploy.web", escape=json_text)
+    made.filters["markdown"] = lambda words: Markup(markdown(words))
     values = {"forever": _FOREVER, "title": names[:60], "names": names}
     return {
         path: made.get_template(template).render(values).encode() if template else b""

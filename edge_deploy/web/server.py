@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import errno
 import functools
+import io
+import ipaddress
+import socket
 import sys
+import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +18,12 @@ from urllib.parse import unquote, urlsplit
 
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.messages import option
+
+# Seconds for a whole request to arrive, and for a part of an answer to leave: who dribbles either
+# holds a thread.
+_ARRIVES, _LEAVES = 20.0, 60.0
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_SITE = ("models/site.json", "models/index.json")
 
 # Spelled out: what a system's own table says differs from machine to machine.
 _TYPES = {
@@ -35,6 +45,7 @@ def serve(
     host: str = "127.0.0.1",
     *,
     isolated: bool = False,
+    any_folder: bool = False,
     ready: Callable[[str], object] | None = None,
 ) -> None:
     """Serve a folder until Ctrl-C.
@@ -44,14 +55,22 @@ def serve(
         port: 0 takes a free one.
         host: The address to listen on; ``0.0.0.0`` lets other machines in.
         isolated: Send the COOP and COEP headers, which threads in WebAssembly need.
+        any_folder: Serve a folder that ``demo`` did not write, too.
         ready: Is told the address when the server listens.
 
     Raises:
-        UsageError: There is no such folder, or the port cannot be had.
+        UsageError: There is no such folder, it is no site, or the port cannot be had.
     """
     if (Path(folder) / "manifest.json").is_file():
         raise UsageError(
             f"{folder} is an artifact and not a site: `edge-deploy demo {folder}` builds one of it."
+        )
+    root = Path(folder)
+    if root.is_dir() and not any_folder and not any((root / name).is_file() for name in _SITE):
+        raise UsageError(
+            f"{folder} is no site of edge-deploy: whoever reaches this port would read all files "
+            f"in it. `edge-deploy demo ARTIFACT...` builds a site; {option('any_folder', True)} "
+            "serves this folder all the same."
         )
     with start(folder, port, host, isolated=isolated) as server:
         if ready is not None:
@@ -69,6 +88,7 @@ def start(
     *,
     isolated: bool = False,
     mounts: Mapping[str, Path] | None = None,
+    guarded: bool = True,
 ) -> ThreadingHTTPServer:
     """A server that listens and has still to be run.
 
@@ -78,6 +98,8 @@ def start(
         host: The address to listen on.
         isolated: Send the COOP and COEP headers.
         mounts: Further folders by the first part of the path; may change while it runs.
+        guarded: Answer only who asks for this machine by its address, ``localhost`` or ``host``:
+            a page elsewhere may let its own name lead here.
 
     Raises:
         UsageError: There is no such folder, or the port cannot be had.
@@ -88,7 +110,11 @@ def start(
             f"{root}: no such folder to serve. `edge-deploy demo ARTIFACT...` builds a site."
         )
     handler = functools.partial(
-        _Handler, root=root.resolve(), isolated=isolated, mounts={} if mounts is None else mounts
+        _Handler,
+        root=root.resolve(),
+        isolated=isolated,
+        mounts={} if mounts is None else mounts,
+        host=host if guarded else None,
     )
     try:
         return _Server((host, port), handler)
@@ -117,15 +143,62 @@ class _Server(ThreadingHTTPServer):
         """A visitor who closes the tab in the middle of a download is no error."""
 
 
+class _Deadline(io.RawIOBase):
+    """What a visitor sends, until the time for a whole request is over."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.until = 0.0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request did not arrive in time")
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
+
+
 class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     extensions_map = {**SimpleHTTPRequestHandler.extensions_map, **_TYPES}  # noqa: RUF012
 
     def __init__(
-        self, *args: Any, root: Path, isolated: bool, mounts: Mapping[str, Path], **kwargs: Any
+        self,
+        *args: Any,
+        root: Path,
+        isolated: bool,
+        mounts: Mapping[str, Path],
+        host: str | None,
+        **kwargs: Any,
     ) -> None:
-        self._root, self._isolated, self._mounts = root, isolated, mounts
+        self._root, self._isolated, self._mounts, self._host = root, isolated, mounts, host
         super().__init__(*args, directory=str(root), **kwargs)
+
+    def setup(self) -> None:
+        """Read through a deadline."""
+        super().setup()
+        self.rfile.close()
+        self._deadline = _Deadline(self.connection)
+        self.rfile = io.BufferedReader(self._deadline)
+
+    def handle_one_request(self) -> None:
+        """Each request of a connection has its own time."""
+        self._deadline.until = time.monotonic() + _ARRIVES
+        super().handle_one_request()
+
+    def parse_request(self) -> bool:
+        """A request that arrived in time, for a name of this machine."""
+        if not super().parse_request():
+            return False
+        self.connection.settimeout(_LEAVES)
+        if self._host is None or _is_own(self.headers.get_all("Host") or [], self._host):
+            return True
+        self.close_connection = True
+        self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "This is not the host that was asked for")
+        return False
 
     def translate_path(self, path: str) -> str:
         """The file of an URL; outside of the folders it is one that cannot exist."""
@@ -146,16 +219,25 @@ class _Handler(SimpleHTTPRequestHandler):
         file = Path(self.translate_path(self.path))
         if self.path.partition("?")[0].endswith("/"):
             file = file / "index.html"
+        # A link, in a site or beside one of its files, does not lead out of it.
+        if not self._is_inside(file) or (file.exists() and not (file.is_file() or file.is_dir())):
+            self.send_error(HTTPStatus.NOT_FOUND, "File not found")
+            return None
         accepted = {part.split(";")[0].strip() for part in self._header("Accept-Encoding")}
         for encoding, suffix in (("br", ".br"), ("gzip", ".gz")):
             made = file.with_name(file.name + suffix)
-            if encoding not in accepted or not file.is_file() or not made.is_file():
+            there = file.is_file() and made.is_file() and self._is_inside(made)
+            if encoding not in accepted or not there:
                 continue
             about = made.stat()
             if about.st_mtime_ns < file.stat().st_mtime_ns - 10**10:
                 continue  # the file was changed by hand since
             return self._send_made(file, made, encoding, f'"{about.st_mtime_ns}-{about.st_size}"')
         return super().send_head()
+
+    def _is_inside(self, file: Path) -> bool:
+        roots = (self._root, *(folder.resolve() for folder in self._mounts.values()))
+        return any(file.resolve().is_relative_to(root) for root in roots)
 
     def _header(self, name: str) -> list[str]:
         return str(self.headers.get(name, "")).split(",")
@@ -192,3 +274,29 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Silence: only the command line prints."""
+
+
+def _is_own(asked: list[str], host: str) -> bool:
+    """Whether a request is for this machine: a name elsewhere may lead here, an address cannot.
+
+    Args:
+        asked: The request's Host headers; old clients send none, browsers always do.
+        host: The address that the server was told to listen on.
+    """
+    if len(asked) > 1:
+        return False
+    for name in asked:
+        plain = name.strip().rpartition("]")[0].lstrip("[") or name.strip().partition(":")[0]
+        if plain.lower() in (*_LOOPBACK, host.lower()):
+            continue
+        if host in _LOOPBACK or not _is_address(plain):
+            return False
+    return True
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

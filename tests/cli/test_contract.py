@@ -42,7 +42,7 @@ FLAGS = {
         "--quiet -q --verbose -v"
     ),
     "demo": "artifact --output -o --host --embed --no-offline --json --quiet -q",
-    "serve": "folder --port --host --json",
+    "serve": "folder --port --host --any --json",
     "run": "artifact inputs --only --precision --max-size --json",
     "snippet": "artifact --platform --precision --output -o --json",
     "bundle": "artifact --platform --precision --output -o --json --quiet -q",
