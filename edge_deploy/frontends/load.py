@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from edge_deploy.core.bounds import bounded, check_file
+from edge_deploy.core.bounds import bounded, check_file, extract, open_file, open_zip
 from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError, SourceError, UsageError
 from edge_deploy.core.messages import call
@@ -128,11 +128,8 @@ def sniff(path: Path) -> str:
             f"{path}: this folder is not a SavedModel: it has no saved_model.pb (it holds "
             f"{inside}). Give the folder that has one, or the model file itself."
         )
-    try:
-        with path.open("rb") as file:
-            head = file.read(512)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
+    with open_file(path, SourceError) as file:
+        head = file.read(512)
     if not head:
         raise SourceError(f"{path}: the file is empty. Save or download the model again.")
     if head.startswith(b"version https://git-lfs"):
@@ -167,17 +164,13 @@ def _is_text(head: bytes) -> bool:
 
 
 def _is_keras_zip(path: Path) -> bool:
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path, SourceError) as archive:
         return "config.json" in archive.namelist()
 
 
 def _unpack(path: Path, folder: Path) -> Path:
     """Unpack an archive and return the one model in it."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            archive.extractall(folder)
-    except (zipfile.BadZipFile, OSError, RuntimeError) as error:
-        raise SourceError(f"{path}: the archive cannot be unpacked ({error}).") from error
+    extract(path, folder, SourceError)
     models = [p for p in folder.rglob("*") if p.suffix in _MODEL_SUFFIXES and p.is_file()]
     models += [p.parent for p in folder.rglob("saved_model.pb")]
     models = [m for m in models if "__MACOSX" not in m.parts]

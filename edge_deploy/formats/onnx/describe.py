@@ -11,6 +11,7 @@ from edge_deploy.core.errors import ArtifactError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import TensorSpec
 from edge_deploy.formats.base import METADATA_KEY, FileInfo
+from edge_deploy.formats.onnx import external_data
 
 _ONNX_TYPES = {"float": "float32", "double": "float64"}
 
@@ -69,6 +70,7 @@ def load_graph(path: Path) -> Any:
     import onnx
     from google.protobuf.message import DecodeError
 
+    external_data.check(path)
     try:
         return onnx.load(str(path)).graph
     except (DecodeError, UnicodeDecodeError) as error:
@@ -91,6 +93,7 @@ def open_session(path: Path) -> Any:
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(4)
+    external_data.check(path)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # a file that cannot be opened raises, it need not also print
     options.intra_op_num_threads = 1

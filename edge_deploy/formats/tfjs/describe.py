@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,24 @@ def read_document(path: Path) -> dict[str, Any]:
             f"{path}: a TF.js layers-model; edge-deploy runs graph models. Convert the Keras "
             "file with `edge-deploy convert`, which writes one."
         )
+    try:
+        _check_shards(path, document)
+    except NOT_AS_WRITTEN as error:
+        raise _not_a_graph(path, error) from error
     return document
+
+
+def _check_shards(path: Path, document: Mapping[str, Any]) -> None:
+    """Weights lie in files beside a ``model.json``, and nowhere else."""
+    for group in document.get("weightsManifest") or ():
+        for name in group["paths"]:
+            shard = path.with_name("x") if re.search(r"[/\\:\0]", name) else path.parent / name
+            inside = shard.resolve().parent == path.parent.resolve()
+            if name in ("", ".", "..") or shard.name != name or not inside:
+                raise ArtifactError(
+                    f"{path}: says that its weights are in {name[:200]!r}, which is no file beside "
+                    "it. Convert the model again."
+                )
 
 
 def nodes(path: Path) -> list[Mapping[str, Any]]:

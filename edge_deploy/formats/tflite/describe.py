@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.core.bounds import read_bytes
 from edge_deploy.core.errors import ArtifactError
 from edge_deploy.formats.base import FileInfo
 from edge_deploy.formats.tflite.file import ends, operator_name, unpack
@@ -19,7 +20,7 @@ def describe(path: Path) -> FileInfo:
     Raises:
         ArtifactError: It is not a TFLite file, or damaged.
     """
-    data = path.read_bytes()
+    data = read_bytes(path, ArtifactError)
     model = unpack(path, data)
     try:
         inputs, outputs = ends(model)
@@ -47,5 +48,5 @@ def read_metadata(path: Path) -> Mapping[str, Any] | None:
     Raises:
         ArtifactError: It is not a TFLite file, or what is embedded is damaged.
     """
-    data = path.read_bytes()
+    data = read_bytes(path, ArtifactError)
     return read(path, data, unpack(path, data))

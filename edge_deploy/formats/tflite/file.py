@@ -20,6 +20,10 @@ from edge_deploy.core.spec import TensorSpec
 SIGNATURE = "serving_default"
 _IDENTIFIER = b"TFL3"
 _ALIGNMENT = 16  # `force_align` of Buffer.data in LiteRT's schema.fbs
+_DAMAGED = (
+    *(struct.error, IndexError, TypeError, ValueError, AttributeError),
+    *(KeyError, OverflowError, MemoryError, RecursionError),
+)
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # so that the same model gives the same bytes
 
 
@@ -48,16 +52,50 @@ def unpack(path: Path, data: bytes) -> Any:
         for buffer in model.buffers or ():
             if buffer.offset and buffer.offset > 1:
                 end = buffer.offset + buffer.size
+                if end > len(data):
+                    raise ValueError("a buffer ends behind the file")
                 buffer.data = np.frombuffer(data[buffer.offset : end], np.uint8)
             buffer.offset = buffer.size = 0
         if not model.subgraphs:
             raise ValueError("it has no graph")
+        _check_indices(model)
         return model
-    except (struct.error, IndexError, TypeError, ValueError, AttributeError) as error:
+    except _DAMAGED as error:
         # The flatbuffers reader checks nothing: a cut file fails wherever it is read first.
         raise ArtifactError(
             f"{path}: a damaged TFLite file ({error}). Copy it again, or convert the model again."
         ) from error
+
+
+def _check_indices(model: Any) -> None:
+    """Refuse numbers that name nothing: a runtime would read behind its lists.
+
+    Raises:
+        IndexError: There is one.
+    """
+
+    def within(numbers: Any, count: int, least: int = 0) -> None:
+        for number in () if numbers is None else numbers:
+            if not least <= number < count:
+                raise IndexError(f"it names number {number} of {count}")
+
+    buffers, codes = len(model.buffers or ()), len(model.operatorCodes or ())
+    for graph in model.subgraphs:
+        tensors = graph.tensors or ()
+        within([tensor.buffer for tensor in tensors], max(buffers, 1))
+        within([tensor.type for tensor in tensors], max(type_names()) + 1)
+        within(graph.inputs, len(tensors))
+        within(graph.outputs, len(tensors))
+        for operator in graph.operators or ():
+            within([operator.opcodeIndex], codes)
+            within(operator.inputs, len(tensors), -1)  # -1 is one that is left out
+            within(operator.outputs, len(tensors))
+    for signature in model.signatureDefs or ():
+        within([signature.subgraphIndex], len(model.subgraphs))
+        tensors = model.subgraphs[signature.subgraphIndex].tensors or ()
+        ends = (*(signature.inputs or ()), *(signature.outputs or ()))
+        within([one.tensorIndex for one in ends], len(tensors))
+    within([entry.buffer for entry in model.metadata or ()], buffers)
 
 
 def pack(model: Any, files: Mapping[str, bytes] | None = None) -> bytes:
@@ -97,6 +135,7 @@ def associated_files(path: Path, data: bytes) -> dict[str, bytes]:
     if not zipfile.is_zipfile(io.BytesIO(data)):
         return {}
     try:
+        budget = bounds.Budget(path, ArtifactError, bounds.MOST_JSON)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return {name: read_member(archive, name, budget) for name in archive.namelist()}
     except BAD_ZIP as error:

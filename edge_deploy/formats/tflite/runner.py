@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.core.bounds import read_bytes
 from edge_deploy.core.dependencies import install
 from edge_deploy.core.errors import ArtifactError, MissingDependencyError
 from edge_deploy.core.messages import first_line
@@ -26,7 +27,9 @@ def open_runner(path: Path) -> Iterator[Runner]:
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    unpack(path, path.read_bytes())  # LiteRT reads past the end of a file that was cut
+    unpack(
+        path, read_bytes(path, ArtifactError)
+    )  # LiteRT reads past the end of a file that was cut
     try:
         interpreter = Interpreter(model_path=str(path), num_threads=1)
         interpreter.allocate_tensors()
