@@ -191,7 +191,7 @@ def _header(
     path: Path, file: Any, member: zipfile.ZipInfo
 ) -> tuple[tuple[int, ...], np.dtype[Any]]:
     shape, dtype, fortran = npz.header(path, file)
-    npz.claimed(path, shape, dtype, member.file_size)
+    npz.claimed(path, shape, dtype, member.file_size - file.tell())
     if fortran and len(shape) > 1:
         raise UsageError(
             f"{path}: an array is stored column by column; save numpy.ascontiguousarray(data)."

@@ -135,7 +135,6 @@ def associated_files(path: Path, data: bytes) -> dict[str, bytes]:
     if not zipfile.is_zipfile(io.BytesIO(data)):
         return {}
     try:
-        budget = bounds.Budget(path, ArtifactError, bounds.MOST_JSON)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return {name: read_member(archive, name, budget) for name in archive.namelist()}
     except BAD_ZIP as error:

@@ -27,9 +27,8 @@ def open_runner(path: Path) -> Iterator[Runner]:
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    unpack(
-        path, read_bytes(path, ArtifactError)
-    )  # LiteRT reads past the end of a file that was cut
+    # LiteRT reads past the end of a file that was cut.
+    unpack(path, read_bytes(path, ArtifactError))
     try:
         interpreter = Interpreter(model_path=str(path), num_threads=1)
         interpreter.allocate_tensors()
