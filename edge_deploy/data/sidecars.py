@@ -253,6 +253,8 @@ def _read_labels(path: Path) -> tuple[tuple[str, ...], bool]:
 def _checked(where: str, labels: Sequence[str]) -> tuple[str, ...]:
     if not labels or not all(labels):
         raise UsageError(f"{where}: there are no labels, or an empty one among them.")
+    if halves := [label for label in labels if re.search("[\ud800-\udfff]", label)]:
+        raise UsageError(f"{where}: the label {halves[0]!r} is no UTF-8 text.")
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:
         raise UsageError(f"{where}: the label {twice[0]!r} stands there twice.")
