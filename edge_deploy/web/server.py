@@ -6,6 +6,7 @@ import errno
 import functools
 import io
 import ipaddress
+import os
 import socket
 import sys
 import time
@@ -237,7 +238,8 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def _is_inside(self, file: Path) -> bool:
         roots = (self._root, *(folder.resolve() for folder in self._mounts.values()))
-        return any(file.resolve().is_relative_to(root) for root in roots)
+        end = Path(os.path.realpath(file))  # of links in a ring too
+        return any(end.is_relative_to(root) for root in roots)
 
     def _header(self, name: str) -> list[str]:
         return str(self.headers.get(name, "")).split(",")

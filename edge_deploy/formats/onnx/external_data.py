@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -36,7 +37,8 @@ def check(path: Path) -> None:
     for place in sorted(places):
         inner = PurePosixPath(place.replace("\\", "/"))
         outside = inner.is_absolute() or ".." in inner.parts or ":" in place or "\0" in place
-        if outside or not (path.parent / inner).resolve().is_relative_to(path.parent.resolve()):
+        end = Path(os.path.realpath(path.parent / inner)) if not outside else path
+        if outside or not end.is_relative_to(path.parent.resolve()):
             raise ArtifactError(
                 f"{path}: says that its weights are in {place[:200]!r}, which is no file beside "
                 "it. Save the model with its weights inside."

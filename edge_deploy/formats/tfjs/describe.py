@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,7 +75,7 @@ def _check_shards(path: Path, document: Mapping[str, Any]) -> None:
     for group in document.get("weightsManifest") or ():
         for name in group["paths"]:
             shard = path.with_name("x") if re.search(r"[/\\:\0]", name) else path.parent / name
-            inside = shard.resolve().parent == path.parent.resolve()
+            inside = Path(os.path.realpath(shard)).parent == path.parent.resolve()
             if name in ("", ".", "..") or shard.name != name or not inside:
                 raise ArtifactError(
                     f"{path}: says that its weights are in {name[:200]!r}, which is no file beside "
