@@ -196,8 +196,13 @@ _RANGES = (255.0, 127.5, 65535.0, 32767.5)  # of pictures, which a Rescaling lay
 
 def ordinary(model: LoadedModel) -> tuple[Array, Array] | None:
     """Mean and standard deviation of what the first layer was made for, where it tells."""
-    if model.typical is not None or model.kind == "sklearn" or len(model.spec.inputs) != 1:
-        return model.typical
+    if model.typical is not None:
+        mean, spread = (np.asarray(part, np.float64) for part in model.typical)
+        fits = mean.shape == spread.shape == tuple(model.spec.inputs[0].shape[1:])
+        known = fits and bool(np.isfinite(mean).all() and np.isfinite(spread).all())
+        return (mean, spread) if known else None
+    if model.kind == "sklearn" or len(model.spec.inputs) != 1:
+        return None
     try:
         frozen = freeze(model.function, model.spec.inputs)
     except EdgeDeployError:

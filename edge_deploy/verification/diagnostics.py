@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.artifact.performance import WarningEntry
-from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, TensorSpec
 from edge_deploy.data.preprocessing import image as images
@@ -31,6 +30,7 @@ MOST = 200
 _MOST_BYTES = 64 * 1024 * 1024
 _GOOD = 0.9  # a kappa from here on leaves nothing to look for
 _SURE = 0.02  # the chance that a finding is none, over all ways that are tried
+_FARTHEST = 500  # rows that labels are looked for from their own
 _SHARES = ("probability", "probabilities")
 _FEW = 10  # with fewer samples nothing is said of inputs and answers
 _FEW_CHANCE = 20  # and nothing of an accuracy at chance
@@ -260,12 +260,10 @@ def _other_rows(true: Array, found: Array) -> Iterator[Tried]:
     count = len(true)
     if count < _FEW_CHANCE:
         return
-    shares = [float(np.mean(found == np.roll(true, shift))) for shift in range(count)]
-    shift = int(np.argmax(shares))
     right = found == true
-    then = found == np.roll(true, shift)
-    if shift and _beyond_chance(right, then, count) and shares[shift] > 0.5:
-        far = shift if shift <= count // 2 else shift - count
+    far = max(_shifts(count), key=lambda shift: float(np.mean(found == np.roll(true, shift))))
+    then = found == np.roll(true, far)
+    if far and _beyond_chance(right, then, len(_shifts(count))) and then.mean() > 0.5:
         way = Way(
             "rows shifted",
             f"the labels are probably those of other rows: shifted by {abs(far)} "
@@ -277,6 +275,11 @@ def _other_rows(true: Array, found: Array) -> Iterator[Tried]:
     if _beyond_chance(right, back, 2) and back.mean() > 0.5:
         told = "the labels are probably in the opposite order of the rows"
         yield Way("rows reversed", told, "Put each label beside its own sample."), right, back
+
+
+def _shifts(count: int) -> range:
+    """How far labels may have slipped: anywhere in a few samples, not too far in many."""
+    return range(-min(_FARTHEST, (count - 1) // 2), min(_FARTHEST, count // 2) + 1)
 
 
 def _at_chance(
@@ -348,10 +351,9 @@ def _other_inputs(
     before = case.data.outputs[output.name][chosen]
     right = answered(output, before) == true
     for way, values in ways:
-        try:
-            answers = case.predict({name: values})[output.name]
-        except EdgeDeployError:
-            return  # a file that does not run is another verdict's to tell
+        answers = _asked(case, {name: values}, output)
+        if answers is None:
+            continue
         then = answered(output, answers) == true
         gains = then.mean() - right.mean() >= 0.05 and _beyond_chance(right, then, len(ways))
         # Larger numbers make most networks surer, right or wrong: that would prove nothing.
@@ -359,6 +361,17 @@ def _other_inputs(
         fine = then.mean() >= max(right.mean(), 0.75)
         if gains or (calm and fine and _surer(output, before, answers, true)):
             yield way, right, then
+
+
+def _asked(case: Case, inputs: Arrays, output: TensorSpec) -> Array | None:
+    """The answers to samples that nobody asked; None where there are none, or no numbers."""
+    assert case.predict is not None
+    try:
+        answers = case.predict(inputs)[output.name]
+    except Exception:
+        # Whatever a library or a runtime raises for numbers out of the ordinary: no mend is there.
+        return None
+    return answers if np.isfinite(answers).all() else None
 
 
 def _surer(output: TensorSpec, before: Array, after: Array, true: Array) -> bool:
@@ -417,10 +430,9 @@ def _regressor(case: Case, output: TensorSpec, labels: Array) -> Iterator[Warnin
     if case.predict is not None and chosen is not None:
         name = case.spec.inputs[0].name
         for way, values in _ways(case, case.data.inputs[name][chosen]):
-            try:
-                answers = case.predict({name: values})[output.name]
-            except EdgeDeployError:
-                break
+            answers = _asked(case, {name: values}, output)
+            if answers is None:
+                continue
             then = answers.reshape(len(chosen), -1)[:, 0].astype(np.float64)
             ways.append((way, _r2(true[chosen], then)))
     best = max(ways, key=lambda way: round(way[1], 1), default=None)
@@ -502,12 +514,11 @@ def _other_values(true: Array, found: Array) -> Iterator[tuple[Way, float]]:
     """Labels that belong to rows further on."""
     if len(true) < _FEW_CHANCE:
         return
-    values = [_r2(np.roll(true, shift), found) for shift in range(len(true))]
-    shift = int(np.argmax(values))
-    if shift:
-        far = shift if shift <= len(true) // 2 else shift - len(true)
+    far = max(_shifts(len(true)), key=lambda shift: _r2(np.roll(true, shift), found))
+    if far:
         said = f"the labels are probably those of other rows: shifted by {abs(far)} they fit"
-        yield Way("rows shifted", said, "Put each label beside its own sample."), values[shift]
+        way = Way("rows shifted", said, "Put each label beside its own sample.")
+        yield way, _r2(np.roll(true, far), found)
     told = "the labels are probably in the opposite order of the rows"
     way = Way("rows reversed", told, "Put each label beside its own sample.")
     yield way, _r2(true[::-1], found)
@@ -524,9 +535,10 @@ def _inputs(case: Case) -> Iterator[WarningEntry]:
     given = case.data.inputs[spec.name]
     if given.dtype.kind != "f" or given.ndim < 2:
         return
-    if case.ordinary is not None:
+    chosen = _some(case.data)
+    if case.ordinary is not None and chosen is not None:
         mean, spread = (np.asarray(part, np.float64) for part in case.ordinary)
-        values = given.reshape(-1, given.shape[-1]).astype(np.float64)
+        values = given[chosen].reshape(-1, given.shape[-1]).astype(np.float64)
         wide = scalable(values)
         with np.errstate(divide="ignore", invalid="ignore"):
             away = np.abs(values.mean(axis=0) - mean) / spread
@@ -601,7 +613,7 @@ def _constant(case: Case) -> Iterator[WarningEntry]:
     if case.data.count < _FEW_CHANCE or case.data.labels is not None:
         return
     first = next(iter(case.data.inputs.values()))
-    if len(np.unique(first.reshape(len(first), -1), axis=0)) < _FEW_CHANCE // 2:
+    if len({sample.tobytes() for sample in first[: 5 * _FEW_CHANCE]}) < _FEW_CHANCE // 2:
         return
     for output in case.spec.outputs:
         values = case.data.outputs[output.name]
