@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.core.errors import SourceError
+from edge_deploy.core.errors import EdgeDeployError, SourceError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Array, Arrays, LoadedModel, LoadOptions, ModelSpec, TensorSpec
 from edge_deploy.frontends.sklearn.catboost_file import is_catboost, load_catboost
@@ -26,9 +25,6 @@ from edge_deploy.frontends.sklearn.skops import is_skops, load_skops
 
 INPUT = "features"
 _HEAD = 512
-
-# What a converter raises of arrays and texts that no fitting would have left.
-_NOT_AS_FITTED = (ValueError, TypeError, LookupError, ArithmeticError, struct.error)
 
 _KINDS = {"value": "value", "class": "class", "probabilities": "probabilities"}
 
@@ -65,7 +61,10 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
             f"{path}: an estimator in it lacks what fitting gives it ({first_line(error)}). Fit "
             "the whole model, then dump it again."
         ) from error
-    except _NOT_AS_FITTED as error:
+    except EdgeDeployError:
+        raise
+    except Exception as error:
+        # Arrays that no fitting leaves make numpy and TensorFlow raise anything.
         raise SourceError(
             f"{path}: an estimator in it does not hold what its class writes "
             f"({type(error).__name__}: {first_line(error)}). Fit it, then dump it again."

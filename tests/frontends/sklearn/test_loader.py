@@ -390,6 +390,12 @@ def test_loss_of_an_old_sgd_classifier_is_known_by_its_old_name() -> None:
     close(lowered(model, x)["probabilities"], want)
 
 
+def of_fewer_columns() -> Any:
+    model = lm.Ridge().fit(*regression())
+    model.coef_ = model.coef_[:2]
+    return model
+
+
 def several_labels() -> Any:
     x, y = regression(3)
     return lm.RidgeClassifier().fit(x, (y > 0).astype(int))
@@ -433,6 +439,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: make_pipeline(StandardScaler(), GaussianProcessClassifier()).fit(*classes(2)),
         ConversionError,
         "GaussianProcessClassifier",
+    ),
+    "fewer columns": (
+        of_fewer_columns,
+        SourceError,
+        r"does not hold what its class writes \(\w+: ",
     ),
     "several labels": (several_labels, ConversionError, "several labels at once"),
 }
