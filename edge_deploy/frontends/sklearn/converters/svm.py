@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,16 @@ from edge_deploy.frontends.sklearn.converters.registry import (
     Predict,
     Transform,
     apply,
+    chain,
     predictor,
     real,
 )
 from edge_deploy.frontends.sklearn.converters.svm_probability import coupled
+
+# Distances to at most so many numbers are made by subtraction, half a megabyte a sample.
+_SUBTRACTED = 1 << 17
+# A polynomial kernel is multiplied out where that makes at most so many numbers.
+_COEFFICIENTS = 1 << 16
 
 
 def distances(rows: Array, before: Affine = IDENTITY) -> Transform:
@@ -37,7 +44,7 @@ def distances(rows: Array, before: Affine = IDENTITY) -> Transform:
     middle = rows.mean(axis=0)
     near = shifted(before, middle)
     away = (rows - middle).astype(real())
-    if away.size <= 1 << 14:
+    if away.size <= _SUBTRACTED:
         constant = tf.constant(away[np.newaxis])
 
         def subtracted(x: Any) -> Any:
@@ -116,12 +123,49 @@ def _of_length_1(rows: Array) -> Array:
 def expansion(of: Kernel, rows: Array, weights: Array, bias: Array, before: Affine) -> Transform:
     """``kernel(x, rows) @ weights + bias``."""
     if of.name == "linear":  # weights of both signs nearly cancel: add up in float64
-        return product(weights.T @ rows, bias, before)
+        middle = rows.mean(axis=0) if len(rows) else np.zeros(rows.shape[1])
+        return product(weights.T @ rows, bias, chain(before, Affine(middle, offset=middle)))
     if of.name == "cosine":
         start = np.asarray(bias, real())
         scaled, turn = apply(before), product(weights.T @ _of_length_1(rows), bias * 0.0, IDENTITY)
         return lambda x: turn(scaled(x)) / _size(scaled(x)) + start
+    width = rows.shape[1] ** max(int(of.degree), 1) * weights.shape[1]
+    if of.name in ("poly", "polynomial") and of.degree in (1, 2, 3) and width <= _COEFFICIENTS:
+        return polynomial(of, rows, weights, bias, before)
     return weighted(kernel(of, rows, before), weights, bias)
+
+
+def polynomial(of: Kernel, rows: Array, weights: Array, bias: Array, before: Affine) -> Transform:
+    """``(gamma x @ rows.T + coef0) ** degree @ weights + bias``, multiplied out in float64.
+
+    The powers of unscaled columns are so large that the weighted sum of them keeps no digit of
+    float32; as a polynomial of the distance z from the rows' mean it has small coefficients:
+    ``t0 + z (t1 + z (t2 + z t3))``.
+    """
+    import tensorflow as tf
+
+    degree, (count, columns) = int(of.degree), rows.shape
+    middle = rows.mean(axis=0)
+    near = shifted(before, middle)
+    at_middle = of.gamma * rows @ middle + of.coef0
+    terms, power = [], np.ones((count, 1))
+    for k in range(degree + 1):
+        share = comb(degree, k) * of.gamma**k * at_middle ** (degree - k)
+        terms.append(power.T @ (weights * share[:, np.newaxis]))
+        power = (power[:, :, np.newaxis] * rows[:, np.newaxis, :]).reshape(count, -1)
+    terms[0] = terms[0] + bias
+    numbers = [tf.constant(term.reshape(1, -1), real()) for term in terms]
+    outer = tf.constant(terms[-1].reshape(columns, -1), real())
+
+    def value(x: Any) -> Any:
+        z = near(x)
+        found = tf.matmul(z, outer)
+        for k in range(degree - 1, 0, -1):
+            inner = tf.reshape(found + numbers[k], [-1, columns, int(found.shape[1]) // columns])
+            found = tf.reduce_sum(z[:, :, tf.newaxis] * inner, axis=1)
+        return found + numbers[0]
+
+    return value
 
 
 def support(model: Any, weights: Array, before: Affine) -> Transform:
