@@ -58,6 +58,7 @@ def convert(
     input_shapes: shared.InputShape = None,
     custom_objects: shared.CustomObjects = None,
     trust_pickle: shared.TrustPickle = False,
+    deterministic: shared.Deterministic = False,
     max_size: shared.MaxSize = shared.MAX_SIZE,
     name: shared.Name = None,
     version: shared.Version = "1",

@@ -20,6 +20,7 @@ def inspect(
     input_shapes: shared.InputShape = None,
     custom_objects: shared.CustomObjects = None,
     trust_pickle: shared.TrustPickle = False,
+    deterministic: shared.Deterministic = False,
     max_size: shared.MaxSize = shared.MAX_SIZE,
     timeout: shared.Timeout = 900,
     as_json: shared.Json = False,

@@ -81,6 +81,10 @@ MinAgreement = Annotated[
 Strict = Annotated[
     bool, typer.Option("--strict", help="Warnings about labels and samples are errors.")
 ]
+Deterministic = Annotated[
+    bool,
+    typer.Option("--deterministic", help="Put means for random numbers: no noise, no dropout."),
+]
 InputShape = Annotated[
     list[str] | None,
     typer.Option("--input-shape", help="Size of free axes: name=1,128,128,3. Repeatable."),

@@ -51,6 +51,7 @@ def tune(
     input_shapes: shared.InputShape = None,
     custom_objects: shared.CustomObjects = None,
     trust_pickle: shared.TrustPickle = False,
+    deterministic: shared.Deterministic = False,
     max_size: shared.MaxSize = shared.MAX_SIZE,
     name: shared.Name = None,
     version: shared.Version = "tuned",

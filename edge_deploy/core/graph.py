@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge_deploy.core import randomness
 from edge_deploy.core.errors import ConversionError, SourceError
 from edge_deploy.core.inlining import inline_calls
 from edge_deploy.core.lazy import tf
@@ -23,8 +24,6 @@ from edge_deploy.core.spec import Function, TensorSpec
 # Operators that only move or relabel what another one computed.
 _PASS_THROUGH = frozenset({"Identity", "Reshape", "Squeeze", "Cast", "NoOp", "StopGradient"})
 _CONTROL_FLOW = frozenset({"While", "StatelessWhile", "If", "StatelessIf"})
-# A graph that writes a variable cannot be frozen without changing its answers.
-_STATEFUL = frozenset({"AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"})
 # What reaches out of the graph when it runs, on disk or into Python: no model needs it to answer.
 _REACHES_OUT = frozenset(
     {"WriteFile", "SaveV2", "Save", "PyFunc", "PyFuncStateless", "EagerPyFunc", "WriteSummary"}
@@ -40,12 +39,14 @@ class FrozenGraph:
         graph_def: The same as a GraphDef; its output nodes carry the model's names if they can.
         inputs: The model's input names and the graph's tensor names (``x`` -> ``x:0``).
         outputs: The model's output names and the graph's tensor names.
+        random: Whether it drew random numbers, of which means are left.
     """
 
     function: Any
     graph_def: Any
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
+    random: bool = False
 
 
 @functools.lru_cache(maxsize=8)
@@ -55,6 +56,7 @@ def freeze(
     batch: int | None = None,
     lower_control_flow: bool = False,
     marks: frozenset[str] = frozenset(),
+    means: bool = False,
 ) -> FrozenGraph:
     """Trace a function of named tensors and fold its variables into constants.
 
@@ -65,9 +67,11 @@ def freeze(
         lower_control_flow: Write loops as Switch/Merge nodes, which TF.js reads, in place of
             While functions, which the other converters read.
         marks: Operators that stand for others of the target's own, and will be replaced.
+        means: Replace random numbers by their means in ``graph_def``.
 
     Raises:
-        ConversionError: The graph keeps state between calls, so it cannot be frozen.
+        ConversionError: The graph keeps state between calls or draws random numbers, so it cannot
+            be frozen.
         SourceError: TensorFlow cannot trace the model.
     """
     from tensorflow.python.framework.convert_to_constants import (
@@ -99,15 +103,17 @@ def freeze(
             f"The model writes files or calls Python when it answers ({', '.join(reaches)}); it "
             "was not run, and no converted file can do that. Take that part out of the model."
         )
-    if writes := sorted(ops & _STATEFUL):
+    writes = sorted(ops & randomness.ASSIGNS)
+    if writes and not randomness.only_counters(concrete):
         raise ConversionError(
             f"The model changes its own variables when it answers ({', '.join(writes)}), as a "
             "layer with stateful=True does; converted files keep no state from one call to the "
             "next. Rebuild it with stateful=False, load the weights, and save it again."
         )
-    frozen = convert_variables_to_constants_v2(
-        concrete, lower_control_flow=lower_control_flow, aggressive_inlining=True
-    )
+    with randomness.counters_left_alone():
+        frozen = convert_variables_to_constants_v2(
+            concrete, lower_control_flow=lower_control_flow, aggressive_inlining=True
+        )
     ends = [tensor.name for tensor in (*_placeholders(frozen), *frozen.outputs)]
     graph_def = inline_calls(frozen.graph.as_graph_def(add_shapes=True), ends)
     _write_erfc_as_erf(graph_def)
@@ -123,12 +129,65 @@ def freeze(
         else:
             new = old
         outputs[name] = f"{new}:0"
+    drawn = randomness.draws(graph_def, outputs, bool(writes) or "RngReadAndSkip" in ops)
+    _check_random(drawn, means)
+    randomness.use_means(graph_def, drawn)
     return FrozenGraph(
         function=frozen,
         graph_def=graph_def,
         inputs={spec.name: t.name for spec, t in zip(inputs, _placeholders(frozen), strict=True)},
         outputs=outputs,
+        random=bool(drawn),
     )
+
+
+def _check_random(drawn: Sequence[Any], means: bool) -> None:
+    if not drawn or (means and all(map(randomness.has_mean, drawn))):
+        return
+    layers = ", ".join(sorted({randomness.layer_of(node) for node in drawn}))
+    if means:
+        kinds = ", ".join(sorted({n.op for n in drawn if not randomness.has_mean(n)}))
+        raise ConversionError(
+            f"The model is random, and {option('deterministic', True)} cannot help: {layers} draws "
+            f"with {kinds}, which has no mean to put in its place (uniform and normal numbers "
+            "have). Take that layer out, and save the model again."
+        )
+    raise ConversionError(
+        f"The model is random: {layers} draws new numbers in every call, so no two answers are the "
+        "same and nothing can be compared. Take the sampling (or the training=True of a dropout) "
+        f"out and save it again; or give {option('deterministic', True)}, which puts the mean in "
+        "the place of every random number: noise is left out, and dropout keeps all values."
+    )
+
+
+def without_randomness(function: Function, inputs: tuple[TensorSpec, ...]) -> Function:
+    """The same function with the mean in the place of every random number.
+
+    Raises:
+        ConversionError: It draws what has no mean here, or keeps state.
+    """
+    import tensorflow as tf
+
+    frozen = freeze(function, inputs, means=True)
+    if not frozen.random:
+        return function
+    for node in frozen.graph_def.node:
+        if node.op in _CONTROL_FLOW:  # which freezing forbade, and TF.js must have
+            node.attr["_lower_using_switch_merge"].b = True
+    imported = tf.compat.v1.wrap_function(
+        lambda: tf.graph_util.import_graph_def(frozen.graph_def, name=""), []
+    )
+    graph, names = imported.graph, [spec.name for spec in inputs]
+    concrete = imported.prune(
+        [graph.as_graph_element(frozen.inputs[name]) for name in names],
+        [graph.as_graph_element(tensor) for tensor in frozen.outputs.values()],
+    )
+
+    def means(tensors: Mapping[str, Any]) -> Mapping[str, Any]:
+        given = [tf.convert_to_tensor(tensors[name]) for name in names]
+        return dict(zip(frozen.outputs, concrete(*given), strict=True))
+
+    return means
 
 
 def _write_erfc_as_erf(graph_def: Any) -> None:

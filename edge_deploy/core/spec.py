@@ -194,12 +194,15 @@ class LoadOptions(SizeOptions):
         custom_objects: A Python file with the layers, losses and functions of the author.
         trust_pickle: Run code that a pickle or a Lambda layer brings along.
         input_shapes: Shapes by input name, with the batch axis, for axes the file leaves free.
+        deterministic: Put the mean in the place of every random number that the model draws when
+            it answers: noise is left out, and dropout keeps all values.
     """
 
     signature: str | None = None
     custom_objects: Path | None = None
     trust_pickle: bool = False
     input_shapes: Shapes = ()
+    deterministic: bool = False
 
 
 class SizeKeywords(TypedDict, total=False):
@@ -215,6 +218,7 @@ class LoadKeywords(SizeKeywords, total=False):
     custom_objects: str | os.PathLike[str] | None
     trust_pickle: bool
     input_shapes: Mapping[str, Sequence[int | None]] | Shapes
+    deterministic: bool
 
 
 class Runner(Protocol):

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.errors import SourceError, UntrustedError, wrong_option
-from edge_deploy.core.graph import describe_outputs, freeze
+from edge_deploy.core.graph import describe_outputs, freeze, without_randomness
 from edge_deploy.core.messages import first_line, option
-from edge_deploy.core.spec import LoadedModel, LoadOptions, ModelSpec, TensorSpec
+from edge_deploy.core.spec import Function, LoadedModel, LoadOptions, ModelSpec, TensorSpec
 from edge_deploy.frontends.keras_allowlist import Checked, check
 from edge_deploy.frontends.keras_config import read_config, write_checked
 from edge_deploy.frontends.tracing import apply_shapes, input_kind, predictor
@@ -116,16 +116,21 @@ def _described(
     inputs = apply_shapes(inputs, options.input_shapes)
     feed = _feeder(model, [spec.name for spec in inputs])
 
-    def function(tensors: Any) -> Any:
+    def original(tensors: Any) -> Any:
         return outputs_of(model(feed(tensors), training=False))
 
-    outputs = describe_outputs(freeze(function, inputs))
     recurrent = _recurrent_layers(model)
 
-    def plain(tensors: Any) -> Any:
+    def written_out(tensors: Any) -> Any:
         with _unrolling(recurrent), _einsum_as_products():
-            return function(tensors)
+            return original(tensors)
 
+    function: Function = original
+    plain: Function = written_out
+    if options.deterministic:
+        function = without_randomness(original, inputs)
+        plain = without_randomness(written_out, inputs)
+    outputs = describe_outputs(freeze(function, inputs))
     return LoadedModel(
         spec=ModelSpec(inputs, outputs),
         kind=kind,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.errors import SourceError, UsageError, wrong_option
-from edge_deploy.core.graph import describe_outputs, freeze
+from edge_deploy.core.graph import describe_outputs, freeze, without_randomness
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, LoadOptions, ModelSpec, TensorSpec
 from edge_deploy.frontends.saved_model_check import check_saved_model
@@ -44,7 +44,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         notes += (f"was allowed to run ({option('trust_pickle', True)}): {ran}",)
     signature = loaded.signatures[name]
 
-    def function(tensors: Any) -> Any:
+    def original(tensors: Any) -> Any:
         return signature(**{key: tensors[key] for key in keywords})
 
     keywords = signature.structured_input_signature[1]
@@ -62,6 +62,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         for key, spec in keywords.items()
     )
     inputs = apply_shapes(inputs, options.input_shapes)
+    function = without_randomness(original, inputs) if options.deterministic else original
     outputs = describe_outputs(freeze(function, inputs))
     variables = getattr(loaded, "variables", ()) or getattr(signature, "variables", ())
     return LoadedModel(
