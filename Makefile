@@ -23,7 +23,7 @@ VENDOR_SOURCES := $(wildcard $(addprefix web_demo/,package.json package-lock.jso
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart check test bench fuzz kills soak audit lock docs reference screenshots wheel setup vendor browser clean
+.PHONY: help quickstart check test bench faults fuzz kills soak audit lock docs reference screenshots wheel setup vendor browser clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,9 @@ audit: $(INSTALLED) ## look for known vulnerabilities in everything that is inst
 
 lock: $(INSTALLED) ## write requirements.txt, the hashes of what constraints.txt names
 	@$(VENV)/bin/python tools/write_requirements.py
+
+faults: setup ## put faults into converted files, and count those that verify catches
+	@$(RUN) tests.benchmarks.bench_faults
 
 docs: $(INSTALLED) ## build the documentation: build/docs/
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet --strict
