@@ -31,7 +31,8 @@ from edge_deploy.core.options import as_path, as_paths
 from edge_deploy.core.spec import Array, Arrays, TensorSpec
 from edge_deploy.data.preprocessing.encoding import text_rows
 from edge_deploy.data.reference import sample
-from edge_deploy.verification import metrics, page_limits
+from edge_deploy.verification import metrics, noise, page_limits
+from edge_deploy.verification.columns import page_columns
 from edge_deploy.web import assets, hosting, precompress, service_worker, tfjs_bundle
 from edge_deploy.web import embed as embedding
 from edge_deploy.web.notebook import frame
@@ -250,7 +251,8 @@ def _reference(model: Artifact) -> tuple[dict[str, Any], bytes]:
     texts = text_rows(columns_of(model.manifest) or (), data.rows)
     size = sum(array.nbytes for array in data.inputs.values()) // max(data.count, 1)
     fit = _SAMPLES if texts else max(_FEWEST, _SAMPLE_BYTES // max(size, 1))
-    count = min(data.count, _SAMPLES, fit)
+    sure = noise.sure_samples(data, model.spec)
+    count = min(len(sure), _SAMPLES, fit)
     chunks: list[bytes] = []
     at = 0
 
@@ -276,13 +278,18 @@ def _reference(model: Artifact) -> tuple[dict[str, Any], bytes]:
             "outputs": tensors(data.outputs, model.spec.outputs, n),
         }
         # From all over the reference, whose samples may be sorted by class.
-        for n in (k * data.count // count for k in range(count))
+        for n in (sure[k * len(sure) // count] for k in range(count))
     ]
     whole = {}
     for spec in model.spec.outputs:
         values = data.outputs[spec.name].astype(np.float64)
         power = float(np.square(values[np.isfinite(values)]).sum() / max(values.size, 1))
-        whole[spec.name] = {"scale": metrics.scale(values), "power": power}
+        whole[spec.name] = {
+            "scale": metrics.scale(values),
+            "power": power,
+            "columns": page_columns(spec.kind, values),
+            "rounding": noise.evidence(data.unsure, spec.name) or 0.0,
+        }
     told = {
         "samples": samples,
         "whole": whole,

@@ -152,7 +152,7 @@ def _verify(path: Path, options: VerifyOptions) -> VerifyResult:
         for runtime in _wanted(entry.target, options)
     )
     with browser_if_any(needs_browser, options.browser) as handle:
-        checker = Checker(spec, dataset, options.tolerances, handle, options.backends)
+        checker = Checker(spec, dataset, options.tolerances, handle, options.backends, model)
         for entry in entries:
             runtimes = _wanted(entry.target, options)
             rows = _check_entry(found, entry, runtimes, wrong[entry.path], checker)
@@ -267,7 +267,7 @@ def _questions(
         data = found.reference()
     else:
         data = _read_new(options, found.spec, columns, preprocessing_of(found.manifest))
-    answered = replace(data, outputs=model.ask(data.inputs, data.rows))
+    answered = replace(data, outputs=model.ask(data.inputs, data.rows), unsure={})
     return found.spec, answered, model.notes, model
 
 
@@ -329,7 +329,9 @@ def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
     runtimes = _wanted(name, options) or runtimes_of(name)[:1]
     needs_browser = any(runtime.in_browser for runtime in runtimes)
     with browser_if_any(needs_browser, options.browser) as handle:
-        checker = Checker(model.spec, Dataset(data), options.tolerances, handle, options.backends)
+        checker = Checker(
+            model.spec, Dataset(data), options.tolerances, handle, options.backends, model
+        )
         verdicts = [
             row
             for runtime in runtimes

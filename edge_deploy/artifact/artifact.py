@@ -93,6 +93,11 @@ class Artifact:
                     for s in self.spec.outputs
                     if f"pruned:{s.name}" in arrays
                 },
+                unsure={
+                    s.name: arrays[f"unsure:{s.name}"]
+                    for s in self.spec.outputs
+                    if f"unsure:{s.name}" in arrays
+                },
                 given=self.manifest.reference.given or None,
                 rows=tuple(rows_of(bounds.parse_json(str(arrays.get("rows", "[]"))))),
             )
@@ -337,12 +342,14 @@ def update(
 def save_reference(path: Path, data: Reference, rows: Sequence[Mapping[str, Any]] = ()) -> None:
     """Write samples and answers under ``in:<name>``, ``out:<name>`` and ``labels``.
 
-    The answers of the pruned model, where there is one, are ``pruned:<name>``; ``rows``, where
+    The answers of the pruned model, where there is one, are ``pruned:<name>``, and between what
+    values the original's own answers lie, where it was measured, ``unsure:<name>``; ``rows``, where
     samples are checked from their texts on, are the samples as JSON.
     """
     arrays: Arrays = {f"in:{name}": array for name, array in data.inputs.items()}
     arrays |= {f"out:{name}": array for name, array in data.outputs.items()}
     arrays |= {f"pruned:{name}": array for name, array in data.pruned.items()}
+    arrays |= {f"unsure:{name}": array for name, array in data.unsure.items()}
     if data.labels is not None:
         arrays["labels"] = data.labels
     if rows:

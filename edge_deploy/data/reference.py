@@ -31,6 +31,8 @@ class Reference:
         given: How many samples the user's data had, of which these are; None of made-up ones.
         likely: Columns of a table without labels that hold nothing but the model's classes.
         unlabelled: Why labels that were there are not used; empty where none were, or all are.
+        unsure: Between what values the original's own answers lie within float32's rounding, by
+            output: (samples, 2, ...). Empty where nothing made it be measured.
     """
 
     inputs: Arrays
@@ -43,6 +45,7 @@ class Reference:
     given: int | None = None
     likely: tuple[str, ...] = ()
     unlabelled: str = ""
+    unsure: Arrays = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -60,6 +63,7 @@ class Reference:
             rows=tuple(self.rows[i] for i in indices) if self.rows else (),
             pictures=tuple(self.pictures[i] for i in indices) if self.pictures else (),
             pruned={name: array[chosen] for name, array in self.pruned.items()},
+            unsure={name: array[chosen] for name, array in self.unsure.items()},
         )
 
 

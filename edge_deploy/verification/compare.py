@@ -5,24 +5,46 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.core.messages import Shown, option
-from edge_deploy.core.spec import Array, ModelSpec, Runner, TensorSpec
+from edge_deploy.core.spec import Array, Arrays, ModelSpec, Runner, TensorSpec
 from edge_deploy.data.reference import Reference, sample
-from edge_deploy.verification import metrics
+from edge_deploy.verification import metrics, noise
+from edge_deploy.verification.columns import column_name, judge_columns
 from edge_deploy.verification.tolerances import RTOL, Budget, Tolerance, Tolerances
 from edge_deploy.verification.verdicts import OutputVerdict, Verdict
 
 _POINTS = 400  # dots in an error picture
 
 
+@dataclass(frozen=True, eq=False)
+class Rounding:
+    """What rounding an output's answers have.
+
+    Attributes:
+        step: The distance of neighbouring answers, of an output that is an integer inside.
+        unsure: Between what values the original's own answers lie; None where not measured.
+    """
+
+    step: float = 0.0
+    unsure: Array | None = None
+
+
+EXACT = Rounding()
+
+
 def judge(
-    verdict: Verdict, runner: Runner, spec: ModelSpec, reference: Reference, tolerances: Tolerances
+    verdict: Verdict,
+    runner: Runner,
+    spec: ModelSpec,
+    reference: Reference,
+    tolerances: Tolerances,
+    measure: Callable[[], Arrays] | None = None,
 ) -> Verdict:
     """Run every reference sample through one runner, one after another, and compare.
 
@@ -35,6 +57,8 @@ def judge(
         spec: The original's inputs and outputs.
         reference: The samples and the original's answers.
         tolerances: What passes.
+        measure: Measures the original's own rounding (see noise.py), where it can be asked; it is
+            where a float32 file would fail or comes near it.
     """
     verdict = replace(verdict, tolerances=tolerances.to_json())
     if not reference.count:
@@ -43,20 +67,11 @@ def judge(
         answers, times = run_samples(runner, spec, reference)
     except EdgeDeployError as error:
         return replace(verdict, failures=(str(error),))
-    outputs = []
-    for output in spec.outputs:
-        expected = reference.outputs[output.name]
-        pruned = verdict.sparsity is not None
-        tolerance = tolerances.of(output.name, verdict.precision, pruned)
-        budget = tolerances.budget(output.name, verdict.precision, pruned)
-        given, step = answers.get(output.name, []), verdict.steps.get(output.name, 0.0)
-        found = compare(output, expected, given, tolerance, budget, step)
-        if pruned and verdict.precision == "float32" and output.name in reference.pruned:
-            # What it costs is one question; whether it is the pruned model's file, another.
-            like = compare(output, reference.pruned[output.name], given, Tolerance(RTOL))
-            told = tuple(f"against the pruned model: {text}" for text in like.failures)
-            found = replace(found, failures=found.failures + told)
-        outputs.append(found)
+    unsure = {} if verdict.compressed else reference.unsure
+    outputs = _outputs(verdict, spec, replace(reference, unsure=unsure), tolerances, answers)
+    if measure and not verdict.compressed and not unsure and any(map(_close, outputs)):
+        known = replace(reference, unsure=measure())
+        outputs = _outputs(verdict, spec, known, tolerances, answers)
     task = metrics.task(spec, reference.outputs, answers, reference.labels)
     failures = list(verdict.failures)
     if verdict.compressed:
@@ -69,6 +84,37 @@ def judge(
         outputs=tuple(outputs),
         median_ms=statistics.median(times[1:] or times) * 1e3,
     )
+
+
+def _close(output: OutputVerdict) -> bool:
+    """Whether an output fails by its numbers, or may on a runtime that rounds otherwise."""
+    counted = math.isfinite(output.max_abs_error)
+    return counted and (not output.ok or output.max_abs_error > output.limit / 2)
+
+
+def _outputs(
+    verdict: Verdict,
+    spec: ModelSpec,
+    reference: Reference,
+    tolerances: Tolerances,
+    answers: dict[str, list[Array]],
+) -> list[OutputVerdict]:
+    outputs = []
+    for output in spec.outputs:
+        expected = reference.outputs[output.name]
+        pruned = verdict.sparsity is not None
+        tolerance = tolerances.of(output.name, verdict.precision, pruned)
+        budget = tolerances.budget(output.name, verdict.precision, pruned)
+        given, step = answers.get(output.name, []), verdict.steps.get(output.name, 0.0)
+        rounding = Rounding(step, reference.unsure.get(output.name))
+        found = compare(output, expected, given, tolerance, budget, rounding)
+        if pruned and verdict.precision == "float32" and output.name in reference.pruned:
+            # What it costs is one question; whether it is the pruned model's file, another.
+            like = compare(output, reference.pruned[output.name], given, Tolerance(RTOL))
+            told = tuple(f"against the pruned model: {text}" for text in like.failures)
+            found = replace(found, failures=found.failures + told)
+        outputs.append(found)
+    return outputs
 
 
 def _judge_task(
@@ -118,7 +164,7 @@ def compare(
     answers: Sequence[Array],
     tolerance: Tolerance,
     budget: Budget | None = None,
-    step: float = 0.0,
+    rounding: Rounding = EXACT,
 ) -> OutputVerdict:
     """One output's answers against the original's.
 
@@ -128,8 +174,9 @@ def compare(
         answers: What the converted file gave, one array a sample.
         tolerance: What passes.
         budget: What a compressed file may cost besides; None for float32.
-        step: The distance of neighbouring answers, of an output that is an integer inside.
+        rounding: Of the file's answers, and of the original's.
     """
+    step, unsure = rounding.step, rounding.unsure
     size = metrics.scale(expected)
     limit = tolerance.atol + tolerance.rtol * size
     if budget is not None and budget.error == float("inf"):
@@ -146,6 +193,9 @@ def compare(
     error = metrics.abs_error(expected, got)
     lost = np.isnan(got.astype(np.float64)) & ~np.isnan(expected.astype(np.float64))
     error[lost] = np.inf
+    raw = float(error.max(initial=0.0))
+    if budget is None:
+        error = noise.excused(spec.kind, error, got, unsure)
     by_sample = error.reshape(len(error), -1).max(axis=1, initial=0.0)
     worst = int(by_sample.argmax())
     largest = float(by_sample[worst])
@@ -163,15 +213,22 @@ def compare(
             f"off by {largest:.3g} (sample {worst}), allowed {limit:.3g}; would pass with "
             f"{option('rtol', Shown(f'{largest / size:.2g}'))}"
         )
+    columns = None
+    if not lost.any():
+        columns = judge_columns(spec, expected, got, error, (tolerance, budget), step)
+    needed = largest / size
+    if columns and not failures:
+        failures.extend(columns.failures)
+        needed = columns.needed_rtol if columns.failures else needed
     varies = limit if budget is None else max(RTOL * size, 4 * step)
     failures.extend(_invariants(spec, expected, got, varies, step))
     return OutputVerdict(
         name=spec.name,
-        max_abs_error=largest,
+        max_abs_error=raw,
         mean_abs_error=float(error.mean()),
         scale=size,
         limit=0.0 if spec.kind == "class" else limit,
-        needed_rtol=largest / size,
+        needed_rtol=needed,
         worst_sample=worst,
         top1_agreement=(
             metrics.top1_agreement(expected, got) if spec.kind == "probabilities" else None
@@ -179,6 +236,8 @@ def compare(
         failures=tuple(failures),
         points=_points(expected, error),
         snr_db=metrics.snr_db(expected, got),
+        column=column_name(spec, columns.worst, expected.shape[-1]) if columns else None,
+        own_rounding=None if unsure is None else noise.evidence({"": unsure}, ""),
     )
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge_deploy.core.errors import ArtifactError, MissingDependencyError
-from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, Runner, TensorSpec
+from edge_deploy.core.spec import Array, Arrays, Feature, LoadedModel, ModelSpec, Runner, TensorSpec
 from edge_deploy.data.preprocessing.encoding import encode_rows, text_rows
 from edge_deploy.data.reference import MAX_BYTES, MAX_SAMPLES, Dataset, Reference
 from edge_deploy.formats.base import Format, Runtime
 from edge_deploy.formats.registry import FORMATS
 from edge_deploy.verification.compare import judge
+from edge_deploy.verification.noise import measure
 from edge_deploy.verification.tolerances import Tolerances
 from edge_deploy.verification.verdicts import Verdict
 
@@ -65,6 +67,7 @@ class Checker:
         tolerances: What passes.
         browser: The browser of this run.
         backends: TF.js backends.
+        original: The model, where it is there to be asked again.
     """
 
     spec: ModelSpec
@@ -72,6 +75,20 @@ class Checker:
     tolerances: Tolerances
     browser: BrowserSession
     backends: tuple[str, ...] = ("wasm",)
+    original: LoadedModel | None = None
+
+    @cached_property
+    def _unsure(self) -> Arrays:
+        return measure(self.original, self.dataset.reference) if self.original else {}
+
+    @property
+    def known(self) -> Dataset:
+        """The samples, with the original's own rounding where a file made it be measured."""
+        unsure = self.__dict__.get("_unsure") or self.dataset.reference.unsure
+        return replace(self.dataset, reference=replace(self.dataset.reference, unsure=unsure))
+
+    def _measure(self) -> Callable[[], Arrays] | None:
+        return (lambda: self._unsure) if self.original else None
 
     def check(
         self, runtime: Runtime, path: Path, blank: Verdict, foreign: bool = False
@@ -92,7 +109,9 @@ class Checker:
                 self._check_counts(encode_rows)
                 file_format = FORMATS[runtime.format]
                 named = by_order(runner, file_format, path, self.spec) if foreign else runner
-                return [judge(blank, named, self.spec, self._asked(blank), self.tolerances)]
+                data = self._asked(blank)
+                asked = judge(blank, named, self.spec, data, self.tolerances, self._measure())
+                return [asked]
         except MissingDependencyError as error:
             return [replace(blank, reason=str(error))]
         except ArtifactError as error:
@@ -107,7 +126,7 @@ class Checker:
         try:
             with browser.open_file(runtime.format, path, blank.backend, self.spec) as runner:
                 self._check_counts(runner.encode)
-                return judge(blank, runner, self.spec, data, self.tolerances)
+                return judge(blank, runner, self.spec, data, self.tolerances, self._measure())
         except ArtifactError as error:
             return replace(blank, failures=(str(error),))
 

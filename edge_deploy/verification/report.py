@@ -182,6 +182,12 @@ def _part(manifest: Manifest, verdict: Verdict, kept: Sequence[str]) -> dict[str
         "verdict": verdict,
         "kept": ", ".join(kept),
         "layers": [("", cells) for cells in layers],
+        "rounding": [
+            f"{o.name}: the original's own answers to a sample vary by up to {o.own_rounding:.3g} "
+            "within float32's rounding, which is not held against the file"
+            for o in verdict.outputs
+            if o.own_rounding
+        ],
         "task": _task_lines(verdict.task) if verdict.task else [],
         "confusion": _matrix(manifest, verdict.task.output, verdict.task.confusion)
         if verdict.task and verdict.task.confusion

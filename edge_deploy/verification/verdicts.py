@@ -37,6 +37,9 @@ class OutputVerdict:
         snr_db: Signal-to-noise ratio in decibels; infinite where nothing differs.
         failures: What is wrong, in words; empty when all is well.
         points: (original, error) pairs for the error picture.
+        column: The column that is off the most by its own scale; None of an output without any.
+        own_rounding: What the original's own answer to a sample varies by at most, when asked
+            again within float32's rounding (see noise.py); None where it was not measured.
     """
 
     name: str
@@ -50,6 +53,8 @@ class OutputVerdict:
     failures: tuple[str, ...]
     points: tuple[tuple[float, float], ...] = ()
     snr_db: float = float("nan")
+    column: str | None = None
+    own_rounding: float | None = None
 
     @property
     def ok(self) -> bool:
@@ -153,6 +158,8 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
                 "worst_sample": output.worst_sample,
                 "top1_agreement": output.top1_agreement,
                 "snr_db": _finite(output.snr_db),
+                "worst_column": output.column,
+                "own_rounding": output.own_rounding,
                 "failures": list(output.failures),
                 "points": " ".join(f"{x:.4g},{error:.3g}" for x, error in output.points),
             }
@@ -182,6 +189,8 @@ def from_json(entry: Mapping[str, Any]) -> Verdict:
             failures=tuple(output["failures"]),
             points=tuple(_point(text) for text in output.get("points", "").split()),
             snr_db=_number(output["snr_db"]),
+            column=output.get("worst_column"),
+            own_rounding=output.get("own_rounding"),
         )
         for output in entry["outputs"]
     )

@@ -13,7 +13,8 @@ import pytest
 from edge_deploy.artifact.file_entry import FileEntry
 from edge_deploy.core.spec import Array, TensorSpec
 from edge_deploy.verification import metrics
-from edge_deploy.verification.compare import compare
+from edge_deploy.verification.columns import page_columns
+from edge_deploy.verification.compare import Rounding, compare
 from edge_deploy.verification.page_limits import limits, refused
 from edge_deploy.verification.tolerances import DEFAULT, Tolerances, usual_budget
 from edge_deploy.web.assets import shell_folder
@@ -54,6 +55,9 @@ RNG = np.random.default_rng(5)
 LOGITS = RNG.normal(0, 2, (8, 4))
 SHARES = (np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)).astype(np.float32)
 VALUES = RNG.normal(20, 5, (8, 1)).astype(np.float32)
+# Boxes and scores: what is nothing beside the boxes is all of the scores.
+SCORES = RNG.uniform([0.6, 0.1], [0.9, 0.3], (8, 2))
+BOXES = np.c_[RNG.uniform(0, 640, (8, 3)), SCORES].astype(np.float32)
 CLASSES = np.arange(8, dtype=np.int32).reshape(8, 1) % 3
 
 
@@ -75,6 +79,16 @@ def flipped(count: int) -> Array:
 def leaning(size: float) -> Array:
     """Shares that lean to the others evenly: the winners stay."""
     return (SHARES * (1 - size) + size / 4).astype(np.float32)
+
+
+def in_steps(values: Array, step: float) -> Array:
+    return (np.round(values / step) * step).astype(np.float32)
+
+
+def with_scores(values: Any) -> Array:
+    changed = BOXES.copy()
+    changed[:, 3:] = values
+    return changed
 
 
 def other(count: int) -> Array:
@@ -110,6 +124,12 @@ CASES: dict[str, tuple[str, Array, Array]] = {
     "shares, that sum to 1.1": ("probabilities", SHARES, SHARES * np.float32(1.1)),
     "shares, NaN": ("probabilities", SHARES, lost(SHARES)),
     "shares, always equal": ("probabilities", SHARES, np.full_like(SHARES, 0.25)),
+    "boxes, the same": ("tensor", BOXES, BOXES),
+    "boxes, scores rounded away": ("tensor", BOXES, in_steps(BOXES, 5)),
+    "boxes, scores rounded": ("tensor", BOXES, with_scores(in_steps(BOXES[:, 3:], 1 / 256))),
+    "boxes, scores swapped": ("tensor", BOXES, with_scores(BOXES[:, :2:-1])),
+    "boxes, scores off a little": ("tensor", BOXES, with_scores(BOXES[:, 3:] + 1e-3)),
+    "boxes, one score for all": ("tensor", BOXES, with_scores(BOXES[:, 3:].mean(0))),
     "classes, the same": ("class", CLASSES, CLASSES),
     "classes, one other": ("class", CLASSES, other(1)),
     "classes, two others": ("class", CLASSES, other(2)),
@@ -141,7 +161,9 @@ def entry(precision: str, pruned: bool, given: Tolerances, step: float = 0.0) ->
 
 def described(kind: str, wanted: Array) -> dict[str, Any]:
     power = float(np.nanmean(np.square(wanted.astype(np.float64))))
-    return {"name": "y", "kind": kind, "scale": metrics.scale(wanted), "power": power}
+    columns = page_columns(kind, wanted)
+    scale = metrics.scale(wanted)
+    return {"name": "y", "kind": kind, "scale": scale, "power": power, "columns": columns}
 
 
 def rows(values: Array) -> list[list[float | None]]:
@@ -159,7 +181,7 @@ def test_page_s_verdict_is_python_s(page: Any, case: str) -> None:
         step = 1 / 256 if precision == "int8" and kind == "probabilities" else 0.0
         answers = [row[None] for row in given]
         tolerance = given_by.of("y", precision, pruned)
-        verdict = compare(spec, wanted, answers, tolerance, budget, step)
+        verdict = compare(spec, wanted, answers, tolerance, budget, Rounding(step))
         told = {"limits": limits(entry(precision, pruned, given_by, step), [spec])}
         asked = [described(kind, wanted), rows(wanted), rows(given), told]
         found = page.evaluate(ASK, asked)

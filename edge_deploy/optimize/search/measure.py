@@ -27,7 +27,7 @@ from edge_deploy.formats.layers import Layer, choose
 from edge_deploy.formats.registry import FORMATS, default_runtime
 from edge_deploy.optimize.search.candidates import Candidate, CandidateResult
 from edge_deploy.verification import metrics
-from edge_deploy.verification.compare import compare, run_samples
+from edge_deploy.verification.compare import Rounding, compare, run_samples
 from edge_deploy.verification.tolerances import Budget, Tolerance
 
 _LAYER_SAMPLES = 32
@@ -173,7 +173,7 @@ def _judge(
                 answers.get(output.name, []),
                 Tolerance(math.inf),
                 _ANYTHING,
-                steps.get(output.name, 0.0),
+                Rounding(steps.get(output.name, 0.0)),
             )
             problems.extend(f"{output.name}: {failure}" for failure in verdict.failures)
     metric, before, after = ("agreement", 1.0, 0.0)

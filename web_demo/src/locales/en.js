@@ -57,6 +57,7 @@ export default {
   'check.loose': 'Checked on this device: this file is compressed ({precision}); over {samples} its answers lie {difference} from the original’s.',
   'check.fail': 'Wrong on this device: over {samples} on {backend}, {output} is {difference} from the original’s; at most {limit} is allowed. Choose another one under “Runs on”.',
   'check.dear': 'This compressed file ({precision}) costs more than it may: over {samples} on {backend}, {output} is {difference} from the original’s{winners}. Choose another file; “edge-deploy verify” says what it costs elsewhere.',
+  'check.column': '{output} (column {column})',
   'check.winners': ', or names another class too often',
   'check.refused': 'This compressed file ({precision}) costs more than it may: “edge-deploy verify” found so on more samples than the page has. Over {samples} here its answers lie {difference} from the original’s. Choose another file.',
   'check.samples': '{count} reference samples',

@@ -57,6 +57,7 @@ export default {
   'check.loose': 'Sudah diperiksa di perangkat ini: berkas ini dimampatkan ({precision}); pada {samples} jawabannya {difference} dari model asli.',
   'check.fail': 'Salah di perangkat ini: pada {samples} dengan {backend}, {output} {difference} dari model asli; batasnya {limit}. Pilih yang lain di “Dijalankan dengan”.',
   'check.dear': 'Berkas yang dimampatkan ini ({precision}) terlalu jauh dari aslinya: pada {samples} dengan {backend}, {output} {difference} dari model asli{winners}. Pilih berkas lain; “edge-deploy verify” menunjukkan hasilnya di tempat lain.',
+  'check.column': '{output} (kolom {column})',
   'check.winners': ', atau terlalu sering menyebut kelas lain',
   'check.refused': 'Berkas yang dimampatkan ini ({precision}) terlalu jauh dari aslinya menurut “edge-deploy verify”, yang memakai lebih banyak contoh daripada halaman ini. Pada {samples} di sini jawabannya {difference} dari model asli. Pilih berkas lain.',
   'check.samples': '{count} contoh acuan',

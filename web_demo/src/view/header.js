@@ -144,11 +144,12 @@ export function samplesOf(manifest, many) {
 }
 
 /** The badge: what running the packaged samples here has shown. */
-export function check({ samples, worst, output, limit, pass, refused }, file, manifest, backend) {
+export function check({ samples, worst, output, limit, pass, refused, column }, file, manifest, backend) {
+  const classes = manifest.outputs.find(({ name }) => name === output)?.classes;
   const values = {
     samples: samplesOf(manifest, samples),
     backend: t(`backend.${backend}`),
-    output,
+    output: column === null ? output : t('check.column', { output, column: classes?.[column] ?? column }),
     precision: fileName(file),
     limit: percent(limit),
     winners: manifest.outputs.some(({ kind }) => /^(class|probabilities)$/.test(kind)) ? t('check.winners') : '',
