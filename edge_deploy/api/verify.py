@@ -45,7 +45,7 @@ from edge_deploy.verification.compare import run_samples
 from edge_deploy.verification.diagnostics import Case, diagnose
 from edge_deploy.verification.file_check import Checker, browser_if_any
 from edge_deploy.verification.history import with_earlier
-from edge_deploy.verification.integrity import label_failures, wrong_files
+from edge_deploy.verification.integrity import label_failures, preparation_failures, wrong_files
 from edge_deploy.verification.metrics import performance
 from edge_deploy.verification.notebook import card
 from edge_deploy.verification.tolerances import check_labels
@@ -143,6 +143,7 @@ def _verify(path: Path, options: VerifyOptions) -> VerifyResult:
     costs = any(entry.precision != FLOAT or entry.pruned for entry in entries)
     samples = _samples(reference, dataset.evaluation.count if costs else 0)
     check_labels(options.tolerances, reference)
+    unprepared = preparation_failures(found, reference) if packaged else ()
     verdicts: list[Verdict] = []
     judged: dict[str, tuple[VerdictRow, ...]] = {}
     wrong = {entry.path: wrong_files(found, entry, changed) for entry in entries}
@@ -156,6 +157,7 @@ def _verify(path: Path, options: VerifyOptions) -> VerifyResult:
         for entry in entries:
             runtimes = _wanted(entry.target, options)
             rows = _check_entry(found, entry, runtimes, wrong[entry.path], checker)
+            rows = [replace(row, failures=row.failures + unprepared) for row in rows]
             judged[entry.path] = summarize(rows)
             verdicts.extend(rows)
     case = Case(

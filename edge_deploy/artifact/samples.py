@@ -14,7 +14,7 @@ from edge_deploy.core.spec import Feature
 from edge_deploy.data.preprocessing.encoding import as_typed
 from edge_deploy.data.reference import Reference
 
-_SAMPLES = 12  # pictures or rows for the page
+SAMPLES = 12  # pictures or rows for the page
 
 
 def note(reference: Reference, path: Data) -> tuple[str, ...]:
@@ -25,7 +25,7 @@ def note(reference: Reference, path: Data) -> tuple[str, ...]:
         what = "pictures"
     else:
         return ()
-    return (f"up to {_SAMPLES} {what} of {path.name} are packaged, and a page shows them",)
+    return (f"up to {SAMPLES} {what} of {path.name} are packaged, and a page shows them",)
 
 
 def save(stage: Path, reference: Reference, features: Sequence[Feature] = ()) -> None:
@@ -35,15 +35,15 @@ def save(stage: Path, reference: Reference, features: Sequence[Feature] = ()) ->
     names. Without features the rows have nothing else.
     """
     folder = stage / "samples"
-    step = max(1, reference.count // _SAMPLES)
+    step = max(1, reference.count // SAMPLES)
     if reference.pictures:
         folder.mkdir()
-        for n, picture in enumerate(reference.pictures[::step][:_SAMPLES]):
+        for n, picture in enumerate(reference.pictures[::step][:SAMPLES]):
             name = re.sub(r"[^\w.-]", "_", f"{n:02d}_{picture.parent.name}{picture.suffix.lower()}")
             shutil.copyfile(picture, folder / name)
     elif reference.rows:
         folder.mkdir()
-        rows: list[dict[str, Any]] = [dict(row) for row in reference.rows[::step][:_SAMPLES]]
+        rows: list[dict[str, Any]] = [dict(row) for row in reference.rows[::step][:SAMPLES]]
         if features:
             rows = [
                 {f.name: as_typed(f, row[f.name]) for f in features if f.name in row}

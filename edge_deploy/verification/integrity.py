@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.file_entry import FileEntry
+from edge_deploy.artifact.manifest import preprocessing_of
 from edge_deploy.artifact.metadata import LATER, file_metadata
+from edge_deploy.artifact.samples import SAMPLES
 from edge_deploy.core.bounds import read_text
 from edge_deploy.core.errors import ArtifactError
+from edge_deploy.data.preprocessing.decode import decode_image
+from edge_deploy.data.preprocessing.image import preprocess_image
+from edge_deploy.data.reference import Reference
 from edge_deploy.formats.base import Format
 
+_MOVED = 0.02  # of the picture's scale
 _SHOWN = 300  # characters of what a file carries, in an error
 
 
@@ -45,6 +53,29 @@ def label_failures(found: Artifact, file_format: Format, path: Path) -> tuple[st
         if lines not in [list(o.classes or ()) for o in found.manifest.outputs]:
             failures.append("labels.txt does not hold the manifest's classes")
     return tuple(failures)
+
+
+def preparation_failures(found: Artifact, reference: Reference) -> tuple[str, ...]:
+    """Whether packaged pictures still become the numbers that the original was asked with.
+
+    An app prepares pictures by the manifest: another scale there is as wrong as one in the file.
+    """
+    preprocessing, spec = preprocessing_of(found.manifest), found.spec.inputs[0]
+    pictures = sorted((found.folder / "samples").glob("[0-9][0-9]_*"))
+    if preprocessing is None or not pictures or len(found.spec.inputs) > 1 or not reference.count:
+        return ()
+    shape = tuple(axis or 1 for axis in spec.shape[1:])
+    step = max(1, reference.count // SAMPLES)
+    for n in sorted({0, len(pictures) // 2, len(pictures) - 1}):
+        wanted = reference.inputs[spec.name][n * step].astype(np.float64)
+        now = preprocess_image(preprocessing, decode_image(pictures[n]), shape)
+        # Decoders differ by a grey level or two; a wrong constant moves all of the picture.
+        if float(np.median(np.abs(now - wanted))) > _MOVED * np.abs(wanted).max(initial=1e-6):
+            return (
+                f"preprocessing in the manifest: samples/{pictures[n].name} becomes other numbers "
+                "than those that the original was asked with",
+            )
+    return ()
 
 
 def _short(value: Any) -> str:
