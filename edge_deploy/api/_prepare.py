@@ -30,6 +30,7 @@ from edge_deploy.frontends import load
 from edge_deploy.frontends.fold_preprocessing import check_pixels, fold
 from edge_deploy.frontends.load import check_dtypes, read_model
 from edge_deploy.optimize.finetuning import FineTuneData
+from edge_deploy.verification import rounding
 from edge_deploy.verification.diagnostics import Case, diagnose
 from edge_deploy.verification.metrics import performance
 
@@ -174,7 +175,7 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
         options.label_column if _has_columns(options.calibration) else None,
     )
     model = replace(loaded, spec=spec)
-    warnings = diagnose(_case(model, side, data))
+    warnings = (*diagnose(_case(model, side, data)), *rounding.warnings(model, data, side.features))
     refuse(warnings, options.strict)
     return Prepared(model, side, data, dataset, tuple(notes), warnings)
 

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from msgspec import structs
 
-from edge_deploy.api._prepare import Prepared, check, default_name, prepare, training
+from edge_deploy.api._prepare import check, default_name, prepare, training
 from edge_deploy.api._write import write_version
 from edge_deploy.api.keywords import ConvertKeywords
 from edge_deploy.api.options import ConvertOptions
@@ -22,7 +22,7 @@ from edge_deploy.artifact.metadata import file_metadata
 from edge_deploy.artifact.new_manifest import new_manifest
 from edge_deploy.core import atomic_io, log
 from edge_deploy.core.bounds import bounded
-from edge_deploy.core.errors import ConversionError, UsageError, wrong_option
+from edge_deploy.core.errors import ConversionError, wrong_option
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel
@@ -37,7 +37,6 @@ from edge_deploy.optimize import pruning
 from edge_deploy.optimize.builder import FileBuilder, check_io, check_runtime
 from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
 from edge_deploy.optimize.precisions import PrecisionRequest, parse
-from edge_deploy.verification import rounding
 from edge_deploy.verification.file_check import Checker, browser_if_any
 from edge_deploy.verification.notebook import card
 from edge_deploy.verification.tolerances import check_labels
@@ -144,7 +143,7 @@ def _convert(model: Any, options: ConvertOptions) -> ConvertResult:
         _log.info("reading %s", source.given.name)
         prepared = prepare(source, options, options.fold_preprocessing)
         loaded, side, dataset = prepared.model, prepared.side, prepared.dataset
-        notes = (*prepared.notes, *_rounded(prepared, options.strict))
+        notes = prepared.notes
         check_labels(tolerances, dataset.reference)
         calibration = None
         if wish.static:
@@ -198,22 +197,6 @@ def _convert(model: Any, options: ConvertOptions) -> ConvertResult:
     published = artifacts.open_artifact(final)
     notes = (*notes, *more)
     return ConvertResult(published, published.manifest, tuple(verdicts), failed, notes, told)
-
-
-def _rounded(prepared: Prepared, strict: bool) -> tuple[str, ...]:
-    """A warning where float32 cannot hold the user's own numbers.
-
-    Raises:
-        UsageError: There is one, and ``strict``.
-    """
-    data = prepared.samples
-    rows, columns = rounding.lost_columns(prepared.model, data, prepared.side.features)
-    if not rows:
-        return ()
-    told = rounding.warning(rows, data.count, columns)
-    if strict:
-        raise UsageError(f"The reference data: {told}.")
-    return (f"warning: {told}",)
 
 
 def _with_pruned(dataset: Dataset, model: LoadedModel) -> Dataset:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_deploy.artifact.performance import WarningEntry
 from edge_deploy.core.spec import Array, Arrays, Feature, LoadedModel
 from edge_deploy.data.reference import Reference
 from edge_deploy.verification import metrics
@@ -69,7 +70,17 @@ def lost_columns(
     return rows, tuple(sorted(found, key=lambda column: -column.rows))
 
 
-def warning(rows: int, count: int, columns: Sequence[LostColumn]) -> str:
+def warnings(
+    model: LoadedModel, data: Reference, features: Sequence[Feature] | None
+) -> tuple[WarningEntry, ...]:
+    """One, where float32 cannot hold the user's own numbers (see ``lost_columns``)."""
+    rows, columns = lost_columns(model, data, features)
+    if not rows:
+        return ()
+    return (WarningEntry(kind="float32", text=_text(rows, data.count, columns)),)
+
+
+def _text(rows: int, count: int, columns: Sequence[LostColumn]) -> str:
     """What to tell the user, with the mend."""
     if not columns:
         return (
