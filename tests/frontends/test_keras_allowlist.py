@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_deploy.core.errors import EdgeDeployError, SourceError, UntrustedError
+from edge_deploy.core.errors import SourceError, UntrustedError
 from edge_deploy.frontends import keras
 from edge_deploy.frontends import load as frontend
 from edge_deploy.frontends.keras_allowlist import check
@@ -494,11 +494,31 @@ def _load(path: Path) -> Any:
         return frontend.load(source, frontend.LoadOptions())
 
 
+def write_archive(path: Path, config: Config) -> Path:
+    """The same as tf_keras 2.15 wrote it, with the module of each class."""
+    for one in config["config"]["layers"]:
+        one |= {"module": "keras.layers", "registered_name": None}
+    config |= {"module": "keras.src.engine.functional", "registered_name": "Functional"}
+    weights = write_h5(path.with_suffix(".h5"), config)
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("config.json", json.dumps(config))
+        file.writestr("metadata.json", '{"keras_version": "2.15.0"}')
+        file.write(weights, "model.weights.h5")
+    return path
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("row", HOSTILE)
 def test_a_hostile_file_leaves_nothing_behind(tmp_path: Path, row: str) -> None:
-    path = write_h5(tmp_path / "model.h5", HOSTILE[row])
-    with pytest.raises(EdgeDeployError):
+    import tf_keras
+
+    write, suffix = (write_archive, ".keras") if row == "exec" else (write_h5, ".h5")
+    path = write(tmp_path / f"model{suffix}", copy.deepcopy(HOSTILE[row]))
+    # Nothing is built of it, and Keras says so; by then it has run.
+    with pytest.raises(AttributeError, match="_keras_history"):
+        tf_keras.models.load_model(str(path), compile=False)
+    Path(MARKER).unlink()
+    with pytest.raises(UntrustedError):
         _load(path)
     assert not Path(MARKER).exists()
 
