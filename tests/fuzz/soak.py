@@ -35,17 +35,18 @@ BACKENDS = (
 HEAP, MEMORY = 2 << 20, 48 << 20
 
 
-def memory_of(pid: int) -> int:
-    """Bytes that a process and its children hold in memory."""
+def memory_of(pid: int, name: str = "") -> int:
+    """Bytes that a process and its children hold in memory; of those called so, where asked."""
     total, level = 0, [pid]
     while level:
         one = level.pop()
         try:
             pages = int(Path(f"/proc/{one}/statm").read_text().split()[1])
             level += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
+            counts = name in Path(f"/proc/{one}/comm").read_text().lower()
         except OSError:
             continue  # it has ended
-        total += pages * os.sysconf("SC_PAGE_SIZE")
+        total += pages * os.sysconf("SC_PAGE_SIZE") if counts else 0
     return total
 
 
@@ -70,13 +71,13 @@ def page(browser: Browser, folder: Path, target: str, backend: str, samples: int
                 tools.send("HeapProfiler.collectGarbage")
                 heap = int(tools.send("Runtime.getHeapUsage")["usedSize"])
                 tensors = runner.live_tensors() if target == "tfjs" else 0
-                seen.append((heap, tensors, memory_of(os.getpid())))
+                seen.append((heap, tensors, memory_of(os.getpid(), "chrom")))
     took = time.monotonic() - begun
     first, last = seen[0], seen[-1]
     print(
         f"{target} on {backend}: {samples:,} answers, {wrong} wrong, {took:.0f} s; "
         f"heap {' '.join(f'{heap / 2**20:.2f}' for heap, _, _ in seen)} MB, tensors {first[1]} "
-        f"-> {last[1]}, all processes {' '.join(f'{all_ >> 20}' for _, _, all_ in seen)} MB",
+        f"-> {last[1]}, the browser {' '.join(f'{held >> 20}' for _, _, held in seen)} MB",
         flush=True,
     )
     grown = [
