@@ -100,7 +100,7 @@ def sidecars(path: Path, pick: int) -> object:
     side = sidecars.collect(path, "m.h5", loaded, options)
     spec = sidecars.apply(spec, side)
     if side.reference is not None:
-        return read(side.reference, spec, side.features, side.preprocessing, 100)
+        return read(side.reference, spec, side.features, side.preprocessing)
     return side
 
 
