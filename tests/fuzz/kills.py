@@ -268,11 +268,11 @@ class Outcome:
 
 
 def kill(command: Command, moments: int, seed: int, follow: int = 1) -> Outcome:
-    """Kill a command at so many moments, a sixth of them at random.
+    """Kill a command at so many moments, a sixth of them (or what changes leave) at random.
 
     Args:
         command: The command.
-        moments: How many; each change where there are no more.
+        moments: How many.
         seed: By which the random ones are drawn.
         follow: After each so many the command is run again.
     """
@@ -290,7 +290,7 @@ def kill(command: Command, moments: int, seed: int, follow: int = 1) -> Outcome:
         if code != 0:
             raise RuntimeError(f"it fails by itself ({code})")
         draw = random.Random(seed)
-        at_random = max(1, moments // 6)
+        at_random = max(1, moments // 6, moments - outcome.changes)
         every = range(outcome.changes)
         step = max(1.0, len(every) / max(1, moments - at_random))
         spread: Sequence[int] = sorted(
