@@ -35,7 +35,8 @@ SPELLED = {"artifact_version": "version", "input_shape": "input_shapes"} | {
     "runtime": "runtimes",
     "backend": "backends",
 }
-OF_THE_TERMINAL = {"help", "json", "quiet", "skip_missing"}
+# `timeout` stops a process: a function that Python calls is in the caller's.
+OF_THE_TERMINAL = {"help", "json", "quiet", "skip_missing", "timeout"}
 
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"load_model"}))
