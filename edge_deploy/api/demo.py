@@ -109,39 +109,42 @@ def build_demo(
             f"{output} is the checkout's own page, and {option('host')} and "
             f"{option('embed', True)} write beside it: name another folder with {option('output')}."
         )
-    entries: list[dict[str, Any]] = []
-    files: Files = {}
-    for key, model in zip(keys, models, strict=True):
-        entry, own = _model(key, model)
-        files |= {f"models/{entry['folder']}/{name}": file for name, file in own.items()}
-        entries.append(entry)
-    linked = tfjs_bundle.link(source, set().union(*(_operators(model) for model in models)))
-    names = {part: tfjs_bundle.file_name(part, code) for part, code in (linked or {}).items()}
-    files |= {f"models/{names[part]}": code for part, code in (linked or {}).items()}
-    # The index comes last, so that the page never lists what is not there yet.
-    files[INDEX] = as_json(
-        {
-            "schema": SCHEMA,
-            "offline": work_offline,
-            "kernels": {part: f"models/{name}" for part, name in names.items()},
-            "models": entries,
-        }
-    )
-    planned: Files = {}
-    if whole:
-        planned |= assets.files(source, {e["target"] for entry in entries for e in entry["files"]})
-        planned |= embedding.files(models[0], entries[0]) if embed else {}
-    if work_offline:
-        files[service_worker.LIST] = service_worker.site_list({**planned, **files}, entries)
-    elif whole:
-        planned.pop(service_worker.WORKER, None)
-    planned |= files
-    planned = precompress.with_compressed(planned, source)
-    planned |= hosting.files(host, models) if host else {}
-    planned[INDEX] = planned.pop(INDEX)
-    gone = tuple(key for key in _shown(output) if key not in keys)
-    with atomic_io.writing(output):
-        publish(output, planned)
+    with artifact.as_opened(models):
+        entries: list[dict[str, Any]] = []
+        files: Files = {}
+        for key, model in zip(keys, models, strict=True):
+            entry, own = _model(key, model)
+            files |= {f"models/{entry['folder']}/{name}": file for name, file in own.items()}
+            entries.append(entry)
+        linked = tfjs_bundle.link(source, set().union(*(_operators(model) for model in models)))
+        names = {part: tfjs_bundle.file_name(part, code) for part, code in (linked or {}).items()}
+        files |= {f"models/{names[part]}": code for part, code in (linked or {}).items()}
+        # The index comes last, so that the page never lists what is not there yet.
+        files[INDEX] = as_json(
+            {
+                "schema": SCHEMA,
+                "offline": work_offline,
+                "kernels": {part: f"models/{name}" for part, name in names.items()},
+                "models": entries,
+            }
+        )
+        planned: Files = {}
+        if whole:
+            planned |= assets.files(
+                source, {e["target"] for entry in entries for e in entry["files"]}
+            )
+            planned |= embedding.files(models[0], entries[0]) if embed else {}
+        if work_offline:
+            files[service_worker.LIST] = service_worker.site_list({**planned, **files}, entries)
+        elif whole:
+            planned.pop(service_worker.WORKER, None)
+        planned |= files
+        planned = precompress.with_compressed(planned, source)
+        planned |= hosting.files(host, models) if host else {}
+        planned[INDEX] = planned.pop(INDEX)
+        gone = tuple(key for key in _shown(output) if key not in keys)
+        with atomic_io.writing(output):
+            publish(output, planned)
     return DemoSite(output, tuple(keys), (*planned, RECORD), gone)
 
 

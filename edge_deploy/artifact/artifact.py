@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from edge_deploy.artifact.inner_paths import check_folder, check_manifest, name_
 from edge_deploy.artifact.manifest import SCHEMA, FileHash, Manifest, model_spec
 from edge_deploy.core import bounds
 from edge_deploy.core.atomic_io import digest, locked, replace_all, replace_text, sha256, to_text
-from edge_deploy.core.errors import ArtifactError, UsageError
+from edge_deploy.core.errors import ArtifactError, EdgeDeployError, UsageError
 from edge_deploy.core.messages import Shown, option
 from edge_deploy.core.spec import Arrays, ModelSpec
 from edge_deploy.data.npz import read_npz
@@ -289,6 +290,36 @@ def _text(manifest: Manifest, files: Iterable[FileHash]) -> str:
     return to_text(to_document(structs.replace(manifest, files=tuple(files))))
 
 
+@contextlib.contextmanager
+def as_opened(artifacts: Iterable[Artifact]) -> Iterator[None]:
+    """Say that another run changed an artifact, where reading it failed.
+
+    Raises:
+        ArtifactError: It was changed while the body read it.
+    """
+    try:
+        yield
+    except (OSError, EdgeDeployError) as error:
+        for one in artifacts:
+            if not _is_as_opened(one):
+                raise _changed(one) from error
+        raise
+
+
+def _is_as_opened(artifact: Artifact) -> bool:
+    try:
+        return open_artifact(artifact.folder).manifest == artifact.manifest
+    except EdgeDeployError:
+        return False
+
+
+def _changed(artifact: Artifact) -> ArtifactError:
+    return ArtifactError(
+        f"{artifact.folder} was changed by another run meanwhile; it is left as that made it. Run "
+        "this again."
+    )
+
+
 def update(
     artifact: Artifact,
     manifest: Manifest,
@@ -326,11 +357,8 @@ def update(
     texts = {**reports, MANIFEST: _text(manifest, files)}
     moves = {stage / f.path: artifact.folder / f.path for f in added} if stage else {}
     with locked(artifact.folder.parent):
-        if open_artifact(artifact.folder).manifest != artifact.manifest:
-            raise ArtifactError(
-                f"{artifact.folder} was changed by another run meanwhile; it is left as that made "
-                "it. Run this again."
-            )
+        if not _is_as_opened(artifact):
+            raise _changed(artifact)
         replace_all(
             moves,
             {artifact.folder / name: text for name, text in texts.items()},

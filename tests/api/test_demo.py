@@ -23,9 +23,11 @@ from edge_deploy.core.errors import ArtifactError, MissingDependencyError, Usage
 from edge_deploy.data.preprocessing.decode import decode_image
 from edge_deploy.data.preprocessing.features import features_to_json, parse_features
 from edge_deploy.data.preprocessing.image import parse_preprocess, preprocess_image, with_size
+from edge_deploy.web import precompress
 from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser import Browser
 from edge_deploy.web.server import address, start
+from edge_deploy.web.site_writer import Files
 from tests.support.tfjs_files import write_model
 
 pytestmark = pytest.mark.slow
@@ -534,3 +536,20 @@ def test_folder_with_other_things_gets_no_site(table: Path, tmp_path: Path) -> N
     with pytest.raises(UsageError, match="not empty and is not a site"):
         build_demo([table], tmp_path / "pictures")
     assert [p.name for p in (tmp_path / "pictures").iterdir()] == ["roses"]
+
+
+def test_artifact_that_another_run_changes_meanwhile_is_told(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, compressed = table / "manifest.json", precompress.with_compressed
+
+    def meanwhile(planned: Files, source: Path) -> Files:
+        document = json.loads(path.read_text())
+        path.write_text(json.dumps({**document, "command": "edge-deploy quantize"}))
+        (table / "tfjs/float32/model.json").unlink()
+        return compressed(planned, source)
+
+    monkeypatch.setattr(precompress, "with_compressed", meanwhile)
+    with pytest.raises(ArtifactError, match="was changed by another run meanwhile"):
+        build_demo([table], tmp_path / "site")
+    assert not (tmp_path / "site").exists()

@@ -69,7 +69,11 @@ class Store:
             about = {"files": list(files), "pruned": to_document(pruned) if pruned else None}
             (whole / _FILES).write_text(atomic_io.to_text(about), encoding="utf-8")
             final.parent.mkdir(exist_ok=True)
-            whole.rename(final)
+            try:
+                whole.rename(final)
+            except OSError:
+                if not final.is_dir():  # of another run of the same search: as good as ours
+                    raise
 
     def end(self) -> None:
         """The search is done: its version has all that matters."""
