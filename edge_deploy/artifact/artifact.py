@@ -188,13 +188,17 @@ def open_artifact(path: Path) -> Artifact:
             )
         folder = versions[0]
     check_folder(folder)
-    document = bounds.read_json(folder / MANIFEST, ArtifactError)
-    schema = document.get("schema") if isinstance(document, dict) else None
-    if schema is None:
+    text = bounds.read_text(folder / MANIFEST, ArtifactError)
+    try:
+        document = bounds.parse_json(text)
+        if not isinstance(document, dict) or "schema" not in document:
+            raise ValueError("it has no schema")
+    except ValueError as error:
         raise ArtifactError(
-            f"{folder / MANIFEST}: not a manifest (it has no schema). Convert the model again with "
+            f"{folder / MANIFEST}: not a manifest ({error}). Convert the model again with "
             f"{option('overwrite', True)}."
-        )
+        ) from error
+    schema = document["schema"]
     if schema != SCHEMA:
         raise ArtifactError(
             f"{folder / MANIFEST}: is of {schema!r}; this edge-deploy reads {SCHEMA!r}. Convert "
