@@ -66,11 +66,13 @@ def preparation_failures(found: Artifact, reference: Reference) -> tuple[str, ..
         return ()
     shape = tuple(axis or 1 for axis in spec.shape[1:])
     step = max(1, reference.count // SAMPLES)
-    for n in sorted({0, len(pictures) // 2, len(pictures) - 1}):
+    last = min(len(pictures), -(-reference.count // step)) - 1
+    for n in sorted({0, last // 2, last}):
         wanted = reference.inputs[spec.name][n * step].astype(np.float64)
         now = preprocess_image(preprocessing, decode_image(pictures[n]), shape)
         # Decoders differ by a grey level or two; a wrong constant moves all of the picture.
-        if float(np.median(np.abs(now - wanted))) > _MOVED * np.abs(wanted).max(initial=1e-6):
+        most = _MOVED * np.abs(wanted).max(initial=1e-6)
+        if now.shape != wanted.shape or float(np.median(np.abs(now - wanted))) > most:
             return (
                 f"preprocessing in the manifest: samples/{pictures[n].name} becomes other numbers "
                 "than those that the original was asked with",

@@ -231,6 +231,8 @@ def test_row_is_named_by_its_number() -> None:
         ([{**AGE, "maximum": 3}], "no key is called 'maximum'"),
         ([{**AGE, "kind": "numbr"}], "Did you mean number"),
         ([{**AGE, "min": "18"}], "must be a number"),
+        ([{**AGE, "min": 10**400}], "must be a number"),
+        ([{**AGE, "min": True}], "must be a number"),
         ([{**AGE, "min": 70}], "min 70 is above max 65"),
         ([{**AGE, "default": "forty"}], "not a number"),
         ([{"name": "x", "kind": "text", "text": "words"}], 'text must be like {"vocabulary"'),

@@ -78,9 +78,13 @@ def _feature(item: Any, number: int) -> Feature:
 
 
 def _plain_number(where: str, key: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    try:
+        number = math.nan if isinstance(value, bool | str) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
         raise UsageError(f"{where}: {key} is {value!r}; it must be a number.")
-    return float(value)
+    return number
 
 
 def _categories(where: str, value: Any) -> tuple[str, ...]:
