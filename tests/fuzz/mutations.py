@@ -220,7 +220,8 @@ def _change_zip(data: bytes, step: Step) -> bytes:
         case 3:
             del members[place]
         case 4:
-            members[place][0] = _plain(value).encode("utf-8", "replace").decode() or "x"
+            name = _plain(value).encode("utf-8", "replace").decode()
+            members[place][0] = name.partition("\0")[0] or "x"
         case 5:
             members.append([members[place][0], members[value % len(members)][1]])
         case 6:

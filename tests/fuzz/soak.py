@@ -32,7 +32,7 @@ BACKENDS = (
     ("onnx", "wasm"),
 )
 # What may be there more at the end than after the first tenth: compiled code, caches, noise.
-HEAP, MEMORY = 2 << 20, 48 << 20
+HEAP, MEMORY = 1 << 20, 96 << 20
 
 
 def memory_of(pid: int, name: str = "") -> int:
