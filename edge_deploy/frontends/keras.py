@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.core.errors import SourceError, UntrustedError, wrong_option
+from edge_deploy.core.errors import EdgeDeployError, SourceError, UntrustedError, wrong_option
 from edge_deploy.core.graph import describe_outputs, freeze, without_randomness
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import Function, LoadedModel, LoadOptions, ModelSpec, TensorSpec
@@ -204,7 +204,7 @@ def _load_either(
             # Both libraries raise anything at all on a file of the other generation.
             errors.append((library, error))
     for _, failure in errors:
-        if isinstance(failure, SourceError):  # ours, of a part that neither would find
+        if isinstance(failure, EdgeDeployError):  # ours, of a part that neither would find
             raise failure
         if unknown := _UNKNOWN.search(str(failure)):
             raise _unknown(path, unknown[1].split(">")[-1], bool(custom)) from failure

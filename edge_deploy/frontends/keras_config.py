@@ -6,6 +6,7 @@ weights that were looked through, and nothing else of the archive.
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import zipfile
@@ -13,13 +14,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edge_deploy.core.bounds import BAD_ZIP, Budget, open_zip, read_member
-from edge_deploy.core.errors import SourceError
+from edge_deploy.core.errors import EdgeDeployError, SourceError
 from edge_deploy.core.messages import first_line
 from edge_deploy.frontends.hdf5_check import check_hdf5
 
 MAX_CONFIG = 100_000_000
 """Bytes of a model's configuration; the largest of keras.applications has 0.4 million."""
 _WEIGHTS = "model.weights.h5"
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def read_config(path: Path) -> tuple[Any, str | None]:
@@ -97,7 +99,20 @@ def write_checked(path: Path, config: Any, folder: Path) -> Path:
     Raises:
         UntrustedError: The weights in the archive take bytes from other files.
         SourceError: A part is missing or damaged.
+        EdgeDeployError: There is no room for the copy.
     """
+    try:
+        return _write_checked(path, config, folder)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise EdgeDeployError(
+            f"{folder.parent}, the folder for temporary files, cannot be written "
+            f"({error.strerror}). Free some space, or name another folder in TMPDIR."
+        ) from error
+
+
+def _write_checked(path: Path, config: Any, folder: Path) -> Path:
     if not is_archive(path):
         import h5py
 
@@ -120,6 +135,8 @@ def write_checked(path: Path, config: Any, folder: Path) -> Path:
                 if _is_asset(name):
                     checked.writestr(name, read_member(archive, name, budget))
     except (KeyError, ValueError, *BAD_ZIP) as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise
         raise _damaged(path, ".keras archive is", error) from error
     return copy
 
