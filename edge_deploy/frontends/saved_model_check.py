@@ -11,6 +11,7 @@ be an asset of the model.
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -131,7 +132,7 @@ def _check_file(path: Path, file: Path) -> None:
     except OSError:
         return
     if stat.S_ISLNK(mode):
-        target = file.resolve()
+        target = Path(os.path.realpath(file))  # which takes a link to itself
         if not (_is_blob(path, target) and target.is_file()):
             raise _link(path, file.relative_to(path).as_posix())
     elif not stat.S_ISREG(mode):
