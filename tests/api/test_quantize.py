@@ -20,7 +20,7 @@ from edge_deploy.formats.base import Quantization
 from edge_deploy.formats.registry import FORMATS
 from edge_deploy.formats.tflite.op_versions import Signature, operator_version
 from edge_deploy.formats.tflite.runtime_versions import runtime_version
-from edge_deploy.verification.compare import compare
+from edge_deploy.verification.compare import Rounding, compare
 from edge_deploy.verification.tolerances import BUDGETS, DEFAULT, Tolerances
 from tests.support.files import put_hashes_right
 
@@ -502,7 +502,7 @@ def judged(expected: list, got: list, precision: str, step: float = 0.0, limits=
         answers,
         limits.of("y", precision),
         limits.budget("y", precision),
-        step,
+        Rounding(step),
     )
 
 

@@ -91,7 +91,9 @@ def test_examples_are_those_of_the_table() -> None:
 def test_library_that_is_not_installed_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn", None)
+    loaded = [name for name in sys.modules if name.partition(".")[0] == "sklearn"]
+    for name in {"sklearn", *loaded}:
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingDependencyError, match=r"sklearn.* is needed to train insurance"):
         build_example("insurance", tmp_path / "insurance")
     assert list(tmp_path.iterdir()) == []
