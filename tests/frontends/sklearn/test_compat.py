@@ -17,7 +17,7 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.errors import SourceError
 from edge_deploy.core.spec import LoadOptions
 from edge_deploy.frontends.sklearn.loader import load
 from edge_deploy.frontends.sklearn.safe_pickle.loader import load_pickle
@@ -185,5 +185,5 @@ def test_forged_tree_is_refused(child: int) -> None:
     state["nodes"]["right_child"][0] = child
     model.tree_ = make(*given)
     model.tree_.__setstate__(state)
-    with pytest.raises(ConversionError, match="damaged or forged"):
+    with pytest.raises(SourceError, match=r"do not fit together \(a node's children\)"):
         load(write(Path("model.pkl"), model, "1.2.2"), LoadOptions())
