@@ -198,7 +198,6 @@ def test_what_is_written_is_not_ignored(path: str) -> None:
 LOOKED_AT = {
     "edge_deploy/frontends/sklearn/safe_pickle/builder.py": "objects made of records, by makers "
     "for each class that call one another",
-    "edge_deploy/verification/diagnostics.py": "ways in which a model is used wrongly",
 }
 
 

@@ -31,8 +31,9 @@ from edge_deploy.frontends.fold_preprocessing import check_pixels, fold
 from edge_deploy.frontends.load import check_dtypes, read_model
 from edge_deploy.optimize.finetuning import FineTuneData
 from edge_deploy.verification import rounding
-from edge_deploy.verification.diagnostics import Case, diagnose
+from edge_deploy.verification.diagnostics import diagnose
 from edge_deploy.verification.metrics import performance
+from edge_deploy.verification.unlabelled import Case
 
 _MOST_COUNTS = 1 << 26  # numbers that samples of text may hold: 256 MB
 

@@ -42,13 +42,14 @@ from edge_deploy.frontends.load import open_source, read_model
 from edge_deploy.optimize.search.report import sections
 from edge_deploy.verification import report
 from edge_deploy.verification.compare import run_samples
-from edge_deploy.verification.diagnostics import Case, diagnose
+from edge_deploy.verification.diagnostics import diagnose
 from edge_deploy.verification.file_check import Checker, browser_if_any
 from edge_deploy.verification.history import with_earlier
 from edge_deploy.verification.integrity import label_failures, preparation_failures, wrong_files
 from edge_deploy.verification.metrics import performance
 from edge_deploy.verification.notebook import card
 from edge_deploy.verification.tolerances import check_labels
+from edge_deploy.verification.unlabelled import Case
 from edge_deploy.verification.verdicts import Verdict, blank, none_fails, summarize
 
 

@@ -2,62 +2,38 @@
 
 A converted file can only be as right as the model is used. With labelled samples the original
 itself is asked whether it does far better under another order of the labels, other preprocessing,
-or other rows beside the labels. A handful of ways is tried on at most ``MOST`` samples, and only
-where the accuracy leaves room for it. What is found must be beyond chance: five samples prove
-nothing. Made-up samples are never judged.
+or other rows beside the labels. A handful of ways is tried on at most ``unlabelled.MOST`` samples,
+and only where the accuracy leaves room for it. What is found must be beyond chance: five samples
+prove nothing. Made-up samples are never judged.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from edge_deploy.artifact.performance import WarningEntry
 from edge_deploy.core.messages import option
-from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, TensorSpec
-from edge_deploy.data.preprocessing import image as images
-from edge_deploy.data.reference import Reference, class_count
+from edge_deploy.core.spec import Array, Arrays, ModelSpec, TensorSpec
+from edge_deploy.data.reference import class_count
 from edge_deploy.verification import metrics
 from edge_deploy.verification.metrics import answered, labelled
-from edge_deploy.verification.other_inputs import Way, as_text, picture_ways, scalable, table_ways
+from edge_deploy.verification.other_inputs import Way, picture_ways, table_ways
+from edge_deploy.verification.unlabelled import (
+    FEW,
+    FEW_CHANCE,
+    Case,
+    constant_answers,
+    some,
+    strange_inputs,
+)
 
-MOST = 200
-"""Samples that another way of asking is tried on."""
-_MOST_BYTES = 64 * 1024 * 1024
 _GOOD = 0.9  # a kappa from here on leaves nothing to look for
 _SURE = 0.02  # the chance that a finding is none, over all ways that are tried
 _FARTHEST = 500  # rows that labels are looked for from their own
 _SHARES = ("probability", "probabilities")
-_FEW = 10  # with fewer samples nothing is said of inputs and answers
-_FEW_CHANCE = 20  # and nothing of an accuracy at chance
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A model and the samples that it was asked.
-
-    Attributes:
-        spec: Its inputs and outputs.
-        data: The samples, with its answers and perhaps labels.
-        predict: Asks it other samples; None where nothing here can.
-        preprocessing: How pictures became the input.
-        features: What the columns of a table are.
-        ordinary: Mean and standard deviation of each column (or channel) that the model's first
-            layer was made for, where it tells.
-        ordered: Whether the samples are all of the user's, in their order.
-    """
-
-    spec: ModelSpec
-    data: Reference
-    predict: Callable[[Arrays], Arrays] | None = None
-    preprocessing: Mapping[str, Any] | None = None
-    features: Sequence[Feature] | None = None
-    ordinary: tuple[Array, Array] | None = None
-    ordered: bool = False
 
 
 Tried = tuple[Way, Array, Array]
@@ -85,9 +61,9 @@ def diagnose(case: Case) -> tuple[WarningEntry, ...]:
         judge = _regressor if class_count(output) == 0 else _classifier
         found.extend(judge(case, output, data.labels))
     if not found:
-        found.extend(_inputs(case))
+        found.extend(strange_inputs(case))
     if not found:
-        found.extend(_constant(case))
+        found.extend(constant_answers(case))
     return tuple(found)
 
 
@@ -258,7 +234,7 @@ def _assignment(true: Array, found: Array, classes: int) -> Array | None:
 def _other_rows(true: Array, found: Array) -> Iterator[Tried]:
     """Labels that belong to rows further on, or to the rows from the end."""
     count = len(true)
-    if count < _FEW_CHANCE:
+    if count < FEW_CHANCE:
         return
     right = found == true
     far = max(_shifts(count), key=lambda shift: float(np.mean(found == np.roll(true, shift))))
@@ -289,7 +265,7 @@ def _at_chance(
     assert case.data.labels is not None
     true = case.data.labels.astype(np.int64)
     count, found = len(right), answered(output, case.data.outputs[output.name])
-    if count < _FEW_CHANCE:
+    if count < FEW_CHANCE:
         return
     low, high = _bounds(right.sum(), count)
     most = float(np.bincount(true).max()) / count
@@ -342,8 +318,8 @@ def _other_inputs(
     Exchanged channels may leave the accuracy as it is and take the certainty: they are tried where
     it is ``good``, too.
     """
-    chosen = _some(case.data)
-    if case.predict is None or chosen is None or len(chosen) < _FEW:
+    chosen = some(case.data)
+    if case.predict is None or chosen is None or len(chosen) < FEW:
         return
     name = case.spec.inputs[0].name
     given, true = case.data.inputs[name][chosen], true[chosen]
@@ -389,15 +365,6 @@ def _surer(output: TensorSpec, before: Array, after: Array, true: Array) -> bool
     return _tail(better, better + worse) < _SURE / 10 and first.mean() > 2 * second.mean()
 
 
-def _some(data: Reference) -> Array | None:
-    """Places of the samples to try, from all over; None of a model with several inputs."""
-    if len(data.inputs) != 1:
-        return None
-    size = sum(array.nbytes for array in data.inputs.values()) / max(data.count, 1)
-    most = max(1, min(data.count, MOST, int(_MOST_BYTES // max(size, 1))))
-    return np.unique(np.linspace(0, data.count - 1, most).astype(np.int64))
-
-
 def _ways(case: Case, given: Array) -> Iterator[tuple[Way, Array]]:
     spec = case.spec.inputs[0]
     if given.dtype.kind != "f":
@@ -416,7 +383,7 @@ def _ways(case: Case, given: Array) -> Iterator[tuple[Way, Array]]:
 def _regressor(case: Case, output: TensorSpec, labels: Array) -> Iterator[WarningEntry]:
     found = case.data.outputs[output.name].reshape(len(labels), -1)[:, 0].astype(np.float64)
     true = labels.astype(np.float64)
-    if len(true) < _FEW or not np.isfinite(found).all() or set(np.unique(true)) <= {0.0, 1.0}:
+    if len(true) < FEW or not np.isfinite(found).all() or set(np.unique(true)) <= {0.0, 1.0}:
         return  # too few; or classes of a model that gives no probabilities
     now = _r2(true, found)
     if now >= 0.3:
@@ -426,7 +393,7 @@ def _regressor(case: Case, output: TensorSpec, labels: Array) -> Iterator[Warnin
     ]
     if case.ordered:
         ways.extend(_other_values(true, found))
-    chosen = _some(case.data)
+    chosen = some(case.data)
     if case.predict is not None and chosen is not None:
         name = case.spec.inputs[0].name
         for way, values in _ways(case, case.data.inputs[name][chosen]):
@@ -443,7 +410,7 @@ def _regressor(case: Case, output: TensorSpec, labels: Array) -> Iterator[Warnin
             text=f"{best[0].cause}: the original's R² is {now:.3g} as it is and {best[1]:.3g} "
             f"otherwise, of {len(true):,} samples. {best[0].mend}",
         )
-    elif len(true) >= _FEW_CHANCE and _surely_useless(true, found):
+    elif len(true) >= FEW_CHANCE and _surely_useless(true, found):
         same = (
             1 / 3 < found.std() / true.std() < 3
             and abs(found.mean() - true.mean()) < true.std() / 2
@@ -512,7 +479,7 @@ def _other_targets(true: Array, found: Array) -> Iterator[tuple[Way, Array]]:
 
 def _other_values(true: Array, found: Array) -> Iterator[tuple[Way, float]]:
     """Labels that belong to rows further on."""
-    if len(true) < _FEW_CHANCE:
+    if len(true) < FEW_CHANCE:
         return
     far = max(_shifts(len(true)), key=lambda shift: _r2(np.roll(true, shift), found))
     if far:
@@ -522,111 +489,3 @@ def _other_values(true: Array, found: Array) -> Iterator[tuple[Way, float]]:
     told = "the labels are probably in the opposite order of the rows"
     way = Way("rows reversed", told, "Put each label beside its own sample.")
     yield way, _r2(true[::-1], found)
-
-
-# Without labels
-
-
-def _inputs(case: Case) -> Iterator[WarningEntry]:
-    """Inputs that are far from what the first layer, or the listed columns, were made for."""
-    if len(case.spec.inputs) != 1 or case.data.count < _FEW:
-        return
-    spec = case.spec.inputs[0]
-    given = case.data.inputs[spec.name]
-    if given.dtype.kind != "f" or given.ndim < 2:
-        return
-    chosen = _some(case.data)
-    if case.ordinary is not None and chosen is not None:
-        mean, spread = (np.asarray(part, np.float64) for part in case.ordinary)
-        values = given[chosen].reshape(-1, given.shape[-1]).astype(np.float64)
-        wide = scalable(values)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            away = np.abs(values.mean(axis=0) - mean) / spread
-            ratio = values.std(axis=0) / spread
-        strange = wide & np.isfinite(away) & ((away > 3) | (ratio < 1 / 20) | (ratio > 20))
-        if wide.any() and strange.sum() * 2 > wide.sum():
-            worst = int(np.argmax(np.where(strange, away, -1)))
-            low, high = _span(mean, spread, worst)
-            yield WarningEntry(kind="inputs", text=_far(case, values[:, worst], low, high, worst))
-    elif case.features:
-        yield from _outside(case, given)
-
-
-def _span(mean: Array, spread: Array, column: int) -> tuple[float, float]:
-    middle, width = (float(part if part.ndim == 0 else part[column]) for part in (mean, spread))
-    return middle - 2 * width, middle + 2 * width
-
-
-def _far(case: Case, values: Array, low: float, high: float, column: int) -> str:
-    image = case.preprocessing["image"] if case.preprocessing else None
-    where = f"column {column}" if case.spec.inputs[0].kind != "image" else f"channel {column}"
-    if case.features and sum(f.width for f in case.features) == len(case.features):
-        where = f"column {case.features[column].name!r}"
-    told = (
-        f"the samples are not in the range that the model's first layer was made for: {where} lies "
-        f"within {values.min():.4g} … {values.max():.4g}, where about {low:.4g} … {high:.4g} is "
-        "expected"
-    )
-    if image is not None and not images.takes_pixels(image) and high > 100:
-        plain = {**image, "scale": 1.0, "offset": 0.0}
-        plain |= {"mean": [0.0] * len(image["mean"]), "std": [1.0] * len(image["std"])}
-        text = as_text(plain, (*image["size"], images.CHANNELS[image["color"]]))
-        return (
-            f"{told}: pixels are scaled twice, by the model and before it. Give "
-            f"{option('preprocess', text)}."
-        )
-    return (
-        f"{told}: they were probably scaled twice, or not at all. Give samples as the model takes "
-        f"them ({option('reference')})."
-    )
-
-
-def _outside(case: Case, given: Array) -> Iterator[WarningEntry]:
-    """Columns that mostly lie outside of the range that features.json gives them."""
-    features = case.features or ()
-    if sum(feature.width for feature in features) != given.shape[-1]:
-        return
-    place, numbers, strange = 0, 0, []
-    for feature in features:
-        if feature.kind == "number" and feature.min is not None and feature.max is not None:
-            numbers += 1
-            values = given[:, place]
-            outside = (values < feature.min) | (values > feature.max)
-            if outside.mean() >= 0.25:
-                strange.append((feature, float(outside.mean()), values))
-        place += feature.width
-    if not strange or len(strange) * 2 < numbers:
-        return
-    feature, share, values = max(strange, key=lambda one: one[1])
-    yield WarningEntry(
-        kind="inputs",
-        text=f"the samples are not in the range that the columns are said to have: {share:.0%} of "
-        f"{feature.name!r} lie outside of {feature.min:g} … {feature.max:g} (they lie within "
-        f"{values.min():.4g} … {values.max():.4g}): they were probably scaled twice, or not at "
-        f"all. Give samples as the model takes them ({option('reference')}), or mend the ranges "
-        f"({option('features')}).",
-    )
-
-
-def _constant(case: Case) -> Iterator[WarningEntry]:
-    """Answers that hardly differ between samples that do."""
-    if case.data.count < _FEW_CHANCE or case.data.labels is not None:
-        return
-    first = next(iter(case.data.inputs.values()))
-    if len({sample.tobytes() for sample in first[: 5 * _FEW_CHANCE]}) < _FEW_CHANCE // 2:
-        return
-    for output in case.spec.outputs:
-        values = case.data.outputs[output.name]
-        if output.kind not in ("probabilities", "probability", "value") or values.ndim != 2:
-            continue
-        spread = float(values.astype(np.float64).std(axis=0).max())
-        size = 1.0 if output.kind != "value" else metrics.scale(values)
-        if spread < 0.005 * size:
-            yield WarningEntry(
-                kind="constant",
-                text=f"the original's answers to {case.data.count:,} samples are all but the same "
-                f"({output.name} varies by {spread:.2g}): were the samples scaled twice or not at "
-                f"all, or repeated? Give real ones, prepared as in training "
-                f"({option('reference')}, {option('preprocess')}).",
-            )
-            return

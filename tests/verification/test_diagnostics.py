@@ -17,8 +17,9 @@ from edge_deploy.artifact.performance import WarningEntry
 from edge_deploy.core.spec import ModelSpec, TensorSpec
 from edge_deploy.data.reference import Reference, with_class_indices
 from edge_deploy.examples import EXAMPLES, build_example
-from edge_deploy.verification.diagnostics import Case, diagnose
+from edge_deploy.verification.diagnostics import diagnose
 from edge_deploy.verification.metrics import Confusion, confusion, macro_f1, performance
+from edge_deploy.verification.unlabelled import Case
 
 
 def classifier(kind: str = "probabilities", classes: int = 3) -> ModelSpec:
