@@ -30,8 +30,9 @@ from edge_deploy.core.messages import first_line, option, size_text
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.safe_pickle import arrays, compiled
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import BUILDERS, LISTED, normal
-from edge_deploy.frontends.sklearn.safe_pickle.builder import build, resolve
+from edge_deploy.frontends.sklearn.safe_pickle.builder import build
 from edge_deploy.frontends.sklearn.safe_pickle.loader import inflated_bound
+from edge_deploy.frontends.sklearn.safe_pickle.makers import resolve
 from edge_deploy.frontends.sklearn.safe_pickle.records import (
     Call,
     Contents,
