@@ -61,7 +61,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
             f"{path}: an estimator in it lacks what fitting gives it ({first_line(error)}). Fit "
             "the whole model, then dump it again."
         ) from error
-    except EdgeDeployError:
+    except (EdgeDeployError, ModuleNotFoundError, MemoryError):
         raise
     except Exception as error:
         # Arrays that no fitting leaves make numpy and TensorFlow raise anything.
