@@ -43,7 +43,7 @@ check: $(INSTALLED) vendor ## style, types, imports, documentation, fast tests
 test: setup ## all tests, and how much of the package they reach
 	@tools/setup.sh libraries
 	@mkdir -p build/coverage
-	@$(RUN) pytest -q -n $(JOBS) --dist loadfile --cov --cov-report= --cov-fail-under=90
+	@$(RUN) pytest -q -n $(JOBS) --dist loadfile --cov --cov-report= --cov-fail-under=93
 
 bench: setup ## measure speed and size against other tools
 	@for script in tests/benchmarks/bench_*.py; do $(VENV)/bin/python "$$script" || exit 1; done
