@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import importlib
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,11 +18,16 @@ from edge_deploy.frontends.sklearn.safe_pickle import arrays, compiled
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import BUILDERS, Global
 from edge_deploy.frontends.sklearn.safe_pickle.records import Call, Items, Named, Pairs, dtype_of
 
-if TYPE_CHECKING:
-    from edge_deploy.frontends.sklearn.safe_pickle.builder import Builder
-
 Making = Generator[Any, Any, Any]
 """A generator that asks for the records it needs, is sent their objects, and returns its own."""
+
+
+class Builder(Protocol):
+    """What a maker needs of the builder that runs it."""
+
+    def pairs(self, record: Any, pairs: Sequence[tuple[Any, Any]], made: Any) -> Making:
+        """Put pairs into a dict that was made for a record."""
+
 
 _MOST_RANGE = 1_000_000
 _ENCODINGS = ("latin1", "latin-1", "ascii", "utf-8", "utf8")
