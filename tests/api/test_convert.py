@@ -15,8 +15,9 @@ from tests.support.models import GOOD, teachable_machine_h5
 
 ROWS = {"tflite": ["litert"], "tfjs": ["tfjs webgl", "tfjs wasm"], "onnx": ["ort"]}
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize("builder", GOOD.values(), ids=GOOD)
 def test_convert_then_verify_pass_in_every_runtime(
     run, tmp_path: Path, builder: Callable[[Path], Path]
