@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 
-from edge_deploy.core.messages import Style
+from edge_deploy.core.messages import Shown, Style
 
 # Where a flag has another name than the Python option.
 _NAMES = {
@@ -19,12 +21,19 @@ _NAMES = {
 def flag(name: str, value: object = ...) -> str:
     """``overwrite`` is ``--overwrite``, ``max_drop`` of 0.1 is ``--max-drop 0.1``."""
     text = f"--{_NAMES.get(name, name.replace('_', '-'))}"
-    return text if value is True or value is ... else f"{text} {_argument(value)}"
+    return text if value is True or value is ... else f"{text} {_quoted(value)}"
 
 
 def command(name: str, arguments: Sequence[object], options: Sequence[str]) -> str:
     """``edge-deploy quantize a/1 --to int8``."""
-    return " ".join(["edge-deploy", name, *map(_argument, arguments), *options])
+    return " ".join(["edge-deploy", name, *map(_quoted, arguments), *options])
+
+
+def _quoted(value: object) -> str:
+    """As a shell takes it; a number that is only shown stays as it is."""
+    text = _argument(value)
+    plain = isinstance(value, Shown) or not re.search(r"[\s'\"`$&;|()<>\\]", text)
+    return text if plain else shlex.quote(text)
 
 
 def _argument(value: object) -> str:

@@ -28,6 +28,8 @@ WRITTEN = [
     (("keep_float", ["a", "b"]), "keep_float=['a', 'b']", "--keep-float a,b"),
     (("quantize", ["float32", ...]), "quantize=['float32', ...]", "--quantize float32,..."),
     (("data", Path("my/cats")), "data='my/cats'", "--data my/cats"),
+    (("data", Path("my cats; ls")), "data='my cats; ls'", "--data 'my cats; ls'"),
+    (("label_column", "it's"), 'label_column="it\'s"', """--label-column 'it'"'"'s'"""),
     (
         ("input_shapes", {"x": (1, 10)}),
         "input_shapes={'x': (1, 10)}",
