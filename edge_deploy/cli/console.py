@@ -166,7 +166,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_row(*(row[n] for n in kept), style=style)
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=140)  # a log has no width: lose no columns
+        console = Console(highlight=False, width=160)  # a log has no width: lose no columns
     console.print(table)
 
 

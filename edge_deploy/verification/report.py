@@ -101,10 +101,12 @@ def _costs(verdict: Verdict) -> tuple[str, str, str]:
     kept = [o.top1_agreement for o in verdict.outputs if o.top1_agreement is not None]
     noise = [o.snr_db for o in verdict.outputs if math.isfinite(o.snr_db)]
     task = verdict.task
+    # Once where it did not change, as with nearly every float32 file: two are too wide to read.
+    figures = [f"{value:.4g}" for value in (task.before, task.after)] if task else []
     return (
         f"{min(kept):.1%}" if kept else "",
         f"{min(noise):.0f} dB" if noise else "",
-        f"{task.name} {task.before:.4g} → {task.after:.4g}" if task else "",
+        f"{task.name} {' → '.join(dict.fromkeys(figures))}" if task else "",
     )
 
 
