@@ -143,3 +143,13 @@ def test_words_of_others_are_text_on_the_page() -> None:
     page = report.to_html(told, [verdict])
     assert "<script" not in page and "'\"&" not in page
     assert "&lt;script&gt;&#x27;&quot;&amp;" in page
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [(0.9, 0.9, "R² 0.9"), (0.90001, 0.90002, "R² 0.9"), (0.9, 0.8, "R² 0.9 → 0.8")],
+)
+def test_a_figure_that_did_not_change_stands_once(before: float, after: float, shown: str) -> None:
+    verdict = replace(PLAIN, task=Task("y", "R²", before, after, {}))
+    (row,) = report.rows(MANIFEST, [verdict])
+    assert dict(zip(report.HEADER, row, strict=True))["task"] == shown
