@@ -244,6 +244,24 @@ def test_memory_stays_flat_over_a_thousand_predictions(
     assert before == after
 
 
+@pytest.mark.parametrize("late", ["src/preload.js", "src/main.js"])
+def test_whichever_script_comes_first_there_is_one_thread(
+    browser: Browser, site: tuple[Path, str], late: str
+) -> None:
+    page = browser.new_page()
+
+    def answer_late(route: Any) -> None:
+        page.wait_for_timeout(1500)
+        route.continue_()
+
+    page.route(f"**/{late}", answer_late)
+    with page.expect_response(f"**/{late}"):
+        ready(page, f"{site[1]}?backend=wasm")
+    page.wait_for_timeout(500)
+    assert len(page.workers) == 1
+    page.close()
+
+
 def test_lost_graphics_context_is_recovered(browser: Browser, site: tuple[Path, str]) -> None:
     page = browser.new_page()
     assert ready(page, f"{site[1]}?backend=webgl")["backend"] == "webgl"
