@@ -126,7 +126,7 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
         side = replace(side, folded=before)
     notes = [*loaded.notes, *(f"found beside the model: {line}" for line in side.found)]
     keep = options.samples + 32
-    widest = max((f.text.width for f in side.features or () if f.text is not None), default=1)
+    widest = max((f.width for f in side.features or () if f.kind == "text"), default=1)
     if keep * widest > _MOST_COUNTS:
         keep = max(32, _MOST_COUNTS // widest)
         notes.append(f"a text is {widest:,} numbers: at most {keep} samples were taken")

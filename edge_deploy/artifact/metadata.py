@@ -9,7 +9,7 @@ from edge_deploy.artifact.document import (
     to_document,
 )
 from edge_deploy.artifact.manifest import Manifest
-from edge_deploy.artifact.preparation import FeatureEntry, TextEntry
+from edge_deploy.artifact.preparation import FeatureEntry, TextEntry, TokensEntry
 
 
 def file_metadata(manifest: Manifest) -> dict[str, Any]:
@@ -34,14 +34,23 @@ LATER = ("features", "inputs", "outputs")
 def _brief(feature: FeatureEntry) -> dict[str, Any]:
     """A column without its vocabulary, which may be larger than the model itself."""
     brief = to_document(feature)
-    return {**brief, "text": _brief_text(feature.text)} if feature.text else brief
+    if feature.text:
+        brief["text"] = _brief_text(feature.text)
+    if feature.tokens:
+        brief["tokens"] = _brief_words(feature.tokens)
+    return brief
 
 
-def _brief_text(text: TextEntry) -> dict[str, Any]:
+def _brief_words(text: TextEntry | TokensEntry) -> dict[str, Any]:
     brief = to_document(text)
     if words := text.vocabulary:
         digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()
         brief["vocabulary"] = {"size": len(words), "sha256": digest}
+    return brief
+
+
+def _brief_text(text: TextEntry) -> dict[str, Any]:
+    brief = _brief_words(text)
     if text.also:
         brief["also"] = [_brief_text(one) for one in text.also]
     return brief

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from edge_deploy.artifact.document import (
+    Count,
     Name,
     Number,
     Part,
@@ -88,6 +89,47 @@ class TextEntry(Part, frozen=True, kw_only=True):
     also: Annotated[tuple[TextEntry, ...], Meta(min_length=1)] | UnsetType = UNSET
 
 
+class TokensEntry(Part, frozen=True, kw_only=True):
+    """How a text becomes token ids, as Keras' Tokenizer and TextVectorization do it.
+
+    A text is lowered, its filters are taken out, it is cut, pieces are joined to n-grams, each
+    becomes the id of its place in the vocabulary, and the ids are cut and padded, or counted.
+
+    Attributes:
+        vocabulary: The tokens in the order of their ids; an empty one keeps a place free.
+        length: How many ids a text becomes, or how many places they are counted in.
+        first: The id of the first token.
+        unknown: The id of what is no token; null drops it.
+        output: Token ``ids``, how often each is in the text (``counts``), or whether it is
+            (``binary``).
+        padding: Where ``pad_value`` goes when there are fewer ids.
+        truncating: Where ids are cut off when there are more.
+        pad_value: What stands where no id is.
+        lowercase: Which capital letters become small ones: all of Unicode, A to Z, or none.
+        filters: Characters that are taken out, each for itself.
+        filtered: What comes in their place: the separator, or nothing.
+        split: At what a text is cut: each ``separator``, runs of ASCII's ``whitespace``, between
+            ``characters``, or (``none``) nowhere.
+        separator: Between tokens.
+        ngrams: How many neighbours are joined, with a blank between, one width after the other.
+    """
+
+    vocabulary: Strings
+    length: Positive
+    first: Count
+    unknown: Count | None
+    output: Literal["ids", "counts", "binary"]
+    padding: Literal["pre", "post"]
+    truncating: Literal["pre", "post"]
+    pad_value: Number
+    lowercase: Literal["none", "ascii", "unicode"]
+    filters: str
+    filtered: Literal["separator", "removed"]
+    split: Literal["separator", "whitespace", "characters", "none"]
+    separator: str
+    ngrams: Annotated[tuple[Positive, ...], Meta(min_length=1)]
+
+
 class FeatureEntry(Part, frozen=True, kw_only=True):
     """A column of a table model, in the order of the input.
 
@@ -107,7 +149,8 @@ class FeatureEntry(Part, frozen=True, kw_only=True):
             ``nan`` is NaN (of an ordinal category the index after the last).
         unknown: What a value that is no category becomes: ``error`` refuses it, ``ignore`` is
             nothing but zeros (of an ordinal category -1), ``infrequent`` is the last category.
-        text: How a text is counted; null for other kinds.
+        text: How a text is counted; null for other kinds, and where it becomes token ids.
+        tokens: How a text becomes token ids; absent for other columns.
     """
 
     name: Name
@@ -122,3 +165,4 @@ class FeatureEntry(Part, frozen=True, kw_only=True):
     missing: Literal["error", "value", "nan"]
     unknown: Literal["error", "ignore", "infrequent"]
     text: TextEntry | UnsetType | None = UNSET
+    tokens: TokensEntry | UnsetType = UNSET

@@ -93,11 +93,73 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Tokens:
+    """How a text becomes a row of token ids, or counts of them, as Keras does it.
+
+    It is beside ``Text`` and no part of it: ``Text`` finds n-grams by a pattern and counts them,
+    this cuts a text at separators and looks each piece up. Keras' ``Tokenizer`` with
+    ``pad_sequences`` and Keras' ``TextVectorization`` are both this one, with other values (the
+    defaults are the Tokenizer's); a bag of known words is a ``Text`` with ``binary``. See
+    data/preprocessing/tokens.py.
+
+    A text is lowered; its ``filters`` are taken out; it is cut; empty pieces are dropped; pieces
+    are joined to n-grams; each becomes the id of its place in the vocabulary, or ``unknown``;
+    the ids are cut and padded to ``length``, or counted in ``length`` places.
+
+    A Tokenizer's ``num_words`` is no field: words beyond it are not in the vocabulary, and so
+    become its ``oov_token`` or nothing, as Keras has it.
+
+    Attributes:
+        vocabulary: The tokens in the order of their ids. An empty one keeps a place free: no
+            piece of a text is it.
+        length: How many numbers a text becomes: ids (Keras' ``maxlen`` and
+            ``output_sequence_length``), or places to count in.
+        first: The id of the vocabulary's first token; those of TextVectorization begin at 0.
+        unknown: The id of a piece that is no token; None drops it.
+        output: ``ids``, ``counts`` (how often each id is in the text) or ``binary`` (whether it
+            is; Keras' ``multi_hot``).
+        padding: Where the ``pad_value`` goes when there are fewer ids: ``pre`` or ``post``.
+        truncating: Where ids are cut off when there are more: ``pre`` or ``post``.
+        pad_value: What stands where no id is.
+        lowercase: ``unicode`` (Python's ``str.lower``), ``ascii`` (A to Z alone, as
+            ``tf.strings.lower``) or ``none``.
+        filters: Characters that are taken out, each for itself.
+        filtered: What comes in their place: the ``separator``, or nothing (``removed``).
+        split: At what a text is cut: at each ``separator``, at runs of ASCII's ``whitespace``,
+            into ``characters``, or (``none``) not at all.
+        separator: As in Python's ``str.split(separator)``.
+        ngrams: How many neighbours are joined, with a blank between, one width after the other:
+            ``(1,)`` are the pieces themselves.
+    """
+
+    vocabulary: tuple[str, ...]
+    length: int
+    first: int = 1
+    unknown: int | None = None
+    output: str = "ids"
+    padding: str = "pre"
+    truncating: str = "pre"
+    pad_value: float = 0.0
+    lowercase: str = "unicode"
+    filters: str = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
+    filtered: str = "separator"
+    split: str = "separator"
+    separator: str = " "
+    ngrams: tuple[int, ...] = (1,)
+
+    @property
+    def width(self) -> int:
+        """How many numbers a text becomes."""
+        return self.length
+
+
+@dataclass(frozen=True)
 class Feature:
     """One column that a table model is asked about, as a person knows it.
 
     ``encode`` says how a value becomes numbers: ``none`` gives one float32, ``one-hot`` one 0/1
-    per category in order, ``ordinal`` the index of the category; a text becomes counts.
+    per category in order, ``ordinal`` the index of the category; a text becomes
+    counts (``text``) or token ids (``tokens``).
 
     ``missing`` says what an empty value becomes: an error, the ``default`` (``value``), or
     (``nan``) NaN for a number and, where ``encode`` is ``ordinal``, the index after the last.
@@ -119,12 +181,13 @@ class Feature:
     missing: str = "error"
     unknown: str = "error"
     text: Text | None = None
+    tokens: Tokens | None = None
 
     @property
     def width(self) -> int:
         """How many numbers of the input tensor this feature fills."""
-        if self.text is not None:
-            return self.text.width
+        if read := self.text or self.tokens:
+            return read.width
         return len(self.categories or ()) if self.encode == "one-hot" else 1
 
 

@@ -91,6 +91,10 @@ def _row(
 def _draw(
     feature: Feature, rng: np.random.Generator, about: tuple[float, float] | None
 ) -> float | str:
+    if feature.tokens is not None:
+        known = [word for word in feature.tokens.vocabulary if word]
+        between = "" if feature.tokens.split == "characters" else feature.tokens.separator
+        return between.join(rng.choice(np.array(known), int(rng.integers(1, 20))))
     if feature.text is not None:
         ways = (feature.text, *feature.text.also)
         known = [word for way in ways for word in way.vocabulary or _WORDS]

@@ -373,7 +373,7 @@ def _ways(case: Case, given: Array) -> Iterator[tuple[Way, Array]]:
         yield from picture_ways(case.preprocessing["image"], given)
     elif spec.kind == "image" or (len(spec.shape) == 4 and spec.shape[-1] in (1, 3)):
         yield from picture_ways(None, given)
-    elif len(spec.shape) == 2 and not any(f.text for f in case.features or ()):
+    elif len(spec.shape) == 2 and all(f.kind != "text" for f in case.features or ()):
         yield from table_ways(given, case.ordinary)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.spec import Array, Feature
 from edge_deploy.data.preprocessing.text import counter
+from edge_deploy.data.preprocessing.tokens import tokenizer
 
 _SHOWN = 20
 _LARGEST = float(np.finfo(np.float32).max)
@@ -79,7 +80,7 @@ def text_rows(
     Counting is part of such a model: an artifact keeps the texts of its reference, and every
     place that counts them again must come to the same input.
     """
-    if not any(feature.text for feature in features):
+    if not any(feature.kind == "text" for feature in features):
         return ()
     return tuple({f.name: row[f.name] for f in features if f.name in row} for row in rows)
 
@@ -89,6 +90,9 @@ def _encoder(feature: Feature) -> Callable[[Any], Any]:
     if feature.text is not None:
         count = counter(feature.text)
         return lambda value: count(_given_text(feature, value))
+    if feature.tokens is not None:
+        encode_text = tokenizer(feature.tokens)
+        return lambda value: encode_text(_given_text(feature, value))
     places = _places(feature)
 
     def encode(value: Any) -> Any:
@@ -188,7 +192,7 @@ def _index(feature: Feature, value: Any, places: _Places) -> int:
 
 
 def _wanted(feature: Feature) -> str:
-    if feature.text is not None:
+    if feature.kind == "text":
         return "a text"
     if names := feature.categories:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

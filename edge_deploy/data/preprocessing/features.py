@@ -12,6 +12,7 @@ from edge_deploy.core.messages import unknown
 from edge_deploy.core.spec import ENCODINGS, Feature
 from edge_deploy.data.preprocessing.encoding import are_truths, as_text, encode_rows, parse_number
 from edge_deploy.data.preprocessing.text import parse_text, text_to_json
+from edge_deploy.data.preprocessing.tokens import parse_tokens, tokens_to_json
 
 KINDS = ("number", "category", "text")
 MISSING = ("error", "value", "nan")
@@ -72,6 +73,8 @@ def _feature(item: Any, number: int) -> Feature:
         values["categories"] = _categories(where, values["categories"])
     if "text" in values:
         values["text"] = parse_text(where, values["text"])
+    if "tokens" in values:
+        values["tokens"] = parse_tokens(where, values["tokens"])
     feature = Feature(**values)
     _check(where, feature)
     return feature
@@ -101,10 +104,12 @@ def _check(where: str, feature: Feature) -> None:
         raise UsageError(f"{where}: a category needs its categories, in the model's order.")
     if feature.kind != "category" and (feature.categories or feature.encode != "none"):
         raise UsageError(f'{where}: has categories or an encoding; say "kind": "category".')
-    if (feature.kind == "text") != (feature.text is not None):
+    ways = (feature.text is not None) + (feature.tokens is not None)
+    if ways != (feature.kind == "text"):
         raise UsageError(
             f'{where}: "kind": "text" goes with "text", which says how it is counted: '
-            '{"vocabulary": ["bad", "good"]}.'
+            '{"vocabulary": ["bad", "good"]}, or else with "tokens", which says how it becomes '
+            'ids: {"vocabulary": ["bad", "good"], "length": 100}.'
         )
     if feature.kind == "category" and feature.encode == "none":
         for name in feature.categories or ():
@@ -130,11 +135,15 @@ def _check(where: str, feature: Feature) -> None:
 
 def features_to_json(features: Sequence[Feature]) -> list[dict[str, Any]]:
     """The manifest's form, which parse_features reads again."""
-    return [
-        {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(feature).items()}
-        | {"text": text_to_json(feature.text) if feature.text else None}
-        for feature in features
-    ]
+    return [_feature_to_json(feature) for feature in features]
+
+
+def _feature_to_json(feature: Feature) -> dict[str, Any]:
+    plain = asdict(replace(feature, text=None, tokens=None))
+    document = {key: list(v) if isinstance(v, tuple) else v for key, v in plain.items()}
+    document["text"] = text_to_json(feature.text) if feature.text else None
+    del document["tokens"]
+    return document | ({"tokens": tokens_to_json(feature.tokens)} if feature.tokens else {})
 
 
 def with_ranges(own: Sequence[Feature] | None, given: Sequence[Feature]) -> tuple[Feature, ...]:
