@@ -92,7 +92,8 @@ def convert(
 
     Args:
         model: A Keras file, a SavedModel folder, a scikit-learn pickle, or a ``.zip`` of one; or
-            a live Keras model, tf.Module or fitted scikit-learn estimator.
+            a live Keras model, tf.Module or fitted scikit-learn estimator; or a list of files in
+            the order in which data flow: ``["scaler.pkl", "model.h5", "label_encoder.pkl"]``.
         options: What to make, and from which data.
         **keywords: Fields of ``ConvertOptions`` by name, which win over ``options``.
 

@@ -29,6 +29,24 @@ from edge_deploy.data.preprocessing.features import parse_features
 SCHEMA: Literal["edge-deploy/manifest/1"] = "edge-deploy/manifest/1"
 
 
+class StepEntry(Part, frozen=True, kw_only=True):
+    """One of the files that data flow through.
+
+    Attributes:
+        file: Its name, and behind ``::`` which part of a bundle it is.
+        kind: What it is, such as ``transformer``, ``model`` or ``label_encoder``.
+        columns: The columns that it takes or is picked at; null for all.
+        sha256: Of the file.
+        does: What it is, for a person.
+    """
+
+    file: str
+    kind: str
+    columns: tuple[str, ...] | None
+    sha256: Sha256
+    does: str
+
+
 class Source(Part, frozen=True, kw_only=True):
     """The trained model that was converted.
 
@@ -38,6 +56,7 @@ class Source(Part, frozen=True, kw_only=True):
         kind: What it was read as.
         framework: The library and version that ran the original.
         parameters: How many trained numbers it holds.
+        steps: All files that data flow through, in order, where the model is not alone.
     """
 
     file: str
@@ -45,6 +64,7 @@ class Source(Part, frozen=True, kw_only=True):
     kind: Literal["keras2", "keras3", "saved_model", "sklearn"]
     framework: str
     parameters: Count
+    steps: tuple[StepEntry, ...] | UnsetType = UNSET
 
 
 class InputEntry(Part, frozen=True, kw_only=True):

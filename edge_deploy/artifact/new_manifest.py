@@ -6,6 +6,7 @@ import datetime
 import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from edge_deploy.artifact.document import (
     part,
@@ -24,7 +25,7 @@ from edge_deploy.artifact.manifest import (
 )
 from edge_deploy.artifact.preparation import FeatureEntry, PreprocessingEntry
 from edge_deploy.core.atomic_io import sha256
-from edge_deploy.core.spec import Feature, LoadedModel, ModelSpec
+from edge_deploy.core.spec import Feature, LoadedModel, ModelSpec, ModelStep
 from edge_deploy.data.preprocessing.features import features_to_json
 from edge_deploy.data.reference import Reference
 from edge_deploy.data.sidecars import Sidecars
@@ -128,16 +129,26 @@ def bare_manifest(
 
 def source_entry(path: Path, model: LoadedModel) -> Source:
     """The manifest's form of a trained model."""
-    return part(
-        Source,
-        {
-            "file": path.name,
-            "sha256": sha256(path),
-            "kind": model.kind,
-            "framework": model.framework,
-            "parameters": model.parameters,
-        },
-    )
+    document = {
+        "file": path.name,
+        "sha256": sha256(path),
+        "kind": model.kind,
+        "framework": model.framework,
+        "parameters": model.parameters,
+    }
+    if model.steps:
+        document["steps"] = [_step_entry(step) for step in model.steps]
+    return part(Source, document)
+
+
+def _step_entry(step: ModelStep) -> dict[str, Any]:
+    return {
+        "file": step.path.name + (f"::{step.key}" if step.key else ""),
+        "kind": step.kind,
+        "columns": list(step.columns) or None,
+        "sha256": sha256(step.path),
+        "does": step.does,
+    }
 
 
 def _reference_entry(reference: Reference, **answers: str) -> ReferenceEntry:

@@ -17,7 +17,7 @@ from edge_deploy.cli.help import LongCommand
 
 @app.command(cls=LongCommand)
 def convert(
-    model: Annotated[Path, typer.Argument(help="Keras file, SavedModel folder, pickle or .zip.")],
+    model: shared.Model,
     to: shared.Targets = shared.TARGETS,
     reference: Annotated[
         Path | None, typer.Option(help="Samples: .npz, .npy, .csv or a folder of pictures.")
@@ -59,6 +59,8 @@ def convert(
     custom_objects: shared.CustomObjects = None,
     trust_pickle: shared.TrustPickle = False,
     deterministic: shared.Deterministic = False,
+    threshold: shared.Threshold = None,
+    pad: shared.Pad = None,
     max_size: shared.MaxSize = shared.MAX_SIZE,
     name: shared.Name = None,
     version: shared.Version = "1",
@@ -86,13 +88,13 @@ def convert(
     options = shared.options_of(edge_deploy.ConvertOptions, locals())
     cage.enter(
         timeout,
-        models=(model,),
+        models=shared.files_of(model),
         read=(reference, calibration, prune_data, labels, features, custom_objects),
         write=(output,),
         browser=browser,
     )
     with console.progress(quiet or as_json or verbose), console.unheard():
-        done = edge_deploy.convert(model, options)
+        done = edge_deploy.convert(shared.one_or_all(model), options)
     console.made(done, "converted", as_json, quiet)
     if done.artifact and not (as_json or quiet):
         typer.echo(f"{done.artifact.folder}")

@@ -85,6 +85,23 @@ Deterministic = Annotated[
     bool,
     typer.Option("--deterministic", help="Put means for random numbers: no noise, no dropout."),
 ]
+Model = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="MODEL...",
+        help="Keras file, SavedModel folder, pickle or .zip; or all files that data flow through, "
+        "in order: scaler.pkl model.h5 labels.pkl. FILE@COLUMN,COLUMN is of these columns, "
+        "FILE::KEY a part of a bundle.",
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(help="Probability above which the second of two classes is the answer."),
+]
+Pad = Annotated[
+    str | None,
+    typer.Option(help="How rows of token ids get one length: maxlen=100,padding=post."),
+]
 InputShape = Annotated[
     list[str] | None,
     typer.Option("--input-shape", help="Size of free axes: name=1,128,128,3. Repeatable."),
@@ -112,6 +129,18 @@ def options_of(kind: type[OptionsT], given: Mapping[str, Any]) -> OptionsT:
     if "command" in names:
         values["command"] = shlex.join(["edge-deploy", *sys.argv[1:]])
     return kind(**values)
+
+
+def one_or_all(model: Sequence[Path]) -> Path | list[Path]:
+    """A model, or the steps of one."""
+    return model[0] if len(model) == 1 else list(model)
+
+
+def files_of(model: Sequence[Path]) -> tuple[Path, ...]:
+    """The paths in what may be steps."""
+    from edge_deploy.frontends.project.steps import parse_step
+
+    return tuple(parse_step(one).path for one in model)
 
 
 def _shapes(texts: Sequence[str] | None) -> dict[str, tuple[int, ...]]:

@@ -16,7 +16,7 @@ from edge_deploy.cli.help import LongCommand
 
 @app.command(cls=LongCommand)
 def tune(
-    model: Annotated[Path, typer.Argument(help="Keras file, SavedModel folder, pickle or .zip.")],
+    model: shared.Model,
     max_drop: Annotated[
         float, typer.Option(help="Accuracy (or R², or agreement) that a file may lose.")
     ] = 0.01,
@@ -52,6 +52,8 @@ def tune(
     custom_objects: shared.CustomObjects = None,
     trust_pickle: shared.TrustPickle = False,
     deterministic: shared.Deterministic = False,
+    threshold: shared.Threshold = None,
+    pad: shared.Pad = None,
     max_size: shared.MaxSize = shared.MAX_SIZE,
     name: shared.Name = None,
     version: shared.Version = "tuned",
@@ -73,7 +75,7 @@ def tune(
     options = shared.options_of(edge_deploy.TuneOptions, locals())
     cage.enter(
         timeout,
-        models=(model,),
+        models=shared.files_of(model),
         read=(reference, calibration, prune_data, labels, features, custom_objects),
         write=(output,),
         browser=browser,
@@ -83,7 +85,7 @@ def tune(
     from edge_deploy.verification import report
 
     with console.progress(quiet or as_json or verbose), console.unheard():
-        done = tune_command.tune(model, options)
+        done = tune_command.tune(shared.one_or_all(model), options)
     console.warn(done.warnings)
     folder = done.artifact.folder
     if as_json:

@@ -27,7 +27,10 @@ def verify(
         str, typer.Option("--backend", help="TF.js backends: webgl, wasm, webgpu, cpu.")
     ] = shared.BACKENDS,
     against: Annotated[
-        Path | None, typer.Option(help="The original, to answer again (needs [convert]).")
+        list[Path] | None,
+        typer.Option(
+            help="The original, to answer again (needs [convert]); repeatable, as convert's MODEL."
+        ),
     ] = None,
     reference: Annotated[Path | None, typer.Option(help="New samples for --against.")] = None,
     label_column: shared.LabelColumn = None,
@@ -53,6 +56,8 @@ def verify(
     custom_objects: shared.CustomObjects = None,
     trust_pickle: shared.TrustPickle = False,
     deterministic: shared.Deterministic = False,
+    threshold: shared.Threshold = None,
+    pad: shared.Pad = None,
     max_size: shared.MaxSize = shared.MAX_SIZE,
     timeout: shared.Timeout = 900,
     as_json: shared.Json = False,
@@ -62,12 +67,13 @@ def verify(
 
     Example: edge-deploy verify artifacts/insurance/1
     """
-    options = shared.options_of(edge_deploy.VerifyOptions, locals())
-    if against is not None:
+    original = shared.one_or_all(against) if against else None
+    options = shared.options_of(edge_deploy.VerifyOptions, {**locals(), "against": original})
+    if against:
         folders = [path.parent if path.name == "manifest.json" else path for path in artifact]
         cage.enter(
             timeout,
-            models=(against,),
+            models=shared.files_of(against),
             read=(reference, custom_objects),
             show=artifact,
             write=(report, *(path for path in folders if path.is_dir())),

@@ -204,6 +204,30 @@ Function = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, eq=False)
+class ModelStep:
+    """One of the files that a model is made of, in the order in which data flow through them.
+
+    Attributes:
+        path: The file or folder.
+        kind: What it is, such as ``transformer``, ``model`` or ``label_encoder``.
+        does: The same for a person, such as ``StandardScaler of 13 columns``.
+        columns: The columns that it takes or is picked at; empty where it takes all.
+        key: Which part of a bundle it is.
+        original: What the person's own object gives after this step; inputs and raw rows in.
+        lowered: What the converted graph gives there, of the same inputs, in float32. Both are
+            None of a step that changes no numbers.
+    """
+
+    path: Path
+    kind: str
+    does: str
+    columns: tuple[str, ...] = ()
+    key: str | None = None
+    original: Callable[[Arrays, Sequence[Mapping[str, Any]]], Array] | None = None
+    lowered: Callable[[Arrays], Array] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class LoadedModel:
     """A trained model in memory, ready to be asked and to be converted.
 
@@ -225,6 +249,7 @@ class LoadedModel:
             the original's library can no longer answer.
         predict_rows: Of a model of texts, the original's own answers to the texts themselves:
             arrays, and the same samples as rows, in. None for all other models.
+        steps: The files that it was made of, where these are several.
     """
 
     spec: ModelSpec
@@ -240,6 +265,7 @@ class LoadedModel:
     typical: tuple[Array, Array] | None = None
     answers: str = "original"
     predict_rows: Callable[[Arrays, Sequence[Mapping[str, Any]]], Arrays] | None = None
+    steps: tuple[ModelStep, ...] = ()
 
     def ask(self, inputs: Arrays, rows: Sequence[Mapping[str, Any]] = ()) -> Arrays:
         """The original's own answers, from the texts themselves where there are rows of them."""
@@ -259,6 +285,10 @@ class LoadOptions(SizeOptions):
         input_shapes: Shapes by input name, with the batch axis, for axes the file leaves free.
         deterministic: Put the mean in the place of every random number that the model draws when
             it answers: noise is left out, and dropout keeps all values.
+        threshold: The probability above which a model of two classes answers the second one; the
+            files get an output ``class``.
+        pad: How rows of token ids become equally long, such as
+            ``maxlen=100,padding=post,truncating=pre``; what is left out is as Keras has it.
     """
 
     signature: str | None = None
@@ -266,6 +296,8 @@ class LoadOptions(SizeOptions):
     trust_pickle: bool = False
     input_shapes: Shapes = ()
     deterministic: bool = False
+    threshold: float | None = None
+    pad: str | None = None
 
 
 class SizeKeywords(TypedDict, total=False):
@@ -282,6 +314,8 @@ class LoadKeywords(SizeKeywords, total=False):
     trust_pickle: bool
     input_shapes: Mapping[str, Sequence[int | None]] | Shapes
     deterministic: bool
+    threshold: float | None
+    pad: str | None
 
 
 class Runner(Protocol):

@@ -85,6 +85,10 @@ def open_source(model: Any, options: LoadOptions | None = None) -> Iterator[Sour
         UsageError: Nothing is there, or what is there is not a trained model.
         SourceError: It cannot be read or unpacked.
     """
+    if isinstance(model, list | tuple):
+        if len(model) != 1:
+            raise UsageError("Several files in one model cannot be read yet.")
+        (model,) = model
     if not isinstance(model, str | os.PathLike):
         with tempfile.TemporaryDirectory(prefix="edge-deploy-") as temporary:
             yield _written(model, Path(temporary), options or LoadOptions())

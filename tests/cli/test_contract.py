@@ -16,8 +16,8 @@ from edge_deploy.cli import app, help
 FLAGS = {
     "convert": (
         "model --to --reference --samples --label-column --labels --preprocess --features "
-        "--signature --input-shape --custom-objects --trust-pickle --deterministic --max-size "
-        "--name --artifact-version --output -o --overwrite --keep-going --dry-run --seed --browser "
+        "--signature --input-shape --custom-objects --trust-pickle --deterministic --threshold "
+        "--pad --max-size --name --artifact-version --output -o --overwrite --keep-going --dry-run --seed --browser "
         "--timeout --json --quiet -q --verbose -v --fold-preprocessing --min-runtime "
         "--quantize --io --calibration --keep-float --max-drop --min-agreement --strict "
         "--prune --prune-data --prune-epochs"
@@ -30,6 +30,7 @@ FLAGS = {
         "artifact --only --runtime --backend --skip-missing --against --reference --atol --rtol "
         "--label-column --strict --report --max-drop --min-agreement "
         "--browser --signature --input-shape --custom-objects --trust-pickle --deterministic "
+        "--threshold --pad "
         "--max-size --timeout --json --quiet -q"
     ),
     "bench": ("artifact --only --runtime --backend --seconds --page --browser --json --quiet -q"),
@@ -37,7 +38,7 @@ FLAGS = {
         "model --max-drop --objective --to --executor --jobs --resume --sparsities --prune-data "
         "--prune-epochs --reference --samples --label-column --calibration --labels "
         "--preprocess --features --signature --input-shape --custom-objects --trust-pickle "
-        "--deterministic --max-size --name "
+        "--deterministic --threshold --pad --max-size --name "
         "--artifact-version --output -o --overwrite --seed --browser --timeout --json "
         "--quiet -q --verbose -v"
     ),
