@@ -19,7 +19,7 @@ PANELS = {
     "Model and data": (
         "--against", "--reference", "--samples", "--label-column", "--labels", "--preprocess",
         "--features", "--signature", "--input-shape", "--custom-objects", "--trust-pickle",
-        "--deterministic", "--max-size",
+        "--deterministic", "--threshold", "--pad", "--max-size",
     ),
     "What is run": ("--only", "--runtime", "--backend", "--skip-missing"),
     "What comes out": (
