@@ -22,9 +22,10 @@ from edge_deploy.artifact.file_entry import (
     FileEntry,
 )
 from edge_deploy.artifact.performance import PerformanceEntry, WarningEntry
-from edge_deploy.artifact.preparation import FeatureEntry, PreprocessingEntry
-from edge_deploy.core.spec import Feature, ModelSpec, TensorSpec
+from edge_deploy.artifact.preparation import FeatureEntry, PreprocessingEntry, SeriesEntry
+from edge_deploy.core.spec import Feature, ModelSpec, Series, TensorSpec
 from edge_deploy.data.preprocessing.features import parse_features
+from edge_deploy.data.preprocessing.series import fitted
 
 SCHEMA: Literal["edge-deploy/manifest/1"] = "edge-deploy/manifest/1"
 
@@ -160,6 +161,7 @@ class Manifest(Part, frozen=True, kw_only=True):
         folded_preprocessing: What ``--fold-preprocessing`` put into the graph; null where it did
             not.
         features: The columns of a table model; null for other models.
+        series: Of what the input is a window; null for other models.
         reference: The packaged samples.
         artifacts: The converted files, and what is known of each.
         files: Every file of the version but this one.
@@ -177,6 +179,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     preprocessing: PreprocessingEntry | None
     folded_preprocessing: PreprocessingEntry | UnsetType | None = UNSET
     features: tuple[FeatureEntry, ...] | None
+    series: SeriesEntry | UnsetType | None = UNSET
     reference: ReferenceEntry
     artifacts: tuple[FileEntry, ...]
     files: tuple[FileHash, ...]
@@ -211,3 +214,11 @@ def columns_of(manifest: Manifest) -> tuple[Feature, ...] | None:
     """The columns that a manifest lists; None where the model takes no rows."""
     listed = [to_document(feature) for feature in manifest.features or ()]
     return parse_features(listed)[0] if listed else None
+
+
+def series_of(manifest: Manifest) -> Series | None:
+    """Of what the input is a window; None where it is none."""
+    if not manifest.series:
+        return None
+    told = msgspec.convert(manifest.series, Series, from_attributes=True)
+    return fitted(told, model_spec(manifest))

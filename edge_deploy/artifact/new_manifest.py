@@ -23,10 +23,11 @@ from edge_deploy.artifact.manifest import (
     input_entry,
     output_entry,
 )
-from edge_deploy.artifact.preparation import FeatureEntry, PreprocessingEntry
+from edge_deploy.artifact.preparation import FeatureEntry, PreprocessingEntry, SeriesEntry
 from edge_deploy.core.atomic_io import sha256
 from edge_deploy.core.spec import Feature, LoadedModel, ModelSpec, ModelStep
 from edge_deploy.data.preprocessing.features import features_to_json
+from edge_deploy.data.preprocessing.series import series_to_json
 from edge_deploy.data.reference import Reference
 from edge_deploy.data.sidecars import Sidecars
 from edge_deploy.formats.base import FLOAT
@@ -77,6 +78,7 @@ def new_manifest(
         preprocessing=part(PreprocessingEntry, side.preprocessing) if side.preprocessing else None,
         folded_preprocessing=part(PreprocessingEntry, side.folded) if side.folded else None,
         features=_feature_entries(side.features) if side.features else None,
+        series=part(SeriesEntry, series_to_json(side.series)) if side.series else None,
         reference=_reference_entry(reference, answers=model.answers),
         artifacts=(),
         files=(),
@@ -120,6 +122,7 @@ def bare_manifest(
         outputs=tuple(map(output_entry, spec.outputs)),
         preprocessing=None,
         features=None,
+        series=None,
         reference=_reference_entry(reference),
         artifacts=(entry,),
         files=(),

@@ -166,3 +166,27 @@ class FeatureEntry(Part, frozen=True, kw_only=True):
     unknown: Literal["error", "ignore", "infrequent"]
     text: TextEntry | UnsetType | None = UNSET
     tokens: TokensEntry | UnsetType = UNSET
+
+
+class SeriesEntry(Part, frozen=True, kw_only=True):
+    """A window of a series, which is the input.
+
+    Attributes:
+        channels: What is told at each step, in the order of the input's last axis.
+        steps: How many steps the model looks back; null where it takes any number.
+        unit: Of the numbers, such as ``USD``; null where nobody said.
+        target: The channel that the model forecasts; null where it answers something else.
+        horizon: How many steps ahead are forecast, one number each.
+    """
+
+    channels: Strings
+    steps: Positive | None
+    unit: str | None
+    target: str | None
+    horizon: Positive
+
+    def __post_init__(self) -> None:
+        if self.target is not None and self.target not in self.channels:
+            raise ValueError(f".target: is {self.target!r}, none of {', '.join(self.channels)}")
+        if len(set(self.channels)) < len(self.channels):
+            raise ValueError(".channels: has the same one twice")

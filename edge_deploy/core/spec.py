@@ -192,6 +192,25 @@ class Feature:
 
 
 @dataclass(frozen=True)
+class Series:
+    """A window of a series, which is what some models take: the last prices, or what sensors told.
+
+    Attributes:
+        channels: What is told at each step, in the order of the input's last axis.
+        steps: How many steps the model looks back; None where it takes any number.
+        unit: Of the numbers, such as ``USD``.
+        target: The channel that the model forecasts; None where it answers something else.
+        horizon: How many steps ahead are forecast, one number each.
+    """
+
+    channels: tuple[str, ...]
+    steps: int | None = None
+    unit: str | None = None
+    target: str | None = None
+    horizon: int = 1
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """What a model takes and gives, in the order of its signature."""
 
@@ -247,6 +266,8 @@ class LoadedModel:
             holds them; made-up samples are drawn from these.
         answers: Whose ``predict`` is: the ``original``'s, or the ``lowering``'s in float64, where
             the original's library can no longer answer.
+        series: Of what a window is taken, where the only input is one: raw numbers go in, and
+            what scales them is in ``function``.
         predict_rows: Of a model of texts, the original's own answers to the texts themselves:
             arrays, and the same samples as rows, in. None for all other models.
         steps: The files that it was made of, where these are several.
@@ -264,6 +285,7 @@ class LoadedModel:
     features: tuple[Feature, ...] | None = None
     typical: tuple[Array, Array] | None = None
     answers: str = "original"
+    series: Series | None = None
     predict_rows: Callable[[Arrays, Sequence[Mapping[str, Any]]], Arrays] | None = None
     steps: tuple[ModelStep, ...] = ()
 

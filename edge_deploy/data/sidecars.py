@@ -12,7 +12,7 @@ from edge_deploy.core.bounds import read_json, read_text
 from edge_deploy.core.errors import UsageError, wrong_option
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import Data, Labels, Options
-from edge_deploy.core.spec import Feature, LoadedModel, ModelSpec, TensorSpec
+from edge_deploy.core.spec import Feature, LoadedModel, ModelSpec, Series, TensorSpec
 
 _REFERENCES = ("reference.npz", "reference.npy", "reference.csv", "reference")
 _NUMBERED = re.compile(r"^(\d+)[\s:,]+(.+)$")  # Teachable Machine: "0 Cat"
@@ -28,6 +28,7 @@ class Sidecars:
         labels_from: The file they were found in; None where they were given.
         features: The columns of a table model.
         target: What the model predicts: ``name``, ``unit``, ``min``, ``max``.
+        series: Of what the input is a window.
         preprocessing: How pictures become the input.
         folded: The preprocessing as it was before its arithmetic went into the graph.
         reference: Reference data, not read yet.
@@ -38,6 +39,7 @@ class Sidecars:
     labels_from: str | None = None
     features: tuple[Feature, ...] | None = None
     target: Mapping[str, Any] | None = None
+    series: Series | None = None
     preprocessing: Mapping[str, Any] | None = None
     folded: Mapping[str, Any] | None = None
     reference: Data | None = None
@@ -82,10 +84,13 @@ def precheck(options: DataOptions, more: Iterable[Data | None] = ()) -> None:
     from edge_deploy.data.csv_reader import Reading, check_csv
     from edge_deploy.data.preprocessing.features import parse_features
     from edge_deploy.data.preprocessing.image import parse_preprocess
+    from edge_deploy.data.preprocessing.series import series_in
 
     if options.labels is not None:
         _given_labels(options.labels)
-    columns = None if options.features is None else parse_features(read_json(options.features))[0]
+    columns = None
+    if options.features is not None and series_in(told := read_json(options.features)) is None:
+        columns = parse_features(told)[0]
     if options.preprocess is not None:
         parse_preprocess(options.preprocess)
     for path in (options.reference, *more):
@@ -112,25 +117,32 @@ def collect(folder: Path, file_name: str, model: LoadedModel, options: DataOptio
     """
     from edge_deploy.data.preprocessing import image as images
     from edge_deploy.data.preprocessing.features import parse_features, with_ranges
+    from edge_deploy.data.preprocessing.series import fitted, joined, series_in, unnamed_series
 
     labels, features, preprocess = options.labels, options.features, options.preprocess
     reference = options.reference
     found = []
-    beside = folder / "labels.txt"
+    listed = folder / "labels.txt"
     names: tuple[str, ...] | None = None
     numbered = False
     if labels is not None:
         names = _given_labels(labels)
-    elif beside.is_file():
-        names, numbered = _read_labels(beside)
+    elif listed.is_file():
+        names, numbered = _read_labels(listed)
         found.append(f"labels.txt ({len(names)} labels)")
-    columns, target = model.features, None
+    columns, series = model.features, model.series
+    target: Mapping[str, Any] | None = None
     path = features or folder / "features.json"
     if features is not None or path.is_file():
-        given, target = parse_features(read_json(path))
-        columns = with_ranges(model.features, given)
+        if (told := series_in(document := read_json(path))) is not None:
+            series, target = joined(model.series, told[0]), told[1]
+            count = f"a series of {len(series.channels)} channels"
+        else:
+            given, target = parse_features(document)
+            columns = with_ranges(model.features, given)
+            count = f"{len(columns)} features"
         if features is None:
-            found.append(f"features.json ({len(columns)} features)")
+            found.append(f"features.json ({count})")
     spec: Mapping[str, Any] | None = None
     if preprocess is not None:
         spec = images.parse_preprocess(preprocess)
@@ -148,13 +160,20 @@ def collect(folder: Path, file_name: str, model: LoadedModel, options: DataOptio
     if spec is not None:
         image = _image_input(model.spec, _BESIDE if preprocess is None else "")
         spec = images.with_size(dict(spec), tuple(axis or 1 for axis in image.shape[1:]))
-    if columns is not None:
-        _check_width(model.spec, columns, _BESIDE if features is None and path.is_file() else "")
+    elif columns is None and series is None:
+        series = unnamed_series(model.spec)
+    beside = _BESIDE if features is None and path.is_file() else ""
+    if series is not None:
+        where = "features.json beside the model" if beside else option("features")
+        series = fitted(series, model.spec, where, beside)
+    elif columns is not None:
+        _check_width(model.spec, columns, beside)
     return Sidecars(
         labels=names,
         labels_from=None if labels is not None else "labels.txt beside the model",
         features=columns,
         target=target,
+        series=series,
         preprocessing=spec,
         reference=reference,
         found=tuple(found),
@@ -176,9 +195,13 @@ def apply(spec: ModelSpec, sidecars: Sidecars) -> ModelSpec:
     outputs = list(spec.outputs)
     if sidecars.labels is not None:
         outputs = _with_labels(outputs, sidecars.labels, sidecars.labels_from)
-    unit = (sidecars.target or {}).get("unit")
+    unit, kinds = (sidecars.target or {}).get("unit"), ("value",)
+    if sidecars.series is not None:
+        inputs[0] = replace(inputs[0], kind="sequence")
+        if sidecars.series.target is not None:  # several steps ahead are several values
+            unit, kinds = unit or sidecars.series.unit, ("value", "tensor")
     if unit:
-        outputs = [replace(o, unit=str(unit)) if o.kind == "value" else o for o in outputs]
+        outputs = [replace(o, unit=str(unit)) if o.kind in kinds else o for o in outputs]
     return ModelSpec(tuple(inputs), tuple(outputs))
 
 

@@ -90,6 +90,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "preprocessing": None,
         "folded_preprocessing": None,
         "features": None,
+        "series": None,
         "reference": {"samples": 4, "origin": "user", "answers": "original", "given": 90},
         "artifacts": [file_document()],
         "files": [{"path": "labels.txt", "bytes": 4, "sha256": _SHA}],
@@ -126,6 +127,7 @@ _TEXT = {
     "signed": False,
     "binary": True,
 }
+_SERIES = {"channels": ["Close"], "steps": 60, "unit": "USD", "target": "Close", "horizon": 1}
 _NUMBER = {
     "name": "age",
     "kind": "number",
@@ -172,5 +174,6 @@ def full() -> dict[str, Any]:
         preprocessing={"image": _IMAGE},
         folded_preprocessing={"image": _IMAGE},
         features=[_NUMBER, {**column, "encode": "one-hot"}, words],
+        series=_SERIES,
         artifacts=[file_document(), small],
     )
