@@ -195,7 +195,8 @@ def apply(spec: ModelSpec, sidecars: Sidecars) -> ModelSpec:
     outputs = list(spec.outputs)
     if sidecars.labels is not None:
         outputs = _with_labels(outputs, sidecars.labels, sidecars.labels_from)
-    unit, kinds = (sidecars.target or {}).get("unit"), ("value",)
+    unit = (sidecars.target or {}).get("unit")
+    kinds: tuple[str, ...] = ("value",)
     if sidecars.series is not None:
         inputs[0] = replace(inputs[0], kind="sequence")
         if sidecars.series.target is not None:  # several steps ahead are several values
