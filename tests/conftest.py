@@ -16,6 +16,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 from edge_deploy import cli
 from edge_deploy.web.browser import Browser, open_browser
+from tests.support.projects import Project, built
 
 
 @dataclass(frozen=True)
@@ -66,3 +67,12 @@ def browser() -> Iterator[Browser]:
     """A real browser, for the tests of a module."""
     with open_browser() as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Project]:
+    """A folder of tests/support/projects/ by its name, built once for all processes: read only."""
+    root = tmp_path_factory.getbasetemp()
+    # Under xdist each process has a folder of its own within the one of the session.
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    return lambda name: built(name, root / "projects")
