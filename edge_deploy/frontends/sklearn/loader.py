@@ -14,7 +14,7 @@ from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Array, Arrays, LoadedModel, LoadOptions, ModelSpec, TensorSpec
 from edge_deploy.frontends.sklearn.catboost_file import is_catboost, load_catboost
 from edge_deploy.frontends.sklearn.compat.fitted import attribute, classes, numbers, typical
-from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, LegacyObject
+from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, LegacyObject, is_tokenizer
 from edge_deploy.frontends.sklearn.compat.upgrade import complete
 from edge_deploy.frontends.sklearn.dataframe.columns import as_given
 from edge_deploy.frontends.sklearn.dataframe.trace import read_frame
@@ -148,9 +148,14 @@ def _check(path: Path, model: Any) -> None:
     """
     from sklearn.base import BaseEstimator
 
+    kind = type(model)
+    if is_tokenizer(kind.__module__, kind.__name__):
+        raise SourceError(
+            f"{path}: holds a Keras Tokenizer, which goes before a model. Give both, in the order "
+            "in which data flows: tokenizer, model."
+        )
     if isinstance(model, (BaseEstimator, LegacyObject)):
         return
-    kind = type(model)
     what = f"an object of {kind.__module__}.{kind.__qualname__}"
     mend = "Dump the fitted estimator or pipeline itself: joblib.dump(model, path)."
     if isinstance(model, type):

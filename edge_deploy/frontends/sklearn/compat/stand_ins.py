@@ -32,6 +32,29 @@ def stand_in(module: str, name: str) -> type[LegacyObject]:
 FOREIGN = ("xgboost", "lightgbm", "catboost")
 """Libraries whose classes are never built: a stand-in holds the model that they would load."""
 
+_KERAS_TEXT = (
+    *("keras_preprocessing.text", "keras.preprocessing.text", "keras.src.preprocessing.text"),
+    *("keras.legacy.preprocessing.text", "keras.src.legacy.preprocessing.text"),
+    *("keras.api._v2.keras.preprocessing.text", "tf_keras.preprocessing.text"),
+    *("tf_keras.src.preprocessing.text", "tensorflow.keras.preprocessing.text"),
+    *("tensorflow.python.keras.preprocessing.text", "tensorflow_core.keras.preprocessing.text"),
+    "tensorflow_core.python.keras.preprocessing.text",
+    "tensorflow.python.keras._impl.keras.preprocessing.text",
+)
+TOKENIZER = frozenset(
+    (
+        *("word_index", "num_words", "filters", "lower", "split", "char_level", "oov_token"),
+        "analyzer",
+    )
+)
+"""What of a Keras Tokenizer's data is held: the rest are counts, and the same ids by number."""
+
+
+def is_tokenizer(module: str, name: str) -> bool:
+    """Whether a global is Keras' Tokenizer, in any package that has held it; never imported."""
+    return name == "Tokenizer" and module in _KERAS_TEXT
+
+
 PARTIAL = ("functools", "partial")
 """A call that is yet to be made; a stand-in holds its place, and it is never made."""
 

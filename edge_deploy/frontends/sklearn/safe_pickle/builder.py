@@ -238,6 +238,8 @@ class Builder:
         self.open[id(record)] = made
         # What a partial function would call is in a tuple, and is not even built.
         if record.state and isinstance(record.state[0], Pairs):
+            if stand_ins.is_tokenizer(*record.function.name):
+                record.state = (_held(record.state[0]),)
             state = yield record.state[0]
             _check_names(state)
             vars(made).update(state)
@@ -274,6 +276,12 @@ class Builder:
 def build(found: Contents, gone: Collection[Global] = ()) -> Any:
     """The object that a file holds; see Builder."""
     return Builder(gone, found.size).build(found.root)
+
+
+def _held(state: Pairs) -> Pairs:
+    """A Keras Tokenizer's data without what nobody asks it for."""
+    known = stand_ins.TOKENIZER
+    return Pairs([(key, one) for key, one in state.pairs if isinstance(key, str) and key in known])
 
 
 def _is_estimator(record: Any) -> bool:

@@ -228,7 +228,7 @@ def _is_gone(module: str, name: str) -> bool:
     """
     package = module.partition(".")[0]
     if package != "sklearn":
-        if (module, name) == stand_ins.PARTIAL:
+        if (module, name) == stand_ins.PARTIAL or stand_ins.is_tokenizer(module, name):
             return True
         return package in stand_ins.FOREIGN and "." not in name
     if module in MODULES:
@@ -270,7 +270,9 @@ def _held(found: Contents) -> str:
     if isinstance(found.holds, str) or found.holds in LISTED or found.problem is not None:
         return ""
     kind = "somebody's own class"
-    if found.holds[0].startswith(_KERAS):
+    if stand_ins.is_tokenizer(*found.holds):
+        kind = "a Keras Tokenizer"
+    elif found.holds[0].startswith(_KERAS):
         kind = "a Keras model"
     elif found.holds[0].startswith(_LIBRARIES):
         kind = "a model of another library"
@@ -280,7 +282,8 @@ def _held(found: Contents) -> str:
 
 
 def _mend(found: Contents, names: list[Global]) -> str:
-    if any(module.startswith(_KERAS) for module, _ in names):
+    keras = any(module.startswith(_KERAS) for module, _ in names)
+    if keras and not (isinstance(found.holds, tuple) and stand_ins.is_tokenizer(*found.holds)):
         return (
             "A Keras model belongs in its own format: model.save('model.keras'). If you trust the "
             f"author of the file, {option('trust_pickle', True)} reads it."
