@@ -235,7 +235,8 @@ def parse_pad(pad: str | None) -> Pad:
             known = tuple(_MODES) if key == "mode" else _ENDS
             if value not in known:
                 raise wrong_option("pad", pad, unknown(value, known, key))
-            found = replace(found, **{key: value})
+            chosen: dict[str, Any] = {key: value}
+            found = replace(found, **chosen)
     return found
 
 
