@@ -154,7 +154,7 @@ HOSTILE = {
     "a negative id": ({"a": -3}, "the id of 'a' is -3; ids are from 1"),
     "id 0": ({"a": 0, "b": 1}, "the word 'a' has the id 0, which stands for padding"),
     "two of one id": ({"a": 5, "b": 5}, "the words 'a' and 'b' have one id, 5"),
-    "a number as a word": ({5: 1, "b": 2}, "the key 5, no text"),
+    "a number as a word": ({5: 1, "b": 2}, "the key 5, which is no text"),
     "a fraction": ({"a": 1.5}, "the id of 'a' is 1.5, no whole number"),
     "a truth": ({"a": True}, "the id of 'a' is True, no whole number"),
     "a text as an id": ({"a": "1"}, "the id of 'a' is '1', no whole number"),
