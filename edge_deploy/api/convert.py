@@ -14,10 +14,12 @@ from edge_deploy.api._prepare import check, default_name, prepare, training
 from edge_deploy.api._write import write_version
 from edge_deploy.api.keywords import ConvertKeywords
 from edge_deploy.api.options import ConvertOptions
+from edge_deploy.api.recipe import resolve
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.artifact.document import part
 from edge_deploy.artifact.file_entry import FileEntry
-from edge_deploy.artifact.manifest import Manifest
+from edge_deploy.artifact.manifest import Manifest, RecipeEntry
 from edge_deploy.artifact.metadata import file_metadata
 from edge_deploy.artifact.new_manifest import new_manifest
 from edge_deploy.core import atomic_io, log
@@ -33,6 +35,7 @@ from edge_deploy.formats.base import FLOAT
 from edge_deploy.formats.registry import FORMATS, need_browser
 from edge_deploy.frontends import load
 from edge_deploy.frontends.fold_preprocessing import check_pixels
+from edge_deploy.frontends.project.recipe import Recipe
 from edge_deploy.optimize import pruning
 from edge_deploy.optimize.builder import FileBuilder, check_io, check_runtime
 from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
@@ -84,7 +87,7 @@ class ConvertResult:
 @takes(ConvertOptions)
 @bounded
 def convert(
-    model: Any,
+    model: Any = None,
     options: ConvertOptions | None = None,
     **keywords: Unpack[ConvertKeywords],
 ) -> ConvertResult:
@@ -111,15 +114,16 @@ def convert(
         >>> done.artifact.folder
         PosixPath('artifacts/model/1')
     """
-    options = given(ConvertOptions, options, keywords, "convert")
+    model, taken, asked, recipe = resolve(model, options, keywords)
+    options = given(ConvertOptions, taken, asked, "convert")
     set_environment()
     with quiet(options.verbose):
-        done = _convert(model, options)
+        done = _convert(model, options, recipe)
     log.tell(done.notes, done.warnings)
     return done
 
 
-def _convert(model: Any, options: ConvertOptions) -> ConvertResult:
+def _convert(model: Any, options: ConvertOptions, recipe: Recipe | None) -> ConvertResult:
     tolerances = options.tolerances
     check(options)
     wish = parse("quantize", options.quantize, [t for t in FORMATS if t in options.to])
@@ -161,6 +165,9 @@ def _convert(model: Any, options: ConvertOptions) -> ConvertResult:
             source.given, (name, options.version, options.command), loaded, side, dataset.reference
         )
         manifest = prepared.told(manifest)
+        if recipe is not None:
+            kept = {"sha256": recipe.sha256, "content": recipe.document}
+            manifest = structs.replace(manifest, recipe=part(RecipeEntry, kept))
         told = tuple(warning.text for warning in prepared.warnings)
         if options.dry_run:
             notes = (*notes, "dry run: nothing was written")

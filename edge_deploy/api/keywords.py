@@ -24,7 +24,7 @@ class DataKeywords(TypedDict, total=False):
     samples: int
     label_column: str | None
     labels: AnyPath | Sequence[str] | None
-    features: AnyPath | None
+    features: AnyPath | Sequence[Mapping[str, Any]] | Mapping[str, Any] | None
     preprocess: str | None
     seed: int
 

@@ -13,6 +13,7 @@ from msgspec import structs
 from edge_deploy.api._prepare import ordinary, with_quality
 from edge_deploy.api.keywords import VerifyKeywords
 from edge_deploy.api.options import VerifyOptions
+from edge_deploy.api.recipe import against
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.document import to_document
@@ -290,6 +291,7 @@ def _read_new(
 def _original(options: VerifyOptions) -> tuple[LoadedModel, Source]:
     """The original that was given, and the manifest's form of what it is."""
     set_environment()
+    options = against(options)
     with open_source(options.against, options) as source:
         model = read_model(source, options)
         return model, source_entry(source.given, model)

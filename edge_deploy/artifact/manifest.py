@@ -68,6 +68,18 @@ class Source(Part, frozen=True, kw_only=True):
     steps: tuple[StepEntry, ...] | UnsetType = UNSET
 
 
+class RecipeEntry(Part, frozen=True, kw_only=True):
+    """The ``edge-deploy.toml`` that was converted by.
+
+    Attributes:
+        sha256: Of the file.
+        content: What it says, without its comments.
+    """
+
+    sha256: Sha256
+    content: dict[str, Any]
+
+
 class InputEntry(Part, frozen=True, kw_only=True):
     """An input of the original.
 
@@ -154,6 +166,7 @@ class Manifest(Part, frozen=True, kw_only=True):
         created: When it was converted, in UTC.
         command: What was typed to make it; empty from Python.
         source: The trained model.
+        recipe: What said how; absent where no recipe did.
         inputs: What the original takes, in its order.
         outputs: What the original gives, in its order.
         preprocessing: What lies between a picture and the input; null for other models, or where
@@ -174,6 +187,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     created: Time
     command: str
     source: Source
+    recipe: RecipeEntry | UnsetType = UNSET
     inputs: Annotated[tuple[InputEntry, ...], Meta(min_length=1)]
     outputs: Annotated[tuple[OutputEntry, ...], Meta(min_length=1)]
     preprocessing: PreprocessingEntry | None

@@ -17,7 +17,8 @@ from edge_deploy.cli.help import LongCommand
 
 @app.command(cls=LongCommand)
 def convert(
-    model: shared.Model,
+    context: typer.Context,
+    model: shared.ModelOrRecipe = None,
     to: shared.Targets = shared.TARGETS,
     reference: Annotated[
         Path | None, typer.Option(help="Samples: .npz, .npy, .csv or a folder of pictures.")
@@ -86,15 +87,25 @@ def convert(
     Example: edge-deploy convert keras_model.h5 --labels labels.txt --preprocess teachable-machine
     """
     options = shared.options_of(edge_deploy.ConvertOptions, locals())
+    original = shared.one_or_all(model) if model else None
+    from edge_deploy.api import recipe as recipes
+
+    given = shared.by_name(context, options)
+    _, _, asked, recipe = recipes.resolve(original, None, given)
+    if recipe is not None:
+        options = edge_deploy.ConvertOptions(**asked)
     cage.enter(
         timeout,
-        models=shared.files_of(model),
-        read=(reference, calibration, prune_data, labels, features, custom_objects),
-        write=(output,),
+        models=shared.files_of(model or [Path()]) if recipe is None else recipe.files,
+        read=recipes.files_read(options),
+        write=(options.output,),
         browser=browser,
     )
     with console.progress(quiet or as_json or verbose), console.unheard():
-        done = edge_deploy.convert(shared.one_or_all(model), options)
+        if recipe is None:
+            done = edge_deploy.convert(original, options)
+        else:  # read again, shut in
+            done = edge_deploy.convert(original, **given)
     console.made(done, "converted", as_json, quiet)
     if done.artifact and not (as_json or quiet):
         typer.echo(f"{done.artifact.folder}")

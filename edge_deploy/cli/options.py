@@ -94,6 +94,16 @@ Model = Annotated[
         "FILE::KEY a part of a bundle.",
     ),
 ]
+ModelOrRecipe = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[MODEL...]",
+        help="Keras file, SavedModel folder, pickle or .zip; or all files that data flow through, "
+        "in order: scaler.pkl model.h5 labels.pkl. FILE@COLUMN,COLUMN is of these columns, "
+        "FILE::KEY a part of a bundle. Or a folder whose edge-deploy.toml (see init) says all "
+        "this; with nothing at all, the current folder's.",
+    ),
+]
 Threshold = Annotated[
     float | None,
     typer.Option(help="Probability above which the second of two classes is the answer."),
@@ -129,6 +139,20 @@ def options_of(kind: type[OptionsT], given: Mapping[str, Any]) -> OptionsT:
     if "command" in names:
         values["command"] = shlex.join(["edge-deploy", *sys.argv[1:]])
     return kind(**values)
+
+
+def by_name(context: typer.Context, options: Options) -> dict[str, Any]:
+    """Those options that stand on the command line: they go over what a recipe says."""
+    from dataclasses import fields
+
+    names = [field.name for field in fields(options)]
+    given = [name for name in names if _is_given(context, name)]
+    return {name: getattr(options, name) for name in given}
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return name == "command" or (source is not None and source.name == "COMMANDLINE")
 
 
 def one_or_all(model: Sequence[Path]) -> Path | list[Path]:

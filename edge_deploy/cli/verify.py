@@ -70,10 +70,14 @@ def verify(
     original = shared.one_or_all(against) if against else None
     options = shared.options_of(edge_deploy.VerifyOptions, {**locals(), "against": original})
     if against:
+        from edge_deploy.api import recipe as recipes
+
+        path = recipes.find(original)
+        recipe = None if path is None else recipes.read(path)
         folders = [path.parent if path.name == "manifest.json" else path for path in artifact]
         cage.enter(
             timeout,
-            models=shared.files_of(against),
+            models=shared.files_of(against) if recipe is None else recipe.files,
             read=(reference, custom_objects),
             show=artifact,
             write=(report, *(path for path in folders if path.is_dir())),

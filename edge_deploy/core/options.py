@@ -43,6 +43,20 @@ class InMemory:
         return self.name
 
 
+@dataclass(frozen=True)
+class Inline:
+    """What a JSON file would hold, given as it is.
+
+    Attributes:
+        document: Lists, dicts, texts and numbers.
+    """
+
+    document: Any
+
+
+Columns = Path | Inline
+"""What the columns of a table mean: a file, or what it would hold."""
+
 Data = Path | InMemory
 """Samples: a file, a folder of pictures, or what a Python caller holds."""
 
@@ -186,6 +200,14 @@ def as_data(value: Any, name: str) -> Data:
     )
 
 
+def _as_columns(value: Any, name: str) -> Columns:
+    if isinstance(value, Inline):
+        return value
+    if isinstance(value, list | tuple | Mapping):
+        return Inline(list(value) if isinstance(value, tuple) else value)
+    return as_path(value, name)
+
+
 def _as_kind(name: str, kind: str, value: Any) -> Any:
     kind, optional, _ = kind.partition(" | None")
     if value is None and optional:
@@ -271,6 +293,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[Any, str], Any]]] = {
     "float": ("a number", _number),
     "str": ("a text", _text),
     "Path": ("a path", as_path),
+    "Columns": ("a path, or the columns themselves", _as_columns),
     "Data": ("data", as_data),
     "Labels": ("a file, a text such as 'a,b,c', or a list of names", _labels),
     "Shapes": ("shapes by input name, such as {'x': (1, 128, 128, 3)}", _shapes),

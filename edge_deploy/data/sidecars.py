@@ -11,7 +11,7 @@ from typing import Any
 from edge_deploy.core.bounds import read_json, read_text
 from edge_deploy.core.errors import UsageError, wrong_option
 from edge_deploy.core.messages import option
-from edge_deploy.core.options import Data, Labels, Options
+from edge_deploy.core.options import Columns, Data, Labels, Options
 from edge_deploy.core.spec import Feature, LoadedModel, ModelSpec, Series, TensorSpec
 
 _REFERENCES = ("reference.npz", "reference.npy", "reference.csv", "reference")
@@ -57,7 +57,8 @@ class DataOptions(Options):
         label_column: The column of a CSV or a data frame (the key of an .npz) that holds the true
             answers; without it ``label`` (``labels``).
         labels: labels.txt, or the classes themselves.
-        features: A JSON file that says what the columns of a table model are.
+        features: A JSON file that says what the columns of a table model are; or what such a file
+            holds.
         preprocess: How pictures become the input: a preset or ``key=value,...``.
         seed: Of all that is chosen or made up.
     """
@@ -66,7 +67,7 @@ class DataOptions(Options):
     samples: int = 1000
     label_column: str | None = None
     labels: Labels | None = None
-    features: Path | None = None
+    features: Columns | None = None
     preprocess: str | None = None
     seed: int = 0
 
@@ -89,7 +90,7 @@ def precheck(options: DataOptions, more: Iterable[Data | None] = ()) -> None:
     if options.labels is not None:
         _given_labels(options.labels)
     columns = None
-    if options.features is not None and series_in(told := read_json(options.features)) is None:
+    if options.features is not None and series_in(told := _document(options.features)) is None:
         columns = parse_features(told)[0]
     if options.preprocess is not None:
         parse_preprocess(options.preprocess)
@@ -132,9 +133,9 @@ def collect(folder: Path, file_name: str, model: LoadedModel, options: DataOptio
         found.append(f"labels.txt ({len(names)} labels)")
     columns, series = model.features, model.series
     target: Mapping[str, Any] | None = None
-    path = features or folder / "features.json"
+    path = folder / "features.json"
     if features is not None or path.is_file():
-        if (told := series_in(document := read_json(path))) is not None:
+        if (told := series_in(document := _document(features or path))) is not None:
             series, target = joined(model.series, told[0]), told[1]
             count = f"a series of {len(series.channels)} channels"
         else:
@@ -250,6 +251,10 @@ def _check_width(spec: ModelSpec, features: Sequence[Feature], mend: str = "") -
             f"numbers, the model takes {wanted or 'several inputs'}. A one-hot feature fills one "
             f"number a category.{mend}"
         )
+
+
+def _document(features: Columns) -> Any:
+    return read_json(features) if isinstance(features, Path) else features.document
 
 
 def _given_labels(text: Labels) -> tuple[str, ...]:

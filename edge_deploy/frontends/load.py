@@ -130,7 +130,8 @@ def sniff(path: Path) -> str:
         inside = ", ".join(sorted(p.name for p in path.iterdir())[:5]) or "nothing"
         raise UsageError(
             f"{path}: this folder is not a SavedModel: it has no saved_model.pb (it holds "
-            f"{inside}). Give the folder that has one, or the model file itself."
+            f"{inside}), nor an edge-deploy.toml. Have one written from what lies in it with "
+            f"{call('init', path)}, or give the model file itself."
         )
     with open_file(path, SourceError) as file:
         head = file.read(512)
