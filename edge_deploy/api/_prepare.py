@@ -21,8 +21,10 @@ from edge_deploy.core.spec import Array, LoadedModel, ModelSpec
 from edge_deploy.data import sidecars
 from edge_deploy.data.csv_reader import Reading
 from edge_deploy.data.preprocessing.features import with_truths
-from edge_deploy.data.readers import read
+from edge_deploy.data.preprocessing.series import remarks
+from edge_deploy.data.readers import is_table, read
 from edge_deploy.data.reference import Dataset, Reference, split, with_class_indices
+from edge_deploy.data.series_csv import with_names
 from edge_deploy.data.sidecars import Sidecars
 from edge_deploy.data.synthetic import synthesize
 from edge_deploy.formats.registry import FORMATS
@@ -132,7 +134,11 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
         notes.append(f"a text is {widest:,} numbers: at most {keep} samples were taken")
     if side.reference is not None:
         reading = Reading(keep, options.seed, options.label_column)
-        data = read(side.reference, spec, side.features, side.preprocessing, reading)
+        table = side.reference.name if is_table(side.reference) else None
+        if side.series is not None and table is not None:
+            own = with_names(side.reference, side.series, options.label_column)
+            side = replace(side, series=own)
+        data = read(side.reference, spec, side.features, side.preprocessing, reading, side.series)
         data = with_class_indices(data, spec)
         notes += samples.note(data, side.reference)
         if data.labels is None and data.likely:
@@ -151,12 +157,21 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
     else:
         limits = index_limits(freeze(loaded.function, loaded.spec.inputs))
         data = synthesize(
-            spec, limits, side.features, side.preprocessing, loaded.typical, options.seed
+            spec,
+            limits,
+            side.features,
+            side.preprocessing,
+            loaded.typical,
+            options.seed,
+            side.series,
         )
+        table = None
         notes.append(
             "no reference data: samples were made up, and verdicts on made-up data say "
             f"little; give real ones with {option('reference')}"
         )
+    if side.series is not None:
+        notes += remarks(side.series, table)
     if folded:
         check_pixels("the reference data", spec, data.inputs)
     elif side.preprocessing:
@@ -174,6 +189,7 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
         side.features,
         side.preprocessing,
         options.label_column if _has_columns(options.calibration) else None,
+        side.series,
     )
     model = replace(loaded, spec=spec)
     warnings = (*diagnose(_case(model, side, data)), *rounding.warnings(model, data, side.features))
@@ -226,7 +242,7 @@ def training(options: ModelOptions, spec: ModelSpec, side: Sidecars) -> FineTune
         return None
     label = options.label_column if _has_columns(options.prune_data) else None
     reading = Reading(label_column=label)
-    data = read(options.prune_data, spec, side.features, side.preprocessing, reading)
+    data = read(options.prune_data, spec, side.features, side.preprocessing, reading, side.series)
     return FineTuneData(with_class_indices(data, spec), options.prune_epochs, options.seed)
 
 

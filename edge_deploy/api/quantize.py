@@ -14,7 +14,7 @@ from edge_deploy.api.options import QuantizeOptions
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.file_entry import FileEntry
-from edge_deploy.artifact.manifest import Manifest, columns_of, preprocessing_of
+from edge_deploy.artifact.manifest import Manifest, columns_of, preprocessing_of, series_of
 from edge_deploy.artifact.selection import float_entry
 from edge_deploy.core import atomic_io, log
 from edge_deploy.core.bounds import bounded
@@ -117,6 +117,7 @@ def _quantize(found: Artifact, options: QuantizeOptions) -> QuantizeResult:
         found.evaluation() or Reference({}),
         columns_of(found.manifest),
         preprocessing_of(found.manifest),
+        series=series_of(found.manifest),
     )
     check_labels(tolerances, dataset.reference)
     notes = [*wish.notes, *skipped]

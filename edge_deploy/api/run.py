@@ -13,20 +13,22 @@ import numpy as np
 
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.artifact.manifest import columns_of, preprocessing_of
+from edge_deploy.artifact.manifest import columns_of, preprocessing_of, series_of
 from edge_deploy.artifact.selection import runnable_entry
 from edge_deploy.core.bounds import DEFAULT, bounded
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.log import NOTES
 from edge_deploy.core.messages import option
-from edge_deploy.core.options import as_data, as_path
+from edge_deploy.core.options import Data, InMemory, as_data, as_path
 from edge_deploy.core.spec import Array, Feature, TensorSpec
 from edge_deploy.core.stdio import quietly
 from edge_deploy.data.input_warnings import remarks
 from edge_deploy.data.preprocessing.decode import is_picture
 from edge_deploy.data.preprocessing.encoding import encode_rows
-from edge_deploy.data.readers import read
+from edge_deploy.data.preprocessing.series import forecast_of, rows_in_words
+from edge_deploy.data.readers import is_table, read
 from edge_deploy.data.reference import Reference, sample
+from edge_deploy.data.series_csv import Window, last_window, window_of
 from edge_deploy.formats.registry import default_runtime
 
 
@@ -37,7 +39,8 @@ class Prediction:
     Attributes:
         source: Where the sample came from: a file, a file and row, or the pairs.
         outputs: By output name, in the form of the output's kind: ``label`` and
-            ``probabilities`` (largest first), ``value`` and ``unit``, or plain ``values``.
+            ``probabilities`` (largest first), ``value`` and ``unit``, or plain ``values``. What
+            comes next in a series has ``target``, the channel, too.
     """
 
     source: str
@@ -61,7 +64,8 @@ def run(
 
     Args:
         artifact: An artifact.
-        inputs: Pictures or folders of them, a ``.csv``, ``.npz`` or ``.npy``; or
+        inputs: Pictures or folders of them, a ``.csv``, ``.npz`` or ``.npy`` (of a series' table
+            or numbers, the last rows are asked); or
             ``feature=value`` pairs that make one row; or a dict of them, an array, a dict of
             arrays, or a data frame.
         target: tflite or onnx; without it the first of the two that is there.
@@ -83,14 +87,25 @@ def run(
     data, sources = _read_all(found, inputs)
     for line in remarks(columns_of(found.manifest) or (), data.rows):
         NOTES.warning(line)
-    answers = []
+    answers, coming = [], _forecasts(found)
     with default_runtime(entry.target).open(path) as runner:
         for index, source in enumerate(sources):
             feed = {s.name: sample(data.inputs[s.name], s, index) for s in found.spec.inputs}
             raw = runner.predict(feed)
-            outputs = {s.name: _readable(s, raw[s.name]) for s in found.spec.outputs}
+            outputs = {
+                s.name: _readable(s, raw[s.name]) | coming.get(s.name, {})
+                for s in found.spec.outputs
+            }
             answers.append(Prediction(source, outputs))
     return answers
+
+
+def _forecasts(found: Artifact) -> dict[str, dict[str, Any]]:
+    """Which channel of a series the output that forecasts tells of, by its name."""
+    series, forecast = series_of(found.manifest), forecast_of(found.spec)
+    if series is None or series.target is None or forecast is None:
+        return {}
+    return {forecast.name: {"target": series.target}}
 
 
 def _read_all(found: Artifact, inputs: Any) -> tuple[Reference, list[str]]:
@@ -103,11 +118,34 @@ def _read_all(found: Artifact, inputs: Any) -> tuple[Reference, list[str]]:
         isinstance(one, str | os.PathLike) for one in inputs
     ):
         given = as_data(inputs, "inputs")
+        window = _last_of(found, given)
+        if window is not None:
+            return _from_window(found, given, window)
         data = read(given, found.spec, features, preprocessing_of(found.manifest))
         return data, [f"sample {n + 1}" for n in range(data.count)]
     if not inputs:
         raise UsageError(f"Nothing to ask. {_what_it_takes(found)}")
     return _from_texts(found, features, [os.fspath(one) for one in inputs])
+
+
+def _last_of(found: Artifact, given: Data) -> Window | None:
+    """The last rows of a table or of plain numbers; None where data are samples already."""
+    series, spec = series_of(found.manifest), found.spec.inputs[0]
+    if series is None:
+        return None
+    if is_table(given):
+        return last_window(given, spec, series)
+    if not isinstance(given, InMemory) or set(given.arrays) != {""}:
+        return None
+    values = np.asarray(given.arrays[""])
+    if values.ndim >= len(spec.shape) or values.dtype.kind not in "fiu":
+        return None
+    return window_of(str(given), values, spec, series)
+
+
+def _from_window(found: Artifact, given: Data, window: Window) -> tuple[Reference, list[str]]:
+    name = found.spec.inputs[0].name
+    return Reference({name: window.values}), [f"rows {window.first} to {window.last} of {given}"]
 
 
 def _from_texts(
@@ -118,6 +156,12 @@ def _from_texts(
     parts, sources = [], []
     for text in inputs:
         path = Path(text)
+        window = _last_of(found, path)
+        if window is not None:
+            data, named = _from_window(found, path, window)
+            parts.append(data)
+            sources += named
+            continue
         data = _read_one(found, path, features)
         parts.append(data)
         single = data.count == 1 and not path.is_dir()
@@ -175,6 +219,8 @@ def _what_it_takes(found: Artifact) -> str:
         return f"This model takes {pairs}, or a .csv with these columns."
     if found.manifest.preprocessing:
         return "This model takes pictures."
+    if (series := series_of(found.manifest)) is not None:
+        return f"This model takes a .csv, of which it is asked {rows_in_words(series)}."
     names = ", ".join(f"{s.name} {list(s.shape)}" for s in found.spec.inputs)
     return f"This model takes an .npz with {names}."
 
@@ -199,7 +245,8 @@ def _readable(spec: TensorSpec, value: Array) -> dict[str, Any]:
         return _ranked(dict(zip(labels, map(float, flat), strict=True)))
     if spec.kind in ("value", "probability") and len(flat) == 1:
         return {"value": float(flat[0]), "unit": spec.unit}
-    return {"shape": list(value.shape), "values": value.tolist()}
+    told = {"unit": spec.unit} if spec.unit else {}
+    return {"shape": list(value.shape), "values": value.tolist(), **told}
 
 
 def _strange(spec: TensorSpec, given: str) -> ArtifactError:

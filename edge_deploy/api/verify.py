@@ -18,14 +18,14 @@ from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.document import to_document
 from edge_deploy.artifact.file_entry import FileEntry, VerdictRow
-from edge_deploy.artifact.manifest import Manifest, Source, columns_of, preprocessing_of
+from edge_deploy.artifact.manifest import Manifest, Source, columns_of, preprocessing_of, series_of
 from edge_deploy.artifact.new_manifest import bare_manifest, source_entry
 from edge_deploy.core import atomic_io, log, messages
 from edge_deploy.core.bounds import bounded
 from edge_deploy.core.errors import EdgeDeployError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path, given, takes
-from edge_deploy.core.spec import Arrays, Feature, LoadedModel, ModelSpec
+from edge_deploy.core.spec import Arrays, Feature, LoadedModel, ModelSpec, Series
 from edge_deploy.core.stdio import quiet, set_environment
 from edge_deploy.data.csv_reader import Reading
 from edge_deploy.data.readers import read
@@ -270,7 +270,8 @@ def _questions(
     if options.reference is None:
         data = found.reference()
     else:
-        data = _read_new(options, found.spec, columns, preprocessing_of(found.manifest))
+        told = preprocessing_of(found.manifest), series_of(found.manifest)
+        data = _read_new(options, found.spec, columns, *told)
     answered = replace(data, outputs=model.ask(data.inputs, data.rows), unsure={})
     return found.spec, answered, model.notes, model
 
@@ -280,11 +281,12 @@ def _read_new(
     spec: ModelSpec,
     columns: Sequence[Feature] | None,
     preprocessing: Mapping[str, Any] | None = None,
+    series: Series | None = None,
 ) -> Reference:
     """The user's new samples, as many as a reference has."""
     assert options.reference is not None
     reading = Reading(label_column=options.label_column)
-    data = read(options.reference, spec, columns, preprocessing, reading)
+    data = read(options.reference, spec, columns, preprocessing, reading, series)
     return split(with_class_indices(data, spec), 0, options.seed)[0]
 
 
@@ -329,7 +331,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
             f"what to ask: {option('against', 'MODEL')} {option('reference', 'DATA')}."
         )
     model, source = _original(options)
-    data = _read_new(options, model.spec, model.features)
+    data = _read_new(options, model.spec, model.features, series=model.series)
     data = replace(data, outputs=model.ask(data.inputs, data.rows))
     runtimes = _wanted(name, options) or runtimes_of(name)[:1]
     needs_browser = any(runtime.in_browser for runtime in runtimes)

@@ -49,6 +49,8 @@ def _answer(answer: Prediction) -> str:
 
     lines = []
     for name, output in answer.outputs.items():
+        if "target" in output:
+            name = f"next {output['target']}"
         if "probabilities" in output:
             top = list(output["probabilities"].items())[:_TOP]
             lines.append(f"{name}: " + ", ".join(f"{label} {share:.4f}" for label, share in top))
@@ -60,5 +62,6 @@ def _answer(answer: Prediction) -> str:
             flat = np.asarray(output["values"]).ravel()
             shown = " ".join(f"{value:.6g}" for value in flat[:20])
             more = f" … ({flat.size} numbers; --json has all)" if flat.size > 20 else ""
-            lines.append(f"{name} {output['shape']}: {shown}{more}")
+            shape = "" if "target" in output else f" {output['shape']}"
+            lines.append(f"{name}{shape}: {shown} {output.get('unit') or ''}".rstrip() + more)
     return f"{answer.source}\n  " + "\n  ".join(lines)

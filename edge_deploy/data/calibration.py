@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.options import Data
-from edge_deploy.core.spec import Arrays, Feature, ModelSpec
+from edge_deploy.core.spec import Arrays, Feature, ModelSpec, Series
 from edge_deploy.data.csv_reader import Reading
 from edge_deploy.data.readers import read, stream
 from edge_deploy.data.reference import Reference, sample
@@ -58,6 +58,7 @@ def open_samples(
     features: Sequence[Feature] | None,
     preprocessing: Mapping[str, Any] | None,
     label_column: str | None = None,
+    series: Series | None = None,
 ) -> Samples:
     """Calibration data of a user, through the model's own preprocessing.
 
@@ -67,6 +68,7 @@ def open_samples(
         features: The columns of a table model.
         preprocessing: How pictures become the input.
         label_column: Where true answers stand, if there are any.
+        series: Of what the input is a window.
 
     Raises:
         UsageError: It is not there, cannot be read, or does not fit the model.
@@ -76,7 +78,8 @@ def open_samples(
         return Samples(len(chosen), str(path), lambda: found.read(chosen))
     # Tables are small next to the tensors of a network, and everything else is an error there.
     reading = Reading(label_column=label_column, unlabelled=True)
-    return from_reference(read(path, spec, features, preprocessing, reading), spec, str(path))
+    data = read(path, spec, features, preprocessing, reading, series)
+    return from_reference(data, spec, str(path))
 
 
 def _spread(count: int) -> list[int]:

@@ -214,7 +214,12 @@ def calibrate(
     usual = None
     if given is not None:
         samples = calibration.open_samples(
-            given, spec, dataset.columns, dataset.preprocessing, dataset.label_column
+            given,
+            spec,
+            dataset.columns,
+            dataset.preprocessing,
+            dataset.label_column,
+            dataset.series,
         )
         usual = calibration.from_reference(dataset.every, spec, "the reference")
     elif dataset.evaluation.count:

@@ -111,11 +111,12 @@ def read_frame(
     given = len(source.frame)
     places = chosen(given, reading.limit, reading.seed)
     taken = source.frame.iloc[list(places)].itertuples(index=False, name=None)
-    rows = [dict(zip(names, map(_as_text, row), strict=True)) for row in taken]
+    rows = [dict(zip(names, map(as_text, row), strict=True)) for row in taken]
     return _table(source, rows, features, (places, given), reading)
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A value of a data frame as its CSV has it: nothing for what is missing."""
     try:
         missing = value is None or bool(value != value)  # NaN is unlike itself
     except TypeError:  # pandas' NA, which is neither
@@ -145,7 +146,7 @@ def _table(
         raise UsageError(f"{origin}: {error}{mend if plain else ''}") from error
     answers = [row[label] or "" for row in rows] if label in rows[0] else []
     filled = sum(map(bool, answers))
-    labels = _labels(answers) if filled == len(rows) else None
+    labels = labels_of(answers) if filled == len(rows) else None
     gaps = ""
     if filled < len(answers):
         gaps = (
@@ -173,12 +174,23 @@ def check_csv(path: Path, features: Sequence[Feature], reading: Reading = WHOLE)
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Iterator[Row]]:
+    with open_lines(path) as lines:
+        yield csv.DictReader(lines)
+
+
+@contextmanager
+def open_lines(path: Path) -> Iterator[Iterator[str]]:
+    """The lines of a CSV, for a reader of the module csv, whose errors are told in words.
+
+    Raises:
+        UsageError: It is no text, has a line without an end, or is no CSV.
+    """
     try:
         with (
             open_file(path) as data,
             io.TextIOWrapper(data, newline="", encoding="utf-8-sig") as file,
         ):
-            yield csv.DictReader(_lines(path, file))
+            yield _lines(path, file)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read as CSV ({error}).") from error
 
@@ -224,7 +236,8 @@ def _check(path: Data, columns: Sequence[str], features: Sequence[Feature]) -> N
     )
 
 
-def _labels(values: Sequence[str]) -> Array:
+def labels_of(values: Sequence[str]) -> Array:
+    """Labels as numbers where all are, else as words."""
     try:
         return np.asarray([float(value) for value in values])
     except ValueError:

@@ -20,7 +20,7 @@ from edge_deploy.core import bounds
 from edge_deploy.core.errors import UsageError, wrong_option
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import Data, InMemory
-from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, TensorSpec, as_dtype
+from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, Series, TensorSpec, as_dtype
 from edge_deploy.data import npz
 from edge_deploy.data.csv_reader import (
     WHOLE,
@@ -32,6 +32,7 @@ from edge_deploy.data.csv_reader import (
     read_frame,
 )
 from edge_deploy.data.reference import Reference, class_count
+from edge_deploy.data.series_csv import read_windows
 
 
 def read(
@@ -40,6 +41,7 @@ def read(
     features: Sequence[Feature] | None = None,
     preprocessing: Mapping[str, Any] | None = None,
     reading: Reading = WHOLE,
+    series: Series | None = None,
 ) -> Reference:
     """Read samples for a model and check them against its inputs.
 
@@ -49,6 +51,7 @@ def read(
         features: The columns of a table model; needed for a CSV with words in it.
         preprocessing: How pictures become the input; needed for a folder.
         reading: Which samples, and what their labels are called.
+        series: Of what the input is a window: a CSV is the whole series then.
 
     Raises:
         UsageError: It is not there, cannot be read, or does not fit the model.
@@ -59,7 +62,9 @@ def read(
             reading.label_column,
             f"{path} has no columns; it is for a .csv, an .npz or a data frame.",
         )
-    if isinstance(path, InMemory):
+    if series is not None and is_table(path):
+        data = read_windows(path, _only_input(path, spec), series, reading)
+    elif isinstance(path, InMemory):
         data = _from_memory(path, spec, features, reading)
     elif path.is_dir():
         data = _read_pictures(path, spec, preprocessing, reading)
@@ -81,6 +86,13 @@ def read(
     if reading.limit is None or data.count <= reading.limit:
         return data
     return data.take(chosen(data.count, reading.limit, reading.seed))
+
+
+def is_table(path: Data) -> bool:
+    """Whether samples are the rows of a table: a CSV, or a data frame."""
+    if isinstance(path, InMemory):
+        return path.frame is not None
+    return path.suffix == ".csv" and path.is_file()
 
 
 def _check_there(path: Path) -> None:

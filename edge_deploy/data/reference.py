@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import UsageError
-from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, TensorSpec
+from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, Series, TensorSpec
 
 MAX_SAMPLES = 32
 MAX_BYTES = 32 * 1024 * 1024
@@ -77,6 +77,7 @@ class Dataset:
         columns: What the columns of a table model are.
         preprocessing: How pictures become the input.
         label_column: Where the true answers stand in other samples of the user.
+        series: Of what the input is a window.
     """
 
     reference: Reference
@@ -84,6 +85,7 @@ class Dataset:
     columns: tuple[Feature, ...] | None = None
     preprocessing: Mapping[str, Any] | None = None
     label_column: str | None = None
+    series: Series | None = None
 
     @property
     def every(self) -> Reference:

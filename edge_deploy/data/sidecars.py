@@ -137,7 +137,7 @@ def collect(folder: Path, file_name: str, model: LoadedModel, options: DataOptio
     if features is not None or path.is_file():
         if (told := series_in(document := _document(features or path))) is not None:
             series, target = joined(model.series, told[0]), told[1]
-            count = f"a series of {len(series.channels)} channels"
+            count = f"a series: {', '.join(series.channels)}"
         else:
             given, target = parse_features(document)
             columns = with_ranges(model.features, given)
@@ -197,14 +197,24 @@ def apply(spec: ModelSpec, sidecars: Sidecars) -> ModelSpec:
     if sidecars.labels is not None:
         outputs = _with_labels(outputs, sidecars.labels, sidecars.labels_from)
     unit = (sidecars.target or {}).get("unit")
-    kinds: tuple[str, ...] = ("value",)
+    if unit:
+        outputs = [replace(o, unit=str(unit)) if o.kind == "value" else o for o in outputs]
     if sidecars.series is not None:
         inputs[0] = replace(inputs[0], kind="sequence")
-        if sidecars.series.target is not None:  # several steps ahead are several values
-            unit, kinds = unit or sidecars.series.unit, ("value", "tensor")
-    if unit:
-        outputs = [replace(o, unit=str(unit)) if o.kind in kinds else o for o in outputs]
+        outputs = _with_forecast(outputs, sidecars.series, unit)
     return ModelSpec(tuple(inputs), tuple(outputs))
+
+
+def _with_forecast(outputs: Sequence[TensorSpec], series: Series, unit: Any) -> list[TensorSpec]:
+    """The outputs of a model that forecasts a channel, with its unit; a sigmoid's are no shares."""
+    from edge_deploy.data.preprocessing.series import forecast_of
+
+    forecast = forecast_of(ModelSpec((), tuple(outputs)))
+    if series.target is None or forecast is None:
+        return list(outputs)
+    kind = "value" if forecast.kind == "probability" else forecast.kind
+    told = replace(forecast, kind=kind, unit=str(unit or series.unit or "") or None)
+    return [told if output is forecast else output for output in outputs]
 
 
 def _with_labels(

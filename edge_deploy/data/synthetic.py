@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, as_dtype
+from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, Series, as_dtype
 from edge_deploy.data.reference import Reference
 
 _SAMPLES = 16
@@ -21,6 +21,7 @@ def synthesize(
     preprocessing: Mapping[str, Any] | None,
     typical: tuple[Array, Array] | None,
     seed: int,
+    series: Series | None = None,
 ) -> Reference:
     """Made-up samples for a model that came without any.
 
@@ -35,6 +36,7 @@ def synthesize(
         preprocessing: How pictures become the input.
         typical: Mean and standard deviation of each column, where the model knows them.
         seed: Of the random generator.
+        series: Of what the input is a window: each step lies near the one before.
     """
     count = _SAMPLES
     rng = np.random.default_rng(seed)
@@ -65,6 +67,9 @@ def synthesize(
             values = np.stack([_smooth(rng, shape[1:3], shape[3]) for _ in range(count)]) / 255.0
         else:
             values = rng.standard_normal(shape)
+            if series is not None:
+                along = 1 if values.ndim < 3 or values.shape[2] == len(series.channels) else 2
+                values = np.cumsum(values, axis=along) / np.sqrt(values.shape[along])
             if typical is not None:
                 values = typical[0] + values * typical[1]
         inputs[s.name] = as_dtype(values, s.dtype)

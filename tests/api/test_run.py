@@ -59,6 +59,65 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return convert(folder / "bright.keras", options).artifact.folder
 
 
+@pytest.fixture(scope="session")
+def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A forecast of the next price of three: the last one and 2."""
+    import keras
+
+    folder = tmp_path_factory.mktemp("prices")
+    x = keras.Input((3, 1), name="window")
+    model = keras.Model(x, keras.layers.Dense(1, name="next")(keras.layers.Flatten()(x)))
+    model.layers[-1].set_weights([np.array([[0.0], [0.0], [1.0]]), np.array([2.0])])
+    model.save(folder / "price.keras")
+    series = {"channels": ["Close"], "unit": "USD", "target": "Close"}
+    (folder / "features.json").write_text(json.dumps({"series": series}))
+    rows = "".join(f"2024-01-{n:02},{100 + 2 * n}\n" for n in range(1, 31))
+    (folder / "prices.csv").write_text(f"Date,Close\n{rows}")
+    options = ConvertOptions(
+        to=("tflite",), output=folder / "artifacts", reference=folder / "prices.csv"
+    )
+    return convert(folder / "price.keras", options).artifact.folder
+
+
+def test_run_answers_the_last_rows_of_a_series(run, prices: Path) -> None:
+    Path("p.csv").write_text("Close\n7\n100\n110\n120\n")
+    result = run("run", prices, "p.csv", "--json")
+    (answer,) = json.loads(result.out)["answers"]
+    assert answer["source"] == "rows 2 to 4 of p.csv"
+    assert answer["next"] == {"value": pytest.approx(122), "unit": "USD", "target": "Close"}
+    assert run("run", prices, "p.csv").out == "rows 2 to 4 of p.csv\n  next Close: 122 USD\n"
+    (found,) = ask(prices, np.array([1, 2, 3, 4.0]))
+    assert found.source == "rows 2 to 4 of the data of inputs"
+    assert found.outputs["next"]["value"] == pytest.approx(6)
+    assert [a.outputs["next"]["value"] for a in ask(prices, np.ones((2, 3, 1)))] == [3, 3]
+
+
+def test_a_forecast_is_scored_by_what_came_next(run, prices: Path) -> None:
+    manifest = json.loads((prices / "manifest.json").read_text())
+    assert manifest["series"] == {
+        "channels": ["Close"], "steps": 3, "unit": "USD", "target": "Close", "horizon": 1,
+    }  # fmt: skip
+    assert manifest["reference"]["performance"]["values"]["R²"] == pytest.approx(1)
+    told = (prices / "report.json").read_text() + run("inspect", prices).out
+    assert "USD" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("Close\n1\n2\n", "p.csv: has 2 rows under its header, and the model needs 3"),
+        ("Close\n1\n2\nx\n", "p.csv: row 3, column 'Close': 'x' is not a number."),
+        ("close\n1\n2\n3\n", "p.csv: has no column 'Close'. Is it the one called close?"),
+        (None, "p.csv: no such file. This model takes a .csv, of which it is asked the last 3"),
+    ],
+)
+def test_run_says_what_is_wrong_with_a_series(run, prices: Path, text, says: str) -> None:
+    if text is not None:
+        Path("p.csv").write_text(text)
+    result = run("run", prices, "p.csv")
+    assert (result.code, says in result.err) == (2, True), result
+
+
 @pytest.mark.parametrize("target", ["tflite", "onnx"])
 @pytest.mark.parametrize(
     ("pairs", "value"),

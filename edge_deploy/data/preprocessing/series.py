@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
 from edge_deploy.core.errors import UsageError
-from edge_deploy.core.messages import did_you_mean, unknown
+from edge_deploy.core.messages import did_you_mean, option, unknown
 from edge_deploy.core.spec import ModelSpec, Series, TensorSpec
 
 _KEYS = tuple(field.name for field in fields(Series))
@@ -116,7 +117,31 @@ def fitted(series: Series, spec: ModelSpec, where: str = "series", mend: str = "
         )
     if None not in (series.steps, found) and series.steps != found:
         raise UsageError(f"{where}: has {series.steps} steps, and the model takes {shown}.{mend}")
-    return replace(series, steps=found or series.steps)
+    return _ahead(replace(series, steps=found or series.steps), spec, where, mend)
+
+
+def _ahead(series: Series, spec: ModelSpec, where: str, mend: str) -> Series:
+    """A series with as many steps ahead as the model gives numbers."""
+    forecast = forecast_of(spec)
+    if series.target is None or forecast is None:
+        return series
+    given = math.prod(axis or 1 for axis in forecast.shape[1:])
+    if series.horizon == given:
+        return series
+    if series.horizon > 1:
+        raise UsageError(
+            f"{where}: the horizon is {series.horizon}, and the model gives {given} "
+            f"number{'' if given == 1 else 's'} ({forecast.name}).{mend}"
+        )
+    if given == len(series.channels):  # the next step of every channel
+        return replace(series, target=None)
+    return replace(series, horizon=given)
+
+
+def forecast_of(spec: ModelSpec) -> TensorSpec | None:
+    """The output that tells what comes next: the first of plain numbers."""
+    kinds = ("value", "tensor", "probability")
+    return next((one for one in spec.outputs if one.kind in kinds and not one.classes), None)
 
 
 def _steps(spec: TensorSpec, width: int) -> int | None:
@@ -149,6 +174,33 @@ def rows_in_words(series: Series) -> str:
     named = ", ".join(series.channels) if not is_unnamed(series.channels) else ""
     of = f" of {named}" if named else ""
     return f"the last {count}{what}{of}{f' in {series.unit}' if series.unit else ''}"
+
+
+def remarks(series: Series, of_table: str | None) -> tuple[str, ...]:
+    """What a user should know of how a series was taken, one line each.
+
+    Args:
+        series: Of what the input is a window.
+        of_table: The name of the table that windows were cut from; None where there was none.
+    """
+    found = []
+    if is_unnamed(series.channels):
+        count = len(series.channels)
+        found.append(
+            f"the input is taken for a window of a series of {count} "
+            f"channel{'' if count == 1 else 's'}: say what {'it is' if count == 1 else 'they are'} "
+            f"with {option('features')}, a file such as {_EXAMPLE}"
+        )
+    if of_table:
+        after = ""
+        if series.target is not None:
+            what = "is the value" if series.horizon == 1 else f"are the {series.horizon} values"
+            after = f"; the true answer of each {what} of {series.target} after it"
+        steps = f"{series.steps} rows" if series.steps else "some rows"
+        found.append(
+            f"windows of {steps} ({', '.join(series.channels)}) slide over {of_table}{after}"
+        )
+    return tuple(found)
 
 
 def is_unnamed(channels: Sequence[str]) -> bool:
