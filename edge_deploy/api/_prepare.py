@@ -126,6 +126,9 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
         before = side.preprocessing
         loaded, side = fold(replace(loaded, spec=spec), side)
         side = replace(side, folded=before)
+    table = side.reference if side.reference is not None and is_table(side.reference) else None
+    if side.series is not None and table is not None:
+        side = replace(side, series=with_names(table, side.series, options.label_column))
     notes = [*loaded.notes, *(f"found beside the model: {line}" for line in side.found)]
     keep = options.samples + 32
     widest = max((f.width for f in side.features or () if f.kind == "text"), default=1)
@@ -134,10 +137,6 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
         notes.append(f"a text is {widest:,} numbers: at most {keep} samples were taken")
     if side.reference is not None:
         reading = Reading(keep, options.seed, options.label_column)
-        table = side.reference.name if is_table(side.reference) else None
-        if side.series is not None and table is not None:
-            own = with_names(side.reference, side.series, options.label_column)
-            side = replace(side, series=own)
         data = read(side.reference, spec, side.features, side.preprocessing, reading, side.series)
         data = with_class_indices(data, spec)
         notes += samples.note(data, side.reference)
@@ -165,13 +164,12 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
             options.seed,
             side.series,
         )
-        table = None
         notes.append(
             "no reference data: samples were made up, and verdicts on made-up data say "
             f"little; give real ones with {option('reference')}"
         )
     if side.series is not None:
-        notes += remarks(side.series, table)
+        notes += remarks(side.series, table and table.name)
     if folded:
         check_pixels("the reference data", spec, data.inputs)
     elif side.preprocessing:

@@ -86,10 +86,10 @@ def read_windows(path: Data, spec: TensorSpec, series: Series, reading: Reading)
         UsageError: It cannot be read, lacks a channel or rows, has a gap or what is no number, or
             runs back in time.
     """
-    label = reading.label_column or "label"
-    if series.target is None and label in series.channels:
-        series = replace(series, target=label)
-    label = None if series.target is not None else label
+    named = reading.label_column or "label"
+    if series.target is None and named in series.channels:
+        series = replace(series, target=named)
+    label = None if series.target is not None else named
     track = _read(path, series, label)
     if (
         label is not None
