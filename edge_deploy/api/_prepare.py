@@ -169,7 +169,7 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
             f"little; give real ones with {option('reference')}"
         )
     if side.series is not None:
-        notes += remarks(side.series, table and table.name)
+        notes += remarks(side.series, None if table is None else table.name)
     if folded:
         check_pixels("the reference data", spec, data.inputs)
     elif side.preprocessing:
