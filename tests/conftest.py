@@ -70,9 +70,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Project]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Project]:
     """A folder of tests/support/projects/ by its name, built once for all processes: read only."""
     root = tmp_path_factory.getbasetemp()
     # Under xdist each process has a folder of its own within the one of the session.
     root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
-    return lambda name: built(name, root / "projects")
+    return lambda name, **options: built(name, root / "projects", **options)

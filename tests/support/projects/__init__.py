@@ -25,6 +25,14 @@ NAMES = (
     "housing",
     "price",
     "sentiment",
+    "sentiment_json",
+    "spam",
+    "chatbot",
+    "crop",
+    "stroke",
+    "structured",
+    "topics",
+    "fruit",
 )
 """The modules of this package that build a project."""
 
@@ -84,23 +92,25 @@ class Project:
         assert self.labels is None or len(self.labels) == INPUTS
 
 
-def built(name: str, root: Path) -> Project:
+def built(name: str, root: Path, **options: bool) -> Project:
     """Build a project once, however many processes ask.
 
     Args:
         name: A module of this package.
         root: The folder of all projects, which the processes share.
+        **options: What the module's ``build`` can be asked for beside.
 
     Returns:
         The project. Its folder is for reading: copy it before something is written there.
     """
     root.mkdir(parents=True, exist_ok=True)
-    known = root / f"{name}.pickle"
-    with (root / f"{name}.lock").open("w") as lock:
+    folder = root / "-".join([name, *(option for option in options if options[option])])
+    known = folder.with_suffix(".pickle")
+    with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not known.exists():
-            (root / name).mkdir()
-            project = importlib.import_module(f"{__name__}.{name}").build(root / name)
+            folder.mkdir()
+            project = importlib.import_module(f"{__name__}.{name}").build(folder, **options)
             known.write_bytes(pickle.dumps(project))
     made = pickle.loads(known.read_bytes())
     assert isinstance(made, Project)

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import importlib
 import json
+import linecache
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,20 +72,23 @@ def evidence(folder: Path, *lines: tuple[str, str, str]) -> tuple[Evidence, ...]
 
 
 def train(folder: Path, script: str) -> Namespace:
-    """Run a training script, or all code cells of a notebook, in its folder."""
+    """Run a training script, or all code cells of a notebook, in the folder in which it lies."""
     space: Namespace = {"__name__": "__main__"}
-    with _at_home(folder, {}):
+    with _at_home((folder / script).parent, {}):
         import keras
 
         keras.utils.set_random_seed(7)
-        for part in _sources(folder / script):
-            exec(compile(part, script, "exec"), space)
+        for number, part in enumerate(_sources(folder / script), 1):
+            name = f"<{script}, part {number}>"
+            # TensorFlow looks up the source of the functions that it traces.
+            linecache.cache[name] = (len(part), None, part.splitlines(keepends=True), name)
+            exec(compile(part, name, "exec"), space)
     return space
 
 
 def asked(folder: Path, script: str, ask: Callable[[Namespace], Any]) -> Any:
-    """Run a script's top level once, then ask its functions within its folder."""
-    with _at_home(folder, {}):
+    """Run a script's top level once, then ask its functions, in the folder in which it lies."""
+    with _at_home((folder / script).parent, {}):
         space: Namespace = {"__name__": "app"}
         exec(_code(folder / script), space)
         return ask(space)
@@ -103,7 +107,7 @@ def shown(folder: Path, script: str, typed: Sequence[Mapping[str, Any]]) -> list
     """
     code, spaces = _code(folder / script), []
     for values in typed:
-        with _at_home(folder, values) as said:
+        with _at_home((folder / script).parent, values) as said:
             space: Namespace = {"__name__": "__main__", "said": said}
             exec(code, space)
         spaces.append(space)
@@ -130,9 +134,24 @@ def _at_home(folder: Path, typed: Mapping[str, Any]) -> Iterator[list[str]]:
         stack.enter_context(contextlib.chdir(folder))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # what their own code is warned of is not tested here
-        stack.enter_context(mock.patch.dict(sys.modules, _stand_ins(typed, said)))
+        stack.enter_context(_installed(_stand_ins(typed, said)))
         stack.enter_context(_quick_keras())
         yield said
+
+
+@contextlib.contextmanager
+def _installed(modules: Mapping[str, Any]) -> Iterator[None]:
+    """Stand-ins as modules. What else is imported stays: TensorFlow cannot start twice."""
+    before = {name: sys.modules.get(name) for name in modules}
+    sys.modules.update(modules)
+    try:
+        yield
+    finally:
+        for name, module in before.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
 
 
 @contextlib.contextmanager
