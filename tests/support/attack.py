@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -91,6 +92,22 @@ def _try(
     return Outcome(entry.target, entry.precision, kind, constant.name, result, moved)
 
 
+def shards_swapped(found: Artifact, entry: FileEntry, browser: Browser) -> Outcome:
+    """A TF.js model whose first two files of weights are read in each other's place."""
+    path = found.main_file(entry)
+    before = path.read_text()
+    document = json.loads(before)
+    paths = document["weightsManifest"][0]["paths"]
+    paths[0], paths[1] = paths[1], paths[0]
+    path.write_text(json.dumps(document))
+    try:
+        caught = judged(found, entry, _asked(found, entry), browser)
+    finally:
+        path.write_text(before)
+    result = "caught" if caught else "missed"
+    return Outcome(entry.target, entry.precision, "shards", paths[0], result, float("inf"))
+
+
 def judged(
     found: Artifact, entry: FileEntry, data: Reference, browser: Browser | None = None
 ) -> bool:
@@ -177,6 +194,15 @@ def dense(rng: np.random.Generator) -> Any:
     x = keras.Input((12,))
     y = keras.layers.Dense(16, "relu", bias_initializer="random_normal")(x)
     return keras.Model(x, keras.layers.Dense(5, "softmax", bias_initializer="random_normal")(y))
+
+
+def wide(rng: np.random.Generator) -> Any:
+    """More weights than one file of TF.js holds (4 MB)."""
+    import tf_keras as keras
+
+    x = keras.Input((1200,))
+    y = keras.layers.Dense(1000, "relu")(x)
+    return keras.Model(x, keras.layers.Dense(300)(y))
 
 
 def convolutional(rng: np.random.Generator) -> Any:
