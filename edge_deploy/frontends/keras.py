@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
+import os
 import re
-import sys
-import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.core.errors import EdgeDeployError, SourceError, UntrustedError, wrong_option
+from edge_deploy.core.errors import EdgeDeployError, SourceError, UntrustedError
 from edge_deploy.core.graph import describe_outputs, freeze, without_randomness
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import Function, LoadedModel, LoadOptions, ModelSpec, TensorSpec
+from edge_deploy.frontends.custom_objects import find_definition, load_custom_objects
 from edge_deploy.frontends.keras_allowlist import Checked, check
 from edge_deploy.frontends.keras_config import read_config, write_checked
 from edge_deploy.frontends.tracing import apply_shapes, input_kind, predictor
@@ -40,7 +39,8 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         UsageError: The file of custom objects is at fault.
     """
     config, version = read_config(path)
-    custom = _custom_objects(options.custom_objects) if options.custom_objects else {}
+    own = options.custom_objects
+    custom = load_custom_objects(own, config) if own else {}
     order = ["keras2", "keras3"]
     if version and _generation(version) == "keras3":
         order.reverse()
@@ -65,21 +65,34 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
 def _refusal(path: Path, found: Checked, given: bool) -> SourceError:
     if not found.refused:
         return _unknown(path, found.unknown[0], given)
+    named = [text.removesuffix(" of no module").rpartition(".")[2] for text in found.refused]
+    file, where = _definition(path, [name for name in named if name.isidentifier()])
     own = " (the file given does not define it)" if given else ""
     return UntrustedError(
         f"{path}: the model brings Python code along ({', '.join(sorted(found.refused))}), which "
-        f"loading it would run. If it is a layer of the model's author, give the Python file that "
-        f"defines it: {option('custom_objects', 'FILE.py')}{own}. If you trust the author, add "
-        f"{option('trust_pickle', True)}; else rebuild the model with a named layer in place of it."
+        f"loading it would run. {where}If it is a layer of the model's author, give the Python "
+        f"file that defines it: {option('custom_objects', file)}{own}. If you trust the author, "
+        f"add {option('trust_pickle', True)}; else rebuild the model with a named layer in place "
+        "of it."
     )
 
 
 def _unknown(path: Path, name: str, given: bool) -> SourceError:
+    file, where = _definition(path, [name])
     own = " (the file given does not define it)" if given else ""
     return SourceError(
-        f"{path}: the model uses {name!r}, which Keras does not know{own}. Give the "
-        f"Python file that defines it: {option('custom_objects', 'FILE.py')}"
+        f"{path}: the model uses {name!r}, which Keras does not know{own}. {where}Give the Python "
+        f"file that defines it: {option('custom_objects', file)}"
     )
+
+
+def _definition(path: Path, names: list[str]) -> tuple[str, str]:
+    """The Python file near a model that defines one of some names, and a sentence on it."""
+    for name in names:
+        if found := find_definition(path, name):
+            near, line = os.path.relpath(found[0]), found[1]
+            return near, f"{name} stands in {near}, line {line} (only what it needs is run). "
+    return "FILE.py", ""
 
 
 def _registered() -> set[str]:
@@ -146,35 +159,6 @@ def _described(
 
 def _generation(version: str) -> str:
     return "keras3" if version.startswith("3") else "keras2"
-
-
-def _custom_objects(path: Path) -> dict[str, Any]:
-    """The public classes and functions that an author's Python file defines."""
-    if not path.is_file():
-        raise wrong_option("custom_objects", path, "no such file.")
-    spec = importlib.util.spec_from_file_location("edge_deploy_custom_objects", path)
-    if spec is None or spec.loader is None:
-        raise wrong_option("custom_objects", path, "not a Python file (.py).")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        # It is the user's own file: whatever it raises is theirs to mend.
-        raise wrong_option(
-            "custom_objects", path, f"{type(error).__name__}: {first_line(error)}."
-        ) from error
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if callable(value) and not name.startswith("_") and not _is_pythons_own(value)
-    }
-
-
-def _is_pythons_own(value: Any) -> bool:
-    """Whether the author's file only imported it from Python, so that no model may call it."""
-    kinds = (type, types.FunctionType, types.BuiltinFunctionType)
-    module = str(getattr(value, "__module__", None)).partition(".")[0]
-    return isinstance(value, kinds) and module in sys.stdlib_module_names
 
 
 def _load_either(

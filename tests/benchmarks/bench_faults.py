@@ -37,7 +37,7 @@ def _healthy(folder: Path, count: int) -> tuple[int, int]:
         path = folder / (f"healthy.{'joblib' if name in ('tree', 'text') else 'h5'}")
         joblib.dump(model, path) if path.suffix == ".joblib" else model.save(path)
         done = edge_deploy.convert(
-            path, output=folder, overwrite=True, to=("tflite", "onnx"), seed=seed,
+            path, output=folder, overwrite=True, to=("tflite", "onnx"), seed=seed, keep_going=True,
             quantize=["tflite=float32", "tflite=float16", "tflite=dynamic", "onnx=float32"],
         )  # fmt: skip
         failed = [verdict for verdict in done.verdicts if verdict.status == "fail"]

@@ -97,7 +97,7 @@ def test_custom_objects_reach_nothing_outside() -> None:
     evil("")
     x = keras.Input((2,))
     keras.Model(x, keras.layers.Dense(1)(x)).save("models/net.keras")
-    Path("own.py").write_text(ATTEMPTS + "1 / 0\n")
+    Path("own.py").write_text(f"class Own:\n    exec({ATTEMPTS!r}, {{}})\n    1 / 0\n")
     done = edge_deploy(
         "convert", "models/net.keras", "--custom-objects", "own.py", "-o", "out", "--to", "onnx"
     )

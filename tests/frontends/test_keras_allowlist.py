@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from edge_deploy.core.errors import SourceError, UntrustedError
-from edge_deploy.frontends import keras
 from edge_deploy.frontends import load as frontend
 from edge_deploy.frontends.keras_allowlist import check
 from edge_deploy.frontends.keras_config import read_config, write_checked
@@ -335,14 +334,6 @@ def test_a_class_of_the_caller_is_taken_from_the_caller(
     found = check(value, "keras3", custom)
     assert found.refused == []
     assert (found.config["module"], found.config["registered_name"]) == expected
-
-
-def test_what_the_callers_file_imports_from_python_is_not_offered(tmp_path: Path) -> None:
-    path = tmp_path / "own.py"
-    path.write_text(
-        "from os import system\nfrom pathlib import Path\n\n\ndef own(x):\n    return x\n"
-    )
-    assert set(keras._custom_objects(path)) == {"own"}
 
 
 def test_a_class_of_the_author_is_never_mistaken_for_one_of_keras() -> None:
