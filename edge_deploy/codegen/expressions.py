@@ -21,7 +21,8 @@ class Column:
 
     Attributes:
         name: As the table calls it.
-        helper: The function of a snippet that encodes it: number, ordinal, one_hot or counts.
+        helper: The function of a snippet that encodes it: number, ordinal, one_hot or counts; or
+            tokens, where the platform has code of its own for token ids.
         categories: Of what is no number.
         missing: As Feature.missing.
         default: Of a column whose missing values have one.
@@ -56,17 +57,17 @@ def columns(plan: TemplateContext, texts: bool) -> list[Column]:
 
 
 def _column(feature: Feature, texts: bool) -> Column:
-    if feature.kind == "text" and not (texts and feature.text):
+    if feature.text is not None and not texts:
         raise UsageError(
             f"column {feature.name!r} is a text, which this platform's code does not count. "
             f"{option('platform', 'python')} and {option('platform', 'js')} do, and so does the "
             "page (edge-deploy demo)."
         )
-    counted = feature.text is not None
+    counted = feature.kind == "text"
     missing, unknown = _places(feature)
     return Column(
         name=feature.name,
-        helper="counts" if counted else _HELPER[feature.encode],
+        helper=("counts" if texts else "tokens") if counted else _HELPER[feature.encode],
         categories=feature.categories or (),
         missing=feature.missing,
         default=feature.default if counted else _default(feature),

@@ -1,6 +1,7 @@
 // What a person types, as the numbers that a model takes; as edge_deploy/data/preprocessing/encoding.py does it,
 // bit for bit.
 import { counter, countsOf } from './text.js';
+import { tokenizer } from './tokens.js';
 
 const NOTHING = new Set(
   (' #N/A #NA -1.#IND -1.#QNAN -NaN -nan 1.#IND 1.#QNAN <NA> N/A NA NULL NaN None n/a ' +
@@ -19,8 +20,9 @@ export class FeatureError extends Error {
 }
 
 /** How many numbers of the input a feature fills. */
-export function widthOf({ encode, categories, text }) {
+export function widthOf({ encode, categories, text, tokens }) {
   if (text) return countsOf(text);
+  if (tokens) return tokens.length;
   return encode === 'one-hot' ? categories.length : 1;
 }
 
@@ -49,9 +51,9 @@ export function isMissing(feature, value) {
 
 function encoder(feature) {
   const { encode, missing } = feature;
-  if (feature.text) {
-    const count = counter(feature.text);
-    return (value, input, at) => count(givenText(feature, value), input, at);
+  if (feature.text || feature.tokens) {
+    const write = feature.text ? counter(feature.text) : tokenizer(feature.tokens);
+    return (value, input, at) => write(givenText(feature, value), input, at);
   }
   const known = places(feature.categories);
   const size = feature.categories?.length;

@@ -58,7 +58,7 @@ function checked(text, features) {
     throw new PageError('csv.columns', { names: names(lacking), wanted: names(features) });
   }
   // Where numbers have decimal commas: the places of their columns.
-  const plain = features.filter(({ encode, text }) => encode === 'none' && !text);
+  const plain = features.filter(({ encode, kind }) => encode === 'none' && kind !== 'text');
   const at = plain.map(({ name }) => table.header.indexOf(name));
   const cells = table.rows.flatMap((row) => at.map((place) => row[place] ?? ''));
   return { ...table, numbers: hasDecimalCommas(cells, table.separator) ? new Set(at) : null };
