@@ -74,7 +74,7 @@ def evidence(folder: Path, *lines: tuple[str, str, str]) -> tuple[Evidence, ...]
 def train(folder: Path, script: str) -> Namespace:
     """Run a training script, or all code cells of a notebook, in the folder in which it lies."""
     space: Namespace = {"__name__": "__main__"}
-    with _at_home((folder / script).parent, {}):
+    with _at_home((folder / script).parent):
         import keras
 
         keras.utils.set_random_seed(7)
@@ -88,7 +88,7 @@ def train(folder: Path, script: str) -> Namespace:
 
 def asked(folder: Path, script: str, ask: Callable[[Namespace], Any]) -> Any:
     """Run a script's top level once, then ask its functions, in the folder in which it lies."""
-    with _at_home((folder / script).parent, {}):
+    with _at_home((folder / script).parent):
         space: Namespace = {"__name__": "app"}
         exec(_code(folder / script), space)
         return ask(space)
@@ -106,11 +106,13 @@ def shown(folder: Path, script: str, typed: Sequence[Mapping[str, Any]]) -> list
         The names of the script's top level after each run; ``said`` is what it showed.
     """
     code, spaces = _code(folder / script), []
-    for values in typed:
-        with _at_home((folder / script).parent, values) as said:
+    with _at_home((folder / script).parent):
+        for values in typed:
+            said: list[str] = []
             space: Namespace = {"__name__": "__main__", "said": said}
-            exec(code, space)
-        spaces.append(space)
+            with _installed(_stand_ins(values, said)):
+                exec(code, space)
+            spaces.append(space)
     return spaces
 
 
@@ -127,16 +129,15 @@ def _code(script: Path) -> CodeType:
 
 
 @contextlib.contextmanager
-def _at_home(folder: Path, typed: Mapping[str, Any]) -> Iterator[list[str]]:
-    """In the project's folder, with stand-ins for what shows an app; yields what was shown."""
-    said: list[str] = []
+def _at_home(folder: Path) -> Iterator[None]:
+    """In the folder of a script, with stand-ins for what shows an app, and nothing typed."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.chdir(folder))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # what their own code is warned of is not tested here
-        stack.enter_context(_installed(_stand_ins(typed, said)))
+        stack.enter_context(_installed(_stand_ins({}, [])))
         stack.enter_context(_quick_keras())
-        yield said
+        yield
 
 
 @contextlib.contextmanager
