@@ -19,6 +19,7 @@ from edge_deploy.core.errors import EdgeDeployError, SourceError, UntrustedError
 from edge_deploy.core.graph import describe_outputs, freeze, without_randomness
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import Function, LoadedModel, LoadOptions, ModelSpec, TensorSpec
+from edge_deploy.frontends import keras_weights
 from edge_deploy.frontends.custom_objects import find_definition, load_custom_objects
 from edge_deploy.frontends.keras_allowlist import Checked, check
 from edge_deploy.frontends.keras_config import read_config, write_checked
@@ -47,7 +48,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     known = {*custom, *_registered()}
     judged = [(kind, check(config, kind, known)) for kind in order]
     allowed = [(kind, one.config) for kind, one in judged if not one.refused and not one.unknown]
-    notes = []
+    notes = [*keras_weights.note(path)]
     if not allowed:
         found = judged[0][1]
         if not options.trust_pickle:

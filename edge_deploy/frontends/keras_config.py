@@ -16,11 +16,12 @@ from typing import Any
 from edge_deploy.core.bounds import BAD_ZIP, Budget, open_zip, read_member
 from edge_deploy.core.errors import EdgeDeployError, SourceError
 from edge_deploy.core.messages import first_line
+from edge_deploy.frontends import keras_weights
 from edge_deploy.frontends.hdf5_check import check_hdf5
+from edge_deploy.frontends.keras_weights import WEIGHTS
 
 MAX_CONFIG = 100_000_000
 """Bytes of a model's configuration; the largest of keras.applications has 0.4 million."""
-_WEIGHTS = "model.weights.h5"
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
@@ -39,22 +40,21 @@ def read_config(path: Path) -> tuple[Any, str | None]:
     try:
         with h5py.File(path, "r") as file:
             config, version = file.attrs.get("model_config"), file.attrs.get("keras_version")
-            only_weights = config is None and (
-                "layer_names" in file.attrs
-                or "layers" in file
-                or "_layer_checkpoint_dependencies" in file
-                or "vars" in file
-            )
+            only_weights = keras_weights.holds_weights_only(file)
+            grouped = "layer_names" in file.attrs
             weights = file.get("model_weights")
             if weights is not None:
                 version = version or weights.attrs.get("keras_version")
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise _damaged(path, "HDF5 file is", error) from error
+    if only_weights:
+        _, document = keras_weights.find_architecture(path)
+        version = keras_weights.version_of(document)
+        return document if grouped else keras_weights.with_module(document), version
     if config is None:
-        what = "the weights of a model only" if only_weights else "no Keras model"
         raise SourceError(
-            f"{path}: this HDF5 file holds {what}, not its layers. Build the model in Python, "
-            "model.load_weights(...), then model.save(...) the whole of it."
+            f"{path}: this HDF5 file holds no Keras model. Build the model in Python, then "
+            "model.save(...) the whole of it."
         )
     try:
         text = config.decode() if isinstance(config, bytes) else str(config)
@@ -120,6 +120,10 @@ def _write_checked(path: Path, config: Any, folder: Path) -> Path:
         shutil.copyfile(path, copy)
         check_hdf5(copy, path)  # whatever it was when it was judged
         with h5py.File(copy, "r+") as file:
+            weights_only = keras_weights.holds_weights_only(file)
+        if weights_only:
+            return keras_weights.write_model(copy, config, folder)
+        with h5py.File(copy, "r+") as file:
             file.attrs["model_config"] = json.dumps(config)
             if "training_config" in file.attrs:
                 del file.attrs["training_config"]
@@ -130,7 +134,7 @@ def _write_checked(path: Path, config: Any, folder: Path) -> Path:
         with open_zip(path, SourceError) as archive, zipfile.ZipFile(copy, "w") as checked:
             checked.writestr("metadata.json", read_member(archive, "metadata.json", budget))
             checked.writestr("config.json", json.dumps(config))
-            _copy_weights(path, archive, checked, folder / _WEIGHTS, budget)
+            _copy_weights(path, archive, checked, folder / WEIGHTS, budget)
             for name in sorted(set(archive.namelist())):
                 if _is_asset(name):
                     checked.writestr(name, read_member(archive, name, budget))
@@ -144,17 +148,21 @@ def _write_checked(path: Path, config: Any, folder: Path) -> Path:
 def _copy_weights(
     path: Path, archive: zipfile.ZipFile, checked: zipfile.ZipFile, weights: Path, budget: Budget
 ) -> None:
-    if _WEIGHTS not in archive.namelist():
+    if WEIGHTS not in archive.namelist():
         raise SourceError(
-            f"{path}: the .keras archive has no {_WEIGHTS}, so no weights that can be read without "
+            f"{path}: the .keras archive has no {WEIGHTS}, so no weights that can be read without "
             "running code. Save it again with Keras, model.save(...)."
         )
-    with archive.open(_WEIGHTS) as member, weights.open("wb") as to:
+    with archive.open(WEIGHTS) as member, weights.open("wb") as to:
         while part := member.read(1 << 20):
             budget.take(len(part))
             to.write(part)
     check_hdf5(weights, path)
-    checked.write(weights, _WEIGHTS)
+    import h5py
+
+    with h5py.File(weights, "r+") as file:
+        keras_weights.nest(file)
+    checked.write(weights, WEIGHTS)
     weights.unlink()
 
 

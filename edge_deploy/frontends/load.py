@@ -21,7 +21,7 @@ from edge_deploy.core.messages import call
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel, LoadKeywords, LoadOptions
 from edge_deploy.core.stdio import quietly, set_environment
-from edge_deploy.frontends import keras, live, saved_model
+from edge_deploy.frontends import keras, keras_weights, live, saved_model
 from edge_deploy.frontends.sklearn import loader as sklearn
 from edge_deploy.frontends.sklearn.catboost_file import is_catboost
 from edge_deploy.frontends.sklearn.skops import is_skops
@@ -152,6 +152,11 @@ def sniff(path: Path) -> str:
         )
     if head.startswith(_PICKLE) or (path.suffix in (".pkl", ".pickle", ".joblib") and head):
         return "sklearn"
+    if _is_text(head) and keras_weights.read_architecture(path) is not None:
+        raise UsageError(
+            f"{path}: describes the layers of a Keras model, and holds no weights. Give the file "
+            "that model.save_weights(...) wrote; the layers are then read from this one beside it."
+        )
     looks = "a text file" if _is_text(head) else f"of an unknown format ({head[:8].hex(' ')} …)"
     raise UsageError(f"{path}: not a trained model: the file is {looks}. MODEL is {READABLE}.")
 

@@ -1,0 +1,153 @@
+"""Weights without their layers, the layers in a JSON file beside them, and paths of Windows."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import edge_deploy
+from edge_deploy.core.errors import EdgeDeployError, SourceError, UsageError
+from edge_deploy.frontends.keras_weights import find_architecture, is_architecture, nest
+
+X = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+
+
+def sequential(keras: Any) -> Any:
+    layers = [keras.Input((4,)), keras.layers.Dense(3, "relu"), keras.layers.Dense(2)]
+    return keras.Sequential(layers)
+
+
+def functional(keras: Any) -> Any:
+    x = keras.Input((4,))
+    y = keras.layers.BatchNormalization()(keras.layers.Dense(3)(x))
+    return keras.Model(x, [keras.layers.Dense(2)(y), keras.layers.Dense(1)(y)])
+
+
+def answers(model: Any) -> list[Any]:
+    given = model.predict_on_batch(X)
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+SAVED = {
+    # library, file, the JSON's name, whether the JSON is a text in JSON
+    "tf_keras, HDF5 of the first layout": ("tf_keras", "net.h5", "net.json", False),
+    "tf_keras, HDF5 of the newer layout": ("tf_keras", "net.weights.h5", "net.json", False),
+    "Keras 3": ("keras", "net.weights.h5", "net.json", False),
+    "layers under another name": ("tf_keras", "weights.h5", "model.json", False),
+    "layers as a text in JSON": ("tf_keras", "net.h5", "net.json", True),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("build", [sequential, functional])
+@pytest.mark.parametrize("name", SAVED)
+def test_layers_and_weights_are_one_model(name: str, build: Any, tmp_path: Path) -> None:
+    library, file, json_name, twice = SAVED[name]
+    model = build(importlib.import_module(library))
+    model.save_weights(str(tmp_path / file))
+    text = model.to_json()
+    (tmp_path / json_name).write_text(json.dumps(text) if twice else text)
+    (tmp_path / "package.json").write_text('{"name": "page"}')
+    found = edge_deploy.load_model(tmp_path / file)
+    given = found.predict({found.spec.inputs[0].name: X})
+    for mine, theirs in zip(given.values(), answers(model), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+    assert f"{file} holds weights; the layers are those of {json_name}" in found.notes
+
+
+@pytest.mark.slow
+def test_weights_that_windows_saved_are_found(tmp_path: Path) -> None:
+    """Keras 2.12 to 2.15 made groups called ``layers\\dense`` there."""
+    model = functional(importlib.import_module("tf_keras"))
+    model.save(tmp_path / "net.keras")
+    with zipfile.ZipFile(tmp_path / "net.keras") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    weights = tmp_path / "model.weights.h5"
+    weights.write_bytes(parts["model.weights.h5"])
+    with h5py.File(weights, "r+") as file:
+        for name in list(file["layers"]):
+            file.move(f"layers/{name}", f"layers\\{name}")
+        del file["layers"]
+    parts["model.weights.h5"] = weights.read_bytes()
+    with zipfile.ZipFile(tmp_path / "windows.keras", "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    found = edge_deploy.load_model(tmp_path / "windows.keras")
+    given = found.predict({found.spec.inputs[0].name: X})
+    for mine, theirs in zip(given.values(), answers(model), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+NESTED = {
+    "apart": (["layers\\dense/vars"], ["layers/dense/vars"]),
+    "two deep": (["a\\b\\c/vars", "a\\d/vars"], ["a/b/c/vars", "a/d/vars"]),
+    "within one that is there": (
+        ["layers\\cell/vars", "layers\\cell\\inner/vars"],
+        ["layers/cell/inner/vars", "layers/cell/vars"],
+    ),
+    "as everywhere": (["layers/dense/vars"], ["layers/dense/vars"]),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_backslashes_become_groups(name: str, tmp_path: Path) -> None:
+    made, expected = NESTED[name]
+    with h5py.File(tmp_path / "weights.h5", "w") as file:
+        for path in made:
+            file[path] = [1.0]
+        nest(file)
+        found: list[str] = []
+        file.visititems(
+            lambda path, one: found.append(path) if isinstance(one, h5py.Dataset) else None
+        )
+    assert found == expected
+
+
+SEQUENTIAL = {"class_name": "Sequential", "config": {"layers": []}}
+
+FAULTS: dict[str, tuple[dict[str, Any], type[EdgeDeployError], str]] = {
+    "no layers": ({"package.json": {"name": "page"}}, SourceError, "no JSON file beside it"),
+    "two, neither of the name": (
+        {"a.json": SEQUENTIAL, "b.json": SEQUENTIAL},
+        UsageError,
+        r"a\.json, b\.json.*net\.json",
+    ),
+    "a JSON that is damaged": ({"net.json": "{"}, SourceError, "no JSON file beside it"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_weights_without_their_layers_are_told(name: str, tmp_path: Path) -> None:
+    files, kind, words = FAULTS[name]
+    for file, content in files.items():
+        text = content if isinstance(content, str) else json.dumps(content)
+        (tmp_path / file).write_text(text)
+    with pytest.raises(kind, match=words):
+        find_architecture(tmp_path / "net.h5")
+
+
+def test_the_layers_of_the_same_name_come_first(tmp_path: Path) -> None:
+    for name in ("a.json", "net.json"):
+        (tmp_path / name).write_text(json.dumps(SEQUENTIAL))
+    assert find_architecture(tmp_path / "net.weights.h5")[0].name == "net.json"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [None, [], {}, {"class_name": "Sequential"}, {"class_name": "StandardScaler", "config": {}}],
+)
+def test_another_json_is_no_architecture(document: Any) -> None:
+    assert not is_architecture(document)
+
+
+def test_layers_alone_are_told_what_they_lack(tmp_path: Path) -> None:
+    (tmp_path / "model.json").write_text(json.dumps(SEQUENTIAL))
+    with pytest.raises(UsageError, match=r"holds no weights.*save_weights"):
+        edge_deploy.load_model(tmp_path / "model.json")
