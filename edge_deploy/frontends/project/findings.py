@@ -110,7 +110,8 @@ class Use:
             "texts_to_sequences", "texts_to_matrix", "pad_sequences", "argmax", "compare", "round",
             "exp", "expm1", "log", "log1p", "fit_transform", "encode" (a dict or a condition that
             makes numbers), "divide", "multiply", "subtract", "add", "resize", "reshape",
-            "expand_dims", "preprocess_input", "convert", "get_dummies", "reindex", "window".
+            "expand_dims", "preprocess_input", "get_dummies", "reindex", "max", "lookup" (a class by
+            its index, or a column by its name), "power", "sqrt".
         source: What does it, where it is a fitted thing.
         columns: Of which columns, in order; none where the script does not say.
         arguments: By name, as constants: ``(("maxlen", 200), ("padding", "pre"))``.
@@ -213,6 +214,8 @@ class Threshold:
         operator: ">", ">=", "<" or "<=", with the answer on its left.
         above: The name of the answer where it is more, or "".
         below: The other one.
+        largest: Whether it is the largest of several probabilities that is compared: a demand on
+            how sure the model is, and no border between two classes.
     """
 
     value: float
@@ -221,6 +224,7 @@ class Threshold:
     below: str
     evidence: Evidence
     strength: Strength = Strength.PREDICTING
+    largest: bool = False
 
 
 @dataclass(frozen=True)
