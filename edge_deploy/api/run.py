@@ -20,7 +20,7 @@ from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.log import NOTES
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import Data, InMemory, as_data, as_path
-from edge_deploy.core.spec import Array, Feature, TensorSpec
+from edge_deploy.core.spec import Array, Feature, TensorSpec, as_dtype
 from edge_deploy.core.stdio import quietly
 from edge_deploy.data.input_warnings import remarks
 from edge_deploy.data.preprocessing.decode import is_picture
@@ -151,10 +151,15 @@ def _from_window(found: Artifact, given: Data, window: Window) -> tuple[Referenc
 def _from_texts(
     found: Artifact, features: Sequence[Feature] | None, inputs: Sequence[str]
 ) -> tuple[Reference, list[str]]:
-    if all("=" in text and not Path(text).exists() for text in inputs):
+    alone = _only_text(features)
+    if all(_is_pair(text, alone) for text in inputs):
         return _from_pairs(found, features, inputs), [" ".join(inputs)]
     parts, sources = [], []
     for text in inputs:
+        if alone is not None and _is_sentence(text):
+            parts.append(_from_row(found, (alone,), {alone.name: text}))
+            sources.append(text)
+            continue
         path = Path(text)
         window = _last_of(found, path)
         if window is not None:
@@ -171,6 +176,24 @@ def _from_texts(
         s.name: np.concatenate([part.inputs[s.name] for part in parts]) for s in found.spec.inputs
     }
     return Reference(joined, rows=tuple(row for part in parts for row in part.rows)), sources
+
+
+_DATA = (".csv", ".npz", ".npy", ".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+
+
+def _only_text(features: Sequence[Feature] | None) -> Feature | None:
+    """The column of a model that takes a text and nothing else."""
+    return features[0] if features and len(features) == 1 and features[0].kind == "text" else None
+
+
+def _is_pair(text: str, alone: Feature | None) -> bool:
+    name, equals, _ = text.partition("=")
+    return bool(equals) and (alone is None or name == alone.name) and not os.path.exists(text)
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether a text is what is asked, and not the name of a file, there or mistyped."""
+    return not os.path.exists(text) and (" " in text or Path(text).suffix not in _DATA)
 
 
 def _read_one(found: Artifact, path: Path, features: Sequence[Feature] | None) -> Reference:
@@ -210,10 +233,13 @@ def _from_row(found: Artifact, features: Sequence[Feature], given: Mapping[str, 
         raise UsageError(f"no feature is called {strange[0]!r}. {_what_it_takes(found)}")
     defaults = {f.name: f.default for f in features if f.default is not None}
     row = defaults | dict(given)
-    return Reference({found.spec.inputs[0].name: encode_rows(features, [row])}, rows=(row,))
+    spec = found.spec.inputs[0]
+    return Reference({spec.name: as_dtype(encode_rows(features, [row]), spec.dtype)}, rows=(row,))
 
 
 def _what_it_takes(found: Artifact) -> str:
+    if (alone := _only_text(columns_of(found.manifest))) is not None:
+        return f"This model takes a text, or a .csv with the column {alone.name}."
     if columns := found.manifest.features:
         pairs = " ".join(f"{c.name}=…" for c in columns)
         return f"This model takes {pairs}, or a .csv with these columns."

@@ -21,7 +21,7 @@ from edge_deploy.core.errors import UsageError, unknown_option
 from edge_deploy.core.escapes import code_span, markdown
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path
-from edge_deploy.core.spec import Arrays
+from edge_deploy.core.spec import Arrays, as_dtype
 from edge_deploy.core.stdio import quietly
 from edge_deploy.data.reference import sample
 
@@ -170,7 +170,8 @@ def _golden(found: Artifact, drawn: TemplateContext, folder: Path, suffix: str) 
     elif drawn.features:
         for row in context.rows(found, drawn.features)[:_CASES]:
             sources.append(row)
-            feeds.append({name: encode_rows(drawn.features, [row])})
+            ready = encode_rows(drawn.features, [row])
+            feeds.append({name: as_dtype(ready, found.spec.inputs[0].dtype)})
     else:
         reference = found.reference()
         for number in range(min(_CASES, reference.count)):

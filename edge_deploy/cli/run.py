@@ -21,7 +21,8 @@ _TOP = 5  # classes of an answer that are printed
 def run(
     artifact: Annotated[Path, typer.Argument(help="An artifact.")],
     inputs: Annotated[
-        list[str], typer.Argument(help="Pictures, a .csv, an .npz, or feature=value pairs.")
+        list[str],
+        typer.Argument(help="Pictures, a .csv, an .npz, feature=value pairs, or a sentence."),
     ],
     only: Annotated[str | None, typer.Option(help="tflite or onnx.")] = None,
     precision: Annotated[str | None, typer.Option(help="Which file; default float32.")] = None,
