@@ -188,12 +188,12 @@ def _only_text(features: Sequence[Feature] | None) -> Feature | None:
 
 def _is_pair(text: str, alone: Feature | None) -> bool:
     name, equals, _ = text.partition("=")
-    return bool(equals) and (alone is None or name == alone.name) and not os.path.exists(text)
+    return bool(equals) and (alone is None or name == alone.name) and not os.path.lexists(text)
 
 
 def _is_sentence(text: str) -> bool:
     """Whether a text is what is asked, and not the name of a file, there or mistyped."""
-    return not os.path.exists(text) and (" " in text or Path(text).suffix not in _DATA)
+    return not os.path.lexists(text) and (" " in text or Path(text).suffix not in _DATA)
 
 
 def _read_one(found: Artifact, path: Path, features: Sequence[Feature] | None) -> Reference:
