@@ -46,8 +46,8 @@ def synthesize(
         from edge_deploy.data.preprocessing.encoding import encode_rows
 
         rows = tuple(_row(features, rng, typical) for _ in range(count))
-        values = as_dtype(encode_rows(features, rows), single.dtype)
-        return Reference({single.name: values}, origin="synthetic", rows=rows)
+        table = as_dtype(encode_rows(features, rows), single.dtype)
+        return Reference({single.name: table}, origin="synthetic", rows=rows)
     if preprocessing and len(spec.inputs) == 1:
         from edge_deploy.data.preprocessing.image import preprocess_image
 
