@@ -13,24 +13,26 @@ from edge_deploy.api.options import ModelOptions
 from edge_deploy.artifact import samples
 from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.artifact.performance import PerformanceEntry, WarningEntry
+from edge_deploy.core.bounds import read_json
 from edge_deploy.core.errors import EdgeDeployError, UsageError, unknown_option, wrong_option
 from edge_deploy.core.graph import freeze, index_limits, input_arithmetic
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import Data
 from edge_deploy.core.spec import Array, LoadedModel, ModelSpec
 from edge_deploy.data import sidecars
-from edge_deploy.data.csv_reader import Reading
-from edge_deploy.data.preprocessing.features import with_truths
-from edge_deploy.data.preprocessing.series import remarks
+from edge_deploy.data.csv_reader import Reading, column_names
+from edge_deploy.data.preprocessing.features import parse_features, with_truths
+from edge_deploy.data.preprocessing.series import remarks, series_in
 from edge_deploy.data.readers import is_table, read
 from edge_deploy.data.reference import Dataset, Reference, split, with_class_indices
 from edge_deploy.data.series_csv import with_names
-from edge_deploy.data.sidecars import Sidecars
+from edge_deploy.data.sidecars import DataOptions, Sidecars
 from edge_deploy.data.synthetic import synthesize
 from edge_deploy.formats.registry import FORMATS
 from edge_deploy.frontends import load
 from edge_deploy.frontends.fold_preprocessing import check_pixels, fold
 from edge_deploy.frontends.load import check_dtypes, read_model
+from edge_deploy.frontends.project.columns import Known
 from edge_deploy.optimize.finetuning import FineTuneData
 from edge_deploy.verification import rounding
 from edge_deploy.verification.diagnostics import diagnose
@@ -118,7 +120,7 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
         options: How to read it, and what to ask it.
         folded: Whether the preprocessing goes into the graph.
     """
-    loaded = read_model(source, options)
+    loaded = read_model(source, options, known_columns(source.folder, options))
     check_dtypes(loaded)
     side = sidecars.collect(source.folder, source.path.name, loaded, options)
     spec = sidecars.apply(loaded.spec, side)
@@ -193,6 +195,32 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
     warnings = (*diagnose(_case(model, side, data)), *rounding.warnings(model, data, side.features))
     refuse(warnings, options.strict)
     return Prepared(model, side, data, dataset, tuple(notes), warnings)
+
+
+def known_columns(folder: Path, options: DataOptions) -> Known:
+    """What files beside a model, and the header of the data, say of its columns.
+
+    Args:
+        folder: Where the model lies.
+        options: What was given.
+    """
+    given = options.features
+    beside = folder / "features.json"
+    if given is None and beside.is_file():
+        given = beside
+    if given is not None:
+        document = read_json(given) if isinstance(given, Path) else given
+        if series_in(document) is None:
+            features, _ = parse_features(document)
+            return Known(tuple(feature.name for feature in features), whole=True)
+    return header_of(options.reference, options.label_column)
+
+
+def header_of(data: Data | None, label_column: str | None) -> Known:
+    """The columns of a CSV or a data frame, and which of them holds the true answers."""
+    names = column_names(data)
+    label = label_column or ("label" if "label" in names else None)
+    return Known(names, label=label)
 
 
 def _case(model: LoadedModel, side: Sidecars, data: Reference) -> Case:

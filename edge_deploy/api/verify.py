@@ -10,7 +10,7 @@ from typing import Any, Unpack
 import numpy as np
 from msgspec import structs
 
-from edge_deploy.api._prepare import ordinary, with_quality
+from edge_deploy.api._prepare import header_of, ordinary, with_quality
 from edge_deploy.api.keywords import VerifyKeywords
 from edge_deploy.api.options import VerifyOptions
 from edge_deploy.api.recipe import against
@@ -40,6 +40,7 @@ from edge_deploy.formats.registry import (
 )
 from edge_deploy.frontends.fold_preprocessing import fold_model
 from edge_deploy.frontends.load import open_source, read_model
+from edge_deploy.frontends.project.columns import NOTHING, Known
 from edge_deploy.optimize.search.report import sections
 from edge_deploy.verification import report
 from edge_deploy.verification.compare import run_samples
@@ -258,7 +259,8 @@ def _questions(
             return found.spec, Reference({}), (), None
         return found.spec, with_class_indices(found.reference(), found.spec), (), None
     columns = columns_of(found.manifest)
-    model, source = _original(options)
+    known = Known(tuple(column.name for column in columns or ()), whole=bool(columns))
+    model, source = _original(options, known)
     own = {s.name for s in (*found.spec.inputs, *found.spec.outputs)}
     if own != {s.name for s in (*model.spec.inputs, *model.spec.outputs)}:
         raise UsageError(
@@ -290,12 +292,12 @@ def _read_new(
     return split(with_class_indices(data, spec), 0, options.seed)[0]
 
 
-def _original(options: VerifyOptions) -> tuple[LoadedModel, Source]:
+def _original(options: VerifyOptions, known: Known = NOTHING) -> tuple[LoadedModel, Source]:
     """The original that was given, and the manifest's form of what it is."""
     set_environment()
     options = against(options)
     with open_source(options.against, options) as source:
-        model = read_model(source, options)
+        model = read_model(source, options, known)
         return model, source_entry(source.given, model)
 
 
@@ -330,7 +332,7 @@ def _verify_bare(path: Path, options: VerifyOptions) -> VerifyResult:
             f"{path}: a bare file has no reference beside it. Say what it was converted from and "
             f"what to ask: {option('against', 'MODEL')} {option('reference', 'DATA')}."
         )
-    model, source = _original(options)
+    model, source = _original(options, header_of(options.reference, options.label_column))
     data = _read_new(options, model.spec, model.features, series=model.series)
     data = replace(data, outputs=model.ask(data.inputs, data.rows))
     runtimes = _wanted(name, options) or runtimes_of(name)[:1]

@@ -172,6 +172,17 @@ def check_csv(path: Path, features: Sequence[Feature], reading: Reading = WHOLE)
     _check(path, _columns(path, first, reading)[0], features)
 
 
+def column_names(data: Data | None) -> tuple[str, ...]:
+    """The names in the header of a CSV or of a data frame; none of other data."""
+    if isinstance(data, InMemory):
+        return () if data.frame is None else tuple(str(name) for name in data.frame.columns)
+    if data is None or data.suffix != ".csv" or not data.is_file():
+        return ()
+    with _opened(data) as reader:
+        first = next(reader, None)
+    return tuple(name for name in first or () if name)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Iterator[Row]]:
     with open_lines(path) as lines:

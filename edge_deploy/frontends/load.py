@@ -1,7 +1,4 @@
-"""Trained models: a path in, a LoadedModel out. One file a kind of model.
-
-What a file is, its first bytes say: suffixes lie (an HDF5 file named ``.keras`` is common).
-"""
+"""Trained models: a path in, a LoadedModel out. One file a kind of model."""
 
 from __future__ import annotations
 
@@ -14,37 +11,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from edge_deploy.core.bounds import bounded, check_file, extract, open_file, open_zip
+from edge_deploy.core.bounds import bounded, check_file, extract, open_zip
 from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError, SourceError, UsageError
-from edge_deploy.core.messages import call
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel, LoadKeywords, LoadOptions
 from edge_deploy.core.stdio import quietly, set_environment
-from edge_deploy.frontends import keras, keras_weights, live, saved_model
-from edge_deploy.frontends.sklearn import loader as sklearn
-from edge_deploy.frontends.sklearn.catboost_file import is_catboost
+from edge_deploy.frontends import keras, live, saved_model
+from edge_deploy.frontends.file_kinds import READABLE as READABLE
+from edge_deploy.frontends.file_kinds import sniff as sniff
+from edge_deploy.frontends.project import behind, chain, files
+from edge_deploy.frontends.project.columns import NOTHING, Known
+from edge_deploy.frontends.project.parts import Part
+from edge_deploy.frontends.project.steps import Step, is_written_step
 from edge_deploy.frontends.sklearn.skops import is_skops
 
 SOURCES: dict[str, Callable[[Path, LoadOptions], LoadedModel]] = {
     "keras": keras.load,
     "saved_model": saved_model.load,
-    "sklearn": sklearn.load,
+    "sklearn": files.load_file,
 }
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_ZIP = b"PK\x03\x04"
-# Pickle protocol 2 and later, gzip, bzip2, xz, lzma alone, lz4: what joblib writes, and zlib at
-# its levels (whose first byte is an x, with which many a text begins).
-_PICKLE = (
-    *(b"\x80", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00", b"\x04\x22\x4d\x18"),
-    *(b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"),
-)
 _MODEL_SUFFIXES = (".h5", ".hdf5", ".keras", ".pkl", ".pickle", ".joblib", ".skops", ".cbm")
-READABLE = (
-    "a Keras file (.h5, .hdf5, .keras), a SavedModel folder, a scikit-learn pickle, joblib or "
-    "skops file, a CatBoost .cbm or JSON file, or a .zip with one of them"
-)
 
 
 @dataclass(frozen=True)
@@ -54,9 +42,10 @@ class Source:
     Attributes:
         path: The model itself.
         folder: Where its labels, features, preprocessing and reference data may lie.
-        loader: A key of SOURCES.
+        loader: A key of SOURCES, or ``chain``.
         archive: The ``.zip`` it was taken from, else None.
         live: The object that a Python caller gave, of which the file was written.
+        parts: All files that data flow through, where these are several; the model's is ``path``.
     """
 
     path: Path
@@ -64,6 +53,7 @@ class Source:
     loader: str
     archive: Path | None = None
     live: Any = None
+    parts: tuple[Part, ...] = ()
 
     @property
     def given(self) -> Path:
@@ -78,7 +68,8 @@ def open_source(model: Any, options: LoadOptions | None = None) -> Iterator[Sour
     A live model is written to a file for that long.
 
     Args:
-        model: A path, or a live model.
+        model: A path, or a live model; or a list of files, Steps and fitted objects in the order in
+            which data flow.
         options: How it is read.
 
     Raises:
@@ -86,9 +77,17 @@ def open_source(model: Any, options: LoadOptions | None = None) -> Iterator[Sour
         SourceError: It cannot be read or unpacked.
     """
     if isinstance(model, list | tuple):
-        if len(model) != 1:
-            raise UsageError("Several files in one model cannot be read yet.")
-        (model,) = model
+        alone = len(model) == 1 and not isinstance(model[0], Step)
+        model = model[0] if alone else model
+    if isinstance(model, Step) or is_written_step(model):
+        model = [model]
+    if isinstance(model, list | tuple):
+        asked = options or LoadOptions()
+        with tempfile.TemporaryDirectory(prefix="edge-deploy-") as temporary:
+            parts = files.open_parts(model, asked, Path(temporary))
+            path = files.main_part(parts).path
+            yield Source(path, path.parent, "chain", parts=parts)
+        return
     if not isinstance(model, str | os.PathLike):
         with tempfile.TemporaryDirectory(prefix="edge-deploy-") as temporary:
             yield _written(model, Path(temporary), options or LoadOptions())
@@ -117,60 +116,13 @@ def _written(model: Any, folder: Path, options: LoadOptions) -> Source:
     return Source(path, folder, kind, live=model)
 
 
-def sniff(path: Path) -> str:
-    """The loader for a model file or folder, from its first bytes.
-
-    Raises:
-        UsageError: It is not a trained model; the message says what it looks like instead.
-        SourceError: It cannot be read, or is empty.
-    """
-    if path.is_dir():
-        if (path / "saved_model.pb").is_file() or (path / "saved_model.pbtxt").is_file():
-            return "saved_model"
-        inside = ", ".join(sorted(p.name for p in path.iterdir())[:5]) or "nothing"
-        raise UsageError(
-            f"{path}: this folder is not a SavedModel: it has no saved_model.pb (it holds "
-            f"{inside}), nor an edge-deploy.toml. Have one written from what lies in it with "
-            f"{call('init', path)}, or give the model file itself."
-        )
-    with open_file(path, SourceError) as file:
-        head = file.read(512)
-    if not head:
-        raise SourceError(f"{path}: the file is empty. Save or download the model again.")
-    if head.startswith(b"version https://git-lfs"):
-        raise UsageError(
-            f"{path}: is a Git LFS pointer, not the model. Fetch the model with: git lfs pull."
-        )
-    if is_skops(path) or is_catboost(head):
-        return "sklearn"
-    if head.startswith((_HDF5, _ZIP)):
-        return "keras"
-    if head[4:8] == b"TFL3":
-        raise UsageError(
-            f"{path}: this is a .tflite file, already converted. `edge-deploy inspect` shows it, "
-            f"`{call('verify', against=...)}` compares it; `convert` wants the trained model."
-        )
-    if head.startswith(_PICKLE) or (path.suffix in (".pkl", ".pickle", ".joblib") and head):
-        return "sklearn"
-    if _is_text(head) and keras_weights.read_architecture(path) is not None:
-        raise UsageError(
-            f"{path}: describes the layers of a Keras model, and holds no weights. Give the file "
-            "that model.save_weights(...) wrote; the layers are then read from this one beside it."
-        )
-    looks = "a text file" if _is_text(head) else f"of an unknown format ({head[:8].hex(' ')} …)"
-    raise UsageError(f"{path}: not a trained model: the file is {looks}. MODEL is {READABLE}.")
-
-
-def load(source: Source, options: LoadOptions) -> LoadedModel:
+def load(found: Source, options: LoadOptions, known: Known = NOTHING) -> LoadedModel:
     """Read a model with the loader for its kind."""
-    return SOURCES[source.loader](source.path, options)
-
-
-def _is_text(head: bytes) -> bool:
-    try:
-        return head.decode("utf-8").isprintable() or b"\n" in head
-    except UnicodeDecodeError:
-        return False
+    if found.parts:
+        return chain.load(found.parts, options, known)
+    if found.loader == "sklearn":
+        return files.load_file(found.path, options, known)
+    return SOURCES[found.loader](found.path, options)
 
 
 def _is_keras_zip(path: Path) -> bool:
@@ -218,16 +170,29 @@ def load_model(
         return read_model(source, asked)
 
 
-def read_model(source: Source, options: LoadOptions) -> LoadedModel:
-    """Read the model of an open source."""
+def read_model(source: Source, options: LoadOptions, known: Known = NOTHING) -> LoadedModel:
+    """Read the model of an open source.
+
+    Args:
+        source: Where it is.
+        options: How it is read.
+        known: What is known of a table's columns from elsewhere.
+    """
     try:
-        if source.live is not None and source.loader == "keras":
-            return keras.from_live(source.path, source.live, options)
-        if source.live is not None:  # its code is in this process already
-            options = replace(options, trust_pickle=True)
-        return load(source, options)
+        loaded = _read(source, options, known)
+        if options.threshold is not None:
+            return behind.with_threshold(loaded, options.threshold)
+        return loaded
     except ModuleNotFoundError as error:
         raise missing_dependency(error.name, "to read a trained model", "convert") from error
+
+
+def _read(source: Source, options: LoadOptions, known: Known) -> LoadedModel:
+    if source.live is not None and source.loader == "keras":
+        return keras.from_live(source.path, source.live, options)
+    if source.live is not None:  # its code is in this process already
+        options = replace(options, trust_pickle=True)
+    return load(source, options, known)
 
 
 def check_dtypes(model: LoadedModel) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,20 @@ import numpy as np
 
 from edge_deploy.core.errors import EdgeDeployError, SourceError
 from edge_deploy.core.messages import first_line
-from edge_deploy.core.spec import Array, Arrays, LoadedModel, LoadOptions, ModelSpec, TensorSpec
+from edge_deploy.core.spec import (
+    Array,
+    Arrays,
+    Feature,
+    LoadedModel,
+    LoadOptions,
+    ModelSpec,
+    TensorSpec,
+)
 from edge_deploy.frontends.sklearn.catboost_file import is_catboost, load_catboost
 from edge_deploy.frontends.sklearn.compat.fitted import attribute, classes, numbers, typical
 from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, LegacyObject, is_tokenizer
 from edge_deploy.frontends.sklearn.compat.upgrade import complete
-from edge_deploy.frontends.sklearn.dataframe.columns import as_given
+from edge_deploy.frontends.sklearn.dataframe.columns import Frame, as_given
 from edge_deploy.frontends.sklearn.dataframe.trace import read_frame
 from edge_deploy.frontends.sklearn.dataframe.vectorizers import VECTORIZERS
 from edge_deploy.frontends.sklearn.reference_answers import answers
@@ -27,6 +37,51 @@ INPUT = "features"
 _HEAD = 512
 
 _KINDS = {"value": "value", "class": "class", "probabilities": "probabilities"}
+
+
+@dataclass(frozen=True, eq=False)
+class Front:
+    """Steps before an estimator that were fitted apart from it.
+
+    Attributes:
+        step: One fitted transformer that does what they do, as read_frame goes through it.
+        names: The columns that a person gives.
+        named: Whether these are names of columns, and not made up.
+        transform: What the steps themselves make of a data frame of these columns.
+    """
+
+    step: Any
+    names: tuple[str, ...]
+    named: bool
+    transform: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class LoweredFront:
+    """The same, ready to be put before what is no estimator.
+
+    Attributes:
+        frame: What the steps tell of the columns.
+        function: float32 (samples, width of the frame) to (samples, columns), in TensorFlow.
+        original: The steps' own answers to the same tensor, in float64.
+        features: The columns as a person is asked for them; None where nobody named them.
+        typical: Mean and deviation of the tensor's columns.
+        parameters: How many numbers they hold.
+        until: The same tensor to what the first so many members of ``Front.step`` make of it.
+    """
+
+    frame: Frame
+    function: Callable[[Any], Any]
+    original: Callable[[Array, Sequence[Mapping[str, Any]]], Any]
+    features: tuple[Feature, ...] | None
+    typical: tuple[Array, Array] | None
+    parameters: int
+    until: Callable[[Array, int], Array]
+
+    @property
+    def input(self) -> TensorSpec:
+        """What is put in."""
+        return TensorSpec(INPUT, (None, self.frame.width), "float32", "table")
 
 
 def load(path: Path, options: LoadOptions) -> LoadedModel:
@@ -41,39 +96,54 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         SourceError: It is damaged, holds something else, or is not fitted.
         ConversionError: An estimator is not supported yet.
     """
+    model, notes = read_object(path, options)
+    return from_object(path, model, notes)
+
+
+def read_object(path: Path, options: LoadOptions) -> tuple[Any, tuple[str, ...]]:
+    """What a pickle, joblib, skops or CatBoost file holds, and notes on how it was read.
+
+    Raises:
+        UntrustedError: The pickle names what could run code.
+        SourceError: It is damaged.
+    """
+    return _reader(path)(path, trust=options.trust_pickle)
+
+
+def from_object(
+    path: Path, model: Any, notes: tuple[str, ...] = (), front: Front | None = None
+) -> LoadedModel:
+    """The same of an estimator that was read already.
+
+    Args:
+        path: Its file, for messages.
+        model: What was read.
+        notes: On how.
+        front: Steps before it, from other files.
+    """
     from edge_deploy.frontends.sklearn.converters import check, lower, steps
 
-    read = _reader(path)
-    model, notes = read(path, trust=options.trust_pickle)
-    _check(path, model)
-    try:
+    check_is_estimator(path, model)
+    with guarded(path):
         chain = steps(model)
         _check_chain(path, chain)
         check(chain[-1])
         for step in (model, *chain):
             complete(step)
-        named = _names(model, chain)
-        frame = read_frame(model, named or _unnamed(path, chain))
+        whole, names, named = _whole(path, model, chain, front)
+        frame = read_frame(whole, names)
         lowered, width = lower(frame.model), frame.width
         outputs = _outputs(lowered, width, classes(chain[-1]))
-    except AttributeError as error:
-        raise SourceError(
-            f"{path}: an estimator in it lacks what fitting gives it ({first_line(error)}). Fit "
-            "the whole model, then dump it again."
-        ) from error
-    except (EdgeDeployError, ModuleNotFoundError, MemoryError):
-        raise
-    except Exception as error:
-        # Arrays that no fitting leaves make numpy and TensorFlow raise anything.
-        raise SourceError(
-            f"{path}: an estimator in it does not hold what its class writes "
-            f"({type(error).__name__}: {first_line(error)}). Fit it, then dump it again."
-        ) from error
     features = tuple(column.feature for column in frame.used)
 
     def original(arrays: Arrays, rows: Sequence[Mapping[str, Any]] = ()) -> Arrays:
         x = arrays[INPUT]
-        given = as_given(frame, x, bool(named), rows) if frame.special else x.astype(np.float64)
+        if front is not None:
+            given = front.transform(as_given(frame, x, True, rows))
+        elif frame.special:
+            given = as_given(frame, x, named, rows)
+        else:
+            given = x.astype(np.float64)
         return _predict(path, model, chain[-1], outputs, given)
 
     predict, note = answers(
@@ -87,16 +157,95 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         spec=ModelSpec((TensorSpec(INPUT, (None, width), "float32", "table"),), outputs),
         kind="sklearn",
         framework=_framework(chain[-1]),
-        parameters=sum(map(numbers, chain)),
+        parameters=sum(map(numbers, steps(whole))),
         predict=predict,
         function=lambda tensors: lowered(tensors[INPUT]),
         trackables=(model,),
         notes=notes if note is None else (*notes, note),
         answers="original" if note is None else "lowering",
         features=features if named or frame.special else None,
-        typical=frame.typical if frame.special else typical(chain[0], width),
+        typical=frame.typical if frame.special or front else typical(chain[0], width),
         predict_rows=original if note is None and any(f.text for f in features) else None,
     )
+
+
+def lower_front(path: Path, front: Front) -> LoweredFront:
+    """Steps before what is no estimator: a Keras model, or nothing.
+
+    Args:
+        path: The file that messages are about.
+        front: The steps.
+
+    Raises:
+        SourceError: One is not fitted, or does not hold what its class writes.
+        ConversionError: One is not supported yet.
+    """
+    from edge_deploy.frontends.sklearn.converters import steps
+    from edge_deploy.frontends.sklearn.converters.registry import apply, lower_steps
+
+    with guarded(path):
+        frame = read_frame(front.step, front.names, predicts=False)
+        chain = steps(frame.model)
+        staged = lower_steps(chain)
+        after = apply(staged.after)
+    features = tuple(column.feature for column in frame.used)
+
+    def original(x: Array, rows: Sequence[Mapping[str, Any]] = ()) -> Any:
+        return front.transform(as_given(frame, x, True, rows))
+
+    def until(x: Array, count: int) -> Array:
+        import tensorflow as tf
+
+        members = [one for _, step in frame.model.steps[:count] for one in steps(step)]
+        part = lower_steps(members)
+        return np.asarray(apply(part.after)(part.transform(tf.constant(x))))
+
+    return LoweredFront(
+        frame,
+        lambda x: after(staged.transform(x)),
+        original,
+        features if front.named or frame.special else None,
+        frame.typical,
+        sum(map(numbers, chain)),
+        until,
+    )
+
+
+@contextlib.contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Map what arrays that no fitting leaves make numpy and TensorFlow raise.
+
+    Raises:
+        SourceError: An estimator is not fitted, or does not hold what its class writes.
+    """
+    try:
+        yield
+    except AttributeError as error:
+        raise SourceError(
+            f"{path}: an estimator in it lacks what fitting gives it ({first_line(error)}). Fit "
+            "the whole model, then dump it again."
+        ) from error
+    except (EdgeDeployError, ModuleNotFoundError, MemoryError):
+        raise
+    except Exception as error:
+        # Arrays that no fitting leaves make numpy and TensorFlow raise anything.
+        raise SourceError(
+            f"{path}: an estimator in it does not hold what its class writes "
+            f"({type(error).__name__}: {first_line(error)}). Fit it, then dump it again."
+        ) from error
+
+
+def _whole(
+    path: Path, model: Any, chain: list[Any], front: Front | None
+) -> tuple[Any, tuple[str, ...], bool]:
+    """The model with the steps before it, its columns, and whether they have names."""
+    if front is not None:
+        from sklearn.pipeline import Pipeline
+
+        whole = Pipeline([("front", front.step), ("model", model)])
+        return whole, front.names, front.named
+    named = _names(model, chain)
+    return model, named or _unnamed(path, chain), bool(named)
 
 
 def _framework(last: Any) -> str:
@@ -141,7 +290,7 @@ def _counts(step: Any) -> bool:
     return type(step).__name__ in VECTORIZERS
 
 
-def _check(path: Path, model: Any) -> None:
+def check_is_estimator(path: Path, model: Any) -> None:
     """Refuse what is no estimator, by what it is.
 
     An estimator is never printed: one of another version may not survive its own repr.
@@ -223,17 +372,18 @@ def _outputs(lowered: Any, width: int, classes: Any) -> tuple[TensorSpec, ...]:
 
 def _predict(path: Path, model: Any, last: Any, outputs: tuple[TensorSpec, ...], x: Any) -> Arrays:
     """The original's own answers, in float64 as scikit-learn computes them."""
+    count = x.shape[0] if hasattr(x, "shape") else len(x)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # feature names: the columns are in the fitted order
         try:
             if outputs[0].name == "value":
-                return {"value": np.asarray(model.predict(x)).reshape(len(x), -1)}
+                return {"value": np.asarray(model.predict(x)).reshape(count, -1)}
             found = np.searchsorted(np.asarray(classes(last)), model.predict(x)).astype(np.int32)
             if len(outputs) == 1:
                 return {"class": found}
             shares = outputs[1].name
             ask = _probabilities if shares == "probabilities" else type(model).decision_function
-            return {"class": found, shares: np.asarray(ask(model, x)).reshape(len(x), -1)}
+            return {"class": found, shares: np.asarray(ask(model, x)).reshape(count, -1)}
         except Exception as error:
             # Estimators of other versions raise anything when an attribute is missing.
             raise SourceError(

@@ -40,19 +40,24 @@ _TAKE_GAPS = ("IterativeImputer", "KNNImputer", "MissingIndicator")
 _HELD = ("calibrated_classifiers_", "estimator_", "estimators_", "regressor_")
 
 
-def read_frame(model: Any, names: Sequence[str]) -> Frame:
+def read_frame(model: Any, names: Sequence[str], *, predicts: bool = True) -> Frame:
     """Go through a fitted model.
 
     Args:
         model: A pipeline, or whatever ends in a predictor.
         names: The columns that it was fitted on.
+        predicts: Whether it does; else it is a transformer, of which numbers are computed.
 
     Raises:
         ConversionError: A column of words reaches what takes numbers; text needs own functions.
     """
     columns = tuple(Column(str(name)) for name in names)
     walk = _Walk(columns)
-    changed = walk.predictor(model, [At(column) for column in columns], walk.places)
+    if predicts:
+        changed = walk.predictor(model, [At(column) for column in columns], walk.places)
+    else:
+        changed, left, _ = walk.step(model, [At(column) for column in columns], walk.places)
+        walk.compute(left)
     at = 0
     for column in columns:
         if not column.used:

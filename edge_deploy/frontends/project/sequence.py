@@ -1,0 +1,143 @@
+"""Steps before a model of sequences: a scaler of the channels, applied at every step in time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from edge_deploy.core.spec import Array, Arrays, Function, LoadedModel, ModelStep, TensorSpec
+from edge_deploy.frontends.project.front import asked, lowerable
+from edge_deploy.frontends.project.inverses import places, width_of
+from edge_deploy.frontends.project.parts import Part
+from edge_deploy.frontends.sklearn import loader as sklearn
+from edge_deploy.frontends.sklearn.compat.fitted import typical
+from edge_deploy.frontends.sklearn.converters.registry import apply, lower_steps
+
+_ONE_COLUMN = 1
+
+
+def is_window(spec: TensorSpec, before: Sequence[Part]) -> bool:
+    """Whether steps before a model scale the channels of a window, and not columns of a row.
+
+    Args:
+        spec: The model's input.
+        before: What stands before it.
+    """
+    if any(part.kind != "transformer" for part in before):
+        return False
+    widths = {width_of(part) if part.chosen is None else len(part.chosen) for part in before}
+    if len(widths) != 1:
+        return False
+    (width,) = widths
+    if len(spec.shape) == 3:
+        _, steps, channels = spec.shape
+        return channels == width and not (steps == 1 and channels != 1)
+    alone = len(spec.shape) == 2 and spec.shape[1] not in (None, 1)
+    return alone and width == _ONE_COLUMN
+
+
+def scaled_window(before: Sequence[Part], base: LoadedModel, model: Part) -> LoadedModel:
+    """A model of sequences that takes them in real units."""
+    (spec,) = base.spec.inputs
+    channels = int(spec.shape[2] or 1) if len(spec.shape) == 3 else 1
+    steps: list[ModelStep] = []
+    functions, originals = [], []
+    for part in before:
+        chosen = places(part, channels, spec.name)
+        functions.append(_lowered(part, chosen))
+        originals.append(_original(part, chosen))
+        steps.append(_step(part, spec.name, channels, tuple(functions), tuple(originals)))
+
+    def scale(x: Any) -> Any:
+        import tensorflow as tf
+
+        flat = tf.reshape(x, [-1, channels])
+        for function in functions:
+            flat = function(flat)
+        return tf.reshape(flat, tf.shape(x))
+
+    def wrapped(function: Function) -> Function:
+        import tensorflow as tf
+
+        def answer(tensors: Any) -> Any:
+            x = tensors[spec.name]
+            return function({spec.name: tf.ensure_shape(scale(x), x.shape)})
+
+        return answer
+
+    def original(arrays: Arrays) -> Arrays:
+        x = arrays[spec.name]
+        flat = x.reshape(-1, channels).astype(np.float64)
+        for one in originals:
+            flat = one(flat)
+        return base.predict({spec.name: flat.reshape(x.shape).astype(np.float32)})
+
+    first = before[0]
+    known = typical(first.value, width_of(first))
+    if known is not None:
+        at = list(places(first, channels, spec.name))
+        known = known[0][at], known[1][at]
+    return replace(
+        base,
+        predict=original,
+        function=wrapped(base.function),
+        plain=None if base.plain is None else wrapped(base.plain),
+        trackables=(*base.trackables, *(part.value for part in before)),
+        typical=known,
+        steps=tuple(steps),
+    )
+
+
+def _lowered(part: Part, chosen: tuple[int, ...]) -> Any:
+    """transform of the channels as a function of (steps, channels)."""
+    own = width_of(part)
+    with sklearn.guarded(part.path):
+        staged = lower_steps([lowerable(part)])
+        after = apply(staged.after)
+    if chosen == tuple(range(own)):
+        return lambda x: after(staged.transform(x))
+
+    def transform(x: Any) -> Any:
+        import tensorflow as tf
+
+        columns = [x[:, chosen.index(n) : chosen.index(n) + 1] if n in chosen
+                   else tf.zeros_like(x[:, :1]) for n in range(own)]  # fmt: skip
+        return tf.gather(after(staged.transform(tf.concat(columns, axis=1))), list(chosen), axis=1)
+
+    return transform
+
+
+def _original(part: Part, chosen: tuple[int, ...]) -> Any:
+    own = width_of(part)
+
+    def transform(flat: Array) -> Array:
+        given = np.zeros((len(flat), own))
+        given[:, list(chosen)] = flat
+        return np.asarray(asked(part, given), np.float64)[:, list(chosen)]
+
+    return transform
+
+
+def _step(
+    part: Part, name: str, channels: int, functions: Sequence[Any], originals: Sequence[Any]
+) -> ModelStep:
+    def original(arrays: Arrays, rows: Sequence[Mapping[str, Any]]) -> Array:
+        flat = arrays[name].reshape(-1, channels).astype(np.float64)
+        for one in originals:
+            flat = one(flat)
+        return flat
+
+    def lowered(arrays: Arrays) -> Array:
+        import tensorflow as tf
+
+        flat = tf.constant(arrays[name].reshape(-1, channels).astype(np.float32))
+        for one in functions:
+            flat = one(flat)
+        return np.asarray(flat)
+
+    return ModelStep(
+        part.path, part.kind, part.does, part.columns or (), part.key, original, lowered
+    )
