@@ -9,6 +9,7 @@ from edge_deploy.core.errors import SourceError, UsageError, wrong_option
 from edge_deploy.core.graph import describe_outputs, freeze, without_randomness
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, LoadOptions, ModelSpec, TensorSpec
+from edge_deploy.frontends.free_axes import with_columns
 from edge_deploy.frontends.saved_model_check import check_saved_model
 from edge_deploy.frontends.tracing import apply_shapes, input_kind, predictor
 
@@ -62,6 +63,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         for key, spec in keywords.items()
     )
     inputs = apply_shapes(inputs, options.input_shapes)
+    inputs = with_columns(original, inputs)
     function = without_randomness(original, inputs) if options.deterministic else original
     outputs = describe_outputs(freeze(function, inputs))
     variables = getattr(loaded, "variables", ()) or getattr(signature, "variables", ())
