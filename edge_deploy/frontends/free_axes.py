@@ -53,7 +53,7 @@ def with_columns(function: Function, inputs: tuple[TensorSpec, ...]) -> tuple[Te
 
 def _sizes(graph_def: Any) -> list[int]:
     """Sizes of constants' axes, of which one may be the number of columns; 1 fits by spreading."""
-    found = set()
+    found: set[int] = set()
     for node in graph_def.node:
         if node.op == "Const":
             found.update(dim.size for dim in node.attr["value"].tensor.tensor_shape.dim)
