@@ -276,7 +276,10 @@ STATEFUL = {
     r"|SampleDistortedBoundingBox(V2)?",
     "loops of TensorFlow 1, recurrent kernels": r"TensorArray\w*|CudnnRNN\w*|DeviceIndex",
     "checks and leftovers of training": r"Assert|CheckNumerics(V2)?|GuaranteeConst|Empty|Print"
-    r"|Resource(Sparse)?Apply\w+",
+    r"|Resource(Sparse)?Apply\w+"
+    # Of the function that adapted a layer to data: it takes from what it is handed, and none of
+    # the operators that open data is listed.
+    r"|IteratorGetNext",
 }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from edge_deploy.core import randomness
@@ -40,6 +40,7 @@ class FrozenGraph:
         inputs: The model's input names and the graph's tensor names (``x`` -> ``x:0``).
         outputs: The model's output names and the graph's tensor names.
         random: Whether it drew random numbers, of which means are left.
+        tables: Look-up tables by the names of their nodes, which stand for them in the graph.
     """
 
     function: Any
@@ -47,6 +48,7 @@ class FrozenGraph:
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     random: bool = False
+    tables: Mapping[str, Any] = field(default_factory=dict)
 
 
 @functools.lru_cache(maxsize=8)
@@ -132,12 +134,18 @@ def freeze(
     drawn = randomness.draws(graph_def, outputs, bool(writes) or "RngReadAndSkip" in ops)
     _check_random(drawn, means)
     randomness.use_means(graph_def, drawn)
+    placeholders = {node.name for node in graph_def.node if node.op == "Placeholder"}
     return FrozenGraph(
         function=frozen,
         graph_def=graph_def,
         inputs={spec.name: t.name for spec, t in zip(inputs, _placeholders(frozen), strict=True)},
         outputs=outputs,
         random=bool(drawn),
+        tables={
+            inner.op.name: handle
+            for handle, inner in concrete.graph.captures
+            if inner.dtype.name == "resource" and inner.op.name in placeholders
+        },
     )
 
 

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.errors import EdgeDeployError, SourceError, UntrustedError
-from edge_deploy.core.graph import describe_outputs, freeze, without_randomness
 from edge_deploy.core.messages import first_line, option
-from edge_deploy.core.spec import Function, LoadedModel, LoadOptions, ModelSpec, TensorSpec
+from edge_deploy.core.spec import LoadedModel, LoadOptions, TensorSpec
 from edge_deploy.frontends import keras_weights
 from edge_deploy.frontends.custom_objects import find_definition, load_custom_objects
 from edge_deploy.frontends.keras_allowlist import Checked, check
 from edge_deploy.frontends.keras_config import read_config, write_checked
-from edge_deploy.frontends.tracing import apply_shapes, input_kind, predictor
+from edge_deploy.frontends.lookups.described import described
+from edge_deploy.frontends.tracing import apply_shapes, input_kind
 
 _UNKNOWN = re.compile(
     r"(?:Unknown (?:layer|object|loss function|activation function)|Could not locate "
@@ -139,22 +139,16 @@ def _described(
         with _unrolling(recurrent), _einsum_as_products():
             return original(tensors)
 
-    function: Function = original
-    plain: Function = written_out
-    if options.deterministic:
-        function = without_randomness(original, inputs)
-        plain = without_randomness(written_out, inputs)
-    outputs = describe_outputs(freeze(function, inputs))
-    return LoadedModel(
-        spec=ModelSpec(inputs, outputs),
+    return described(
+        original,
+        inputs,
+        options.deterministic,
         kind=kind,
         framework=f"{keras.__name__} {keras.__version__}",
         parameters=int(model.count_params()),
-        predict=predictor(function, inputs, outputs),
-        function=function,
-        plain=plain,
         trackables=(model,),
         notes=notes,
+        plain=written_out,
     )
 
 

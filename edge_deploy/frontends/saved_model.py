@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.errors import SourceError, UsageError, wrong_option
-from edge_deploy.core.graph import describe_outputs, freeze, without_randomness
 from edge_deploy.core.messages import first_line, option
-from edge_deploy.core.spec import LoadedModel, LoadOptions, ModelSpec, TensorSpec
+from edge_deploy.core.spec import LoadedModel, LoadOptions, TensorSpec
 from edge_deploy.frontends.free_axes import with_columns
+from edge_deploy.frontends.lookups.described import described
 from edge_deploy.frontends.saved_model_check import check_saved_model
-from edge_deploy.frontends.tracing import apply_shapes, input_kind, predictor
+from edge_deploy.frontends.tracing import apply_shapes, input_kind
 
 _NOT_INFERENCE = ("__saved_model_init_op", "train", "eval")
 
@@ -64,19 +64,22 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     )
     inputs = apply_shapes(inputs, options.input_shapes)
     inputs = with_columns(original, inputs)
-    function = without_randomness(original, inputs) if options.deterministic else original
-    outputs = describe_outputs(freeze(function, inputs))
     variables = getattr(loaded, "variables", ()) or getattr(signature, "variables", ())
-    return LoadedModel(
-        spec=ModelSpec(inputs, outputs),
+    return described(
+        original,
+        inputs,
+        options.deterministic,
         kind="saved_model",
         framework=f"tensorflow {tf.__version__}",
-        parameters=sum(int(v.shape.num_elements() or 0) for v in variables),
-        predict=predictor(function, inputs, outputs),
-        function=function,
+        parameters=sum(_size(variable) for variable in variables),
         trackables=(loaded,),
         notes=notes,
     )
+
+
+def _size(variable: Any) -> int:
+    """How many numbers a variable holds; a vocabulary stands there as None."""
+    return 0 if variable is None else int(variable.shape.num_elements() or 0)
 
 
 def _choose(path: Path, names: list[str], asked: str | None) -> tuple[str, tuple[str, ...]]:

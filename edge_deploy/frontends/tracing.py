@@ -34,7 +34,8 @@ def predictor(
             for spec in inputs:
                 part = arrays[spec.name][start : start + step]
                 part = part if spec.batched else part[0]
-                feed[spec.name] = tf.constant(as_dtype(part, spec.dtype))
+                dtype = "object" if spec.dtype == "string" else spec.dtype
+                feed[spec.name] = tf.constant(as_dtype(part, dtype), spec.dtype)
             try:
                 answer = function(feed)
             except Exception as error:

@@ -1,0 +1,74 @@
+"""The ends of a TensorFlow model: what it takes and gives, and who is asked for answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge_deploy.core.graph import describe_outputs, freeze, without_randomness
+from edge_deploy.core.spec import Function, LoadedModel, ModelSpec, TensorSpec
+from edge_deploy.frontends.lookups.moving import move
+from edge_deploy.frontends.tracing import predictor
+
+
+def described(
+    original: Function,
+    inputs: tuple[TensorSpec, ...],
+    deterministic: bool,
+    *,
+    kind: str,
+    framework: str,
+    parameters: int,
+    trackables: tuple[Any, ...],
+    notes: tuple[str, ...],
+    plain: Function | None = None,
+) -> LoadedModel:
+    """A model of named tensors as a LoadedModel, its look-ups moved to the edge.
+
+    Args:
+        original: The model as a function of its own inputs.
+        inputs: These.
+        deterministic: Whether random numbers become their means.
+        kind: As LoadedModel has it; the following, too.
+        framework: The library that runs the original.
+        parameters: How many numbers it holds.
+        trackables: What must stay alive.
+        notes: On how the file was read.
+        plain: The same function in plainer operators.
+
+    Raises:
+        ConversionError: It keeps state, is random, or looks up what cannot be moved.
+        SourceError: TensorFlow cannot trace it.
+    """
+    moved = move(original, inputs, deterministic, plain)
+    if moved is None:
+        function = without_randomness(original, inputs) if deterministic else original
+        if plain is not None and deterministic:
+            plain = without_randomness(plain, inputs)
+        outputs = describe_outputs(freeze(function, inputs))
+        return LoadedModel(
+            spec=ModelSpec(inputs, outputs),
+            kind=kind,
+            framework=framework,
+            parameters=parameters,
+            predict=predictor(function, inputs, outputs),
+            function=function,
+            plain=plain,
+            trackables=trackables,
+            notes=notes,
+        )
+    outputs = describe_outputs(freeze(moved.function, (moved.spec,)))
+    answers = predictor(original, inputs, outputs)
+    return LoadedModel(
+        spec=ModelSpec((moved.spec,), outputs),
+        kind=kind,
+        framework=framework,
+        parameters=parameters,
+        predict=lambda arrays: answers(moved.original(arrays)),
+        function=moved.function,
+        plain=moved.plain,
+        trackables=trackables,
+        notes=(*notes, *moved.notes),
+        features=moved.features,
+        typical=moved.typical,
+        predict_rows=lambda arrays, rows: answers(moved.original(arrays, rows)),
+    )
