@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edge_deploy.frontends.project.findings import (
+    ClassesFrom,
     Constant,
     Encoding,
     Strength,
@@ -29,6 +30,7 @@ from edge_deploy.frontends.project.values import (
 
 _OPERATORS: dict[type, str] = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<="}
 _TURNED = {">": "<", ">=": "<=", "<": ">", "<=": ">="}
+_INDEXES = {"argmax", "argsort", "compare", "round"}
 _LONGEST_LABEL = 120
 Body = list[ast.stmt] | ast.expr
 
@@ -206,9 +208,7 @@ def _encoded(
             for test, outcome in zip(tests, outcomes, strict=True)
             for one in test.values
         )
-        made[name] = encode(
-            reader, value, mapping, None if last is UNKNOWN else last, node, name or value.name
-        )
+        made[name] = encode(reader, value, mapping, None if last is UNKNOWN else last, node, name)
     if not made:
         return None
     return made[""] if isinstance(node, ast.IfExp) else Value(entries=tuple(made.items()))
@@ -230,7 +230,7 @@ def encode(
 ) -> Value:
     """Note that a table of the script makes numbers of a value."""
     notes = reader.notes
-    found = Encoding(mapping, other, value.column, name, reader.evidence(node))
+    found = Encoding(mapping, other, value.column, name, reader.evidence(node), subject=value.name)
     notes.encodings.append(found)
     columns = (value.column,) if value.column else ()
     return reader.step("encode", value, node, encoding=len(notes.encodings) - 1, columns=columns)
@@ -329,7 +329,7 @@ def looked_up(reader: Reader, value: Value, key: Value, node: ast.AST) -> Value 
         numbers = [plain(one) for one in results]
         if all(_numeric(one) for one in numbers) and (key.fields or key.name or key.column):
             mapping = tuple(zip((one for one, _ in value.entries), numbers, strict=True))
-            return encode(reader, key, mapping, None, node, key.name)
+            return encode(reader, key, mapping, None, node, "")
     if value.source is not None and value.answer is False and (key.fields or key.name):
         source = notes.sources[value.source]
         if source.path is not None and not key.known and value.table is False and key.fields:
@@ -348,16 +348,17 @@ def _class_of(reader: Reader, value: Value, key: Value, node: ast.AST) -> Value 
     notes = reader.notes
     found = names(value)
     evidence = value.where or reader.evidence(node)
+    index = key.index or any(notes.steps[one].action in _INDEXES for one in flow(key))
+    origin: ClassesFrom = "argmax" if index else "lookup"
     done = Value(history=flow(key), fields=inner_fields(key), answer=True)
     if found:
-        notes.add_classes(found, "argmax" if key.index else "lookup", value.name, evidence)
+        notes.add_classes(found, origin, value.name, evidence)
         return reader.step("lookup", done, node)
     if value.entries is not None and not value.table:
         pairs = [(k, plain(one)) for k, one in value.entries]
         if pairs and all(isinstance(one, str) for _, one in pairs):
             if all(_index(k) is not None for k, _ in pairs):
                 pairs.sort(key=lambda pair: _index(pair[0]) or 0)
-            origin = "argmax" if key.index else "lookup"
             numbers: tuple[Any, ...] = tuple(_number_of(k) for k, _ in pairs)
             notes.add_classes(
                 tuple(one for _, one in pairs), origin, value.name, evidence, numbers=numbers

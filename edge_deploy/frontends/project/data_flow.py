@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from edge_deploy.frontends.project import fitted, form_fields, pictures, tables, texts
-from edge_deploy.frontends.project.expressions import Scope, Spent
+from edge_deploy.frontends.project.expressions import ALIASES, Scope, Spent
 from edge_deploy.frontends.project.findings import Problem
 from edge_deploy.frontends.project.notebooks import Cell
 from edge_deploy.frontends.project.paths import canonical, path_call
@@ -27,8 +27,10 @@ from edge_deploy.frontends.project.values import (
     written,
 )
 
-_MOST_STEPS = 150_000  # expressions of a script, those of called functions counted again
+_MOST_STEPS = 80_000  # expressions of a script, those of called functions counted again
+_MOST_ALL = 400_000
 _DEEPEST_CALL = 6
+_DEEPEST_IMPORT = 10
 _ROUTES = {"post", "get", "put", "route", "api_view", "websocket"}
 
 
@@ -66,6 +68,8 @@ class Machine(Statements):
         self.problems: list[Problem] = []
         self._scripts = {script.file: script for script in folder.scripts}
         self._modules: dict[str, Scope] = {}
+        self._all_left = _MOST_ALL
+        self._reading = 0
         self._called: set[int] = set()
         self._calls: list[int] = []
 
@@ -89,7 +93,9 @@ class Machine(Statements):
             return self._modules[script.file]
         scope = self._modules[script.file] = Scope()
         outer = (self.scope, self.script, self.cell, self.left, self._depth)
-        self.scope, self.script, self.left, self._depth = scope, script, _MOST_STEPS, 0
+        self.scope, self.script, self._depth = scope, script, 0
+        start = self.left = min(_MOST_STEPS, self._all_left)
+        self._reading += 1
         scope.names["__file__"] = Value(constant=script.file)
         try:
             for tree, cell in script.trees:
@@ -103,6 +109,8 @@ class Machine(Statements):
             message = "nested too deep to be followed"
             self.problems.append(Problem(self.evidence(ast.Pass(lineno=1)), message))
         finally:
+            self._reading -= 1
+            self._all_left -= start - max(self.left, 0)
             self.scope, self.script, self.cell, self.left, self._depth = outer
             self._calls.clear()
             self._returned.clear()
@@ -167,6 +175,8 @@ class Machine(Statements):
         home = PurePosixPath(self.script.file).parent
         for _ in range(max(0, min(level, 20) - 1)):
             home = home.parent
+        if self._reading > _DEEPEST_IMPORT:
+            return None
         inner = module.replace(".", "/")
         starts = [home] if level else [home, PurePosixPath()]
         for start in starts:
@@ -203,8 +213,8 @@ class Machine(Statements):
         value = self.evaluate(node)
         if isinstance(value.callee, Class):
             return "BaseModel" if "BaseModel" in value.callee.bases else value.callee.node.name
-        last = value.dotted.rpartition(".")[2]
-        return "BaseModel" if last in ("BaseModel", "Schema") else value.dotted
+        last = (value.dotted or value.name).rpartition(".")[2]
+        return "BaseModel" if last in ("BaseModel", "Schema") else value.dotted or value.name
 
     def _made(
         self, found: Class, arguments: list[Value], keywords: dict[str, Value], node: ast.AST
@@ -341,6 +351,8 @@ class Machine(Statements):
             if isinstance(annotation.callee, Class):
                 if "BaseModel" in annotation.callee.bases:
                     return self._pydantic(annotation.callee)
+            elif route and annotation.name.lower() in ("dict", "any"):
+                return Value(dotted="fastapi.request.json")
             elif route:
                 found = form_fields.parameter(self, one, default, self.evidence(one))
                 if found is not None:
@@ -357,6 +369,8 @@ class Machine(Statements):
         if isinstance(node.func, ast.Attribute):
             receiver = self.evaluate(node.func.value)
             callee = self._method_callee(receiver, node.func)
+        elif isinstance(node.func, ast.Name) and self.scope.find(node.func.id) is None:
+            callee = Value(dotted=ALIASES.get(node.func.id, node.func.id))
         else:
             callee = self.evaluate(node.func)
         arguments: list[Value] = []

@@ -131,6 +131,7 @@ class Evaluator:
     def __init__(self) -> None:
         self._depth = 0
         self.left = 0
+        self.asked_answer = False  # whether a comprehension's condition asked for an answer
 
     def evidence(self, node: ast.AST) -> Evidence:
         """Where a node stands."""
@@ -142,6 +143,10 @@ class Evaluator:
 
     def bind(self, target: ast.AST, value: Value) -> None:
         """Give a value to a variable."""
+        raise NotImplementedError
+
+    def bind_element(self, target: ast.AST, value: Value) -> None:
+        """Give a variable of a loop its value, which keeps the name it has."""
         raise NotImplementedError
 
     def call(self, node: ast.Call) -> Value:
@@ -166,6 +171,10 @@ class Evaluator:
 
     def class_folders(self, path: str) -> tuple[str, ...]:
         """The class folders of a folder."""
+        raise NotImplementedError
+
+    def header(self, path: str) -> tuple[str, ...]:
+        """The columns of a CSV file of the folder."""
         raise NotImplementedError
 
     def evaluate(self, node: ast.AST | None) -> Value:
@@ -207,7 +216,9 @@ class Evaluator:
             return found
         if node.id == "__name__":
             return Value(constant="__main__")
-        return Value(dotted=ALIASES.get(node.id, node.id))
+        if node.id in ALIASES:
+            return Value(dotted=ALIASES[node.id])
+        return Value(name=node.id)
 
     def _attribute(self, node: ast.Attribute) -> Value:
         value = self.evaluate(node.value)
@@ -370,6 +381,13 @@ class Evaluator:
             for part in (node.slice.lower, node.slice.upper, node.slice.step):
                 self.evaluate(part)
             return self._sliced(value, node.slice)
+        if isinstance(node.slice, ast.Tuple) and _reverses(node.slice.elts[-1:]):
+            turned = pictures.swapped(self, value, node)  # picture[..., ::-1]
+            if turned is not None:
+                return turned
+        for one in node.slice.elts[:1] if isinstance(node.slice, ast.Tuple) else ():
+            if isinstance(one, ast.Slice):  # data[-60:, 0]
+                self._sliced(value, one)
         key = self.evaluate(node.slice)
         return self.part(value, key, node)
 
@@ -413,9 +431,13 @@ class Evaluator:
     def _listcomp(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
         made: list[Value] = []
         loose = False
+        before, self.asked_answer = self.asked_answer, False
         for whole in self._looped(node.generators):
             made.append(self.evaluate(node.elt))
             loose = loose or not whole
+        asked, self.asked_answer = self.asked_answer, before
+        if asked:  # [name for name, index in numbers.items() if index == answer]
+            answers.zipped(self, as_list(made, self.evidence(node)), Value(answer=True), node)
         if loose:
             flow = blend(made)
             only = made[0] if made else NOTHING
@@ -426,7 +448,7 @@ class Evaluator:
                 fields=flow.fields,
                 answer=flow.answer,
                 opened=path,
-                source=only.source if only.opened else None,
+                source=only.source,
                 form=form,
             )
         return as_list(made, self.evidence(node))
@@ -472,9 +494,10 @@ class Evaluator:
         first, rest = generators[0], generators[1:]
         values, whole = self.each(self.evaluate(first.iter))
         for value in values:
-            self.bind(first.target, value)
+            self.bind_element(first.target, value)
             for test in first.ifs:
-                self.evaluate(test)
+                tested = self.evaluate(test)
+                self.asked_answer = self.asked_answer or tested.answer
             for inner in self._turns(rest):
                 yield whole and inner and not first.ifs
 
@@ -495,12 +518,21 @@ class Evaluator:
             fields=value.fields,
             answer=value.answer,
             opened=value.opened,
-            source=value.source if value.opened else None,
+            source=None if value.table or value.answer else value.source,
             form=value.form,
             dotted=value.dotted if value.dotted.startswith("streamlit") else "",
             name=value.name,
         )
         return [one], False
+
+
+def _reverses(parts: list[ast.expr]) -> bool:
+    """Whether a subscript ends with ``::-1``."""
+    for part in parts:
+        step = part.step if isinstance(part, ast.Slice) else None
+        if isinstance(step, ast.UnaryOp) and isinstance(step.op, ast.USub):
+            return isinstance(step.operand, ast.Constant) and step.operand.value == 1
+    return False
 
 
 def _calculated(op: ast.operator, left: Value, right: Value) -> Value | None:

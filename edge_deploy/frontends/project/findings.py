@@ -235,7 +235,8 @@ class Encoding:
         mapping: ``(("Male", 1), ("Female", 0))``.
         other: What any other value becomes (``1 if sex == "male" else 0``); None: not said.
         column: The column, where the flow tells it, else "".
-        name: The variable that is encoded, or "".
+        name: The variable that has the number, or "".
+        subject: The variable whose values are encoded, or "".
     """
 
     mapping: tuple[tuple[Constant, Constant], ...]
@@ -244,6 +245,7 @@ class Encoding:
     name: str
     evidence: Evidence
     strength: Strength = Strength.MENTION
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -264,7 +266,7 @@ class PictureStep:
 
     Attributes:
         action: "read", "resize", "convert", "scale", "offset", "normalize", "preprocess_input",
-            "crop".
+            "crop", "pad", "standardize" (by the picture's own mean or norm).
         library: "pillow", "opencv", "tensorflow", "keras", "torchvision", "skimage", "numpy".
         size: Of a resize: (width, height).
         interpolation: Of a resize, in lower case ("bilinear", "lanczos", "area"); or "".
@@ -406,7 +408,7 @@ class FormField:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that was found, strongest first within a kind, then by file and line.
+    """All that was found, strongest first within a kind, then as they stand.
 
     Attributes:
         files: What was read, relative to the folder.

@@ -17,6 +17,7 @@ from edge_deploy.frontends.project.values import (
     Value,
     blend,
     flow,
+    inner_answer,
     inner_fields,
     names,
     number,
@@ -93,7 +94,7 @@ def part(reader: Reader, value: Value, key: str, name: str, node: ast.AST) -> Va
 
 def subscript(reader: Reader, value: Value, key: Value, node: ast.Subscript) -> Value | None:
     """``bundle["scaler"]`` of a loaded thing; None where it is no part of one."""
-    if value.source is None or value.answer or value.table:
+    if value.source is None or value.answer or value.table or key.answer or inner_answer(key):
         return None
     if value.name.endswith(("signatures", "named_steps", "classes_", "_")):
         return replace(value, name="")
@@ -117,7 +118,8 @@ def attribute(reader: Reader, value: Value, name: str, node: ast.Attribute) -> V
             return Value(source=value.source, name=name)
         if name in ("values", "iloc", "loc", "T", "at", "iat"):
             return value
-        return replace(tables.kept(value), column=name, table=False, columns=None)
+        kept = tables.kept(value)
+        return replace(kept, column=name, table=False, columns=None, source=None)
     if same or note.key is not None or note.path is None or note.kind:
         return Value(source=value.source, name=name)
     if name in ("input_shape", "output_shape", "layers", "inputs", "outputs", "shape", "files"):
@@ -155,16 +157,18 @@ def call(call: Call) -> Value | None:
         path = text(call.given(0, "filepath", "model_path", "path", "handle", "model_uri")) or path
         return _loaded(call, path, name)
     if last in ("model_from_json", "tokenizer_from_json", "model_from_yaml"):
-        source = first.source
-        if source is not None and not path:
-            found = reader.notes.sources[source].path or ""
-            return _loaded(call, found, name)
+        if first.source is not None:
+            return _reread(reader, first.source, name)
         return _loaded(call, path, name)
     if name in ("pandas.read_csv", "pandas.read_excel", "pandas.read_table", "pandas.read_parquet"):
         if not path:
             return Value(table=True, history=flow(first), fields=inner_fields(first))
         index = noted(reader, path, None, "", name, call.node)
-        return Value(table=True, source=index)
+        plain_csv = last == "read_csv" and not call.keywords.keys() & {"sep", "names", "header"}
+        header = reader.header(reader.notes.sources[index].path or "") if plain_csv else ()
+        if header and whole(call.given(-1, "index_col")) == 0:
+            header = header[1:]
+        return Value(table=True, source=index, columns=header or None)
     if last == "Booster" and text(call.given(-1, "model_file")):
         return _loaded(call, text(call.given(-1, "model_file")), name)
     if last == "pad_sequences":
@@ -193,15 +197,20 @@ def call(call: Call) -> Value | None:
 
 
 def _loaded(call: Call, path: str, name: str) -> Value:
-    notes = call.reader.notes
     for one in call.arguments[:1]:
-        if one.opened and one.source is not None:  # what was read already: loads(file.read())
-            for place, (index, load) in enumerate(notes.loads):
-                if index == one.source:
-                    notes.loads[place] = (index, replace(load, call=name))
-            return Value(source=one.source)
+        if one.opened and one.source is not None:  # loads(file.read())
+            return _reread(call.reader, one.source, name)
     index = noted(call.reader, path, None, "", name, call.node)
     return Value(source=index)
+
+
+def _reread(reader: Reader, source: int, name: str) -> Value:
+    """What makes a thing of a text that was read from a file already."""
+    notes = reader.notes
+    for place, (index, load) in enumerate(notes.loads):
+        if index == source:
+            notes.loads[place] = (index, replace(load, call=name))
+    return Value(source=source)
 
 
 def _dumped(call: Call) -> Value:
@@ -303,8 +312,12 @@ def method(call: Call) -> Value | None:
         and receiver.source is not None
     ):
         return receiver
+    if name in ("items", "values", "keys") and receiver.source is not None and not receiver.table:
+        return receiver
     if name == "to_json" and receiver.source is not None:
         return receiver
+    if name == "index" and receiver.source is not None and not call.given(0).known:
+        return reader.step("lookup", call.given(0), call.node, source=receiver.source)
     return None
 
 

@@ -73,6 +73,7 @@ _GRADIO_WORDS = {
     "slider": "Slider",
     "file": "File",
 }
+_EVENTS = {"click", "submit", "change", "upload", "release"}
 _PICTURES = {"jpg", "jpeg", "png", "bmp", "webp", "gif", "tif", "tiff", "jfif"}
 _NUMBERS = {"int", "float", "conint", "confloat", "PositiveInt", "NonNegativeInt", "Decimal"}
 _NUMBERS |= {"PositiveFloat", "NonNegativeFloat", "StrictInt", "StrictFloat", "condecimal"}
@@ -84,11 +85,11 @@ def add(reader: Reader, field: FormField) -> Value:
     """Note a field; the value that it gives."""
     notes = reader.notes
     wanted = (field.evidence, field.name, field.label, field.framework)
-    for index, known in enumerate(notes.fields):
-        if (known.evidence, known.name, known.label, known.framework) == wanted:
-            return Value(fields=(index,))
-    notes.fields.append(field)
-    return Value(fields=(len(notes.fields) - 1,))
+    known = notes.places.get(wanted)
+    if known is None:
+        notes.fields.append(field)
+        known = notes.places[wanted] = len(notes.fields) - 1
+    return Value(fields=(known,))
 
 
 def _clean(label: str) -> str:
@@ -105,7 +106,10 @@ def call(call: Call) -> Value | None:
     if call.name in ("input", "raw_input"):
         label = _clean(text(call.given(0)))
         return add(call.reader, FormField(label, "text", call.evidence, "input"))
-    if _FORMS.search(call.name.rpartition(".")[0]) or call.last == "get_json":
+    base = call.name.rpartition(".")[0]
+    if call.last in ("json", "form") and base.endswith("request"):  # `await request.json()`
+        return Value(dotted=call.name)
+    if _FORMS.search(base) or call.last == "get_json":
         return _requested(call)
     if _FILES.search(call.name.rpartition(".")[0]) and call.last == "get":
         return subscript(
@@ -211,6 +215,8 @@ def _default_choice(given: dict[str, Value], choices: tuple[Choice, ...]) -> Con
 def _gradio(call: Call) -> Value | None:
     if call.last in ("Interface", "ChatInterface"):
         return _interface(call, call.given(0, "fn"), call.given(1, "inputs"))
+    if call.last in _EVENTS:
+        return clicked(call)
     kind_of = _GRADIO.get(call.last)
     if kind_of is None:
         return Value(dotted="gradio.object")
@@ -273,7 +279,7 @@ def _interface(call: Call, function: Value, inputs: Value) -> Value:
 
 def clicked(call: Call) -> Value | None:
     """``button.click(predict, inputs=[...], outputs=...)`` of Gradio's blocks."""
-    if call.name not in ("click", "submit", "change", "upload"):
+    if call.last not in _EVENTS:
         return None
     function, inputs = call.given(0, "fn"), call.given(1, "inputs")
     if function.callee is None:
@@ -285,8 +291,6 @@ def _requested(call: Call) -> Value | None:
     """``request.form.get("age")``, ``request.get_json()``, ``request.form.values()``."""
     base = call.name.rpartition(".")[0]
     if call.last == "get_json":
-        return Value(dotted=f"{base}.json")
-    if call.last == "json" and not call.arguments:  # FastAPI's `await request.json()`
         return Value(dotted=f"{base}.json")
     if call.last in ("get", "getlist", "pop"):
         return subscript(call.reader, Value(dotted=base), call.given(0, "key"), call.node, call)
@@ -313,7 +317,8 @@ def subscript(
     integer = False
     default: Constant = None
     if call is not None:
-        wanted = call.given(2, "type").dotted
+        given = call.given(2, "type")
+        wanted = given.dotted or given.name
         kind = "number" if wanted in ("float", "int") else "text"
         integer = wanted == "int"
         default = constant(call.given(1, "default"))
@@ -330,6 +335,8 @@ def subscript(
 
 
 def _framework(dotted: str) -> str:
+    if dotted.startswith("fastapi"):
+        return "fastapi"
     return "django" if dotted.endswith(("POST", "GET", "FILES")) else "flask"
 
 

@@ -22,7 +22,7 @@ class Cell:
 
     Attributes:
         number: From 1 in a notebook; None for a script.
-        lines: As many as there are in the file, those that are not Python as ``pass``.
+        lines: As they are in the file.
     """
 
     number: int | None
@@ -55,7 +55,7 @@ def code_cells(data: bytes, largest: int) -> list[Cell]:
         size += len(source)
         if size > largest:
             raise ValueError(f"more than {largest >> 10} KB of code")
-        cells.append(Cell(number, _python(source)))
+        cells.append(Cell(number, lines_of(source)))
     return cells
 
 
@@ -75,8 +75,7 @@ def _sources(document: Any) -> list[str]:
         source = cell.get("source", cell.get("input", ""))
         if isinstance(source, list):
             source = "".join(part for part in source if isinstance(part, str))
-        if isinstance(source, str):
-            found.append(source.replace("\0", " "))
+        found.append(source.replace("\0", " ") if isinstance(source, str) else "")
     return found
 
 
@@ -84,16 +83,15 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _python(source: str) -> list[str]:
-    lines = lines_of(source)
+def without_magics(lines: list[str]) -> list[str]:
+    """A cell's lines, those that are no Python as ``pass``."""
     first = next((line for line in lines if line.strip()), "")
     if _FOREIGN.match(first.strip()):
         return ["pass"] * len(lines)
     kept = []
-    for number, line in enumerate(lines):
+    for line in lines:
         magic = _MAGIC.match(line)
-        # A line that goes on with `% name` is arithmetic.
-        if magic and not _goes_on(lines, number):
+        if magic:
             kept.append((magic.group(1) or magic.group(3) or magic.group(4) or "") + "pass")
         else:
             kept.append(line)
@@ -103,8 +101,3 @@ def _python(source: str) -> list[str]:
         if kept[number - 1].strip() == "pass" and before.rstrip().endswith("\\"):
             kept[number] = kept[number - 1]
     return kept
-
-
-def _goes_on(lines: list[str], number: int) -> bool:
-    before = lines[number - 1].rstrip() if number else ""
-    return before.endswith(("(", ",", "[", "{")) or (before.endswith("\\") and "!" not in before)

@@ -38,14 +38,16 @@ def arithmetic(
     reader: Reader, kind: type, left: Value, right: Value, node: ast.AST
 ) -> Value | None:
     """``picture / 255.0``, ``picture * (1 / 255)``, ``picture - 1``; None where it is none."""
+    if number(left) is None and number(right) is None:
+        if left.answer or not is_picture(reader.notes, left):
+            return None
+        return _normalized(reader, kind, left, right, node)
     factor, kept, turned = number(right), left, False
     if factor is None:
-        factor, kept, turned = number(left), right, True
+        factor, kept, turned = number(left) or 0.0, right, True
     if kept.answer or kept.known:
         return None
     pictured = is_picture(reader.notes, kept)
-    if factor is None:
-        return _normalized(reader, kind, left, right, node) if pictured else None
     scale: float | None = None
     offset: float | None = None
     if kind is ast.Div and not turned and factor:
@@ -160,7 +162,9 @@ def call(call: Call) -> Value | None:
         parts = name.split(".")
         application = parts[-2] if len(parts) > 1 else ""
         return note("preprocess_input", "keras", application=application)
-    if name.startswith("tensorflow.image."):
+    if last == "normalize" and "keras" in name:
+        return note("standardize", "keras")
+    if name.startswith("tensorflow.image.") or (last.startswith("decode_") and ".io." in name):
         return _tensorflow(call, value, note)
     if name.startswith("skimage."):
         return _skimage(call, value, note)
@@ -411,6 +415,9 @@ def summary(steps: tuple[PictureStep, ...], strength: Strength) -> Picture:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     evidence = steps[0].evidence
+    if any(step.library == "torchvision" for step in steps):
+        # Its transforms are written down before there is a picture.
+        steps = tuple(sorted(steps, key=lambda step: step.action != "read"))
     for step in steps:
         if step.action == "resize":
             size, mode, library = step.size or size, step.interpolation, step.library

@@ -1,9 +1,10 @@
-"""The scripts, notebooks and pages of a folder, read within bounds and parsed; never run."""
+"""The scripts, notebooks and pages of a folder, within bounds, parsed; never run."""
 
 from __future__ import annotations
 
 import ast
 import codecs
+import csv
 import io
 import os
 import re
@@ -13,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from edge_deploy.core.bounds import read_bytes
+from edge_deploy.core.bounds import open_file, read_bytes
 from edge_deploy.core.errors import EdgeDeployError, UsageError
 from edge_deploy.frontends.project.findings import Evidence, Problem
-from edge_deploy.frontends.project.notebooks import Cell, code_cells, lines_of
+from edge_deploy.frontends.project.notebooks import Cell, code_cells, lines_of, without_magics
 
 MOST_FILES = 300
 _MOST_ENTRIES = 50_000
@@ -25,6 +26,7 @@ _MOST_SCRIPT = 512 * 2**10
 _MOST_NOTEBOOK = 24 * 2**20
 _MOST_BYTES = 96 * 2**20
 _LONGEST_TEXT = 200
+_LONGEST_HEADER = 2**18
 
 _SKIPPED = {
     *("venv", "env", "node_modules", "site-packages", "dist-packages", "__pycache__"),
@@ -107,6 +109,21 @@ class Folder:
         start = path + "/" if path else ""
         inner = [one[len(start) :] for one in self.folders if one and one.startswith(start)]
         return tuple(sorted(one for one in inner if one and "/" not in one))[:10_000]
+
+    def header(self, path: str) -> tuple[str, ...]:
+        """The names in a CSV file's first line; none where it has none that are texts."""
+        if path not in self.files:
+            return ()
+        try:
+            with open_file(self.root / path) as file:
+                line = file.readline(_LONGEST_HEADER).decode("utf-8-sig")
+            row = next(csv.reader([line.rstrip("\r\n")]), [])
+        except (EdgeDeployError, OSError, ValueError, csv.Error):
+            return ()
+        names = tuple(one.strip() for one in row)
+        numeric = any(re.fullmatch(r"[-+.\deE]+", one) for one in names)
+        plain = len(set(names)) == len(names) <= 10_000 and not numeric
+        return names if plain and len(names) > 1 else ()
 
 
 def _normal(path: str) -> str | None:
@@ -232,7 +249,7 @@ def _read(folder: Folder, file: str, suffix: str) -> int:
     script = Script(file, [])
     for cell in cells:
         try:
-            script.trees.append((_parsed("\n".join(cell.lines) + "\n"), cell))
+            script.trees.append((_cell(cell), cell))
         except _Unreadable as failed:
             evidence = script.evidence(failed.line, cell)
             folder.problems.append(Problem(evidence, failed.message))
@@ -265,6 +282,16 @@ def _decoded(data: bytes) -> str:
         line = data.count(b"\n", 0, failed.start) + 1
         message = f"not {name}, as Python would read it; save it as UTF-8"
         raise _Unreadable(line, message) from None
+
+
+def _cell(cell: Cell) -> ast.Module:
+    """A script, or a notebook's cell: without what is no Python, where it has such lines."""
+    try:
+        return _parsed("\n".join(cell.lines) + "\n")
+    except _Unreadable:
+        if cell.number is None:
+            raise
+    return _parsed("\n".join(without_magics(cell.lines)) + "\n")
 
 
 def _parsed(text: str) -> ast.Module:

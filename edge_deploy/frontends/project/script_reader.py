@@ -108,7 +108,7 @@ class _Result:
             columns=_ordered(
                 _unique(
                     (self._weighed(one) for one in notes.columns),
-                    lambda one: (one.names, one.role, one.evidence.file, one.evidence.cell),
+                    lambda one: (one.names, one.role, one.evidence.file),
                 )
             ),
             classes=self._classes(),

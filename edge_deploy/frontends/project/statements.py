@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -61,7 +62,9 @@ class Statements(Evaluator):
         self.cell = Cell(None, [])
         self.scope = Scope()
         self._returned: list[list[Value]] = []
+        self._looping = False
         # Of the first `if` of a run of them: the run, and what stands behind it.
+        self._behind: dict[int, ast.Return] = {}
         self._pending: dict[int, tuple[list[ast.If], list[ast.stmt]]] = {}
 
     def define(self, node: ast.stmt) -> None:
@@ -79,6 +82,10 @@ class Statements(Evaluator):
     def class_folders(self, path: str) -> tuple[str, ...]:
         """The class folders of a folder."""
         return self.folder.class_folders(path)
+
+    def header(self, path: str) -> tuple[str, ...]:
+        """The columns of a CSV file of the folder."""
+        return self.folder.header(path)
 
     def step(self, action: str, value: Value, node: ast.AST, **more: Any) -> Value:
         """Note that something is done to a value; the value after it."""
@@ -162,6 +169,9 @@ class Statements(Evaluator):
                 for one in run[1:]:
                     self._pending[id(one)] = ([], [])
             run = []
+        for one, after in itertools.pairwise(body):
+            if isinstance(one, ast.If) and one.orelse and isinstance(after, ast.Return):
+                self._behind[id(one)] = after  # what is returned where no condition holds
 
     def _if(self, node: ast.If) -> None:
         self._bag(node)
@@ -173,14 +183,17 @@ class Statements(Evaluator):
             cases, other = answers.condition_chain(self, node)
         else:
             cases, other = [(one.test, one.body) for one in chain[0]], chain[1]
-        del test
+        if not other and (behind := self._behind.get(id(node))) is not None:
+            other = [behind]
+        if not other and len(cases) == 1 and not test.known:
+            other = self._assigned_before(cases[0][1])
         found = answers.conditions(self, cases, other, node) if cases else None
         if chain is not None:
             self._branches([node.body], [])
         else:
             for test_node, _ in cases[1:]:
                 self.evaluate(test_node)
-            self._branches([body for _, body in cases], other)
+            self._branches([body for _, body in cases], node_else(node))
         if found is not None:
             for name, value in found.entries or ():
                 if name == "return" and self._returned:
@@ -188,29 +201,43 @@ class Statements(Evaluator):
                 elif name:
                     self.scope.put(name, replace(value, name=name))
 
+    def _assigned_before(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        """``label = "no"`` in front of ``if answer > 0.5: label = "yes"``: what else it is."""
+        for statement in body[:4]:
+            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                found = self.scope.names.get(statement.targets[0].id, NOTHING).constant
+                if isinstance(found, (str, int, float)):
+                    made = ast.Assign([statement.targets[0]], ast.Constant(found))
+                    return [ast.fix_missing_locations(ast.copy_location(made, statement))]
+        return []
+
     def _branches(self, bodies: list[list[ast.stmt]], other: list[ast.stmt]) -> None:
         """Each branch from where it starts; of each name, the value of which most is known."""
         start = dict(self.scope.names)
-        best = dict(start)
-        for body in [*bodies, other]:
-            if not body:
-                continue
+        given: dict[str, list[Value]] = {}
+        taken = [body for body in (*bodies, other) if body]
+        for body in taken:
             self.scope.names.clear()
             self.scope.names.update(start)
             self.run(body)
             for name, value in self.scope.names.items():
-                before = start.get(name)
-                if name not in best or best[name] is before:
-                    best[name] = value
-                elif value is not before:
-                    best[name] = richer(best[name], value)
+                if value is not start.get(name):
+                    given.setdefault(name, []).append(value)
         self.scope.names.clear()
-        self.scope.names.update(best)
+        self.scope.names.update(start)
+        for name, values in given.items():
+            # Where a branch leaves a name alone, what it was before may be what it is.
+            if name in start and (not other or len(values) < len(taken)):
+                values.append(start[name])
+            best = values[0]
+            for value in values[1:]:
+                best = richer(best, value)
+            self.scope.names[name] = best
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         values, _ = self.each(self.evaluate(node.iter))
         for value in values:
-            self.bind(node.target, value)
+            self.bind_element(node.target, value)
             self.run(node.body)
         if not values:
             self._branches([node.body], [])
@@ -284,10 +311,20 @@ class Statements(Evaluator):
                 return
             self.bind(target.value, tables.put(self, holder, key, titled, target))
 
+    def bind_element(self, target: ast.AST, value: Value) -> None:
+        """Give a variable of a loop its value, which keeps the name it has."""
+        before, self._looping = self._looping, True
+        try:
+            self.bind(target, value)
+        finally:
+            self._looping = before
+
     def _titled(self, value: Value, name: str) -> Value:
         """The value with the variable's name, and what it stands for with it."""
         if not name or (value.known and value.constant is None):
             return value
+        if self._looping:
+            return replace(value, name=name) if value.source is None else value
         notes = self.notes
         if value.source is not None and not value.table:
             note = notes.sources[value.source]
@@ -299,6 +336,10 @@ class Statements(Evaluator):
             field = notes.fields[value.fields[0]]
             if not field.variable:
                 notes.fields[value.fields[0]] = replace(field, variable=name)
+        if value.history and (place := notes.steps[value.history[-1]].encoding) is not None:
+            encoding = notes.encodings[place]
+            if not encoding.name:
+                notes.encodings[place] = replace(encoding, name=name)
         return replace(value, name=name)
 
     def _unpack(self, target: ast.Tuple | ast.List, value: Value) -> None:
@@ -411,6 +452,15 @@ class Statements(Evaluator):
         if value.table and name not in ("values", "iloc", "loc", "T", "at", "iat", "index"):
             return replace(tables.kept(value), column=name, table=False, columns=None)
         return value
+
+
+def node_else(node: ast.If) -> list[ast.stmt]:
+    """What is done where no condition of a chain holds."""
+    for _ in range(512):
+        if len(node.orelse) != 1 or not isinstance(node.orelse[0], ast.If):
+            break
+        node = node.orelse[0]
+    return node.orelse
 
 
 def _generated(listed: Value, name: str) -> Value:

@@ -199,7 +199,7 @@ def call(call: Call) -> Value | None:
             count = count[-1] if count else None
         if isinstance(count, int) and 0 < count <= 512:
             return as_list([Value(constant=0)] * count)
-        return NOTHING
+        return Value(entries=())  # by place, as the script fills it
     if last in _SAME and (len(call.arguments) >= 1):
         return same(call, call.arguments[0])
     return None
@@ -309,7 +309,7 @@ def part(reader: Reader, value: Value, key: Value, node: ast.AST) -> Value | Non
         if name:
             inner = value.entry(name)
             flow_in = kept(value) if inner is None else inner
-            return replace(flow_in, column=name, columns=None, table=False, name="")
+            return replace(flow_in, column=name, columns=None, table=False, name="", source=None)
         if key.items is not None:  # loc[0, "Age"], iloc[:, 0:4]
             last = key.items[-1] if key.items else NOTHING
             if isinstance(last.constant, str) or names(last):
@@ -468,5 +468,5 @@ def _mapped(call: Call, value: Value) -> Value | None:
         return kept(value)
     if not all(isinstance(one, (int, float)) for one in mapping.values()):
         return kept(value)
-    done = encode(call.reader, value, tuple(mapping.items()), None, call.node, value.name)
+    done = encode(call.reader, value, tuple(mapping.items()), None, call.node, "")
     return replace(done, column=value.column)

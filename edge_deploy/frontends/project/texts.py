@@ -6,7 +6,7 @@ import ast
 import re
 from dataclasses import replace
 
-from edge_deploy.frontends.project.answers import looked_up, zipped
+from edge_deploy.frontends.project.answers import encode, looked_up, zipped
 from edge_deploy.frontends.project.findings import TextStep
 from edge_deploy.frontends.project.values import (
     LONGEST,
@@ -19,6 +19,7 @@ from edge_deploy.frontends.project.values import (
     flow,
     inner_answer,
     literal,
+    names,
     number,
     plain,
     text,
@@ -220,6 +221,10 @@ def method(call: Call) -> Value | None:
         return said(reader, value, call.node, action, True, f".{name}()")
     if name == "join" and call.arguments:
         return blend(call.arguments)
+    listed = names(value)
+    if name == "index" and listed and call.arguments and not call.arguments[0].known:
+        mapping = tuple((one, place) for place, one in enumerate(listed))
+        return encode(reader, call.arguments[0], mapping, None, call.node, "")
     if value.entries is not None and not value.table:
         return _dict_method(call, value)
     if name == "get" and (value.source is not None) and text(call.given(0)):

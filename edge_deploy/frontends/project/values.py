@@ -292,9 +292,9 @@ class Notes:
     paddings: list[Padding] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
     fields: list[FormField] = field(default_factory=list)
+    places: dict[tuple[Evidence, str, str, str], int] = field(default_factory=dict)
     fitting: set[str] = field(default_factory=set)
     predicting: set[str] = field(default_factory=set)
-    muted: bool = False
 
     def add_classes(
         self,
@@ -331,9 +331,14 @@ class Notes:
 
     def give_positions(self, value: Value) -> None:
         """Say that a list's items go into a model in their order."""
-        if value.items is None or value.table:
+        if (value.items is None and not value.entries) or value.table:
             return
-        for position, item in enumerate(flat(value)):
+        items = flat(value)
+        if len(items) == 1 and items[0].entries and not items[0].table:
+            pairs = [pair for pair in items[0].entries if isinstance(pair[0], int)]
+        else:
+            pairs = list(enumerate(items))
+        for position, item in pairs:
             if item.entries is not None or item.columns or item.form:
                 return
             fields = item.fields
@@ -377,6 +382,9 @@ class Reader(Protocol):
 
     def class_folders(self, path: str) -> tuple[str, ...]:
         """The class folders of a folder."""
+
+    def header(self, path: str) -> tuple[str, ...]:
+        """The columns of a CSV file of the folder."""
 
     def step(self, action: str, value: Value, node: ast.AST, **more: Any) -> Value:
         """Note that something is done to a value; the value after it."""
