@@ -169,9 +169,9 @@ class Statements(Evaluator):
                 for one in run[1:]:
                     self._pending[id(one)] = ([], [])
             run = []
-        for one, after in itertools.pairwise(body):
-            if isinstance(one, ast.If) and one.orelse and isinstance(after, ast.Return):
-                self._behind[id(one)] = after  # what is returned where no condition holds
+        for first, after in itertools.pairwise(body):
+            if isinstance(first, ast.If) and first.orelse and isinstance(after, ast.Return):
+                self._behind[id(first)] = after  # what is returned where no condition holds
 
     def _if(self, node: ast.If) -> None:
         self._bag(node)
