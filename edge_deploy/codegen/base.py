@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from edge_deploy._version import __version__
-from edge_deploy.codegen.context import TemplateContext, Tensor
+from edge_deploy.codegen.context import TemplateContext, Tensor, identifiers
 from edge_deploy.codegen.expressions import channels, columns, resizing, used
-from edge_deploy.codegen.language import KEYWORDS, Code, Language, templates
-from edge_deploy.core.spec import Feature
+from edge_deploy.codegen.language import Code, Language, templates
+from edge_deploy.codegen.token_tables import cased, ignored, numbers, token_tables
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,6 @@ class Golden:
 
     source: str | Mapping[str, Any]
     outputs: Mapping[str, Sequence[float]]
-
-
-_LONGEST = 100  # characters of a name in code
 
 
 def _nothing(plan: TemplateContext) -> Mapping[str, Any]:
@@ -83,6 +79,8 @@ class Platform:
     def _values(self, plan: TemplateContext) -> dict[str, Any]:
         names = [Code(name) for name in identifiers(plan.inputs, self.reserved)]
         table = columns(plan, self.texts)
+        tables = {} if self.texts else token_tables(plan)
+        sigma = any(one.sigma for one in tables.values())
         return {
             **_shared(plan),
             "headline": headline(plan),
@@ -96,6 +94,10 @@ class Platform:
             "told": told(plan),
             "columns": table,
             "used": used(table),
+            "tables": tables,
+            "sigma": sigma,
+            "cased": numbers(cased()) if sigma else "",
+            "ignored": numbers(ignored()) if sigma else "",
             "parts": resizing(plan.image) if plan.image else [],
             "channels": channels(plan.image) if plan.image else [],
         }
@@ -166,15 +168,3 @@ def needs(plan: TemplateContext) -> str:
     """Which runtime the file needs."""
     oldest = plan.min_runtime or "an unknown version"
     return f"{plan.path.name} needs TensorFlow Lite or LiteRT {oldest} or newer."
-
-
-def identifiers(tensors: Sequence[Tensor | Feature], reserved: Sequence[str] = ()) -> list[str]:
-    """Names in code for tensors or columns, each another."""
-    taken: list[str] = []
-    for tensor in tensors:
-        name = "_".join(re.findall(r"[A-Za-z0-9]+", tensor.name)) or "input"
-        name = (f"input_{name}" if name[0].isdigit() else name)[:_LONGEST]
-        while name in taken or name in reserved or name in KEYWORDS:
-            name += "_"
-        taken.append(name)
-    return taken

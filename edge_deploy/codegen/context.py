@@ -17,6 +17,7 @@ from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Feature
 
+_LONGEST = 100  # characters of a name in code
 _NUMBERS = ("float32", "int32", "int64", "int16", "int8", "uint8")
 
 
@@ -267,3 +268,15 @@ def _tensors(
             )
         )
     return tuple(tensors)
+
+
+def identifiers(tensors: Sequence[Tensor | Feature], reserved: Sequence[str] = ()) -> list[str]:
+    """Names in code for tensors or columns, each another."""
+    taken: list[str] = []
+    for tensor in tensors:
+        name = "_".join(re.findall(r"[A-Za-z0-9]+", tensor.name)) or "input"
+        name = (f"input_{name}" if name[0].isdigit() else name)[:_LONGEST]
+        while name in taken or name in reserved or name in KEYWORDS:
+            name += "_"
+        taken.append(name)
+    return taken

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from edge_deploy.codegen.base import identifiers
-from edge_deploy.codegen.context import TemplateContext
+from edge_deploy.codegen.context import TemplateContext, identifiers
 from edge_deploy.codegen.language import json_value, text
 from edge_deploy.codegen.source_extract import closure, source_of
 from edge_deploy.core.spec import Feature, Text, Tokens

@@ -42,6 +42,13 @@ FEATURES, _ = parse_features(
          "encode": "one-hot", "missing": "value", "default": "x $1"},
     ]
 )  # fmt: skip
+SENTENCE, _ = parse_features(
+    [
+        {"name": "review", "kind": "text", "missing": "value", "default": "",
+         "tokens": {"vocabulary": ["<OOV>", "good", 'x"$1', "", "i̇yi", "σας"], "length": 6,
+                    "unknown": 1}}
+    ]
+)  # fmt: skip
 WIDTH = sum(feature.width for feature in FEATURES)
 ROWS: list[dict[str, Any]] = [
     {"age": 40.0, "weight": 81.25, "height": 1.8, "sex": "m", "job": "b", "size": "M",
@@ -92,6 +99,10 @@ PLANS = {
         "classifier", (tensor("features", (1, WIDTH), kind="table"),),
         (CLASS, replace(LABELS, index=1)), features=FEATURES, example=ROWS[0],
     ),
+    "sentence": plan(
+        "sentence", (tensor("ids", (1, 6), dtype="int32"),), (SHARE,),
+        features=SENTENCE, example={"review": 'a "good" film'},
+    ),
     "two inputs": plan(
         "two inputs", (tensor("width:0", (1, 5)), tensor("2nd", (1, 3), index=1, dtype="int32")),
         (tensor("mask", (1, 2, 2)),),
@@ -136,7 +147,7 @@ def golden(name: str) -> list[Golden]:
     if one.image:
         return [Golden("golden-1.png", outputs)]
     if one.features:
-        return [Golden(ROWS[0], outputs)]
+        return [Golden(one.example or {}, outputs)]
     return [Golden({t.name: f"golden-1-{t.index}.f32" for t in one.inputs}, outputs)]
 
 
@@ -179,7 +190,7 @@ def test_grammar_finds_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-@pytest.mark.parametrize("name", ["picture", "classifier"])
+@pytest.mark.parametrize("name", ["picture", "classifier", "sentence"])
 def test_code_is_the_snapshot(platform: str, name: str) -> None:
     made = PLATFORMS[platform]
     code = made.code(PLANS[name])
@@ -278,7 +289,7 @@ def test_cpp_is_compiled_and_prepares_bit_for_bit() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["picture", "table", "two inputs"])
+@pytest.mark.parametrize("name", ["picture", "table", "sentence", "two inputs"])
 def test_cpp_golden_test_is_compiled(name: str) -> None:
     made = PLATFORMS["cpp"]
     for file, code in made.test(PLANS[name], golden(name)).items():

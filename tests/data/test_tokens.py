@@ -22,6 +22,7 @@ from edge_deploy.data.preprocessing.features import features_to_json, parse_feat
 from edge_deploy.data.preprocessing.tokens import _pieces, tokenizer
 from edge_deploy.frontends.project.tokenizers import tokenizer_of, tokens_feature
 from edge_deploy.web.assets import shell_folder
+from tests.codegen.test_platforms import errors
 from tests.data.test_text import DOCUMENTS
 
 NASTY = [
@@ -178,13 +179,14 @@ def test_ids_are_those_of_text_vectorization(way: str, package: str) -> None:
     assert len(np.unique(theirs)) > (1 if "seen" in way else 5)
 
 
-def code(tokens: Tokens, platform: str) -> str:
+def code(tokens: Tokens, platform: str, name: str = "t") -> str:
     """The snippet of a model that takes the ids."""
     features, _ = parse_features([feature(tokens)])
     ids = Tensor("ids", 0, (1, tokens.length), "float32", None, 0, "tensor")
     value = Tensor("value", 0, (1, 1), "float32", None, 0, "value")
     given = (Path("t.tflite"), "float32", None, (ids,), (value,))
-    return PLATFORMS[platform].code(TemplateContext("t", "1", *given, None, features, {"text": ""}))
+    plan = TemplateContext(name, "1", *given, None, features, {"text": ""})
+    return PLATFORMS[platform].code(plan)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -230,6 +232,80 @@ def test_page_and_javascript_snippet_give_the_same() -> None:
     assert done.returncode == 0, done.stderr[:2000]
     for way, one, theirs in zip(WAYS, specs, json.loads(done.stdout), strict=True):
         np.testing.assert_array_equal(np.array(theirs, np.float32), ours(one), err_msg=way)
+
+
+@pytest.mark.parametrize("platform", ["android", "flutter", "ios"])
+def test_code_of_phones_is_parsed_without_error(platform: str) -> None:
+    for way in (
+        "with oov",
+        "filters beyond ASCII",
+        "characters as they are",
+        "layer, triples alone",
+    ):
+        written = code(spec(way), platform)
+        assert "sigma" in written
+        assert not errors(f"x.{PLATFORMS[platform].suffix}", written)
+
+
+CPP = """
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+@includes@
+std::string whole(const char* path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+int main() {
+    const std::string given = whole("sentences.bin");
+    for (size_t at = 0; at < given.size();) {
+        const size_t end = given.find('\\xff', at);
+        const std::string text = given.substr(at, end - at);
+        at = end + 1;
+        std::vector<float> row;
+@calls@
+    }
+}
+"""
+
+
+@pytest.mark.slow
+def test_cpp_snippet_gives_the_same() -> None:
+    """Its small letters, final sigmas and cuts are those of the phones' code, too."""
+    ways = [way for way in WAYS if way not in ("layer, seen or not", "layer, lower")]
+    includes, calls = [], []
+    for n, way in enumerate(ways):
+        Path(f"t{n}.hpp").write_text(code(spec(way), "cpp", f"t{n}"), encoding="utf-8")
+        includes.append(f'#include "t{n}.hpp"')
+        calls.append(f'        row = t{n}::encode({{ {{"text", text}} }});')
+        calls.append("        std::fwrite(row.data(), sizeof(float), row.size(), stdout);")
+    program = CPP.replace("@includes@", "\n".join(includes)).replace("@calls@", "\n".join(calls))
+    Path("all.cpp").write_text(program)
+    Path("sentences.bin").write_bytes(b"".join(text.encode() + b"\xff" for text in SENTENCES))
+    stub = Path(__file__).parents[1] / "codegen" / "cpp"
+    flags = [
+        "-std=c++17",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-O0",
+        f"-I{stub}",
+        "all.cpp",
+        "-o",
+        "all",
+    ]
+    done = subprocess.run(["c++", *flags], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:3000]
+    answer = subprocess.run(["./all"], capture_output=True, check=True).stdout
+    mine = np.frombuffer(answer, np.float32).reshape(len(SENTENCES), -1)
+    at = 0
+    for way in ways:
+        wanted = ours(spec(way))
+        found = mine[:, at : at + wanted.shape[1]]
+        at += wanted.shape[1]
+        np.testing.assert_array_equal(found, wanted, err_msg=way)
 
 
 GOOD = {"vocabulary": ["bad", "good"], "length": 4}
