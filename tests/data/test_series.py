@@ -141,7 +141,7 @@ def test_a_series_of_another_model_is_refused(series, model: ModelSpec, words: s
         (("a",), (None, 5), "a", 5),
         (("a",), (None, 5, 1), "a", 5),
         (("a", "b"), (None, 5), "a", 5),
-        (("a", "b"), (None, 2), None, 1),  # the next step of both
+        (("a", "b"), (None, 2), "a", 2),
     ],
 )
 def test_the_horizon_is_what_the_model_gives(channels, output, target, horizon: int) -> None:

@@ -11,6 +11,7 @@ import { describe } from './reference.js';
 import { selftest } from './selftest.js';
 import { openChecked, standIns } from './select-backend.js';
 import { PageError, words } from './errors.js';
+import { forecastOf } from './series.js';
 import { answer, history, summaries, waiting, withAnswer } from './view/answer.js';
 import { compareView } from './view/compare.js';
 import * as head from './view/header.js';
@@ -201,9 +202,9 @@ function acts(own) {
     quiet: async (row) => own.model.predict(rowInput(manifest, features, row)),
     quietFile: async (blob) => own.model.predict(pictureInput(manifest, await decoded(blob))),
     tensors: (tensors, more) => guarded(() => tensorInput(manifest, tensors), more),
-    sample(n) {
+    sample(n, told) {
       const { inputs, outputs } = reference.samples[n];
-      return ask({ inputs, original: outputs, what: t('table.sample', { n: n + 1 }) });
+      return ask({ inputs, original: outputs, what: t('table.sample', { n: n + 1 }), told });
     },
     trouble,
     words,
@@ -238,7 +239,7 @@ function ask(question) {
 }
 
 async function answerOne(question) {
-  const { inputs, original = null, warning = null, what = '', live = false, row = null } = question;
+  const { inputs, original = null, warning = null, what = '', live = false, row = null, told } = question;
   const { keep = !live } = question; // a form that is being filled in asks more than a person does
   const asked = current;
   if (!asked) return;
@@ -250,7 +251,9 @@ async function answerOne(question) {
     const specs = asked.manifest.outputs;
     const document = asDocument(asked, specs, outputs, what, row);
     const act = { link: () => location.href };
-    answer(specs, outputs, { original, warning, live, document, act, ranges: rangesOf(asked) });
+    const more = { ranges: rangesOf(asked), titles: titlesOf(asked) };
+    answer(specs, outputs, { original, warning, live, document, act, ...more });
+    told?.(outputs);
     head.status(t('state.answered', { time: time(took), backend: t(`backend.${asked.model.backend}`) }));
     if (keep) {
       past = withAnswer(past, { what, row, words: summaries(specs, outputs) });
@@ -259,6 +262,12 @@ async function answerOne(question) {
   } catch (error) {
     if (asked === current) trouble(new PageError('error.answer', { detail: words(error) }));
   }
+}
+
+/** What an output is called where its own name says less: what comes next in a series. */
+function titlesOf({ manifest }) {
+  const found = forecastOf(manifest);
+  return found ? { [found.name]: t('series.next', { channel: manifest.series.target }) } : {};
 }
 
 /** Between what numbers the original's answers lie, and over which samples, in words. */

@@ -133,8 +133,6 @@ def _ahead(series: Series, spec: ModelSpec, where: str, mend: str) -> Series:
             f"{where}: the horizon is {series.horizon}, and the model gives {given} "
             f"number{'' if given == 1 else 's'} ({forecast.name}).{mend}"
         )
-    if given == len(series.channels):  # the next step of every channel
-        return replace(series, target=None)
     return replace(series, horizon=given)
 
 

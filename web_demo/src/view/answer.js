@@ -25,7 +25,7 @@ export function waiting(why) {
  * @param {object} outputs {name: {data, shape}}
  * @param {object} more original (the original's outputs), ranges ({samples, ranges: {name: [min,
  *   max]}}: between what the original's answers lie, and over which samples, in words), warning,
- *   document (the answer as JSON), live, act ({copy, link})
+ *   titles (words for outputs by name), document (the answer as JSON), live, act ({copy, link})
  */
 export function answer(specs, outputs, more) {
   const box = $('output');
@@ -36,9 +36,10 @@ export function answer(specs, outputs, more) {
   const twice = saidTwice(specs, outputs);
   const single = twice.filter((said) => !said).length === 1;
   const parts = specs.map((spec, n) => {
-    const title = el('h4', { className: single ? 'said' : '' }, spec.name);
+    const named = more.titles?.[spec.name];
+    const title = el('h4', { className: single && !named ? 'said' : '' }, named ?? spec.name);
     const shown = rendered(spec, outputs[spec.name], more);
-    return el('div', { className: twice[n] ? 'said' : '' }, ...(specs.length > 1 ? [title] : []), ...shown);
+    return el('div', { className: twice[n] ? 'said' : '' }, ...(specs.length > 1 || named ? [title] : []), ...shown);
   });
   if (more.warning) parts.unshift(el('p', { className: 'badge warn' }, more.warning));
   box.replaceChildren(el('h3', {}, t('page.answer')), ...parts, ...details(more));
@@ -86,7 +87,7 @@ function saidTwice(specs, outputs) {
 /** A unit such as "1,000 USD" is a factor. */
 const times = (unit) => (/^\d/.test(unit) ? `× ${unit}` : unit);
 
-function rendered(spec, { data, shape }, { original, ranges }) {
+function rendered(spec, { data, shape }, { original, ranges, titles }) {
   const { kind, classes, unit, name } = spec;
   const columns = labelled(spec, data);
   if (columns) return bars(columns);
@@ -101,8 +102,9 @@ function rendered(spec, { data, shape }, { original, ranges }) {
     if (ends) parts.push(...range(data[0], ends, unit, ranges.samples));
   } else {
     const first = [...data.slice(0, 12)].map(number).join('; ');
-    parts.push(el('p', { className: 'quiet' }, shape.join(' × ')));
-    parts.push(el('p', { className: 'values' }, first + (data.length > 12 ? '; …' : '')));
+    const rest = (data.length > 12 ? '; …' : '') + (unit ? ` ${times(unit)}` : '');
+    if (!titles?.[name]) parts.push(el('p', { className: 'quiet' }, shape.join(' × ')));
+    parts.push(el('p', { className: 'values' }, first + rest));
   }
   const theirs = original?.[name]?.data;
   if (theirs) {

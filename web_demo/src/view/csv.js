@@ -43,7 +43,7 @@ export function csvControls(manifest, features, act) {
 }
 
 /** Text in UTF-8, or in the code page that Excel saves in. */
-function decoded(bytes) {
+export function decoded(bytes) {
   const text = new TextDecoder().decode(bytes);
   return text.includes('\ufffd') ? new TextDecoder('windows-1252').decode(bytes) : text;
 }

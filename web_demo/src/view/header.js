@@ -2,6 +2,7 @@
 import { el } from '../dom.js';
 import { below, count, percent, size, time } from '../format.js';
 import { currentLanguage, LANGUAGES, t } from '../i18n.js';
+import { asked } from '../series.js';
 
 const $ = (id) => document.getElementById(id);
 
@@ -73,9 +74,9 @@ export function fileName({ target, precision, pruned }) {
 export function facts(entry, file, manifest) {
   const shape = ({ shape: axes }) =>
     axes.slice(1).map((axis) => axis ?? t('facts.any')).join(' × ') || '1';
-  const takes = manifest.features
-    ? [columns(manifest.features)]
-    : manifest.inputs.map((spec) => t(`facts.${spec.kind}`, { shape: shape(spec) }));
+  let takes = manifest.inputs.map((spec) => t(`facts.${spec.kind}`, { shape: shape(spec) }));
+  if (manifest.features) takes = [columns(manifest.features)];
+  if (manifest.series) takes = [t('facts.series', { what: asked(manifest.series) })];
   const { framework, parameters } = manifest.source;
   $('facts').textContent = [
     t('facts.version', { version: entry.version }),

@@ -2,6 +2,7 @@
 import { el } from '../dom.js';
 import { t } from '../i18n.js';
 import { pictureControls } from './picture.js';
+import { seriesControls } from './series.js';
 import { tableControls } from './table.js';
 import { sampleChips, tensorControls } from './tensor.js';
 
@@ -20,6 +21,8 @@ export function showInputs(model, act) {
   if (manifest.preprocessing && one) {
     made = pictureControls(model, act);
     if (!entry.pictures.length) made.samples = sampleChips(reference, act);
+  } else if (manifest.series && one) {
+    made = seriesControls(model, act);
   } else if (features && one) {
     made = tableControls(model, act);
     if (!made.samples.length) made.samples = sampleChips(reference, act);
@@ -31,13 +34,19 @@ export function showInputs(model, act) {
   }
   fill($('input'), t('page.input'), made.controls);
   fill($('samples'), t('page.samples'), made.samples);
-  document.documentElement.dataset.input = manifest.preprocessing ? 'picture' : features ? 'table' : 'tensor';
+  document.documentElement.dataset.input = kindOf(model);
   return made;
 }
 
 function fill(section, title, parts) {
   section.replaceChildren(el('h3', {}, title), ...parts);
   section.hidden = !parts.length;
+}
+
+function kindOf({ manifest, features }) {
+  if (manifest.preprocessing) return 'picture';
+  if (manifest.series) return 'series';
+  return features ? 'table' : 'tensor';
 }
 
 function looksLikePictures({ inputs, preprocessing }) {

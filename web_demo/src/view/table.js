@@ -46,7 +46,7 @@ function withSamples(features, reference) {
 }
 
 /** A float32 as the shortest decimal that is the same one. */
-function short(value) {
+export function short(value) {
   for (let digits = 1; digits <= 9; digits += 1) {
     const text = Number(value.toPrecision(digits));
     if (Math.fround(text) === value) return text;
