@@ -301,7 +301,9 @@ class Statements(Evaluator):
                 self.bind(target.value.value, changed)
                 return
             key = self.evaluate(target.slice)
-            titled = self._titled(value, written(target))
+            base = written(target.value)
+            named = isinstance(key.constant, (str, int)) and base
+            titled = self._titled(value, f"{base}[{key.constant!r}]" if named else written(target))
             if holder.dotted and holder.entries is None and not holder.table:
                 name = written(target)  # st.session_state["model"]
                 if name:
@@ -436,6 +438,8 @@ class Statements(Evaluator):
         if isinstance(value.constant, PurePosixPath):
             return path_part(value.constant, name)
         if value.entries is not None and not value.table:
+            if name == "__dict__":
+                return value
             if value.name == "Enum":
                 return value.entry(name) or NOTHING
             return value.entry(name) or tables.kept(value)

@@ -216,7 +216,7 @@ def same(call: Call, value: Value) -> Value:
     if call.last in _STRIPPED and len(value.fields) == 1 and not value.history:
         index = value.fields[0]
         one = notes.fields[index]
-        if call.last != "str" and one.framework in ("flask", "django", "input"):
+        if call.last != "str" and one.framework in ("flask", "django", "fastapi", "input"):
             whole_number = call.last == "int"
             notes.fields[index] = replace(one, kind="number", integer=whole_number)
     if call.last in _STRIPPED and value.known and not isinstance(value.constant, type(None)):
@@ -378,7 +378,7 @@ def method(call: Call) -> Value | None:
         return value
     if name == "pop" and value.table:
         return part(reader, value, call.given(0, "item"), call.node)
-    if name in ("map", "replace") and not value.known and value.source is None:
+    if name in ("map", "replace") and not value.known and (value.table or value.source is None):
         return _mapped(call, value)
     if name == "apply" and (value.column or value.table) and not value.answer:
         function = call.given(0, "func")
@@ -389,6 +389,8 @@ def method(call: Call) -> Value | None:
         return Value(name=value.name)
     if name == "select_dtypes":
         return replace(kept(value), columns=None)
+    if name == "values" and value.entries is not None and not value.table:
+        return None
     if name in _KEPT and value.dotted == "":
         if value.known:
             return value

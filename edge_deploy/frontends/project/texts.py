@@ -90,7 +90,7 @@ def call(call: Call) -> Value | None:
         return _length(call.arguments[0])
     if name == "range":
         return _range(call)
-    if name in ("sorted", "reversed", "set", "dict", "list", "tuple"):
+    if name in ("sorted", "reversed", "set", "dict", "list", "tuple", "vars"):
         return _collected(call)
     if name == "map" and len(call.arguments) == 2:
         return call.arguments[1] if call.arguments[0].callee is None else blend(call.arguments)
