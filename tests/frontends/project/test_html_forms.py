@@ -15,7 +15,7 @@ Read = Callable[..., Findings]
 
 FIELDS: dict[str, tuple[str, dict[str, Any]]] = {
     "a number": (
-        "<label for=a>Age:</label><input type='number' id=a name='age' min=0 max=99 step=1 value=30>",
+        "<label for=a>Age:</label><input type=number id=a name=age min=0 max=99 step=1 value=30>",
         {
             "label": "Age",
             "kind": "number",
@@ -140,7 +140,9 @@ PAGE = """
   <label for="age">Age in years</label>
   <input type="number" id="age" name="age" min="0" max="120">
   <label for="sex">Sex</label>
-  <select id="sex" name="sex"><option value="1">Male</option><option value="0">Female</option></select>
+  <select id="sex" name="sex">
+    <option value="1">Male</option><option value="0">Female</option>
+  </select>
 </form>
 """
 

@@ -82,7 +82,8 @@ PICTURES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "Keras, more": (
         "from tensorflow.keras.preprocessing import image\n"
-        "x = image.load_img(f, target_size=(20, 10), color_mode='grayscale', interpolation='bilinear')",
+        "x = image.load_img(f, target_size=(20, 10), color_mode='grayscale',"
+        " interpolation='bilinear')",
         {"size": (10, 20), "colours": "grey", "interpolation": "bilinear", "library": "keras"},
     ),
     "TensorFlow": (
