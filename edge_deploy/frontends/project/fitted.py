@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from edge_deploy.frontends.project import tables
-from edge_deploy.frontends.project.findings import Load, Padding, Save, Source
+from edge_deploy.frontends.project.findings import Evidence, Load, Padding, Save, Source
 from edge_deploy.frontends.project.values import (
     NOTHING,
     Call,
@@ -62,20 +62,27 @@ _MODELS = {
 }
 
 
-def noted(reader: Reader, path: str, key: str | None, name: str, call: str, node: ast.AST) -> int:
-    """Note that a file goes into a variable; the index of its source."""
+def noted(reader: Reader, path: str, name: str, call: str, where: Evidence) -> int:
+    """Note that a file goes into a variable; the index of its source.
+
+    Args:
+        reader: What reads the script.
+        path: As the script has it.
+        name: The variable, or "".
+        call: What reads it.
+        where: The line that names the file.
+    """
     found = reader.find(path) if path else None
     written_path = path.replace("\\", "/").removeprefix("./")
-    note = SourceNote(name, found or written_path or None, key, "", found is not None)
-    return _noted(reader, note, call, node)
+    note = SourceNote(name, found or written_path or None, None, "", found is not None)
+    return _noted(reader, note, call, where)
 
 
-def _noted(reader: Reader, note: SourceNote, call: str, node: ast.AST) -> int:
+def _noted(reader: Reader, note: SourceNote, call: str, where: Evidence) -> int:
     notes = reader.notes
     notes.sources.append(note)
     index = len(notes.sources) - 1
-    evidence = reader.evidence(node)
-    notes.loads.append((index, Load(note.freeze(), call, evidence)))
+    notes.loads.append((index, Load(note.freeze(), call, where)))
     return index
 
 
@@ -88,7 +95,7 @@ def part(reader: Reader, value: Value, key: str, name: str, node: ast.AST) -> Va
         if one.path == whole_note.path and one.key == inner and one.path is not None:
             return Value(source=index, name=name)
     note = SourceNote(name or key, whole_note.path, inner, "", whole_note.exists)
-    index = _noted(reader, note, "part", node)
+    index = _noted(reader, note, "part", reader.evidence(node))
     return Value(source=index, name=name)
 
 
@@ -140,7 +147,7 @@ def call(call: Call) -> Value | None:
     path = text(first) or first.opened
     if name in ("open", "io.open", "codecs.open", "gzip.open", "tensorflow.io.gfile.GFile"):
         target = call.given(0, "file", "filename", "name")
-        return Value(opened=text(target) or target.opened)
+        return Value(opened=text(target) or target.opened, where=call.evidence)
     if last in ("load", "loads") and (top in _UNPICKLED or name.startswith("sklearn.externals")):
         return _loaded(call, path, name)
     if name in (
@@ -163,7 +170,7 @@ def call(call: Call) -> Value | None:
     if name in ("pandas.read_csv", "pandas.read_excel", "pandas.read_table", "pandas.read_parquet"):
         if not path:
             return Value(table=True, history=flow(first), fields=inner_fields(first))
-        index = noted(reader, path, None, "", name, call.node)
+        index = noted(reader, path, "", name, first.where or call.evidence)
         plain_csv = last == "read_csv" and not call.keywords.keys() & {"sep", "names", "header"}
         header = reader.header(reader.notes.sources[index].path or "") if plain_csv else ()
         if header and whole(call.given(-1, "index_col")) == 0:
@@ -200,7 +207,9 @@ def _loaded(call: Call, path: str, name: str) -> Value:
     for one in call.arguments[:1]:
         if one.opened and one.source is not None:  # loads(file.read())
             return _reread(call.reader, one.source, name)
-    index = noted(call.reader, path, None, "", name, call.node)
+    first = call.arguments[0] if call.arguments else NOTHING
+    opened = first.where if first.opened else None
+    index = noted(call.reader, path, "", name, opened or call.evidence)
     return Value(source=index)
 
 
@@ -268,13 +277,13 @@ def method(call: Call) -> Value | None:
         return None
     if receiver.opened and name in _READ:
         if receiver.source is None and name in ("read", "readlines", "read_text"):
-            index = noted(reader, receiver.opened, None, "", name, call.node)
+            index = noted(reader, receiver.opened, "", name, receiver.where or call.evidence)
             return replace(receiver, source=index)
         return receiver
     if name in ("read_text", "read_bytes", "open") and text(receiver):
         if name == "open":
-            return Value(opened=text(receiver))
-        index = noted(reader, text(receiver), None, "", name, call.node)
+            return Value(opened=text(receiver), where=call.evidence)
+        index = noted(reader, text(receiver), "", name, call.evidence)
         return Value(opened=text(receiver), source=index)
     if name == "write" and receiver.opened:
         _saved(call, call.given(0), receiver.opened)
@@ -339,7 +348,7 @@ def _filled(call: Call, receiver: Value) -> Value | None:
     if not path or receiver.source is None:
         return None
     note = call.reader.notes.sources[receiver.source]
-    index = noted(call.reader, path, None, note.name, call.name, call.node)
+    index = noted(call.reader, path, note.name, call.name, call.evidence)
     if call.name == "load_weights" and note.path is not None:
         return NOTHING
     loaded = call.reader.notes.sources[index]
@@ -370,9 +379,12 @@ def _asked(call: Call, receiver: Value, name: str, value: Value) -> Value:
     action = name if name in ("predict_proba", "decision_function") else "predict"
     source = _source_of(call, receiver)
     reader.notes.give_positions(value)
-    done = reader.step(
-        action, value, call.node, source=source, columns=hint(value), table=value.columns or ()
-    )
+    columns = hint(value)
+    if value.entries and not value.table and columns:
+        for key, one in value.entries:
+            reader.notes.give_column(one, str(key))
+    table = value.columns or (columns if value.entries else ())
+    done = reader.step(action, value, call.node, source=source, columns=columns, table=table)
     notes = reader.notes
     if notes.sources[source].path is not None and not notes.sources[source].kind:
         notes.predicting.add(call.evidence.file)
@@ -387,6 +399,8 @@ def hint(value: Value) -> tuple[str, ...]:
         return value.columns
     if value.column:
         return (value.column,)
+    if value.entries and all(isinstance(key, str) for key, _ in value.entries):
+        return tuple(key for key, _ in value.entries)  # {"age": ..., "sex": ...} of Keras
     found = tables.flatten(value)
     if found and all(one.column for one in found):
         return tuple(one.column for one in found)

@@ -21,6 +21,7 @@ from edge_deploy.frontends.project.values import (
     Value,
     as_list,
     constant,
+    inner_fields,
     number,
     plain,
     text,
@@ -272,6 +273,7 @@ def _interface(call: Call, function: Value, inputs: Value) -> Value:
             values.append(add(call.reader, field))
         else:
             values.append(one)
+    call.reader.notes.answers.update(inner_fields(call.given(2, "outputs")))
     if function.callee is not None:
         call.reader.call_value(function, values, call.node)
     return Value(dotted="gradio.object")

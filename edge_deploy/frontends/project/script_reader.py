@@ -294,7 +294,8 @@ class _Result:
         return _ordered(_unique(found, lambda one: one))
 
     def _fields(self) -> tuple[FormField, ...]:
-        requested = list(self.notes.fields)
+        given = enumerate(self.notes.fields)
+        requested = [one for index, one in given if index not in self.notes.answers]
         pages = [field for file, page in self.folder.pages for field in html_fields(file, page)]
         by_name: dict[str, FormField] = {}
         for one in requested:

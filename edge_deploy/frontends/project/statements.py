@@ -330,7 +330,8 @@ class Statements(Evaluator):
         notes = self.notes
         if value.source is not None and not value.table:
             note = notes.sources[value.source]
-            if value.name != "feature_names_":
+            made_here = note.path is None and note.name  # `history = model.fit(x)`
+            if value.name != "feature_names_" and not made_here:
                 note.name = name
         elif value.source is not None and not notes.sources[value.source].name:
             notes.sources[value.source].name = name

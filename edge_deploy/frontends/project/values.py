@@ -29,6 +29,7 @@ from edge_deploy.frontends.project.findings import (
 MOST_ITEMS = 4096
 LONGEST = 20_000
 _MOST_HISTORY = 200
+_WORDS = {"text", "texts_to_sequences", "texts_to_matrix", "pad_sequences"}
 
 
 class _Unknown:
@@ -293,6 +294,7 @@ class Notes:
     windows: list[Window] = field(default_factory=list)
     fields: list[FormField] = field(default_factory=list)
     places: dict[tuple[Evidence, str, str, str], int] = field(default_factory=dict)
+    answers: set[int] = field(default_factory=set)  # fields that show an answer
     fitting: set[str] = field(default_factory=set)
     predicting: set[str] = field(default_factory=set)
 
@@ -342,7 +344,10 @@ class Notes:
             if item.entries is not None or item.columns or item.form:
                 return
             fields = item.fields
-            if len(fields) == 1 and self.fields[fields[0]].position is None:
+            if len(fields) != 1 or self.fields[fields[0]].kind in ("file", "picture"):
+                continue
+            worded = any(self.steps[one].action in _WORDS for one in flow(item))
+            if not worded and self.fields[fields[0]].position is None:
                 self.fields[fields[0]] = replace(self.fields[fields[0]], position=position)
 
 

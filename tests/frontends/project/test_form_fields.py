@@ -28,6 +28,7 @@ def shown(field: FormField) -> dict[str, Any]:
 
 
 ST = {"framework": "streamlit", "variable": "v", "position": 0}
+FILE = {"framework": "streamlit", "variable": "v"}
 GR = {"framework": "gradio", "variable": "v", "position": 0}
 PAIR = (("a", "a"), ("b", "b"))
 ONE: dict[str, tuple[str, dict[str, Any]]] = {
@@ -146,13 +147,13 @@ ONE: dict[str, tuple[str, dict[str, Any]]] = {
     "text_area": ("v = st.text_area('Review')", {**ST, "label": "Review", "kind": "text"}),
     "file_uploader": (
         "v = st.file_uploader('Picture', type=['jpg', 'png'])",
-        {**ST, "label": "Picture", "kind": "picture"},
+        {**FILE, "label": "Picture", "kind": "picture"},
     ),
     "file_uploader of a table": (
         "v = st.file_uploader('Table', type='csv')",
-        {**ST, "label": "Table", "kind": "file"},
+        {**FILE, "label": "Table", "kind": "file"},
     ),
-    "camera_input": ("v = st.camera_input('Look')", {**ST, "label": "Look", "kind": "picture"}),
+    "camera_input": ("v = st.camera_input('Look')", {**FILE, "label": "Look", "kind": "picture"}),
     "a column of the page": (
         "left, right = st.columns(2)\nwith left:\n    v = right.toggle('On')",
         {**ST, "label": "On", "kind": "boolean"},
@@ -219,7 +220,7 @@ ONE: dict[str, tuple[str, dict[str, Any]]] = {
     "blocks": (
         "def f(w):\n    m.predict([[w]])\nwith gr.Blocks():\n    v = gr.Image(label='A')\n"
         "    gr.Button('Go').click(f, inputs=[v], outputs=None)",
-        {**GR, "label": "A", "kind": "picture"},
+        {"framework": "gradio", "variable": "v", "label": "A", "kind": "picture"},
     ),
     "request.form": (
         "def f():\n    v = float(request.form['age'])\n    m.predict([[v]])",
@@ -285,7 +286,6 @@ ONE: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "framework": "flask",
             "variable": "v",
-            "position": 0,
             "label": "pic",
             "kind": "picture",
             "name": "pic",
@@ -337,7 +337,6 @@ ONE: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "framework": "fastapi",
             "variable": "v",
-            "position": 0,
             "label": "v",
             "kind": "picture",
             "name": "v",
@@ -478,6 +477,24 @@ def test_a_field_of_two_columns_feeds_none(used: Read) -> None:
         "w = st.slider('W')\nh = st.slider('H')\nm.predict(pd.DataFrame({'bmi': [w / h ** 2]}))"
     )
     assert [one.column for one in found.fields] == ["", ""]
+
+
+def test_a_dict_of_tensors_gives_the_columns(used: Read) -> None:
+    found = used(
+        "def f(a, b):\n    row = {'age': a, 'sex': b}\n"
+        "    return m.predict({k: tf.constant([v]) for k, v in row.items()})\n"
+        "gr.Interface(f, [gr.Number(label='Age'), gr.Radio(['m', 'f'])], gr.Number(label='Risk'))"
+    )
+    assert [(one.label, one.column) for one in found.fields] == [("Age", "age"), ("", "sex")]
+    assert found.predictions[0].columns == ("age", "sex")
+
+
+def test_a_field_that_shows_the_answer_is_none(used: Read) -> None:
+    found = used(
+        "def f(a):\n    return m.predict([[a]])\nwith gr.Blocks():\n    a = gr.Number(label='In')\n"
+        "    b = gr.Textbox(label='Out')\n    gr.Button('Go').click(f, a, b)"
+    )
+    assert [one.label for one in found.fields] == ["In"]
 
 
 def test_places_of_a_vector_that_is_filled(used: Read) -> None:

@@ -414,6 +414,20 @@ TRAINING = """
 """
 
 
+def test_the_line_that_names_the_file_is_the_evidence(read: Read) -> None:
+    found = read(
+        "import pickle, json\nwith open('a.pkl', 'rb') as f:\n    a = pickle.load(f)\n"
+        "h = open('b.json')\nb = json.load(\n    h)\nc = json.loads(\n    open('c.json').read())\n"
+    )
+    lines = [(one.source.path, one.source.name, one.evidence.line) for one in found.loads]
+    assert lines == [("a.pkl", "a", 2), ("b.json", "b", 4), ("c.json", "c", 8)]
+
+
+def test_a_history_is_no_name_of_a_model(read: Read) -> None:
+    found = read("net = Sequential()\nhistory = net.fit(x, y)\nnet.save('n.h5')")
+    assert [one.source.name for one in found.saves] == ["net"]
+
+
 def test_a_training_script_says_columns_target_and_what_each_file_is(read: Read) -> None:
     found = read(TRAINING, data__churn_dot_csv="Id,Sex,Geo,Age,Exited\n1,m,f,3,0\n")
     saves = [(one.source.path, one.source.key, one.source.kind) for one in found.saves]
