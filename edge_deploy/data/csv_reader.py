@@ -138,6 +138,10 @@ def _table(
     plain = features is None
     if features is None:
         features = [Feature(name) for name in columns]
+    elif made_up(columns, features):
+        old = dict(zip(columns, (feature.name for feature in features), strict=True))
+        rows = [{old.get(name, name): value for name, value in row.items()} for row in rows]
+        columns = list(old.values())
     _check(origin, columns, features)
     try:
         values = encode_rows(features, rows, places)
@@ -161,6 +165,17 @@ def _table(
     return Table(values, labels, kept, given, others, gaps)
 
 
+def made_up(columns: Sequence[str], features: Sequence[Feature]) -> bool:
+    """Whether a model that was fitted without names takes the columns by their places.
+
+    Its features are called x0, x1, …, which no column of the file is.
+    """
+    names = [feature.name for feature in features]
+    if names != [f"x{n}" for n in range(len(columns))]:
+        return False
+    return not set(names) & set(columns)
+
+
 def check_csv(path: Path, features: Sequence[Feature], reading: Reading = WHOLE) -> None:
     """Look only whether a CSV has rows and the features' columns: quick, before a model is loaded.
 
@@ -169,7 +184,9 @@ def check_csv(path: Path, features: Sequence[Feature], reading: Reading = WHOLE)
     """
     with _opened(path) as reader:
         first = list(itertools.islice(reader, 1))
-    _check(path, _columns(path, first, reading)[0], features)
+    columns = _columns(path, first, reading)[0]
+    if not made_up(columns, features):
+        _check(path, columns, features)
 
 
 def column_names(data: Data | None) -> tuple[str, ...]:

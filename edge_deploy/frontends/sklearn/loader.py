@@ -135,6 +135,7 @@ def from_object(
         lowered, width = lower(frame.model), frame.width
         outputs = _outputs(lowered, width, classes(chain[-1]))
     features = tuple(column.feature for column in frame.used)
+    gaps = any(feature.missing == "nan" for feature in features)
 
     def original(arrays: Arrays, rows: Sequence[Mapping[str, Any]] = ()) -> Arrays:
         x = arrays[INPUT]
@@ -163,7 +164,7 @@ def from_object(
         trackables=(model,),
         notes=notes if note is None else (*notes, note),
         answers="original" if note is None else "lowering",
-        features=features if named or frame.special else None,
+        features=features if named or frame.special or gaps else None,
         typical=frame.typical if frame.special or front else typical(chain[0], width),
         predict_rows=original if note is None and any(f.text for f in features) else None,
     )

@@ -183,11 +183,17 @@ def _stacked(model: Any, has: dict[str, Any]) -> None:
 
 
 def _left_columns(model: Any, has: dict[str, Any]) -> None:
-    """ColumnTransformer of 1.5 to 1.8: the columns that are left are a list with a warning."""
+    """ColumnTransformer of 1.5 to 1.8: the columns that are left are a list with a warning.
+
+    Before 1.0, the names of the columns had another name.
+    """
     plain = [
         (*one[:2], list(vars(one[2])["data"])) if isinstance(one[2], LegacyObject) else one
         for one in (*has.get("transformers_", ()), has.get("_remainder", ("", "drop", [])))
     ]
+    for name in ("_feature_names_in", "_df_columns"):  # of 0.24, of 0.22 and 0.23
+        if has.get(name) is not None:
+            has.setdefault("feature_names_in_", np.asarray(has[name], object))
     if "transformers_" in has:
         has["transformers_"] = plain[:-1]
     if "_remainder" in has:

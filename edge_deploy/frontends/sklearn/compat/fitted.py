@@ -68,6 +68,33 @@ def _splits(step: Any) -> list[tuple[Array, Array]]:
     return [(np.asarray(tree.feature), np.asarray(tree.threshold)) for tree in trees]
 
 
+def missing_in_training(model: Any) -> frozenset[int]:
+    """The columns of which a tree, or a forest or a bag of them, has seen missing values.
+
+    A split of a column without them sends what is missing to its larger side; one that says
+    otherwise, or that parts what is missing from the rest, was found with them. Trees of before
+    1.3, which knew none, say nothing at all.
+    """
+    members = attribute(model, "estimators_")
+    if members is None:
+        members = [model]
+    trees = members if isinstance(members, list) else list(np.ravel(members))
+    drawn = attribute(model, "estimators_features_") or [None] * len(trees)
+    found: set[int] = set()
+    for one, columns in zip(trees, drawn, strict=False):
+        if (tree := attribute(one, "tree_")) is None:
+            return frozenset()
+        left, right = np.asarray(tree.children_left), np.asarray(tree.children_right)
+        inner, count = left >= 0, np.asarray(tree.n_node_samples)
+        to_left = np.asarray(tree.missing_go_to_left, bool)
+        seen = inner & ~np.isfinite(tree.threshold)
+        if to_left.any():
+            seen |= inner & (to_left != (count[left] > count[right]))
+        own = np.unique(np.asarray(tree.feature)[seen])
+        found |= {int(n) for n in (own if columns is None else np.asarray(columns)[own])}
+    return frozenset(found)
+
+
 def typical(first: Any, width: int) -> tuple[Array, Array] | None:
     """The mean and standard deviation of the columns, where the first step tells.
 

@@ -26,7 +26,7 @@ from edge_deploy.frontends.sklearn.converters.svm import counted
 @predictor("RANSACRegressor", "SelfTrainingClassifier")
 def holder(model: Any, before: Affine) -> Predict:
     """Those that answer as the one they hold: RANSACRegressor's is fitted on the inliers."""
-    return lower(model.estimator_, before)
+    return lower_whole(model.estimator_, before)
 
 
 def probabilities(model: Any, before: Affine) -> Transform:
@@ -113,7 +113,7 @@ def stacking(model: Any, before: Affine) -> Predict:
     members: list[Transform] = []
     for one, method in zip(model.estimators_, model.stack_method_, strict=True):
         members.append(_stacked(one, method, before))
-    last, scaled = lower(model.final_estimator_), apply(before)
+    last, scaled = lower_whole(model.final_estimator_), apply(before)
 
     def predict(x: Any) -> Any:
         parts = [member(x) for member in members]
@@ -155,7 +155,9 @@ def one_vs_rest(model: Any, before: Affine) -> Predict:
             return {"class": found, "scores": d}
         p = tf.concat([share(x)[:, 1:] for share in shares], axis=1)
         p = tf.concat([1.0 - p, p], axis=1) if len(members) == 1 else p
-        return {"class": found, "probabilities": p / tf.reduce_sum(p, axis=1, keepdims=True)}
+        p = p / tf.reduce_sum(p, axis=1, keepdims=True)
+        answer = {"class": found, "probabilities": p}
+        return {**answer, DECISION: d} if decided else answer
 
     return predict
 

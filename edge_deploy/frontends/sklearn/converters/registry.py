@@ -260,6 +260,8 @@ def steps(estimator: Any) -> list[Any]:
     name = type(estimator).__name__
     if name in ("GridSearchCV", "RandomizedSearchCV"):
         return steps(estimator.best_estimator_)
+    if name == "FrozenEstimator":
+        return steps(estimator.estimator)
     if name != "Pipeline":
         return [estimator]
     kept = [step for _, step in estimator.steps if step is not None and step != "passthrough"]

@@ -10,14 +10,14 @@ it is compared with.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from edge_deploy.core.errors import ConversionError
-from edge_deploy.frontends.sklearn.compat.fitted import attribute, typical
+from edge_deploy.frontends.sklearn.compat.fitted import attribute, missing_in_training, typical
 from edge_deploy.frontends.sklearn.compat.upgrade import complete
 from edge_deploy.frontends.sklearn.converters.categorical_splits import Own, own_categories
 from edge_deploy.frontends.sklearn.dataframe.columns import Column, Frame
@@ -30,11 +30,16 @@ _SCALERS = (
 )  # fmt: skip
 _ENCODERS = ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
 _SEARCHES = ("GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV")
-_CONTAINERS = ("ColumnTransformer", "FeatureUnion", "Pipeline", *_SEARCHES)
+_CONTAINERS = ("ColumnTransformer", "FeatureUnion", "FrozenEstimator", "Pipeline", *_SEARCHES)
 _BEAR_GAPS = (
     "CatBoost", "CatBoostClassifier", "CatBoostRegressor",
     "HistGradientBoostingClassifier", "HistGradientBoostingRegressor", "LGBMClassifier",
     "LGBMRegressor", "XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRegressor",
+)  # fmt: skip
+_TREES = (
+    "BaggingClassifier", "BaggingRegressor", "DecisionTreeClassifier", "DecisionTreeRegressor",
+    "ExtraTreeClassifier", "ExtraTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor",
+    "RandomForestClassifier", "RandomForestRegressor",
 )  # fmt: skip
 _TAKE_GAPS = ("IterativeImputer", "KNNImputer", "MissingIndicator")
 _HELD = ("calibrated_classifiers_", "estimator_", "estimators_", "regressor_")
@@ -91,6 +96,8 @@ class _Walk:
         name = type(model).__name__
         if name in _SEARCHES:
             return self.predictor(model.best_estimator_, parts, places)
+        if name == "FrozenEstimator":
+            return self.predictor(model.estimator, parts, places)
         if name == "Pipeline":
             changed = copy.copy(model)
             *first, last = [s for s in model.steps if s[1] is not None and s[1] != "passthrough"]
@@ -100,10 +107,14 @@ class _Walk:
                 steps.append((label, step))
             changed.steps = [*steps, (last[0], self.predictor(last[1], parts, places))]
             return changed
-        keys = ("estimator",) if name == "_CalibratedClassifier" else _HELD
+        keys: tuple[str, ...] = ("estimator",) if name == "_CalibratedClassifier" else _HELD
+        if attribute(model, "estimators_") is not None:
+            keys = tuple(key for key in keys if key != "estimator_")  # what they were copied from
         held = {key: value for key in keys if _reads_frames(value := attribute(model, key))}
         if held and places != _same:
             changed = copy.copy(model)
+            if attribute(model, "passthrough"):
+                self.compute(parts, _borne(model.final_estimator_, len(parts)))
             for key, value in held.items():
                 several = isinstance(value, (list, np.ndarray))
                 inner = [
@@ -113,7 +124,7 @@ class _Walk:
                 setattr(changed, key, inner if several else inner[0])
             return changed
         if (own := own_categories(model)) is None:
-            self.compute(parts, gaps=name in _BEAR_GAPS)
+            self.compute(parts, _borne(model, len(parts)))
             return model
         return self.encode_inside(model, own, parts)
 
@@ -132,7 +143,7 @@ class _Walk:
         chosen = [parts[n] if n < len(parts) else None for n in own.columns]
         numbers = [n for n in range(len(parts)) if n not in own.columns]
         encoder, _, _ = self.step(own.encoder, chosen, _same)
-        self.compute([parts[n] for n in numbers], gaps=True)
+        self.compute([parts[n] for n in numbers], range(len(numbers)))
         if (known := typical(model, len(parts))) is not None:
             for at, n in enumerate(numbers, start=len(chosen)):
                 # scikit-learn's trees count the columns of categories first.
@@ -143,19 +154,21 @@ class _Walk:
         changed.own_categories_ = Own(own.columns, encoder)
         return changed
 
-    def compute(self, parts: Parts, gaps: bool = False) -> None:
-        """A step takes these columns as numbers."""
-        for part in parts:
+    def compute(self, parts: Parts, gaps: Collection[int] = ()) -> None:
+        """A step takes these columns as numbers; it bears that some of them are missing."""
+        for place, part in enumerate(parts):
             if part is None:
                 continue
             part.column.used = True
             part.column.computed = True
-            part.column.gaps &= gaps or part.filled
+            part.column.gaps &= place in gaps or part.filled
 
     def step(self, model: Any, parts: Parts, places: Places) -> tuple[Any, Parts, Places]:
         """A transformer: what it becomes, what leaves it, and where that lies."""
         name = type(model).__name__
         complete(model)
+        if name == "FrozenEstimator":
+            return self.step(model.estimator, parts, places)
         if name == "Pipeline":
             changed = copy.copy(model)
             changed.steps = []
@@ -185,7 +198,7 @@ class _Walk:
                     if known and part.raw:
                         part.column.typical = float(known[0][n]), float(known[1][n])
             return model, [p and At(p.column, False, p.filled) for p in parts], _same
-        self.compute(parts, gaps=name in _TAKE_GAPS)
+        self.compute(parts, range(len(parts)) if name in _TAKE_GAPS else ())
         return model, [], _same
 
     def branches(self, model: Any, parts: Parts, places: Places) -> tuple[Any, Parts, Places]:
@@ -233,6 +246,20 @@ class _Walk:
         return changed, left if complete else [], _same
 
 
+def _borne(model: Any, width: int) -> Collection[int]:
+    """The columns whose missing values a predictor answers, and not with an error."""
+    if type(model).__name__ in _BEAR_GAPS:
+        return range(width)
+    if type(model).__name__ in _TREES and (known := missing_in_training(model)):
+        return known
+    for key in ("calibrated_classifiers_", "estimators_", "estimator"):
+        if (held := attribute(model, key)) is not None:
+            members = _several(held) if isinstance(held, (list, np.ndarray)) else [held]
+            each = [set(_borne(one, width)) for one in members if not hasattr(one, "tree_")]
+            return set.intersection(*each) if each else ()
+    return ()
+
+
 def _same(index: int) -> list[int]:
     return [index]
 
@@ -257,9 +284,14 @@ def _keeps(step: Any) -> bool:
     return name in _SCALERS or name == "FunctionTransformer"
 
 
+def _several(held: Any) -> list[Any]:
+    """The members of a list or an array; numpy would take a pipeline for a list of its steps."""
+    return held if isinstance(held, list) else list(held.ravel())
+
+
 def _reads_frames(value: Any) -> bool:
     if isinstance(value, (list, np.ndarray)):
-        return any(_reads_frames(one) for one in np.ravel(np.asarray(value, dtype=object)))
+        return any(map(_reads_frames, _several(value)))
     if type(value).__name__ == "_CalibratedClassifier":
         return _reads_frames(value.estimator)
     return type(value).__name__ in _CONTAINERS or own_categories(value) is not None

@@ -207,6 +207,16 @@ _BASE = {
     # How protocols 0 to 2 spell an object and a byte string; the reader has its own of both.
     "copyreg": "_reconstructor",
     "_codecs": "encode",
+    # By these names alone, whichever module a version had them in: see normal().
+    "pandas": (
+        "ArrowStringArray ArrowStringArrayNumpySemantics BlockManager BooleanArray BooleanDtype "
+        "Categorical CategoricalDtype DataFrame DateOffset DatetimeArray Flags Float64Dtype "
+        "FloatingArray Int64Dtype IntegerArray NumpyEADtype NumpyExtensionArray PandasArray "
+        "PandasDtype Series SingleBlockManager StringArray StringDtype "
+        "__pyx_unpickle_BlockPlacement __pyx_unpickle_NDArrayBacked _new_DatetimeIndex "
+        "_new_Index _unpickle_block new_block"
+    ),
+    "pyarrow.lib": "_restore_array chunked_array py_buffer type_for_alias",
 }
 """Arrays, random states, sparse matrices and plain containers: the builder has its own of each."""
 
@@ -220,8 +230,15 @@ _CLASSES = {
     "numpy.random._pcg64": "PCG64",
     "numpy.random.bit_generator": "SeedSequence",
     "builtins": "dict list tuple",
+    "pandas": (
+        "CategoricalIndex DatetimeIndex Float64Index Index Int64Index MultiIndex NA "
+        "NumericIndex RangeIndex TimedeltaArray UInt64Index"
+    ),
 }
 """Classes that a call names as what it makes: arguments of it, and nothing else."""
+
+_DILL = {"dill._dill": "_create_array _load_type"}
+"""How dill spells arrays and plain types; the reader of records spells them out again."""
 
 _TYPES = {
     "builtins": "bool float int object str",
@@ -258,8 +275,11 @@ _IDLE = {"sklearn.cluster._kmeans": "_kmeans_single_elkan _kmeans_single_lloyd"}
 """Functions that only fitting calls; a stand-in holds the place of each."""
 
 _RENAMED = {
+    "_loss": "sklearn._loss._loss",  # as scikit-learn 1.5 to 1.7 called its compiled losses
     "__builtin__": "builtins",
     "copy_reg": "copyreg",
+    "dill.dill": "dill._dill",
+    "numpy.core._multiarray_umath": "numpy._core._multiarray_umath",
     "numpy.core.multiarray": "numpy._core.multiarray",
     "numpy.core.numeric": "numpy._core.numeric",
     "scipy.sparse.coo": "scipy.sparse._coo",
@@ -295,7 +315,7 @@ ARRAY_IN_FILE = frozenset(
 )
 """joblib's mark for an array whose bytes follow in the file."""
 
-LISTED = BUILDERS | VALUES | IDLE | _pairs(_CLASSES) | ARRAY_IN_FILE
+LISTED = BUILDERS | VALUES | IDLE | _pairs(_CLASSES) | _pairs(_DILL) | ARRAY_IN_FILE
 """All that a file may name."""
 
 MODULES = frozenset(module for module, _ in LISTED - ARRAY_IN_FILE)
@@ -322,9 +342,14 @@ def normal(module: str, name: str) -> Global:
 
     scikit-learn has moved its classes between the modules of a package (``sklearn.tree.tree``
     became ``sklearn.tree._classes`` in 0.22), and kept their names; so a class that is on the
-    lists is found by its package and name. ``newObj`` is in several modules of one package.
+    lists is found by its package and name. So has pandas, of which nothing is ever
+    imported. ``newObj`` is in several modules of one package.
     """
     module = _RENAMED.get(module, module)
+    if module == "pandas._libs.tslibs.offsets":
+        return "pandas", "DateOffset"
+    if module.partition(".")[0] == "pandas" and ("pandas", name) in LISTED:
+        return "pandas", name
     if module.startswith("sklearn.neighbors.") and (end := module.rpartition(".")[2]):
         module = f"sklearn.neighbors.{_SEARCH_TREES.get(end, end)}"
     if (module, name) in LISTED or not module.startswith("sklearn.") or name == "newObj":

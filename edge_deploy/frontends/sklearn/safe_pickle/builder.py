@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_deploy.core.errors import UntrustedError
 from edge_deploy.frontends.sklearn.compat import stand_ins, upgrade
-from edge_deploy.frontends.sklearn.safe_pickle import arrays, compiled, makers
+from edge_deploy.frontends.sklearn.safe_pickle import arrays, compiled, makers, pandas_objects
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import (
     BUILDERS,
     ESTIMATORS,
@@ -196,6 +196,8 @@ class Builder:
         yield from ()
         if record.name in self.gone or record.name in IDLE:
             return stand_ins.stand_in(*record.name)
+        if record.name == ("pandas", "NA"):
+            return float("nan")
         if record.name in VALUES or record.name in ESTIMATORS:
             return makers.resolve(record.name)
         raise UntrustedError(f"{'.'.join(record.name)} in place of an object")
@@ -215,6 +217,8 @@ class Builder:
             return self._stand_in(record)
         if name[1] == "newObj":
             return makers.search_part(record)
+        if name[0] in ("pandas", "pyarrow.lib") and name in BUILDERS:
+            return pandas_objects.make(record)
         if name in makers.SPECIAL:
             return makers.SPECIAL[name](self, record)
         if name in ESTIMATORS or name in BUILDERS:

@@ -145,6 +145,10 @@ _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _DICTS = ("OrderedDict", "defaultdict", "Bunch")
 
 
+_DILL_TYPES = ("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list",
+               "object", "range", "set", "slice", "str", "tuple")  # fmt: skip
+
+
 class Malformed(Exception):
     """The stream is no pickle, or cut short."""
 
@@ -319,6 +323,11 @@ class _Machine:
         self.call(function, tuple(arguments))
 
     def call(self, function: Any, arguments: Any, keywords: Pairs | None = None) -> None:
+        if _makes_blocks(function):
+            function = function.arguments[0]
+        if isinstance(function, Named) and function.name[0] == "dill._dill":
+            self.of_dill(function.name[1], arguments)
+            return
         if not isinstance(function, Named):
             raise UntrustedError(f"a call of {_told(function)}")
         if not isinstance(arguments, tuple):
@@ -328,6 +337,19 @@ class _Machine:
         if function.name not in ARRAY_IN_FILE:
             self.found.called.add(function.name)
         self.container(Call(function, arguments, keywords))
+
+    def of_dill(self, name: str, arguments: Any) -> None:
+        """dill's own words for an array and for a plain type, as other pickles have them."""
+        if name == "_load_type" and len(arguments) == 1 and arguments[0] in _DILL_TYPES:
+            self.named("builtins", arguments[0])
+            return
+        if name != "_create_array" or not isinstance(arguments, tuple) or len(arguments) < 3:
+            raise UntrustedError(f"a call of dill._dill.{name}")
+        made, given, state, *_ = arguments
+        if not isinstance(made, Named) or made.name[1] != "_reconstruct":
+            raise UntrustedError(f"a call of dill._dill.{name}")
+        self.call(made, given)
+        self.stack[-1].state = (state,)
 
     def _build(self, _: Any) -> None:
         target, state = self.pop_many(2)
@@ -379,6 +401,14 @@ def _reconstructed(cls: Any, base: Any, state: Any) -> tuple[Named, tuple[Any, .
     if base.name[1] == "object":
         return cls, ()
     return cls, tuple(state) if isinstance(state, tuple) else (state,)
+
+
+def _makes_blocks(function: Any) -> bool:
+    """Whether it is ``functools.partial(new_block, ndim=2)``, as pandas 1.3 wrote its tables."""
+    if not isinstance(function, Call) or function.function.name != ("functools", "partial"):
+        return False
+    (made,) = function.arguments if len(function.arguments) == 1 else (None,)
+    return isinstance(made, Named) and made.name == ("pandas", "new_block")
 
 
 def _told(target: Any) -> str:
