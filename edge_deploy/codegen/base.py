@@ -11,6 +11,7 @@ from edge_deploy.codegen.context import TemplateContext, Tensor, identifiers
 from edge_deploy.codegen.expressions import channels, columns, resizing, used
 from edge_deploy.codegen.language import Code, Language, templates
 from edge_deploy.codegen.token_tables import cased, ignored, numbers, token_tables
+from edge_deploy.data.preprocessing.series import rows_in_words
 
 
 @dataclass(frozen=True)
@@ -134,16 +135,29 @@ def _takes(plan: TemplateContext) -> str:
     if plan.features:
         count = len(plan.features)
         return f"rows of {count} column{'s' if count > 1 else ''}"
+    if plan.series:
+        return f"{rows_in_words(plan.series)} (the oldest first)"
     return ", ".join(map(tensor_words, plan.inputs))
 
 
 def _gives(plan: TemplateContext) -> str:
     output = plan.main_output
+    if words := _forecast(plan):
+        return words
     if output.classes:
         return f"{len(output.classes)} classes"
     if output.count != 1:
         return tensor_words(output)
     return f"a value{f' in {output.unit}' if output.unit else ''}"
+
+
+def _forecast(plan: TemplateContext) -> str:
+    """``the next 5 values of Close in USD``; empty where the answer is none."""
+    output, series = plan.main_output, plan.series
+    if series is None or series.target is None or output.role not in ("value", "tensor"):
+        return ""
+    many = f"{output.count} values of " if output.count > 1 else ""
+    return f"the next {many}{series.target}{f' in {output.unit}' if output.unit else ''}"
 
 
 def tensor_words(tensor: Tensor) -> str:
@@ -154,6 +168,8 @@ def tensor_words(tensor: Tensor) -> str:
 def told(plan: TemplateContext) -> str:
     """What ``predict`` gives, in words."""
     output = plan.main_output
+    if forecast := _forecast(plan):
+        return forecast[0].upper() + forecast[1:]
     words = {
         "labels": "Each label's share, the largest first",
         "probability": "Each label's share, the larger first",

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.artifact.manifest import columns_of, preprocessing_of
+from edge_deploy.artifact.manifest import columns_of, preprocessing_of, series_of
 from edge_deploy.artifact.selection import tflite_entry
 from edge_deploy.codegen.language import KEYWORDS
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.messages import option
-from edge_deploy.core.spec import Feature
+from edge_deploy.core.spec import Feature, Series
 
 _LONGEST = 100  # characters of a name in code
 _NUMBERS = ("float32", "int32", "int64", "int16", "int8", "uint8")
@@ -80,6 +80,7 @@ class TemplateContext:
         image: The preprocessing spec's ``image``, where the input is a picture.
         features: The columns, where the input is a row of a table.
         example: A row that can be asked, where the input is one.
+        series: Of what the input is a window, where it is one.
     """
 
     name: str
@@ -92,6 +93,7 @@ class TemplateContext:
     image: Mapping[str, Any] | None
     features: tuple[Feature, ...] | None
     example: Mapping[str, Any] | None
+    series: Series | None = None
 
     @property
     def type_name(self) -> str:
@@ -182,6 +184,7 @@ def make(found: Artifact, precision: str | None) -> TemplateContext:
         image=preprocessing["image"] if preprocessing else None,
         features=features,
         example=rows(found, features)[0] if features else None,
+        series=series_of(manifest) if alone else None,
     )
 
 

@@ -22,6 +22,7 @@ from edge_deploy.codegen import PLATFORMS
 from edge_deploy.codegen.base import Golden
 from edge_deploy.codegen.context import TemplateContext, Tensor
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.spec import Series
 from edge_deploy.data.preprocessing.encoding import encode_rows
 from edge_deploy.data.preprocessing.features import parse_features
 from edge_deploy.data.preprocessing.image import PRESETS, RESIZES, preprocess_image, with_size
@@ -107,6 +108,10 @@ PLANS = {
         "two inputs", (tensor("width:0", (1, 5)), tensor("2nd", (1, 3), index=1, dtype="int32")),
         (tensor("mask", (1, 2, 2)),),
     ),
+    "series": plan(
+        "series", (tensor("prices", (1, 60, 1), kind="sequence"),), (PRICE,),
+        series=Series(("Close",), 60, "USD", "Close"),
+    ),
     "uint8": picture(
         "uint8", (4, 4, 1), PRESETS["unit"]["image"],
         replace(SHARE, dtype="uint8", scale=0.00390625),
@@ -182,6 +187,23 @@ def test_every_resize_is_parsed_without_error(platform: str) -> None:
     made = PLATFORMS[platform]
     for one, _ in pictures()[:: len(SIZES)]:
         assert not errors(made.file(one), made.code(one))
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize(
+    ("series", "shape", "takes", "gives"),
+    [
+        (Series(("Close",), 60, "USD", "Close"), (1, 1),
+         "the last 60 values of Close in USD (the oldest first) in", "next Close in USD"),
+        (Series(("ax", "ay"), 9, None, "ay", 3), (1, 3),
+         "the last 9 rows of ax, ay (the oldest first) in", "next 3 values of ay in USD"),
+        (Series(("ax", "ay"), 9), (1, 1), "the last 9 rows of ax, ay", "value in USD"),
+    ],
+)  # fmt: skip
+def test_code_says_what_a_series_is(platform: str, series: Series, shape, takes, gives) -> None:
+    one = replace(PLANS["series"], series=series, outputs=(replace(PRICE, shape=shape),))
+    code = PLATFORMS[platform].code(one)
+    assert takes in code and code.count(gives) == 2, code[:1500]
 
 
 def test_grammar_finds_what_is_wrong() -> None:
