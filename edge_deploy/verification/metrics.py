@@ -63,6 +63,9 @@ def winners(kind: str, values: Array) -> Array:
     return found.reshape(len(values), -1)[:, 0]
 
 
+IN_UNITS = ("MAE", "RMSE")
+"""Figures that have the unit of their output."""
+
 _FEW = 5  # pairs beside a whole confusion matrix
 MOST_CLASSES = 50
 """A confusion matrix of up to so many classes is kept in full."""

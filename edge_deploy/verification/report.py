@@ -12,10 +12,11 @@ from msgspec import UnsetType
 from edge_deploy.artifact.document import to_document as plain
 from edge_deploy.artifact.file_entry import Requirements
 from edge_deploy.artifact.manifest import Manifest
+from edge_deploy.core.escapes import visible
 from edge_deploy.core.messages import option, samples, size_text, times
 from edge_deploy.verification.charts import errors
 from edge_deploy.verification.html_page import render
-from edge_deploy.verification.metrics import Confusion, Task
+from edge_deploy.verification.metrics import IN_UNITS, Confusion, Task
 from edge_deploy.verification.verdicts import ZEROS, Verdict, to_json
 
 SCHEMA = "edge-deploy/report/1"
@@ -190,7 +191,7 @@ def _part(manifest: Manifest, verdict: Verdict, kept: Sequence[str]) -> dict[str
             for o in verdict.outputs
             if o.own_rounding
         ],
-        "task": _task_lines(verdict.task) if verdict.task else [],
+        "task": _task_lines(verdict.task, manifest) if verdict.task else [],
         "confusion": _matrix(manifest, verdict.task.output, verdict.task.confusion)
         if verdict.task and verdict.task.confusion
         else None,
@@ -203,12 +204,24 @@ def _kept(manifest: Manifest) -> dict[str, Sequence[str]]:
     return {entry.path: entry.kept_float or () for entry in manifest.artifacts}
 
 
-def _task_lines(task: Task) -> list[str]:
+def _task_lines(task: Task, manifest: Manifest) -> list[str]:
     rows = {task.name: (task.before, task.after), **task.more}
-    told = [f"{n} {a:.4g} (the original {b:.4g})" for n, (b, a) in rows.items()]
+    told = [
+        f"{n} {_figure(n, a, task.output, manifest)} (the original {b:.4g})"
+        for n, (b, a) in rows.items()
+    ]
     # A report of before does not say how many.
     many = f", of {samples_with_labels(task.samples)}" if task.samples else ""
     return [f"{task.output}: {', '.join(told)}{many}"]
+
+
+def _figure(name: str, value: float, output: str, manifest: Manifest) -> str:
+    """Such as ``0.862 USD``: an error is in the unit of its output, a share in none."""
+    unit = next((o.unit for o in manifest.outputs if o.name == output), None)
+    if not unit or name not in IN_UNITS:
+        return f"{value:.4g}"
+    factor = "× " if unit[:1].isdigit() else ""  # such as "1,000 USD"
+    return f"{value:.4g} {factor}{visible(unit)}"
 
 
 def samples_with_labels(count: int) -> str:
@@ -221,7 +234,10 @@ def performance(manifest: Manifest) -> list[str]:
     found = manifest.reference.performance
     if not found:
         return []
-    told = ", ".join(f"{name} {value:.4g}" for name, value in found.values.items())
+    told = ", ".join(
+        f"{name} {_figure(name, value, found.output, manifest)}"
+        for name, value in found.values.items()
+    )
     return [f"the original: {told}, of {samples_with_labels(found.samples)}"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -98,8 +99,9 @@ def test_a_forecast_is_scored_by_what_came_next(run, prices: Path) -> None:
         "channels": ["Close"], "steps": 3, "unit": "USD", "target": "Close", "horizon": 1,
     }  # fmt: skip
     assert manifest["reference"]["performance"]["values"]["R²"] == pytest.approx(1)
-    told = (prices / "report.json").read_text() + run("inspect", prices).out
-    assert "USD" in told
+    result = run("verify", prices, "--only", "tflite")
+    assert re.search(r"the original: R² 1, MAE \S+ USD, RMSE \S+ USD, of 27 samples", result.out)
+    assert " USD (the original " in (prices / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ function saidTwice(specs, outputs) {
 }
 
 /** A unit such as "1,000 USD" is a factor. */
-const times = (unit) => (/^\d/.test(unit) ? `× ${unit}` : unit);
+export const times = (unit) => (/^\d/.test(unit) ? `× ${unit}` : unit);
 
 function rendered(spec, { data, shape }, { original, ranges, titles }) {
   const { kind, classes, unit, name } = spec;

@@ -2,6 +2,7 @@
 import { el } from '../dom.js';
 import { count, number, share } from '../format.js';
 import { t } from '../i18n.js';
+import { times } from './answer.js';
 import { fileName } from './header.js';
 
 /** The line under the facts; nothing where the samples had no labels. */
@@ -13,13 +14,13 @@ export function score(file, manifest) {
   const own = manifest.artifacts
     .find(({ files }) => files.some(({ path }) => path === file.file))
     ?.verification?.find((row) => row.performance)?.performance;
-  const told = [el('li', {}, t('score.original', worded(performance)))];
+  const { classes, unit } = manifest.outputs.find((output) => output.name === performance.output);
+  const told = [el('li', {}, t('score.original', worded(performance, unit)))];
   if (own) {
-    const original = worded({ ...own, values: own.original }).figures;
-    told.push(el('li', {}, t('score.file', { ...worded(own), file: fileName(file), original })));
+    const original = worded({ ...own, values: own.original }, unit).figures;
+    told.push(el('li', {}, t('score.file', { ...worded(own, unit), file: fileName(file), original })));
   }
   const [name, value] = Object.entries(performance.values)[0];
-  const { classes } = manifest.outputs.find((output) => output.name === performance.output);
   place.replaceChildren(
     el('summary', {}, t('score.title', { value: figure(name, value) })),
     el('ul', {}, ...told),
@@ -27,8 +28,11 @@ export function score(file, manifest) {
   );
 }
 
-function worded({ values, samples }) {
-  const figures = Object.entries(values).map(([name, value]) => figure(name, value));
+function worded({ values, samples }, unit) {
+  const figures = Object.entries(values).map(([name, value]) => {
+    const error = ['MAE', 'RMSE'].includes(name) && unit;
+    return figure(name, value) + (error ? ` ${times(unit)}` : '');
+  });
   return { figures: figures.join(', '), samples: count(samples) };
 }
 
