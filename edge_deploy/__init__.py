@@ -2,6 +2,7 @@
 
 The functions mirror the commands:
 
+    init         a project's folder -> edge-deploy.toml, which convert takes
     load_model   a trained model in memory
     convert      trained model -> artifacts/<name>/<version>/
     quantize     more precisions for an artifact

@@ -7,6 +7,8 @@ from edge_deploy.api.bench import bench as bench
 from edge_deploy.api.convert import ConvertResult as ConvertResult
 from edge_deploy.api.convert import convert as convert
 from edge_deploy.api.demo import build_demo as build_demo
+from edge_deploy.api.init import InitResult as InitResult
+from edge_deploy.api.init import init as init
 from edge_deploy.api.inspect import inspect as inspect
 from edge_deploy.api.options import BenchOptions as BenchOptions
 from edge_deploy.api.options import ConvertOptions as ConvertOptions

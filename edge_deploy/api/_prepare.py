@@ -13,7 +13,6 @@ from edge_deploy.api.options import ModelOptions
 from edge_deploy.artifact import samples
 from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.artifact.performance import PerformanceEntry, WarningEntry
-from edge_deploy.core.bounds import read_json
 from edge_deploy.core.errors import EdgeDeployError, UsageError, unknown_option, wrong_option
 from edge_deploy.core.graph import freeze, index_limits, input_arithmetic
 from edge_deploy.core.messages import option
@@ -209,7 +208,7 @@ def known_columns(folder: Path, options: DataOptions) -> Known:
     if given is None and beside.is_file():
         given = beside
     if given is not None:
-        document = read_json(given) if isinstance(given, Path) else given
+        document = sidecars.document_of(given)
         if series_in(document) is None:
             features, _ = parse_features(document)
             return Known(tuple(feature.name for feature in features), whole=True)

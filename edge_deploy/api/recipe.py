@@ -120,6 +120,11 @@ def read(path: Path) -> Recipe:
     return recipes.read(path, convert_keys())
 
 
+def parse(path: Path, text: str) -> Recipe:
+    """Read a recipe that is not written yet."""
+    return recipes.parse(path, text, convert_keys())
+
+
 def resolve(
     model: Any, options: ConvertOptions | None, keywords: Mapping[str, Any]
 ) -> tuple[Any, ConvertOptions | None, Mapping[str, Any], Recipe | None]:
@@ -142,10 +147,10 @@ def resolve(
     recipe = read(path)
     recipe.check_decided()
     over = {} if options is None else _changed(options)
-    return _model(recipe), None, {**values(recipe), **over, **keywords}, recipe
+    return model_of(recipe), None, {**values(recipe), **over, **keywords}, recipe
 
 
-def _model(recipe: Recipe) -> Any:
+def model_of(recipe: Recipe) -> Any:
     """What the steps are as ``convert`` takes a model."""
     alone = len(recipe.steps) == 1 and recipe.steps[0] == Step(recipe.steps[0].path)
     return recipe.steps[0].path if alone else list(recipe.steps)
@@ -223,7 +228,7 @@ def against(options: VerifyOptions) -> VerifyOptions:
         for one in fields(LoadOptions)
         if one.name in said and getattr(options, one.name) == getattr(plain, one.name)
     }
-    return replace(options, against=_model(recipe), **read_as)
+    return replace(options, against=model_of(recipe), **read_as)
 
 
 def files_read(options: ConvertOptions) -> tuple[Path | str | None, ...]:

@@ -149,21 +149,24 @@ def made(done: Any, what: str, as_json: bool, quiet: bool) -> None:
         typer.echo(f"{name} could not be {what}: {reason}", err=True)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], whole: int = 2) -> None:
+    """Print rows in columns; the first ``whole`` columns are never broken."""
     if not rows:
         return
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     kept = [n for n in range(len(header)) if any(row[n] for row in rows)]  # none that is empty
     table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
     for n in kept:
-        # The first two name the file and say whether it is right: never cut them short.
-        table.add_column(header[n], overflow="fold", no_wrap=n < 2)
+        # Of verdicts the first two name the file and say whether it is right.
+        table.add_column(header[n], overflow="fold", no_wrap=n < whole)
     for row in rows:
         style = "red" if any("FAIL" in cell for cell in row[:2]) else None
-        table.add_row(*(row[n] for n in kept), style=style)
+        # Names of files, columns and classes are no markup.
+        table.add_row(*(escape(row[n]) for n in kept), style=style)
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=160)  # a log has no width: lose no columns

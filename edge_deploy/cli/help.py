@@ -10,7 +10,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 COMMANDS = (
-    "convert", "quantize", "verify", "demo", "serve", "run", "snippet", "bundle", "inspect",
+    "init", "convert", "quantize", "verify", "demo", "serve", "run", "snippet", "bundle", "inspect",
     "bench", "tune", "examples", "quickstart", "doctor",
 )  # fmt: skip
 

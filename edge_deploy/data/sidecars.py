@@ -90,7 +90,7 @@ def precheck(options: DataOptions, more: Iterable[Data | None] = ()) -> None:
     if options.labels is not None:
         _given_labels(options.labels)
     columns = None
-    if options.features is not None and series_in(told := _document(options.features)) is None:
+    if options.features is not None and series_in(told := document_of(options.features)) is None:
         columns = parse_features(told)[0]
     if options.preprocess is not None:
         parse_preprocess(options.preprocess)
@@ -135,7 +135,7 @@ def collect(folder: Path, file_name: str, model: LoadedModel, options: DataOptio
     target: Mapping[str, Any] | None = None
     path = folder / "features.json"
     if features is not None or path.is_file():
-        if (told := series_in(document := _document(features or path))) is not None:
+        if (told := series_in(document := document_of(features or path))) is not None:
             series, target = joined(model.series, told[0]), told[1]
             count = f"a series: {', '.join(series.channels)}"
         else:
@@ -263,7 +263,8 @@ def _check_width(spec: ModelSpec, features: Sequence[Feature], mend: str = "") -
         )
 
 
-def _document(features: Columns) -> Any:
+def document_of(features: Columns) -> Any:
+    """What features.json holds, read or given as it is."""
     return read_json(features) if isinstance(features, Path) else features.document
 
 

@@ -14,6 +14,7 @@ import edge_deploy
 from edge_deploy.cli import app, help
 
 FLAGS = {
+    "init": "folder --overwrite --dry-run --max-size --timeout --json",
     "convert": (
         "model --to --reference --samples --label-column --labels --preprocess --features "
         "--signature --input-shape --custom-objects --trust-pickle --deterministic --threshold "
@@ -142,11 +143,11 @@ def test_the_defaults_of_flags_are_those_of_the_api() -> None:
 
 PUBLIC = (
     "ArtifactError BenchOptions BenchResult BenchRow Candidate CandidateResult ConversionError "
-    "ConvertOptions ConvertResult EdgeDeployError Feature LoadOptions LoadedModel "
+    "ConvertOptions ConvertResult EdgeDeployError Feature InitResult LoadOptions LoadedModel "
     "MissingDependencyError ModelSpec OutputVerdict Prediction QuantizeOptions QuantizeResult "
     "Recommendation Snippet SourceError TensorSpec Tolerances TuneOptions TuneResult "
     "UntrustedError UsageError Verdict VerifyOptions VerifyResult __version__ bench build_demo "
-    "bundle convert inspect load_model quantize run snippet tune verify "
+    "bundle convert init inspect load_model quantize run snippet tune verify "
 )
 
 

@@ -90,7 +90,15 @@ def read(path: Path, convert: Keys) -> Recipe:
         UsageError: It is no TOML, of a newer form, or a key or a value is not as it must be; a
             file that it names is not there or lies elsewhere.
     """
-    text = read_text(path, largest=_MOST)
+    return parse(path, read_text(path, largest=_MOST), convert)
+
+
+def parse(path: Path, text: str, convert: Keys) -> Recipe:
+    """The same of a text that stands in no file yet.
+
+    Raises:
+        UsageError: As for ``read``.
+    """
     document = _parsed(path, text)
     reader = _Reader(path, text)
     reader.check_version(document)

@@ -1,0 +1,258 @@
+"""A folder to its recipe: read and never run, each line with its evidence, questions asked."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import edge_deploy
+from edge_deploy.api import recipe as recipes
+from edge_deploy.core.errors import UsageError
+
+pytestmark = pytest.mark.slow
+
+NAMES = ("age", "weight", "height")
+APP = """\
+import joblib, os, shutil
+import numpy as np
+os.remove("precious.txt")
+shutil.rmtree("data", ignore_errors=True)
+scaler = joblib.load("scaler.pkl")
+model = joblib.load("model.pkl")
+classes = ["no", "yes"]
+def predict(age, weight, height):
+    x = scaler.transform(np.array([[age, weight, height]]))
+    return classes[model.predict(x)[0]]
+"""
+
+
+def make(folder: str, script: str | None = APP, *, scalers: tuple[str, ...] = ("scaler.pkl",)):
+    """A scaler beside a model, each in a pickle of its own, and a table."""
+    import joblib
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    root = Path(folder)
+    root.mkdir()
+    rng = np.random.default_rng(0)
+    x = rng.normal(100, 30, (80, 3)).round(1)
+    y = (x[:, 0] > x[:, 1]).astype(int)
+    for number, name in enumerate(scalers):
+        scaler = StandardScaler().fit(x * (1 + number))
+        joblib.dump(scaler, root / name)
+    joblib.dump(LogisticRegression().fit(StandardScaler().fit_transform(x), y), root / "model.pkl")
+    rows = [",".join(map(str, (*row, answer))) for row, answer in zip(x, y, strict=True)]
+    (root / "data.csv").write_text("\n".join([",".join((*NAMES, "label")), *rows]))
+    (root / "precious.txt").write_text("kept")
+    if script is not None:
+        (root / "app.py").write_text(script)
+    return root
+
+
+def documents(folder: Path) -> dict:
+    return dict(recipes.read(folder / "edge-deploy.toml").document)
+
+
+def test_a_project_becomes_a_recipe_that_converts_as_it_is() -> None:
+    root = make("churn app!")
+    done = edge_deploy.init(root)
+    assert done.undecided == () and done.path == root / "edge-deploy.toml"
+    assert done.path.read_text("utf-8") == done.text
+    found = documents(root)
+    assert found["steps"] == [{"file": "scaler.pkl"}, {"file": "model.pkl"}]
+    assert found["labels"] == ["no", "yes"]
+    assert (found["reference"], found["label_column"]) == ("data.csv", "label")
+    assert [one["name"] for one in found["features"]] == list(NAMES)
+    assert found["convert"] == {"name": "churn-app"}
+    made = edge_deploy.convert(root, to="onnx")
+    assert made.passed and made.artifact is not None
+    assert made.artifact.folder.as_posix() == "artifacts/churn-app/1"
+    kept = made.manifest.recipe
+    assert kept.content == found and len(kept.sha256) == 64
+    assert [feature.name for feature in made.manifest.features or ()] == list(NAMES)
+
+
+def test_nothing_of_the_project_is_run() -> None:
+    root = make("p")
+    before = sorted(path.name for path in root.iterdir())
+    edge_deploy.init(root, dry_run=True)
+    assert sorted(path.name for path in root.iterdir()) == before
+    assert (root / "precious.txt").read_text() == "kept"
+    edge_deploy.init(root)
+    assert sorted(path.name for path in root.iterdir()) == sorted([*before, "edge-deploy.toml"])
+
+
+def test_each_file_has_the_line_that_says_so() -> None:
+    done = edge_deploy.init(make("p"), dry_run=True)
+    evidence = {row.found.split(":")[0]: row.evidence for row in done.rows if row.what == "step"}
+    assert evidence == {
+        "scaler.pkl": 'app.py:5 scaler = joblib.load("scaler.pkl")',
+        "model.pkl": 'app.py:6 model = joblib.load("model.pkl")',
+    }
+    assert 'file = "scaler.pkl" # app.py:5 scaler = joblib.load("scaler.pkl")\n' in done.text
+    assert done.scripts == ("app.py",) and done.path is None
+
+
+def test_a_recipe_that_is_there_is_left() -> None:
+    root = make("p")
+    (root / "edge-deploy.toml").write_text("mine")
+    with pytest.raises(UsageError, match=r"edge-deploy.toml: is there already.* overwrite=True"):
+        edge_deploy.init(root)
+    assert (root / "edge-deploy.toml").read_text() == "mine"
+    assert edge_deploy.init(root, dry_run=True).path is None
+    edge_deploy.init(root, overwrite=True)
+    assert documents(root)["recipe"] == 1
+
+
+def test_a_link_in_the_recipes_place_is_not_written_through() -> None:
+    root = make("p")
+    Path("elsewhere").write_text("kept")
+    (root / "edge-deploy.toml").symlink_to("../elsewhere")
+    with pytest.raises(UsageError, match="is there already"):
+        edge_deploy.init(root, overwrite=True)
+    assert Path("elsewhere").read_text() == "kept"
+
+
+def test_without_scripts_the_files_alone_say_it() -> None:
+    root = make("p", None)
+    done = edge_deploy.init(root)
+    assert documents(root)["steps"] == [{"file": "scaler.pkl"}, {"file": "model.pkl"}]
+    why = next(row.evidence for row in done.rows if row.found.startswith("scaler.pkl"))
+    assert why == "StandardScaler of 3 columns, as many as the model takes"
+
+
+def test_two_scalers_that_fit_are_a_question_until_one_is_chosen() -> None:
+    root = make("p", None, scalers=("scaler.pkl", "scaler_old.pkl"))
+    done = edge_deploy.init(root)
+    (question,) = done.undecided
+    assert "scaler.pkl or scaler_old.pkl fit equally" in question
+    with pytest.raises(UsageError, match="not decided yet:\n  - which one is before the model"):
+        edge_deploy.convert(root)
+    # A person takes one of the lines, and the question out.
+    text = re.sub(r"undecided = \[\n.*?\n\]\n", "", done.text, flags=re.DOTALL)
+    lines = text.splitlines()
+    place = lines.index('# file = "scaler.pkl" # StandardScaler of 3 columns, as many as the model '
+                        "takes")  # fmt: skip
+    lines[place - 1 : place + 1] = [line[2:] for line in lines[place - 1 : place + 1]]
+    (root / "edge-deploy.toml").write_text("\n".join(lines))
+    assert documents(root)["steps"] == [{"file": "scaler.pkl"}, {"file": "model.pkl"}]
+    assert edge_deploy.convert(root, dry_run=True).passed
+
+
+def test_options_of_the_call_go_over_the_recipe() -> None:
+    root = make("p")
+    edge_deploy.init(root)
+    text = (root / "edge-deploy.toml").read_text().replace("[convert]", '[convert]\nto = "tflite"')
+    (root / "edge-deploy.toml").write_text(text)
+    options = edge_deploy.ConvertOptions(version="7")
+    made = edge_deploy.convert(root, options, to="onnx", name="mine")
+    assert (made.manifest.name, made.manifest.version) == ("mine", "7")
+    assert {entry.target for entry in made.manifest.artifacts} == {"onnx"}
+
+
+def test_the_current_folders_recipe_is_taken_where_no_model_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = make("p")
+    edge_deploy.init(root)
+    monkeypatch.chdir(root)
+    made = edge_deploy.convert(to="onnx")
+    assert made.artifact is not None
+    assert made.artifact.folder == Path("artifacts/p/1")
+    again = edge_deploy.verify(made.artifact.folder, against=Path(), only="onnx")
+    assert again.passed
+
+
+def test_a_bundle_is_one_step() -> None:
+    import joblib
+
+    root = make("p", None)
+    parts = {name: joblib.load(root / f"{name}.pkl") for name in ("scaler", "model")}
+    for name in parts:
+        (root / f"{name}.pkl").unlink()
+    joblib.dump(parts, root / "bundle.joblib")
+    (root / "app.py").write_text(
+        "import joblib\nb = joblib.load('bundle.joblib')\n"
+        "def ask(rows):\n    return b['model'].predict(b['scaler'].transform(rows))\n"
+    )
+    edge_deploy.init(root)
+    steps = documents(root)["steps"]
+    assert {one["file"] for one in steps} == {"bundle.joblib"}
+    assert edge_deploy.convert(root, dry_run=True).passed
+
+
+FAULTS = [
+    # what is done to the project -> the error, or what the table says of it
+    ("no folder", "such: no such folder"),
+    ("a file", "precious.txt: is no folder"),
+    ("no model", "there is no model in it that can be read"),
+    ("code", "evil.pkl: .* would run code"),
+]
+
+
+@pytest.mark.parametrize(("fault", "words"), FAULTS)
+def test_what_cannot_be_examined_is_one_message(fault: str, words: str) -> None:
+    root = make("p")
+    given = {"no folder": root / "such", "a file": root / "precious.txt"}.get(fault, root)
+    if given == root:
+        for name in ("scaler.pkl", "model.pkl"):
+            (root / name).unlink()
+    if fault == "code":
+        (root / "evil.pkl").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(UsageError, match=words):
+        edge_deploy.init(given)
+    assert not Path("marker").exists()
+
+
+class Evil:
+    """Writes a file when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, ("marker", "w")
+
+
+def test_what_is_not_used_or_not_read_is_told() -> None:
+    import joblib
+    from sklearn.preprocessing import LabelEncoder
+
+    root = make("p")
+    joblib.dump(LabelEncoder().fit(list("abcde")), root / "unused.pkl")
+    (root / "evil.pkl").write_bytes(pickle.dumps(Evil()))
+    (root / "broken.py").write_text("def (")
+    (root / "lost.py").write_text(
+        "import joblib\nm = joblib.load('model.pkl')\ns = joblib.load('lost.pkl')\n"
+        "def ask(rows):\n    return m.predict(s.transform(rows))\n"
+    )
+    told = {(row.what, row.found.split(":")[0].split(" ")[0]) for row in
+            edge_deploy.init(root, dry_run=True).rows}  # fmt: skip
+    assert {("not read", "evil.pkl"), ("not read", "broken.py")} <= told
+
+
+def test_a_lemmatizer_is_named_as_what_stays_behind() -> None:
+    import joblib
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.naive_bayes import MultinomialNB
+
+    root = Path("p")
+    root.mkdir()
+    texts = ["good fine day", "bad awful day", "fine and good", "awful and bad"] * 5
+    words = CountVectorizer().fit(texts)
+    joblib.dump(words, root / "words.pkl")
+    joblib.dump(MultinomialNB().fit(words.transform(texts), [1, 0] * 10), root / "model.pkl")
+    (root / "app.py").write_text(
+        "import joblib\nfrom nltk.stem import WordNetLemmatizer\n"
+        "lemmatizer = WordNetLemmatizer()\n"
+        "words, model = joblib.load('words.pkl'), joblib.load('model.pkl')\n"
+        "def ask(text):\n"
+        "    text = ' '.join(lemmatizer.lemmatize(word) for word in text.split())\n"
+        "    return model.predict(words.transform([text]))[0]\n"
+    )
+    done = edge_deploy.init(root)
+    assert any(row.what == "not moved" and "app.py:6" in row.evidence for row in done.rows)
+    assert "not moved" in done.text
+    json.dumps([row.found for row in done.rows])
