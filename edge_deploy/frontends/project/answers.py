@@ -48,6 +48,10 @@ def compared(reader: Reader, kind: type, left: Value, right: Value, node: ast.Co
     """A comparison that is no constant: of an answer with a number, a threshold is noted."""
     sides = blend([left, right])
     sign = _OPERATORS.get(kind)
+    if kind is ast.Eq and sides.answer and (left.source is None) != (right.source is None):
+        # for word, index in tokenizer.word_index.items(): if index == answer
+        one, asked = (right, left) if left.source is not None else (left, right)
+        return reader.step("lookup", one, node, source=asked.source)
     if sign is None or not sides.answer:
         return replace(sides, index=left.index or right.index)
     answer, border = (left, right) if left.answer or inner_answer(left) else (right, left)
@@ -154,7 +158,8 @@ def _named(
             if same and known.evidence.file == evidence.file and not known.above:
                 where.thresholds[index] = replace(known, above=above, below=below)
                 break
-        if len(tests) == 1 and above and below and above != below:
+        divides = _divides(reader, value, first.values[0])
+        if len(tests) == 1 and divides and above and below and above != below:
             where.add_classes((below, above), "threshold", "", evidence)
         return replace(blend([value]), answer=True)
     pairs = [
@@ -183,6 +188,14 @@ def _named(
             tuple(found.values()), "conditions", value.name, evidence, numbers=tuple(found)
         )
     return replace(blend([value]), answer=True)
+
+
+def _divides(reader: Reader, value: Value, border: float) -> bool:
+    """Whether a number can lie between two classes: a price below 0 is none."""
+    steps = [reader.notes.steps[one] for one in flow(value)]
+    if any(step.action == "decision_function" for step in steps):
+        return True
+    return 0 < border < 1 or (0 < border < 100 and any(s.action == "multiply" for s in steps))
 
 
 def _encoded(

@@ -505,6 +505,8 @@ class Machine(Statements):
                 found = form_fields.subscript(self, value, key, node)
                 if found is not None:
                     return found
+            if value.dotted == "keras.word_index":
+                return texts.worded(self, key, node)
             found = fitted.subscript(self, value, key, node)
             if found is not None:
                 return found

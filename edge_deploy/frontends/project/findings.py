@@ -145,6 +145,7 @@ class Prediction:
         columns: The table's columns that go in, in order, where the script says them.
         evidence: The line of the call.
         strength: Whether it is in a predicting script, or in training.
+        fields: The form fields that go in, in the order of the page.
     """
 
     model: Source
@@ -154,6 +155,7 @@ class Prediction:
     columns: tuple[str, ...]
     evidence: Evidence
     strength: Strength
+    fields: tuple[FormField, ...] = ()
 
 
 ColumnRole: TypeAlias = Literal[
@@ -386,6 +388,8 @@ class FormField:
         help: A hint, or a placeholder; or "".
         framework: "streamlit", "gradio", "html", "flask", "django", "pydantic", "fastapi", "input".
         name: The name in a form or request, or "".
+        derived: Whether the script calculates with the value before it is the column's or the
+            place's: ``2020 - year``, a logarithm. A table of numbers or an encoder is none.
         evidence: The line.
     """
 
@@ -404,6 +408,7 @@ class FormField:
     integer: bool = False
     help: str = ""
     name: str = ""
+    derived: bool = False
 
 
 @dataclass(frozen=True)

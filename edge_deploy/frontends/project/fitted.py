@@ -384,7 +384,15 @@ def _asked(call: Call, receiver: Value, name: str, value: Value) -> Value:
         for key, one in value.entries:
             reader.notes.give_column(one, str(key))
     table = value.columns or (columns if value.entries else ())
-    done = reader.step(action, value, call.node, source=source, columns=columns, table=table)
+    done = reader.step(
+        action,
+        value,
+        call.node,
+        source=source,
+        columns=columns,
+        table=table,
+        fields=inner_fields(value),
+    )
     notes = reader.notes
     if notes.sources[source].path is not None and not notes.sources[source].kind:
         notes.predicting.add(call.evidence.file)

@@ -35,6 +35,7 @@ from edge_deploy.frontends.project.values import Notes, Step
 
 T = TypeVar("T")
 _PREDICTS = {"predict", "predict_proba", "decision_function"}
+_REQUESTS = ("flask", "django", "fastapi")
 _MOST_EACH = 2000
 
 
@@ -96,7 +97,7 @@ class _Result:
         notes = self.notes
         uses = [self._use(step) for step in notes.steps]
         fitted = [use for use, step in zip(uses, notes.steps, strict=True) if step.words is None]
-        fields = self._fields()
+        places = self._fields()
         return Findings(
             files=tuple(
                 sorted([*(s.file for s in self.folder.scripts), *(f for f, _ in self.folder.pages)])
@@ -104,7 +105,7 @@ class _Result:
             loads=_ordered(self._loads()),
             saves=_unique((save for _, save in self._saves()), lambda one: one),
             uses=_best(fitted, lambda one: (one.evidence, one.action, _key(one.source)), _columns),
-            predictions=self._predictions(uses),
+            predictions=self._predictions(uses, places),
             columns=_ordered(
                 _unique(
                     (self._weighed(one) for one in notes.columns),
@@ -130,7 +131,7 @@ class _Result:
             pictures=self._pictures(),
             windows=_ordered(_unique((self._weighed(one) for one in self._windows()), lambda x: x)),
             texts=self._texts(),
-            fields=fields,
+            fields=tuple(dict.fromkeys(one for _, one in places))[:_MOST_EACH],
             problems=tuple(dict.fromkeys(self.problems))[:_MOST_EACH],
         )
 
@@ -180,7 +181,9 @@ class _Result:
             step.made,
         )
 
-    def _predictions(self, uses: list[Use]) -> tuple[Prediction, ...]:
+    def _predictions(
+        self, uses: list[Use], places: list[tuple[int | None, FormField]]
+    ) -> tuple[Prediction, ...]:
         steps = self.notes.steps
         after: dict[int, list[int]] = {}
         for index, step in enumerate(steps):
@@ -207,6 +210,7 @@ class _Result:
                 columns if all(columns) else (),
                 step.evidence,
                 use.strength,
+                tuple(dict.fromkeys(one for place, one in places if place in step.fields)),
             )
             key = (step.evidence, _key(made.model))
             found.append((key, made))
@@ -293,28 +297,30 @@ class _Result:
                 found.append(self._weighed(words))
         return _ordered(_unique(found, lambda one: one))
 
-    def _fields(self) -> tuple[FormField, ...]:
-        given = enumerate(self.notes.fields)
-        requested = [one for index, one in given if index not in self.notes.answers]
-        pages = [field for file, page in self.folder.pages for field in html_fields(file, page)]
-        by_name: dict[str, FormField] = {}
-        for one in requested:
-            if one.framework in ("flask", "django", "fastapi") and one.name:
-                by_name.setdefault(one.name, one)
-        merged: list[FormField] = []
-        used: set[str] = set()
-        for field in pages:
-            asked = by_name.get(field.name)
-            if asked is not None:
-                used.add(field.name)
-                field = _merged(field, asked)
-            merged.append(field)
+    def _fields(self) -> list[tuple[int | None, FormField]]:
+        """The fields, each with its index in the notes, where a script has it."""
+        asked: dict[str, tuple[int, FormField]] = {}
+        found: list[tuple[int | None, FormField]] = []
+        for index, one in enumerate(self.notes.fields):
+            if index not in self.notes.answers:
+                found.append((index, one))
+            if one.framework in _REQUESTS and one.name:
+                asked.setdefault(one.name, (index, one))
+        pages: list[tuple[int | None, FormField]] = []
+        for file, page in self.folder.pages:
+            for field in html_fields(file, page):
+                known = asked.get(field.name)
+                if known is None:
+                    pages.append((None, field))
+                else:
+                    pages.append((known[0], _merged(field, known[1])))
+        used = {field.name for index, field in pages if index is not None}
         kept = [
-            one
-            for one in requested
-            if not (one.framework in ("flask", "django", "fastapi") and one.name in used)
+            (index, one)
+            for index, one in found
+            if not (one.framework in _REQUESTS and one.name in used)
         ]
-        return tuple(dict.fromkeys([*kept, *_placed(merged, bool(used))]))[:_MOST_EACH]
+        return [*kept, *_placed(pages)]
 
 
 def _merged(field: FormField, asked: FormField) -> FormField:
@@ -329,23 +335,24 @@ def _merged(field: FormField, asked: FormField) -> FormField:
         variable=asked.variable,
         column=asked.column,
         position=asked.position,
+        derived=asked.derived,
         integer=asked.integer if asked.kind == "number" else field.integer,
         default=field.default if field.default is not None else asked.default,
     )
 
 
-def _placed(fields: list[FormField], asked: bool) -> list[FormField]:
+def _placed(fields: list[tuple[int | None, FormField]]) -> list[tuple[int | None, FormField]]:
     """Fields of a page whose values are taken in their order: their places in it."""
-    if asked:
+    if any(index is not None for index, _ in fields):
         return fields
     places: dict[str, int] = {}
-    found = []
-    for field in fields:
+    found: list[tuple[int | None, FormField]] = []
+    for index, field in fields:
         place = places.get(field.evidence.file, 0)
         if field.kind in ("number", "slider", "choice", "text", "boolean") and field.name:
             places[field.evidence.file] = place + 1
             field = replace(field, position=place)
-        found.append(field)
+        found.append((index, field))
     return found
 
 

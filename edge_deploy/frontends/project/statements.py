@@ -354,6 +354,10 @@ class Statements(Evaluator):
             return
         loaded = value.source is not None and not value.answer and not value.table
         note = self.notes.sources[value.source] if loaded and value.source is not None else None
+        if loaded and self._looping:  # for word, index in tokenizer.word_index.items()
+            for one in target.elts:
+                self.bind(one, value)
+            return
         for place, one in enumerate(target.elts):
             if note is not None and note.path is not None and not note.kind:
                 self.bind(one, fitted.part(self, value, str(place), written(one), target))

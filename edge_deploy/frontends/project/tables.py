@@ -216,9 +216,15 @@ def same(call: Call, value: Value) -> Value:
     if call.last in _STRIPPED and len(value.fields) == 1 and not value.history:
         index = value.fields[0]
         one = notes.fields[index]
-        if call.last != "str" and one.framework in ("flask", "django", "fastapi", "input"):
-            whole_number = call.last == "int"
-            notes.fields[index] = replace(one, kind="number", integer=whole_number)
+        if call.last != "str" and one.kind == "text":
+            written = one.default if isinstance(one.default, str) else ""
+            default = number(_converted("float", Value(constant=written))) if written else None
+            notes.fields[index] = replace(
+                one,
+                kind="number",
+                integer=call.last == "int",
+                default=default if written else one.default,
+            )
     if call.last in _STRIPPED and value.known and not isinstance(value.constant, type(None)):
         return _converted(call.last, value)
     if call.last in ("list", "tuple") and value.entries is not None:

@@ -52,6 +52,10 @@ def call(call: Call) -> Value | None:
         if action and call.arguments:
             return said(reader, call.arguments[0], call.node, action, False, name)
         return Value(dotted=f"nltk.{last}") if not action or last[0].isupper() else None
+    if last == "get_word_index":  # of keras.datasets
+        return Value(dotted="keras.word_index")
+    if name == "keras.word_index.get" and call.arguments:
+        return worded(reader, call.arguments[0], call.node)
     if name.endswith(("stopwords.words",)):
         return Value(dotted="nltk.stopwords")
     if name in ("spacy.load", "en_core_web_sm.load"):
@@ -104,6 +108,11 @@ def said(
     step = TextStep(action, movable, detail[:200], reader.evidence(node))
     done = reader.step("text", value, node, words=step)
     return replace(done, name=value.name)
+
+
+def worded(reader: Reader, value: Value, node: ast.AST) -> Value:
+    """``imdb.get_word_index().get(word)``."""
+    return said(reader, value, node, "word_index", True, "keras.datasets.imdb.get_word_index")
 
 
 def indexed(call: Call, value: Value, action: str) -> Value:

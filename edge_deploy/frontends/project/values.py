@@ -29,6 +29,10 @@ from edge_deploy.frontends.project.findings import (
 MOST_ITEMS = 4096
 LONGEST = 20_000
 _MOST_HISTORY = 200
+_CALCULATED = {
+    *("add", "subtract", "multiply", "divide", "power", "sqrt", "square", "exp", "expm1", "log"),
+    *("log1p", "log10", "log2", "clip", "floor", "ceil", "rint", "lookup"),
+}
 _WORDS = {"text", "texts_to_sequences", "texts_to_matrix", "pad_sequences"}
 
 
@@ -275,7 +279,7 @@ class Step:
     words: TextStep | None = None
     encoding: int | None = None
     table: tuple[str, ...] = ()
-    loaded: bool = False
+    fields: tuple[int, ...] = ()
 
 
 @dataclass
@@ -329,7 +333,12 @@ class Notes:
                     self.encodings[step.encoding] = replace(known, column=column)
         fields = inner_fields(value)
         if len(fields) == 1 and not self.fields[fields[0]].column:
-            self.fields[fields[0]] = replace(self.fields[fields[0]], column=column)
+            derived = self._derived(value)
+            self.fields[fields[0]] = replace(self.fields[fields[0]], column=column, derived=derived)
+
+    def _derived(self, value: Value) -> bool:
+        """Whether a script has calculated with it."""
+        return any(self.steps[one].action in _CALCULATED for one in flow(value))
 
     def give_positions(self, value: Value) -> None:
         """Say that a list's items go into a model in their order."""
@@ -348,7 +357,10 @@ class Notes:
                 continue
             worded = any(self.steps[one].action in _WORDS for one in flow(item))
             if not worded and self.fields[fields[0]].position is None:
-                self.fields[fields[0]] = replace(self.fields[fields[0]], position=position)
+                derived = self._derived(item)
+                self.fields[fields[0]] = replace(
+                    self.fields[fields[0]], position=position, derived=derived
+                )
 
 
 def written(node: ast.AST) -> str:

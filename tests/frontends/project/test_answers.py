@@ -171,6 +171,7 @@ NO_NAMES = {
     "a length": "if len(y) > 0:\n    r = 'a'\nelse:\n    r = 'b'",
     "a button": "if st.button('x'):\n    r = 'a'\nelse:\n    r = 'b'",
     "names already": "if y[0] == 'yes':\n    r = 'a'\nelse:\n    r = 'b'",
+    "a price below 0": "p = round(y[0], 2)\nif p < 0:\n    r = 'a'\nelse:\n    r = 'b'",
     "an input": "if st.number_input('x') > 3:\n    r = 'a'\nelse:\n    r = 'b'",
 }
 

@@ -289,6 +289,12 @@ FLOWS: dict[str, tuple[str, list[str], list[str]]] = {
         [],
         ["argmax", "c.lookup"],
     ),
+    "words of a tokenizer": (
+        "t = joblib.load('t.pkl')\ny = np.argmax(m.predict(x))\n"
+        "for word, index in t.word_index.items():\n    if index == y:\n        print(word)",
+        [],
+        ["argmax", "t.lookup"],
+    ),
     "classes of JSON": (
         "c = {int(k): v for k, v in json.load(open('c.json')).items()}\nc[m.predict(x).argmax()]",
         [],
@@ -374,6 +380,16 @@ def test_each_model_of_a_choice_is_a_prediction(used: Read) -> None:
     )
     models = [(one.model.path, shown(one.before[0])) for one in found.predictions]
     assert models == [("a.pkl", "sc.transform"), ("b.pkl", "sc.transform")]
+
+
+def test_each_prediction_has_its_own_fields(used: Read) -> None:
+    found = used(
+        "a, b = st.text_input('A'), st.text_input('B')\nm.predict([[float(a)]])\n"
+        "joblib.load('n.pkl').predict(pd.DataFrame({'b': [2020 - int(b)]}))"
+    )
+    assert [[one.label for one in each.fields] for each in found.predictions] == [["A"], ["B"]]
+    shown_fields = [(one.kind, one.position, one.column, one.derived) for one in found.fields]
+    assert shown_fields == [("number", 0, "", False), ("number", None, "b", True)]
 
 
 def test_a_module_of_the_project_is_followed(read: Read) -> None:
