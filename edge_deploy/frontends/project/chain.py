@@ -314,7 +314,7 @@ def _of_names(part: Part, base: LoadedModel) -> LoadedModel:
     notes: tuple[str, ...] = ()
     if _are_words(part, names):
         words = tokenizers.words_of(list(names), part.name) or ()
-        features: tuple[Feature, ...] = (tokenizers.bag_feature(words, spec),)
+        features: tuple[Feature, ...] = (tokenizers.bag_feature(words, spec, _text_name(part)),)
         kind, notes = "words", (tokenizers.BAG_NOTE,)
     elif spec.shape[-1] != len(names):
         raise UsageError(
@@ -348,6 +348,11 @@ def _as_tokenizer(part: Part, spec: TensorSpec) -> Part:
     return part if found is None else replace(part, kind="tokenizer", value=found)
 
 
+def _text_name(part: Part) -> str:
+    """What the column of a text is called: as the step says, else ``text``."""
+    return part.chosen[0] if part.chosen else "text"
+
+
 def _of_tokens(
     before: Sequence[Part], part: Part, base: LoadedModel, model: Part, options: LoadOptions
 ) -> LoadedModel:
@@ -359,7 +364,7 @@ def _of_tokens(
             "and ids of words go into a model as they are."
         )
     (spec,) = base.spec.inputs
-    feature = tokenizers.tokens_feature(part.value, spec, options.pad)
+    feature = tokenizers.tokens_feature(part.value, spec, options.pad, _text_name(part))
     if spec.shape != (spec.shape[0], feature.width):
         shapes = ((spec.name, (spec.shape[0], feature.width)),)
         base = _LOADERS[model.loader](model.path, replace(options, input_shapes=shapes))
@@ -368,6 +373,7 @@ def _of_tokens(
         base,
         spec=ModelSpec((replace(spec, kind="table"),), base.spec.outputs),
         features=(feature,),
+        predict_rows=tokenizers.keras_answers(part.value, feature, base),
         notes=(*base.notes, *tokenizers.tokenizer_notes(part.value, options.pad)),
         steps=(_step(part),),
     )

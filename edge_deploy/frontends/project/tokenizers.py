@@ -7,7 +7,7 @@ its data (safe_pickle), and ``to_json()`` is JSON.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,15 @@ import numpy as np
 from edge_deploy.core.bounds import parse_json
 from edge_deploy.core.errors import SourceError, UsageError, wrong_option
 from edge_deploy.core.messages import option, unknown
-from edge_deploy.core.spec import Feature, TensorSpec, Text, Tokens
+from edge_deploy.core.spec import (
+    Arrays,
+    Feature,
+    LoadedModel,
+    TensorSpec,
+    Text,
+    Tokens,
+    as_dtype,
+)
 from edge_deploy.data.preprocessing.regex import portable
 from edge_deploy.data.preprocessing.tokens import LARGEST_ID, LONGEST, parse_tokens, tokens_to_json
 from edge_deploy.frontends.sklearn.compat.stand_ins import LegacyObject, is_tokenizer
@@ -307,6 +315,53 @@ def tokens_feature(
         separator=tokenizer.split,
     )
     return Feature(name, "text", tokens=parse_tokens(f"feature {name!r}", tokens_to_json(tokens)))
+
+
+def keras_answers(
+    tokenizer: WordIndex, feature: Feature, model: LoadedModel
+) -> Callable[[Arrays, Sequence[Mapping[str, Any]]], Arrays]:
+    """The original's answers to the sentences themselves, through Keras' own Tokenizer.
+
+    It is Keras' class of this installation, made anew with the same words: what the file held is
+    data here, too.
+
+    Args:
+        tokenizer: What looks words up.
+        feature: The text's column, as ``tokens_feature`` made it.
+        model: The network behind it.
+    """
+    (spec,) = model.spec.inputs
+    tokens = feature.tokens
+    assert tokens is not None
+
+    def answers(arrays: Arrays, rows: Sequence[Mapping[str, Any]]) -> Arrays:
+        from tf_keras.preprocessing.sequence import pad_sequences
+        from tf_keras.preprocessing.text import Tokenizer
+
+        made = Tokenizer(
+            num_words=tokenizer.num_words,
+            filters=tokenizer.filters,
+            lower=tokenizer.lower,
+            split=tokenizer.split,
+            char_level=tokenizer.char_level,
+            oov_token=tokenizer.oov_token,
+        )
+        made.word_index = dict(tokenizer.ids)
+        texts = [str(row.get(feature.name, feature.default)) for row in rows]
+        if tokens.output == "ids":
+            ids = pad_sequences(
+                made.texts_to_sequences(texts),
+                maxlen=tokens.length,
+                dtype="float32",
+                padding=tokens.padding,
+                truncating=tokens.truncating,
+                value=tokens.pad_value,
+            )
+        else:
+            ids = made.texts_to_matrix(texts, "count" if tokens.output == "counts" else "binary")
+        return model.predict({spec.name: as_dtype(ids, spec.dtype)})
+
+    return answers
 
 
 def _width(spec: TensorSpec, what: str) -> int | None:
