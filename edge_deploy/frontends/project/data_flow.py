@@ -27,7 +27,7 @@ from edge_deploy.frontends.project.values import (
     written,
 )
 
-_MOST_STEPS = 80_000  # expressions of a script, those of called functions counted again
+_MOST_STEPS = 50_000  # expressions of a script, those of called functions counted again
 _MOST_ALL = 400_000
 _DEEPEST_CALL = 6
 _DEEPEST_IMPORT = 10
@@ -422,6 +422,8 @@ class Machine(Statements):
     def _library(self, call: Call, callee: Value) -> Value:
         if callee.entries is not None and callee.dotted.startswith("keras.layers."):
             return pictures.called_layer(call, callee)
+        if call.name == "argparse.ArgumentParser":
+            return Value(attributes={}, dotted="argparse.parser")
         if callee.dotted == "torchvision.transform":
             return blend([call.given(0), blend([callee])])
         if callee.dotted.startswith("spacy") and call.arguments:
@@ -450,8 +452,8 @@ class Machine(Statements):
                 return found
         if receiver.entries is not None and call.name in ("dict", "model_dump", "json"):
             return receiver
-        if receiver.dotted.startswith("argparse") or receiver.name == "argparse":
-            return NOTHING
+        if receiver.dotted == "argparse.parser":
+            return _parsed(call, receiver)
         changed = self._changed(call, receiver)
         if changed is not None:
             return changed
@@ -513,6 +515,18 @@ class Machine(Statements):
             if value.dotted == "keras.dataset" and key.known:
                 return NOTHING
         return super().part(value, key, node)
+
+
+def _parsed(call: Call, parser: Value) -> Value:
+    """``parser.add_argument("--model", default="model.h5")`` and what it gives."""
+    if call.name == "parse_args":
+        return Value(attributes=parser.attributes)
+    if call.name == "add_argument" and parser.attributes is not None:
+        flags = [text(one) for one in call.arguments]
+        name = text(call.given(-1, "dest")) or next((one for one in flags if one[:2] == "--"), "")
+        name = (name or (flags[0] if flags else "")).lstrip("-").replace("-", "_")
+        parser.attributes[name] = call.given(-1, "default")
+    return Value(attributes=parser.attributes, dotted="argparse.parser")
 
 
 def _route(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -57,6 +57,8 @@ def path_call(call: Call) -> Value | None:
         return call.given(1, "default")
     if name.startswith("path.") and last in ("resolve", "absolute", "expanduser", "as_posix"):
         return call.receiver
+    if name in ("typer.Option", "typer.Argument"):
+        return call.given(0, "default")
     if last in ("hf_hub_download", "cached_download"):
         return call.given(1, "filename")
     if last in ("str", "fspath") and call.given(0).known:

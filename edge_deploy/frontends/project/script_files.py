@@ -78,6 +78,7 @@ class Folder:
     scripts: list[Script] = field(default_factory=list)
     pages: list[tuple[str, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    _names: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     def find(self, written: str, script: str) -> str | None:
         """The file or folder that a script's path means; None where there is none.
@@ -94,12 +95,12 @@ class Folder:
             if tried is not None and (tried in self.files or tried in self.folders) and tried:
                 return tried
         parts = [part for part in path.split("/") if part not in ("", ".", "..")]
-        for count in range(len(parts), 0, -1):
+        for count in range(min(len(parts), 20), 0, -1):
             tail = "/".join(parts[-count:])
-            fits = [one for one in self.files if one == tail or one.endswith("/" + tail)]
-            fits = fits or [one for one in self.folders if one == tail or one.endswith("/" + tail)]
-            if len(fits) == 1:
-                return fits[0]
+            fits = [one for one in self._named(parts[-1]) if f"/{one}".endswith("/" + tail)]
+            files = [one for one in fits if one in self.files]
+            if len(files or fits) == 1:
+                return (files or fits)[0]
             if fits:
                 return None
         return None
@@ -109,6 +110,13 @@ class Folder:
         start = path + "/" if path else ""
         inner = [one[len(start) :] for one in self.folders if one and one.startswith(start)]
         return tuple(sorted(one for one in inner if one and "/" not in one))[:10_000]
+
+    def _named(self, name: str) -> list[str]:
+        """The files and folders of a name, wherever they are."""
+        if not self._names:
+            for path in sorted(self.files) + sorted(self.folders - {""}):
+                self._names.setdefault(path.rpartition("/")[2], []).append(path)
+        return self._names.get(name, [])
 
     def header(self, path: str) -> tuple[str, ...]:
         """The names in a CSV file's first line; none where it has none that are texts."""

@@ -128,6 +128,7 @@ HUGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(HUGE))
 def test_a_huge_page_ends_soon(name: str) -> None:
     start = time.monotonic()

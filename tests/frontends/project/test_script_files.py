@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edge_deploy.core.errors import UsageError
@@ -152,17 +154,45 @@ HEAVY = {
     "many branches": "".join(f"if a == {i}:\n    x{i} = 1\n" for i in range(2000)),
     "a chain of comparisons": "x = 1" + " < 1" * 20_000,
     "many steps": "import joblib\nm = joblib.load('m')\nx = 1\n"
-    + "x = m.transform(x)\n" * 3000
+    + "x = m.transform(x)\n" * 1000
     + "m.predict(x)\n",
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(HEAVY))
 def test_a_script_that_asks_for_much_ends_soon(tmp_path: Path, name: str) -> None:
     (tmp_path / "app.py").write_text(HEAVY[name])
     start = time.monotonic()
     read_scripts(tmp_path)
     assert time.monotonic() - start < 20
+
+
+SOURCE = """
+import joblib, numpy as np, pandas as pd, streamlit as st
+m, sc = joblib.load('m.pkl'), joblib.load('sc.pkl')
+names = {0: 'a', 1: 'b'}
+age = st.slider('Age', 0, 99)
+def ask(t, *more, k=[1, 2], **rest):
+    t['x'] = 1 if t['x'] == 'y' else 0
+    return m.predict(sc.transform(t[['x', 'z']].values.reshape(1, -1) / 255.0))
+y = ask(pd.DataFrame({'x': [age], 'z': [2]}))
+print(names[np.argmax(y, axis=1)[0]] if y[0] > 0.5 else f'no {y!r:>9}')
+"""
+
+
+def test_a_script_that_is_damaged_anywhere_never_ends_in_an_error(tmp_path: Path) -> None:
+    tokens = re.findall(r"\w+|\s+|.", SOURCE)
+    random = np.random.default_rng(0)
+    folder = tmp_path
+    for number in range(150):
+        changed = list(tokens)
+        for place in random.integers(len(tokens), size=1 + number % 4):
+            changed[place] = str(random.choice([*"()[]{}*=.:,", "", "0", "None", "x", "sc", "m"]))
+        (folder / f"{number}.py").write_text("".join(changed))
+    found = read_scripts(folder)
+    assert len(found.files) + len(found.problems) >= 150
+    assert len(found.predictions) >= 5
 
 
 def test_a_long_row_of_imports_ends_and_each_script_is_read(tmp_path: Path) -> None:

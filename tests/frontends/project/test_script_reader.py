@@ -117,6 +117,45 @@ LOADS: list[tuple[str, tuple[str, str | None, str]]] = [
         "import joblib\ntry:\n    m = joblib.load('m.pkl')\nexcept OSError:\n    m = None",
         ("m.pkl", None, "m"),
     ),
+    (
+        "import joblib, argparse\np = argparse.ArgumentParser()\n"
+        "p.add_argument('-m', '--model-file', default='m.pkl')\na = p.parse_args()\n"
+        "m = joblib.load(a.model_file)",
+        ("m.pkl", None, "m"),
+    ),
+    (
+        "import joblib, dataclasses\n@dataclasses.dataclass\nclass C:\n    path: str = 'm.pkl'\n"
+        "c = C()\nm = joblib.load(c.path)",
+        ("m.pkl", None, "m"),
+    ),
+    (
+        "import joblib\nPATHS = {'model': 'm.pkl'}\nm = joblib.load(PATHS['model'])",
+        ("m.pkl", None, "m"),
+    ),
+    (
+        "import joblib, os\nP = os.path.join(os.path.dirname(__file__), '..', 'x', 'm.pkl')\n"
+        "m = joblib.load(P)",
+        ("m.pkl", None, "m"),
+    ),
+    (
+        "import joblib\nfrom pathlib import Path\nm = joblib.load(Path('x').joinpath('m.pkl'))",
+        ("m.pkl", None, "m"),
+    ),
+    (
+        "import joblib\nfrom huggingface_hub import hf_hub_download\n"
+        "m = joblib.load(hf_hub_download(repo_id='a/b', filename='m.pkl'))",
+        ("m.pkl", None, "m"),
+    ),
+    (
+        "import joblib\ndef get(path='m.pkl'):\n    return joblib.load(path)\nm = get()",
+        ("m.pkl", None, "m"),
+    ),
+    (
+        "import joblib\nload = lambda name: joblib.load(name + '.pkl')\nm = load('m')",
+        ("m.pkl", None, "m"),
+    ),
+    ("import pickle\nm = pickle.load(Path('m.pkl').open('rb'))", ("m.pkl", None, "m")),
+    ("import pickle\nm = pickle.loads(Path('m.pkl').read_bytes())", ("m.pkl", None, "m")),
     ("import joblib\nb = joblib.load('m.pkl')\ns = b['scaler']", ("m.pkl", "scaler", "s")),
     ("import joblib\nb = joblib.load('m.pkl')\ns = b.get('scaler')", ("m.pkl", "scaler", "s")),
     ("import joblib\nb, s = joblib.load('m.pkl')", ("m.pkl", "1", "s")),
