@@ -186,7 +186,7 @@ def _estimator(before: Sequence[Part], model: Part, known: Known) -> LoadedModel
     return replace(
         loaded,
         notes=(*loaded.notes, *_order_note(layout)),
-        steps=tuple(_step(part) for part in before),
+        steps=tuple(map(_before_step, before)),
     )
 
 
@@ -390,6 +390,11 @@ def _step(part: Part, behind: LoadedModel | None = None) -> ModelStep:
     return made if behind is None else _answered(made, behind)
 
 
+def _before_step(part: Part) -> ModelStep:
+    made = _step(part)
+    return replace(made, kind="columns") if part.kind == "names" else made
+
+
 _KINDS = {"names": "classes"}
 
 
@@ -435,8 +440,7 @@ def _front_steps(
         def graph(arrays: Arrays) -> Array:
             return lowered.until(arrays[sklearn.INPUT], count)[:, list(places)]
 
-        step = replace(_step(before[n]), original=original, lowered=graph)
-        return replace(step, kind="columns") if before[n].kind == "names" else step
+        return replace(_before_step(before[n]), original=original, lowered=graph)
 
     return tuple(made(n) for n in range(len(before)))
 
