@@ -36,6 +36,7 @@ from edge_deploy.optimize.finetuning import FineTuneData
 from edge_deploy.verification import rounding
 from edge_deploy.verification.diagnostics import diagnose
 from edge_deploy.verification.metrics import performance
+from edge_deploy.verification.steps import harmful_steps
 from edge_deploy.verification.unlabelled import Case
 
 _MOST_COUNTS = 1 << 26  # numbers that samples of text may hold: 256 MB
@@ -191,7 +192,8 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
         side.series,
     )
     model = replace(loaded, spec=spec)
-    warnings = (*diagnose(_case(model, side, data)), *rounding.warnings(model, data, side.features))
+    found = harmful_steps(model, data) or diagnose(_case(model, side, data))
+    warnings = (*found, *rounding.warnings(model, data, side.features))
     refuse(warnings, options.strict)
     return Prepared(model, side, data, dataset, tuple(notes), warnings)
 

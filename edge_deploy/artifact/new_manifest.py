@@ -146,7 +146,7 @@ def source_entry(path: Path, model: LoadedModel) -> Source:
 
 def _step_entry(step: ModelStep) -> dict[str, Any]:
     return {
-        "file": step.path.name + (f"::{step.key}" if step.key else ""),
+        "file": step.name,
         "kind": step.kind,
         "columns": list(step.columns) or None,
         "sha256": sha256(step.path),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypedDict
@@ -235,6 +236,8 @@ class ModelStep:
         original: What the person's own object gives after this step; inputs and raw rows in.
         lowered: What the converted graph gives there, of the same inputs, in float32. Both are
             None of a step that changes no numbers.
+        left_out: Within it the original answers as if this step were not there; None of a step
+            without which nothing fits.
     """
 
     path: Path
@@ -244,6 +247,12 @@ class ModelStep:
     key: str | None = None
     original: Callable[[Arrays, Sequence[Mapping[str, Any]]], Array] | None = None
     lowered: Callable[[Arrays], Array] | None = None
+    left_out: Callable[[], AbstractContextManager[None]] | None = None
+
+    @property
+    def name(self) -> str:
+        """The file, and the part of it."""
+        return self.path.name + (f"::{self.key}" if self.key else "")
 
 
 @dataclass(frozen=True, eq=False)

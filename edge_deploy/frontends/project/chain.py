@@ -6,8 +6,11 @@ answers go the same way through the person's own objects, in float64.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,15 +29,17 @@ from edge_deploy.core.spec import (
     TensorSpec,
 )
 from edge_deploy.frontends import keras, saved_model
+from edge_deploy.frontends.file_kinds import sniff
 from edge_deploy.frontends.project import behind, tokenizers
-from edge_deploy.frontends.project.columns import NOTHING, Known, Layout, lay_out
+from edge_deploy.frontends.project.columns import NOTHING, Known, Layout, Placed, lay_out
 from edge_deploy.frontends.project.front import Marks, front_of, transformer_of
-from edge_deploy.frontends.project.parts import Part, as_names
+from edge_deploy.frontends.project.parts import Part, as_names, left_out
 from edge_deploy.frontends.project.sequence import is_window, scaled_window
 from edge_deploy.frontends.sklearn import loader as sklearn
 from edge_deploy.frontends.sklearn.compat.fitted import attribute, classes
 from edge_deploy.frontends.sklearn.dataframe.columns import as_given
 from edge_deploy.frontends.sklearn.loader import LoweredFront
+from edge_deploy.frontends.sklearn.safe_pickle.keras_models import KerasFile
 
 TRANSFORMED = "transformed"
 """What a transformer without a model gives."""
@@ -156,7 +161,9 @@ def load(parts: Sequence[Part], options: LoadOptions, known: Known = NOTHING) ->
     steps = [*loaded.steps, _model_step(model, loaded)] if model else [*loaded.steps]
     for part in chain.after:
         loaded = _behind(loaded, part, own)
-        steps.append(_step(part, loaded if part.kind == "transformer" else None))
+        step = _step(part, loaded if part.kind == "transformer" else None)
+        scales = part.kind == "transformer" and step.original is not None
+        steps.append(replace(step, left_out=partial(left_out, part)) if scales else step)
     told = [note for part in parts for note in part.notes if note not in loaded.notes]
     return replace(loaded, steps=tuple(steps), notes=(*loaded.notes, *dict.fromkeys(told)))
 
@@ -186,7 +193,10 @@ def _estimator(before: Sequence[Part], model: Part, known: Known) -> LoadedModel
     return replace(
         loaded,
         notes=(*loaded.notes, *_order_note(layout)),
-        steps=tuple(map(_before_step, before)),
+        steps=tuple(
+            _leavable(_before_step(part), placed)
+            for part, placed in zip(before, layout.placed, strict=False)
+        ),
     )
 
 
@@ -232,7 +242,7 @@ def _transformer(before: Sequence[Part], known: Known) -> LoadedModel:
 def _network(
     before: Sequence[Part], model: Part, options: LoadOptions, known: Known
 ) -> LoadedModel:
-    base = _LOADERS[model.loader](model.path, options)
+    base = _opened(model, options)
     if not before:
         return base
     if len(base.spec.inputs) != 1:
@@ -255,6 +265,16 @@ def _network(
     if is_window(spec, before):
         return scaled_window(before, base, model)
     return _of_table(before, base, model, known)
+
+
+def _opened(model: Part, options: LoadOptions) -> LoadedModel:
+    """A network by its own loader; out of a pickle, its file is written down for that long."""
+    if not isinstance(model.value, KerasFile):
+        return _LOADERS[model.loader](model.path, options)
+    with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
+        path = Path(folder, f"{model.path.name}.keras")
+        path.write_bytes(model.value.data)
+        return _LOADERS[sniff(path)](path, options)
 
 
 def _of_table(before: Sequence[Part], base: LoadedModel, model: Part, known: Known) -> LoadedModel:
@@ -367,7 +387,7 @@ def _of_tokens(
     feature = tokenizers.tokens_feature(part.value, spec, options.pad, _text_name(part))
     if spec.shape != (spec.shape[0], feature.width):
         shapes = ((spec.name, (spec.shape[0], feature.width)),)
-        base = _LOADERS[model.loader](model.path, replace(options, input_shapes=shapes))
+        base = _opened(model, replace(options, input_shapes=shapes))
     (spec,) = base.spec.inputs
     return replace(
         base,
@@ -390,6 +410,14 @@ def _step(part: Part, behind: LoadedModel | None = None) -> ModelStep:
     return made if behind is None else _answered(made, behind)
 
 
+def _leavable(step: ModelStep, placed: Placed) -> ModelStep:
+    """A step that can be left out: it gives the columns that it takes, scaled."""
+    number = sum(made for made, _ in placed.after)
+    if placed.part.kind != "transformer" or number != len(placed.take):
+        return step
+    return replace(step, left_out=partial(left_out, placed.part))
+
+
 def _before_step(part: Part) -> ModelStep:
     made = _step(part)
     return replace(made, kind="columns") if part.kind == "names" else made
@@ -404,7 +432,7 @@ def _model_step(part: Part, loaded: LoadedModel) -> ModelStep:
 
 
 def _described(part: Part, loaded: LoadedModel) -> str:
-    if part.value is not None:
+    if part.value is not None and not isinstance(part.value, KerasFile):
         return part.does
     return f"{loaded.framework.partition(' ')[0]} model of {loaded.parameters:,} numbers"
 
@@ -440,7 +468,8 @@ def _front_steps(
         def graph(arrays: Arrays) -> Array:
             return lowered.until(arrays[sklearn.INPUT], count)[:, list(places)]
 
-        return replace(_before_step(before[n]), original=original, lowered=graph)
+        step = _leavable(_before_step(before[n]), layout.placed[n])
+        return replace(step, original=original, lowered=graph)
 
     return tuple(made(n) for n in range(len(before)))
 

@@ -15,6 +15,7 @@ from edge_deploy.frontends.project.columns import NOTHING, Known
 from edge_deploy.frontends.project.parts import Part, kind_of, open_part, part_of
 from edge_deploy.frontends.project.steps import Step, parse_step
 from edge_deploy.frontends.sklearn import loader as sklearn
+from edge_deploy.frontends.sklearn.safe_pickle.keras_models import KerasFile
 
 
 def open_parts(given: Sequence[Any], options: LoadOptions, folder: Path) -> tuple[Part, ...]:
@@ -78,7 +79,7 @@ def load_file(path: Path, options: LoadOptions, known: Known = NOTHING) -> Loade
     """What one pickle holds: a model, as a rule; else a bundle, or a transformer alone."""
     value, notes = sklearn.read_object(path, options)
     kind = kind_of(value)
-    if kind in ("transformer", "vectorizer"):
+    if kind in ("transformer", "vectorizer") or isinstance(value, KerasFile):
         return chain.load([part_of(value, Step(path), notes)], options, known)
     if kind == "bundle" and bundles.is_bundle(value):
         return chain.load(

@@ -12,7 +12,7 @@ import numpy as np
 from edge_deploy.core.errors import ConversionError, SourceError
 from edge_deploy.core.messages import first_line
 from edge_deploy.frontends.project.columns import Layout, Placed
-from edge_deploy.frontends.project.parts import Part, starts_with_texts
+from edge_deploy.frontends.project.parts import Part, is_left_out, starts_with_texts
 from edge_deploy.frontends.sklearn.compat.fitted import attribute
 from edge_deploy.frontends.sklearn.loader import Front
 
@@ -135,6 +135,8 @@ def run(placed: Placed, values: Any) -> Any:
     import pandas
 
     part = placed.part
+    if is_left_out(part):
+        return values
     if not hasattr(values, "columns"):
         if all(made for made, _ in placed.after) and len(placed.take) == values.shape[1]:
             return asked(part, values)

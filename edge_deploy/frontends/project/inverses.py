@@ -11,7 +11,7 @@ from edge_deploy.core.errors import ConversionError, SourceError, UsageError
 from edge_deploy.core.lazy import tf
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Array
-from edge_deploy.frontends.project.parts import Part
+from edge_deploy.frontends.project.parts import Part, is_left_out
 from edge_deploy.frontends.sklearn.compat.fitted import attribute
 
 Function = Callable[[Any], Any]
@@ -93,6 +93,8 @@ def original(part: Part, chosen: tuple[int, ...]) -> Callable[[Array], Array]:
     own = width_of(part)
 
     def undo(values: Array) -> Array:
+        if is_left_out(part):
+            return values
         flat = np.asarray(values, np.float64).reshape(-1, values.shape[-1])
         if len(chosen) == 1 and own == 1:
             given = flat.reshape(-1, 1)

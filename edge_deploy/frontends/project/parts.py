@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,11 @@ from edge_deploy.frontends.project.tokenizers import WordIndex, tokenizer_of
 from edge_deploy.frontends.sklearn import loader as sklearn
 from edge_deploy.frontends.sklearn.catboost_file import is_catboost
 from edge_deploy.frontends.sklearn.compat.fitted import attribute
-from edge_deploy.frontends.sklearn.compat.stand_ins import LegacyObject, is_tokenizer
+from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, LegacyObject, is_tokenizer
 from edge_deploy.frontends.sklearn.dataframe.vectorizers import VECTORIZERS
+from edge_deploy.frontends.sklearn.safe_pickle.keras_models import KerasFile
+
+_LEFT_OUT: ContextVar[Any] = ContextVar("left_out", default=None)
 
 LABEL_ENCODERS = ("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer")
 _SEARCHES = ("GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV")
@@ -68,7 +73,9 @@ class Part:
     def does(self) -> str:
         """What it is, for a person."""
         if self.kind == "model":
-            return type(self.value).__name__ if self.value is not None else "model"
+            if self.value is None or isinstance(self.value, KerasFile):
+                return "Keras model" if self.loader == "keras" else "model"
+            return type(last_of(self.value)).__name__
         if self.kind == "threshold":
             return f"threshold of {self.value:g}"
         if self.kind == "tokenizer":
@@ -82,6 +89,21 @@ class Part:
             return f"{name} of {len(self.value.classes_)} classes"
         width = attribute(self.value, "n_features_in_")
         return f"{name} of {width} column{'s' * (width != 1)}" if width else name
+
+
+@contextmanager
+def left_out(part: Part) -> Iterator[None]:
+    """Answer as if a step were not there, which is how one is found that should not be."""
+    token = _LEFT_OUT.set(part.value)
+    try:
+        yield
+    finally:
+        _LEFT_OUT.reset(token)
+
+
+def is_left_out(part: Part) -> bool:
+    """Whether a step passes on what it is given."""
+    return part.value is not None and _LEFT_OUT.get() is part.value
 
 
 def open_part(step: Step, options: LoadOptions) -> Part:
@@ -127,6 +149,8 @@ def part_of(value: Any, step: Step, notes: tuple[str, ...] = ()) -> Part:
     if kind == "tokenizer":
         value = value if isinstance(value, WordIndex) else tokenizer_of(value, step.name)
     loader = "sklearn" if kind == "model" else ""
+    if isinstance(value, KerasFile):
+        loader = "keras"
     return Part(kind, value, step.path, step.key, step.columns, loader, notes)
 
 
@@ -139,6 +163,10 @@ def kind_of(value: Any) -> str | None:
         return "tokenizer"
     if isinstance(value, WordIndex):
         return "tokenizer"
+    if isinstance(value, KerasFile):
+        return "model"
+    if isinstance(value, LegacyObject) and not _is_estimators(value):
+        return "bundle"
     if isinstance(value, (BaseEstimator, LegacyObject)):
         if name in LABEL_ENCODERS:
             return "label_encoder"
@@ -159,6 +187,16 @@ def kind_of(value: Any) -> str | None:
     if isinstance(value, Mapping | list | tuple) or _is_namespace(value):
         return "bundle"
     return None
+
+
+def _is_estimators(value: LegacyObject) -> bool:
+    """Whether a stand-in takes the place of an estimator, and not of its author's own class."""
+    return type(value).__module__.partition(".")[0] in (
+        *FOREIGN,
+        "sklearn",
+        "functools",
+        "imblearn",
+    )
 
 
 def last_of(estimator: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from edge_deploy.core.spec import Array, Arrays, Function, LoadedModel, ModelStep, TensorSpec
 from edge_deploy.frontends.project.front import asked, lowerable
 from edge_deploy.frontends.project.inverses import places, width_of
-from edge_deploy.frontends.project.parts import Part
+from edge_deploy.frontends.project.parts import Part, is_left_out, left_out
 from edge_deploy.frontends.sklearn import loader as sklearn
 from edge_deploy.frontends.sklearn.compat.fitted import typical
 from edge_deploy.frontends.sklearn.converters.registry import apply, lower_steps
@@ -114,6 +115,8 @@ def _original(part: Part, chosen: tuple[int, ...]) -> Any:
     own = width_of(part)
 
     def transform(flat: Array) -> Array:
+        if is_left_out(part):
+            return flat
         given = np.zeros((len(flat), own))
         given[:, list(chosen)] = flat
         return np.asarray(asked(part, given), np.float64)[:, list(chosen)]
@@ -139,5 +142,12 @@ def _step(
         return np.asarray(flat)
 
     return ModelStep(
-        part.path, part.kind, part.does, part.columns or (), part.key, original, lowered
+        part.path,
+        part.kind,
+        part.does,
+        part.columns or (),
+        part.key,
+        original,
+        lowered,
+        partial(left_out, part),
     )

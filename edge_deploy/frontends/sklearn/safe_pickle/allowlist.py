@@ -204,6 +204,7 @@ _BASE = {
     "scipy.sparse._dia": "dia_array dia_matrix",
     "builtins": "bytearray bytes complex frozenset object range set slice",
     "collections": "OrderedDict defaultdict",
+    "types": "SimpleNamespace",
     # How protocols 0 to 2 spell an object and a byte string; the reader has its own of both.
     "copyreg": "_reconstructor",
     "_codecs": "encode",

@@ -33,13 +33,14 @@ from edge_deploy.core.messages import first_line, option, size_text
 from edge_deploy.frontends.sklearn.compat import stand_ins
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import (
     BUILDERS,
+    ESTIMATORS,
     LISTED,
     MODULES,
     Global,
 )
 from edge_deploy.frontends.sklearn.safe_pickle.builder import build
 from edge_deploy.frontends.sklearn.safe_pickle.compiled import Inconsistent
-from edge_deploy.frontends.sklearn.safe_pickle.records import Contents, read_records
+from edge_deploy.frontends.sklearn.safe_pickle.records import Call, Contents, Pairs, read_records
 
 _SHOWN = 8
 _INFLATED = 1 << 28
@@ -87,6 +88,8 @@ def load_pickle(path: Path, *, trust: bool = False) -> tuple[Any, tuple[str, ...
 
 def _built(path: Path, data: bytes, found: Contents) -> Any:
     gone, refused = _unlisted(found)
+    if refused and refused == _holder(found):
+        gone, refused = [*gone, *refused], []
     if refused or found.tricks:
         raise UntrustedError(_refusal(path, found, refused))
     if found.problem is not None:
@@ -104,6 +107,24 @@ def _unlisted(found: Contents) -> tuple[list[Global], list[Global]]:
     ]
     gone = [name for name in unknown if _is_gone(*name)]
     return gone, [name for name in unknown if name not in gone]
+
+
+def _holder(found: Contents) -> list[Global]:
+    """The author's own class, where a file holds an object of it around fitted estimators.
+
+    Nothing of the class is run or imported: a stand-in holds what the object held.
+    """
+    root = found.root
+    if not isinstance(root, Call) or root.arguments or root.keywords is not None or root.pairs:
+        return []
+    state = root.state[0] if root.state else None
+    if not isinstance(state, Pairs) or found.problem is not None or found.tricks:
+        return []
+    estimators = [one for _, one in state.pairs if isinstance(one, Call)]
+    held = any(one.function.name in ESTIMATORS for one in estimators)
+    name = root.function.name
+    own = name[0].partition(".")[0] not in (*_KERAS, *_LIBRARIES, "sklearn")
+    return [name] if held and own and name not in LISTED and "." not in name[1] else []
 
 
 _BEFORE_010 = (

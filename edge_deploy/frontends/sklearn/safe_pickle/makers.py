@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Generator, Sequence
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import numpy as np
@@ -234,6 +235,18 @@ def _object(builder: Builder, record: Call) -> Making:
     return object()
 
 
+def _namespace(builder: Builder, record: Call) -> Making:
+    if record.arguments or record.keywords is not None:
+        raise UntrustedError("a call of types.SimpleNamespace with arguments")
+    made = SimpleNamespace()
+    state = yield from attributes(record)
+    for name, value in (state or {}).items():
+        if not isinstance(name, str) or not name.isidentifier() or name.startswith("__"):
+            raise UntrustedError(f"an attribute {str(name)[:80]!r}")
+        vars(made)[name] = value
+    return made
+
+
 def _ordered(builder: Builder, record: Call) -> Making:
     first = record.arguments[0] if record.arguments else []
     if not isinstance(first, list) or record.state not in ((), (None,)):
@@ -326,6 +339,7 @@ SPECIAL: dict[Global, Callable[[Builder, Call], Making]] = {
     ("builtins", "slice"): _number,
     ("builtins", "range"): _number,
     ("builtins", "object"): _object,
+    ("types", "SimpleNamespace"): _namespace,
     ("collections", "OrderedDict"): _ordered,
     ("collections", "defaultdict"): _with_default,
     ("sklearn.utils", "Bunch"): _bunch,

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from edge_deploy.core.errors import UntrustedError
-from edge_deploy.frontends.sklearn.safe_pickle import arrays
+from edge_deploy.frontends.sklearn.safe_pickle import arrays, keras_models
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import ARRAY_IN_FILE, Global, normal
 
 MOST_OPCODES = 30_000_000
@@ -30,9 +30,15 @@ MOST_CONTAINERS = 3_000_000
 
 @dataclass(slots=True, eq=False)
 class Named:
-    """A global: a module, and a name in it, as they are called today."""
+    """A global: a module, and a name in it, as they are called today.
+
+    Attributes:
+        name: Both.
+        spent: Whether it only told that a Keras model follows, whose file was taken out.
+    """
 
     name: Global
+    spent: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -99,7 +105,7 @@ class Contents:
 
     Attributes:
         root: The record of what it holds.
-        names: Every global it names, in order, by today's module names.
+        globals: Every global it names, in order, by today's module names.
         called: Those of ``names`` that it calls.
         versions: The scikit-learn versions written in it.
         tricks: What it does that no estimator's pickle does, in words.
@@ -108,12 +114,17 @@ class Contents:
     """
 
     root: Any = None
-    names: list[Global] = field(default_factory=list)
+    globals: list[Named] = field(default_factory=list)
     called: set[Global] = field(default_factory=set)
     versions: list[str] = field(default_factory=list)
     tricks: list[str] = field(default_factory=list)
     problem: Exception | None = None
     size: int = 0
+
+    @property
+    def names(self) -> list[Global]:
+        """The globals that something is made of; one that is used elsewhere is not built either."""
+        return [one.name for one in self.globals if not one.spent]
 
     @property
     def holds(self) -> Global | str:
@@ -296,10 +307,10 @@ class _Machine:
         self.named(module, name)
 
     def named(self, module: str, name: str) -> None:
-        wanted = normal(module, name)
-        if wanted not in ARRAY_IN_FILE:
-            self.found.names.append(wanted)
-        self.container(Named(wanted))
+        record = Named(normal(module, name))
+        if record.name not in ARRAY_IN_FILE:
+            self.found.globals.append(record)
+        self.container(record)
 
     def _reduce(self, _: Any) -> None:
         function, arguments = self.pop_many(2)
@@ -327,6 +338,12 @@ class _Machine:
             function = function.arguments[0]
         if isinstance(function, Named) and function.name[0] == "dill._dill":
             self.of_dill(function.name[1], arguments)
+            return
+        if (model := keras_models.taken_out(function, arguments)) is not None:
+            file, spent = model
+            for record in spent:
+                record.spent = True
+            self.container(Ready(file))
             return
         if not isinstance(function, Named):
             raise UntrustedError(f"a call of {_told(function)}")
