@@ -89,7 +89,7 @@ Model = Annotated[
     list[Path],
     typer.Argument(
         metavar="MODEL...",
-        help="Keras file, SavedModel folder, pickle or .zip; or all files that data flow through, "
+        help="Keras file, SavedModel, .pb, pickle or .zip; or all files that data flow through, "
         "in order: scaler.pkl model.h5 labels.pkl. FILE@COLUMN,COLUMN is of these columns, "
         "FILE::KEY a part of a bundle.",
     ),
@@ -98,7 +98,7 @@ ModelOrRecipe = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="[MODEL...]",
-        help="Keras file, SavedModel folder, pickle or .zip; or all files that data flow through, "
+        help="Keras file, SavedModel, .pb, pickle or .zip; or all files that data flow through, "
         "in order: scaler.pkl model.h5 labels.pkl. FILE@COLUMN,COLUMN is of these columns, "
         "FILE::KEY a part of a bundle. Or a folder whose edge-deploy.toml (see init) says all "
         "this; with nothing at all, the current folder's.",

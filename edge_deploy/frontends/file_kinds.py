@@ -20,8 +20,8 @@ _PICKLE = (
     *(b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"),
 )
 READABLE = (
-    "a Keras file (.h5, .hdf5, .keras), a SavedModel folder, a scikit-learn pickle, joblib or "
-    "skops file, a CatBoost .cbm or JSON file, or a .zip with one of them"
+    "a Keras file (.h5, .hdf5, .keras), a SavedModel folder, a frozen graph (.pb), a scikit-learn "
+    "pickle, joblib or skops file, a CatBoost .cbm or JSON file, or a .zip with one of them"
 )
 
 
@@ -60,6 +60,8 @@ def sniff(path: Path) -> str:
         )
     if head.startswith(_PICKLE) or (path.suffix in (".pkl", ".pickle", ".joblib") and head):
         return "sklearn"
+    if path.suffix == ".pb" and head[:1] == b"\n":  # the first node of a GraphDef
+        return "frozen_graph"
     if _is_text(head) and keras_weights.read_architecture(path) is not None:
         raise UsageError(
             f"{path}: describes the layers of a Keras model, and holds no weights. Give the file "

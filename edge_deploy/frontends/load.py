@@ -17,7 +17,7 @@ from edge_deploy.core.errors import ConversionError, SourceError, UsageError
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel, LoadKeywords, LoadOptions
 from edge_deploy.core.stdio import quietly, set_environment
-from edge_deploy.frontends import keras, live, saved_model
+from edge_deploy.frontends import keras, live
 from edge_deploy.frontends.file_kinds import READABLE as READABLE
 from edge_deploy.frontends.file_kinds import sniff as sniff
 from edge_deploy.frontends.project import behind, chain, files
@@ -27,8 +27,7 @@ from edge_deploy.frontends.project.steps import Step, is_written_step
 from edge_deploy.frontends.sklearn.skops import is_skops
 
 SOURCES: dict[str, Callable[[Path, LoadOptions], LoadedModel]] = {
-    "keras": keras.load,
-    "saved_model": saved_model.load,
+    **chain.LOADERS,
     "sklearn": files.load_file,
 }
 
@@ -95,6 +94,8 @@ def open_source(model: Any, options: LoadOptions | None = None) -> Iterator[Sour
     path = Path(os.fspath(model))
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder. MODEL is {READABLE}.")
+    if path.name in ("saved_model.pb", "saved_model.pbtxt"):  # the folder is the model
+        path = path.parent
     if not path.is_dir():
         check_file(path)
     if path.is_dir() or not zipfile.is_zipfile(path) or _is_keras_zip(path) or is_skops(path):

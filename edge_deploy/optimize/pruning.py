@@ -94,7 +94,8 @@ def check_kind(kind: str) -> None:
         UsageError: What is not Keras has no kernels that could be told from its other numbers.
     """
     if not kind.startswith("keras"):
-        name = {"sklearn": "scikit-learn model", "saved_model": "SavedModel"}.get(kind, kind)
+        name = kind.replace("_", " ")
+        name = {"sklearn": "scikit-learn model", "saved_model": "SavedModel"}.get(kind, name)
         raise UsageError(
             f"{option('prune')}: only Keras files (.keras, .h5) can be pruned, and this is a "
             f"{name}, of which only the answers can be had. Leave {option('prune')} out, or save "

@@ -28,7 +28,7 @@ from edge_deploy.core.spec import (
     ModelStep,
     TensorSpec,
 )
-from edge_deploy.frontends import keras, saved_model
+from edge_deploy.frontends import frozen_graph, keras, saved_model
 from edge_deploy.frontends.file_kinds import sniff
 from edge_deploy.frontends.project import behind, tokenizers
 from edge_deploy.frontends.project.columns import NOTHING, Known, Layout, Placed, lay_out
@@ -44,10 +44,12 @@ from edge_deploy.frontends.sklearn.safe_pickle.keras_models import KerasFile
 TRANSFORMED = "transformed"
 """What a transformer without a model gives."""
 
-_LOADERS: dict[str, Callable[..., LoadedModel]] = {
+LOADERS: dict[str, Callable[[Any, LoadOptions], LoadedModel]] = {
     "keras": keras.load,
     "saved_model": saved_model.load,
+    "frozen_graph": frozen_graph.load,
 }
+"""What reads a model of TensorFlow, by the kind of its file."""
 _BEFORE = ("transformer", "vectorizer", "label_encoder", "names")
 
 
@@ -270,11 +272,11 @@ def _network(
 def _opened(model: Part, options: LoadOptions) -> LoadedModel:
     """A network by its own loader; out of a pickle, its file is written down for that long."""
     if not isinstance(model.value, KerasFile):
-        return _LOADERS[model.loader](model.path, options)
+        return LOADERS[model.loader](model.path, options)
     with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
         path = Path(folder, f"{model.path.name}.keras")
         path.write_bytes(model.value.data)
-        return _LOADERS[sniff(path)](path, options)
+        return LOADERS[sniff(path)](path, options)
 
 
 def _of_table(before: Sequence[Part], base: LoadedModel, model: Part, known: Known) -> LoadedModel:
