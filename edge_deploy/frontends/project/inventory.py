@@ -171,7 +171,12 @@ def take_stock(folder: Path) -> Inventory:
     ):
         if len(listed) > most:
             notes.append(f"only the first {most} of {len(listed)} {what} were opened")
-    read = [table for path in sorted(tables)[:_MOST_TABLES] if (table := read_table(folder, path))]
+    read = []
+    for path in sorted(tables)[:_MOST_TABLES]:
+        try:
+            read += [table] if (table := read_table(folder, path)) else []
+        except UnicodeDecodeError:
+            notes.append(f"{path}: is not UTF-8; save it so, and it can be the reference")
     return Inventory(
         tuple(sorted(fitted, key=_depth)[:MOST_FITTED]),
         tuple(read),
@@ -265,7 +270,11 @@ def _by_class(pictures: Mapping[str, int]) -> Iterator[Pictures]:
 
 
 def read_table(folder: Path, path: str) -> Table | None:
-    """The header of a CSV and what stands in its first rows; None of what is none."""
+    """The header of a CSV and what stands in its first rows; None of what is none.
+
+    Raises:
+        UnicodeDecodeError: It is not UTF-8.
+    """
     try:
         with (
             open_file(folder / path) as data,
@@ -288,7 +297,7 @@ def read_table(folder: Path, path: str) -> Table | None:
                         seen.add(value)
                 if rows >= _MOST_ROWS:
                     break
-    except (EdgeDeployError, OSError, UnicodeDecodeError, csv.Error):
+    except (EdgeDeployError, OSError, csv.Error):
         return None  # a table is evidence among other; whoever needs this one is told by convert
     return Table(path, tuple(seen.column() for seen in told), rows) if rows else None
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge_deploy.frontends.project.findings import Evidence
-from edge_deploy.frontends.project.recipe_text import Draft
+from edge_deploy.frontends.project.recipe_text import Draft, Entry, Fork, Section
 
 
 @dataclass(frozen=True)
@@ -56,3 +56,27 @@ def listed(names: Iterable[object], most: int = 6) -> str:
 def either(names: Sequence[str]) -> str:
     """``a.h5 or b.h5``."""
     return " or ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+@dataclass
+class DraftBuilder:
+    """A draft while it grows."""
+
+    steps: list[Section | Fork] = field(default_factory=list)
+    top: dict[str, Entry] = field(default_factory=dict)
+    tables: dict[str, Section] = field(default_factory=dict)
+    forks: dict[str, Fork] = field(default_factory=dict)
+    features: tuple[Section, ...] = ()
+    rows: list[Row] = field(default_factory=list)
+
+    def put(self, name: str, found: Section | Fork | Entry | None) -> None:
+        """A table or a key; a question goes to the questions."""
+        if isinstance(found, Fork):
+            self.forks[name] = found
+            self.rows.append(
+                Row("choose", found.question, "; ".join(why for why, _ in found.readings), name)
+            )
+        elif isinstance(found, Entry):
+            self.top[name] = found
+        elif found:
+            self.tables[name] = found

@@ -130,7 +130,7 @@ def test_a_table_tells_what_stands_in_its_columns(name: str, seen: tuple) -> Non
 
 
 NO_TABLES = [
-    b"", b"a,b\n", b"a,a\n1,2\n", b"1,2\n3,4\n", b"\xff\xfe\x00", b'a,b\n"' + b"x" * (1 << 21),
+    b"", b"a,b\n", b"a,a\n1,2\n", b"1,2\n3,4\n", b'a,b\n"' + b"x" * (1 << 21),
     b"a\x00b,c\n1,2\n", b",".join(b"c%d" % n for n in range(3000)) + b"\n1\n",
 ]  # fmt: skip
 
@@ -140,6 +140,13 @@ def test_what_is_no_table_is_none(data: bytes) -> None:
     put("p/data.csv", data)
     assert read_table(Path("p"), "data.csv") is None
     assert take_stock(Path("p")).tables == ()
+
+
+def test_a_table_of_another_encoding_is_told() -> None:
+    put("p/data.csv", b"text,label\n\xa3100 won,spam\n")
+    found = take_stock(Path("p"))
+    assert found.tables == ()
+    assert found.notes == ("data.csv: is not UTF-8; save it so, and it can be the reference",)
 
 
 def test_prose_is_a_column_of_different_texts_of_several_words() -> None:

@@ -56,7 +56,7 @@ PICTURES = [
     ("i = cv2.resize(cv2.imread('a.png'), (64, 32))\ni = i / 255.0\n",
      {"size": [32, 64], "resize": "tf-bilinear", "color": "bgr", "scale": UNIT}),
     ("i = tf.image.resize(tf.io.decode_image(tf.io.read_file('a.png')), [64, 32]) / 255.0\n",
-     {"size": [64, 32], "resize": "tf-bilinear", "scale": UNIT}),
+     {"size": [64, 32], "resize": "tf-bilinear", "color": "rgb", "scale": UNIT}),
     ("from tensorflow.keras.applications.mobilenet_v2 import preprocess_input\n"
      f"{PILLOW}i = preprocess_input(np.array(i))\n",
      {"size": [32, 64], "resize": "bicubic", "color": "rgb", "scale": TF, "offset": -1.0}),
