@@ -347,7 +347,14 @@ class Statements(Evaluator):
 
     def _unpack(self, target: ast.Tuple | ast.List, value: Value) -> None:
         count = len(target.elts)
-        starred = any(isinstance(one, ast.Starred) for one in target.elts)
+        places = [p for p, one in enumerate(target.elts) if isinstance(one, ast.Starred)]
+        starred = bool(places)
+        if value.items is not None and len(places) == 1 and len(value.items) >= count - 1:
+            start, behind = places[0], count - 1 - places[0]
+            end = len(value.items) - behind
+            middle = as_list(value.items[start:end])
+            value = as_list((*value.items[:start], middle, *value.items[end:]))
+            starred = False
         if value.items is not None and len(value.items) == count and not starred:
             for one, inner in zip(target.elts, value.items, strict=True):
                 self.bind(one, inner)

@@ -257,6 +257,9 @@ def _text_method(call: Call, value: str) -> Value | None:
         if isinstance(found, tuple) and all(isinstance(one, str) for one in found):
             size = sum(len(one) for one in found) + len(value) * len(found)
             return Value(constant=value.join(found)) if size < LONGEST else NOTHING
+        items = call.arguments[0].items
+        if value in ("/", "\\") and items and isinstance(items[-1].constant, str):
+            return Value(constant="/".join(text(one) for one in items if text(one)))
         return blend(call.arguments)
     if name == "format":
         return _formatted(call, value)
