@@ -274,6 +274,8 @@ class Evaluator:
             known = self.evaluate(key)
             if isinstance(known.constant, (str, int, float)):
                 entries[known.constant] = value
+                if value.source is not None and not self.notes.sources[value.source].name:
+                    self.notes.sources[value.source].name = str(known.constant)[:80]
             else:
                 loose.extend((known, value))
         answers.named_by_place(self, node)

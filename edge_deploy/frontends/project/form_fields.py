@@ -64,6 +64,26 @@ _GRADIO: dict[str, tuple[FieldKind, tuple[str, ...]]] = {
     "Sketchpad": ("picture", ("value",)),
     "File": ("file", ("value",)),
 }
+# Django's and WTForms' classes of fields.
+_FORM_CLASSES: dict[str, FieldKind] = {
+    "IntegerField": "number",
+    "FloatField": "number",
+    "DecimalField": "number",
+    "IntegerRangeField": "slider",
+    "CharField": "text",
+    "StringField": "text",
+    "TextAreaField": "text",
+    "ChoiceField": "choice",
+    "TypedChoiceField": "choice",
+    "SelectField": "choice",
+    "RadioField": "choice",
+    "MultipleChoiceField": "choices",
+    "SelectMultipleField": "choices",
+    "BooleanField": "boolean",
+    "ImageField": "picture",
+    "FileField": "file",
+    "DateField": "date",
+}
 _GRADIO_WORDS = {
     "text": "Textbox",
     "textbox": "Textbox",
@@ -104,6 +124,11 @@ def call(call: Call) -> Value | None:
         return _streamlit(call)
     if call.name.startswith("gradio"):
         return _gradio(call)
+    if call.last == "NumberRange":
+        limits = (("min", call.given(0, "min")), ("max", call.given(1, "max")))
+        return Value(entries=limits)
+    if call.last in _FORM_CLASSES and re.search(r"(^|\.)(forms|wtforms|fields)\.", call.name):
+        return _form_class(call)
     if call.name in ("input", "raw_input"):
         label = _clean(text(call.given(0)))
         return add(call.reader, FormField(label, "text", call.evidence, "input"))
@@ -256,6 +281,39 @@ def gradio_field(call: Call, component: str) -> Value:
         choices=choices,
         integer=whole(call.given(-1, "precision")) == 0,
         help=text(call.given(-1, "info")) or text(call.given(-1, "placeholder")),
+    )
+    return add(call.reader, field)
+
+
+def _form_class(call: Call) -> Value:
+    """``forms.IntegerField(min_value=0)`` and ``IntegerField("Age", [NumberRange(0, 120)])``."""
+    kind = _FORM_CLASSES[call.last]
+    django = ".wtforms" not in f".{call.name}"
+    label = text(call.given(-1, "label")) or ("" if django else text(call.given(0)))
+    least, most = number(call.given(-1, "min_value")), number(call.given(-1, "max_value"))
+    for one in call.given(1, "validators").items or ():
+        limits = dict(one.entries or ())  # what NumberRange gives
+        least = number(limits.get("min", NOTHING)) if least is None else least
+        most = number(limits.get("max", NOTHING)) if most is None else most
+    choices: tuple[Choice, ...] = ()
+    if kind in ("choice", "choices"):
+        found: list[Choice] = []
+        for one in (call.given(-1, "choices").items or ())[:_MOST_CHOICES]:
+            pair = one.items if one.items is not None and len(one.items) == 2 else (one, one)
+            if pair[0].known:
+                found.append(Choice(constant(pair[0]), str(pair[1].constant)))
+        choices = tuple(found)
+    field = FormField(
+        _clean(label),
+        kind,
+        call.evidence,
+        "django" if django else "flask",
+        minimum=least,
+        maximum=most,
+        default=constant(call.given(-1, "initial", "default")),
+        choices=choices,
+        integer=call.last.startswith("Integer"),
+        help=text(call.given(-1, "help_text", "description")),
     )
     return add(call.reader, field)
 

@@ -338,7 +338,8 @@ class Statements(Evaluator):
         if len(value.fields) == 1 and not value.answer and not value.history:
             field = notes.fields[value.fields[0]]
             if not field.variable:
-                notes.fields[value.fields[0]] = replace(field, variable=name)
+                label = field.label or ("" if field.framework == "gradio" else name)
+                notes.fields[value.fields[0]] = replace(field, variable=name, label=label)
         if value.history and (place := notes.steps[value.history[-1]].encoding) is not None:
             encoding = notes.encodings[place]
             if not encoding.name:
@@ -437,6 +438,8 @@ class Statements(Evaluator):
     def attribute(self, value: Value, name: str, node: ast.Attribute) -> Value:
         """An attribute of a value."""
         if value.attributes is not None:
+            if name in ("cleaned_data", "data") and name not in value.attributes:
+                return Value(entries=tuple(value.attributes.items()))  # of a form
             return value.attributes.get(name, NOTHING)
         stored = self.scope.module.names.get(written(node))
         if stored is not None:

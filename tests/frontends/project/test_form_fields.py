@@ -377,6 +377,73 @@ def test_a_field_is_found_with_all_that_it_says(used: Read, name: str) -> None:
     assert shown(field) == expected
 
 
+FORM_CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
+    "Django": (
+        "from django import forms\nclass F(forms.Form):\n"
+        "    age = forms.IntegerField(label='Age', min_value=0, max_value=99, initial=3)\n"
+        "def view(request):\n    form = F(request.POST)\n    v = form.cleaned_data['age']\n"
+        "    m.predict([[v]])",
+        {
+            "framework": "django",
+            "label": "Age",
+            "kind": "number",
+            "variable": "age",
+            "minimum": 0.0,
+            "maximum": 99.0,
+            "default": 3,
+            "integer": True,
+            "position": 0,
+        },
+    ),
+    "Django's choices": (
+        "from django import forms\nclass F(forms.Form):\n"
+        "    sex = forms.ChoiceField(choices=[(1, 'Male'), (0, 'Female')])\n"
+        "def view(request):\n    form = F(request.POST)\n"
+        "    m.predict([[form.cleaned_data.get('sex')]])",
+        {
+            "framework": "django",
+            "label": "sex",
+            "kind": "choice",
+            "variable": "sex",
+            "choices": ((1, "Male"), (0, "Female")),
+            "position": 0,
+        },
+    ),
+    "WTForms": (
+        "from flask_wtf import FlaskForm\nfrom wtforms import FloatField\n"
+        "from wtforms.validators import NumberRange\nclass F(FlaskForm):\n"
+        "    age = FloatField('Age', validators=[NumberRange(min=0, max=99)])\n"
+        "def view():\n    form = F()\n    m.predict([[form.age.data]])",
+        {
+            "framework": "flask",
+            "label": "Age",
+            "kind": "number",
+            "variable": "age",
+            "minimum": 0.0,
+            "maximum": 99.0,
+            "position": 0,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(FORM_CLASSES))
+def test_a_form_s_class_gives_its_fields(used: Read, name: str) -> None:
+    source, expected = FORM_CLASSES[name]
+    (field,) = used(source).fields
+    assert shown(field) == expected
+
+
+def test_fields_of_a_loop_are_each_one(used: Read) -> None:
+    found = used(
+        "names = ['a', 'b']\nrow = {name: st.number_input(name) for name in names}\nmore = []\n"
+        "for name in ['c', 'd']:\n    more.append(st.slider(name.upper()))\n"
+        "m.predict(pd.DataFrame([row]))\nm.predict([more])"
+    )
+    feeds = [(one.label, one.column, one.position) for one in found.fields]
+    assert feeds == [("a", "a", None), ("b", "b", None), ("C", "", 0), ("D", "", 1)]
+
+
 P = {"framework": "pydantic", "label": "v", "variable": "v", "column": "v", "name": "v"}
 PYDANTIC: dict[str, tuple[str, dict[str, Any]]] = {
     "a float": ("v: float", {"kind": "number"}),
