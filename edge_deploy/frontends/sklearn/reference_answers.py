@@ -48,6 +48,8 @@ def answers(
 
 def _outdated(chain: list[Any]) -> str | None:
     """Why today's predict is not that of the version that saved the model, where it is not."""
+    from edge_deploy.frontends.sklearn.converters import steps
+
     for step in chain:
         name = type(step).__name__
         if type(step).__module__.partition(".")[0] in FOREIGN:
@@ -56,6 +58,11 @@ def _outdated(chain: list[Any]) -> str | None:
             return f"{name} is no longer part of it"
         if name == "AdaBoostClassifier" and vars(step).get("algorithm") == "SAMME.R":
             return "it has dropped algorithm='SAMME.R'"
+        members = vars(step).get("estimators_")
+        if isinstance(members, list) and members and not hasattr(members[0], "tree_"):
+            inner = [one for member in members for one in steps(member)]
+            if (reason := _outdated(inner)) is not None:
+                return reason
     return None
 
 

@@ -55,6 +55,23 @@ def is_tokenizer(module: str, name: str) -> bool:
     return name == "Tokenizer" and module in _KERAS_TEXT
 
 
+IDLE_PACKAGES = ("imblearn",)
+"""Libraries whose classes do nothing when a model is asked: samplers change what it learns from."""
+
+_OF_IMBLEARN = {
+    "Pipeline": ("sklearn.pipeline", "Pipeline"),
+    "BalancedBaggingClassifier": ("sklearn.ensemble._bagging", "BaggingClassifier"),
+    "BalancedRandomForestClassifier": ("sklearn.ensemble._forest", "RandomForestClassifier"),
+    "EasyEnsembleClassifier": ("sklearn.ensemble._bagging", "BaggingClassifier"),
+    "RUSBoostClassifier": ("sklearn.ensemble._weight_boosting", "AdaBoostClassifier"),
+}
+
+
+def of_imblearn(module: str, name: str) -> Global:
+    """The class of scikit-learn that one of imblearn derives from, and answers as."""
+    return _OF_IMBLEARN.get(name, (module, name))
+
+
 PARTIAL = ("functools", "partial")
 """A call that is yet to be made; a stand-in holds its place, and it is never made."""
 

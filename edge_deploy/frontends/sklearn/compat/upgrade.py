@@ -15,7 +15,7 @@ import numpy as np
 
 from edge_deploy.core.spec import Array
 from edge_deploy.frontends.sklearn.compat.attributes import MENDS
-from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, LegacyObject
+from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, IDLE_PACKAGES, LegacyObject
 from edge_deploy.frontends.sklearn.converters.boosters.estimators import facts
 
 
@@ -95,6 +95,8 @@ def complete(estimator: Any) -> None:
     if isinstance(estimator, LegacyObject):
         _columns(has)
         return
+    if kind.__name__ == "Pipeline" and isinstance(has.get("steps"), list):
+        has["steps"] = [step for step in has["steps"] if not _samples(step[-1])]
     for name, parameter in inspect.signature(kind.__init__).parameters.items():
         if parameter.default is not inspect.Parameter.empty:
             has.setdefault(name, parameter.default)
@@ -103,6 +105,12 @@ def complete(estimator: Any) -> None:
         for names, mend in MENDS.items():
             if kind.__name__ in names.split():
                 mend(estimator, has)
+
+
+def _samples(step: Any) -> bool:
+    """Whether a step is a sampler of imblearn, which does nothing when a model is asked."""
+    kind = type(step)
+    return isinstance(step, LegacyObject) and kind.__module__.split(".")[0] in IDLE_PACKAGES
 
 
 def _columns(has: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ equal, of which there is one or none.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -145,3 +146,35 @@ def target(model: Any) -> Transform:
         for at in range(0, len(model.encodings_), count)
     ]
     return _looked_up(model, tables, [mean[:count]] * len(tables))
+
+
+@transformer("CategoryEncoder")
+def by_table(model: Any) -> Transform:
+    """An encoder of category_encoders: the numbers of the category, other columns as they are.
+
+    What the codes are says ``coded_``, which dataframe/steps.py adds.
+    """
+    encoded = [n for n, codes in enumerate(model.coded_) if codes is not None]
+    others = [n for n, codes in enumerate(model.coded_) if codes is None]
+    tables = [model.coded_[n] for n in encoded]
+    held = SimpleNamespace(categories_=[places for places, _, _ in tables])
+    found = _looked_up(held, [table for _, table, _ in tables], [other for _, _, other in tables])
+    # Numbers of categories first, then the others; each column's then stand where it stood.
+    at, order, rest = 0, [], sum(table.shape[1] for _, table, _ in tables)
+    for codes in model.coded_:
+        if codes is None:
+            order.append(rest)
+            rest += 1
+        else:
+            order += list(range(at, at + codes[1].shape[1]))
+            at += codes[1].shape[1]
+    chosen, kept = np.asarray(encoded, np.int32), np.asarray(others, np.int32)
+    places = np.asarray(order, np.int32)
+
+    def transform(x: Any) -> Any:
+        whole = found(tf.gather(x, chosen, axis=1))
+        if others:
+            whole = tf.concat([whole, tf.gather(x, kept, axis=1)], axis=1)
+        return whole if order == sorted(order) else tf.gather(whole, places, axis=1)
+
+    return transform

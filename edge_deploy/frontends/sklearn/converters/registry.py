@@ -47,8 +47,11 @@ def in_float64() -> Iterator[None]:
         _REAL.reset(token)
 
 
-LIBRARIES = ("sklearn", "xgboost", "lightgbm", "catboost")
-"""Those whose estimators may be converted, by the class name; another's is another."""
+LIBRARIES = ("sklearn", "xgboost", "lightgbm", "catboost", "edge_deploy")
+"""Those whose estimators may be converted, by the class name; another's is another.
+
+edge_deploy has what stands for an encoder of category_encoders.
+"""
 
 DECISION = "decision"
 """What a classifier with probabilities also says to those that hold it: decision_function."""

@@ -109,6 +109,41 @@ def encode(model: Any, parts: Parts, later: Later) -> Any:
     return changed
 
 
+def by_table(model: Any, parts: Parts, later: Later) -> tuple[Any, Parts]:
+    """An encoder of category_encoders: its categories become codes, other columns pass through."""
+    changed, tables = copy.copy(model), model.codes()
+    after: list[At | None] = []
+    for n, codes in enumerate(tables):
+        part = parts[n] if n < len(parts) else None
+        after += [part] if codes is None else [None] * codes.width
+        if part is None or codes is None:
+            continue
+        column, known = part.column, [plain(value) for value in codes.categories]
+        met = column.words if _are_words(known) else column.values
+        ordered = {**dict.fromkeys(known), **met}
+        met.clear()
+        met.update(ordered)
+        column.computed |= not part.raw
+        column.unknown.add("error" if codes.unknown is None else "ignore")
+        column.gaps &= codes.missing is not None or part.filled
+
+    def finish() -> None:
+        changed.coded_ = []
+        for n, codes in enumerate(tables):
+            part = parts[n] if n < len(parts) else None
+            if codes is None:
+                changed.coded_.append(None)
+                continue
+            known = [*map(plain, codes.categories), float("nan")]
+            lost = codes.missing if codes.missing is not None else np.full(codes.width, np.nan)
+            other = codes.unknown if codes.unknown is not None else np.full(codes.width, np.nan)
+            places = np.array([one if part is None else part.column.code(one) for one in known])
+            changed.coded_.append((places, np.vstack([codes.table, lost]), other))
+
+    later.append(finish)
+    return changed, after
+
+
 def count(model: Any, parts: Parts, later: Later) -> Any:
     """A vectorizer: its column is text, and the copy is what it does with counts."""
     from sklearn.compose import ColumnTransformer

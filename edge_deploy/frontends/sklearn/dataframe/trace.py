@@ -21,7 +21,15 @@ from edge_deploy.frontends.sklearn.compat.fitted import attribute, missing_in_tr
 from edge_deploy.frontends.sklearn.compat.upgrade import complete
 from edge_deploy.frontends.sklearn.converters.categorical_splits import Own, own_categories
 from edge_deploy.frontends.sklearn.dataframe.columns import Column, Frame
-from edge_deploy.frontends.sklearn.dataframe.steps import At, Later, Parts, count, encode, fill
+from edge_deploy.frontends.sklearn.dataframe.steps import (
+    At,
+    Later,
+    Parts,
+    by_table,
+    count,
+    encode,
+    fill,
+)
 from edge_deploy.frontends.sklearn.dataframe.vectorizers import VECTORIZERS
 
 _SCALERS = (
@@ -188,6 +196,8 @@ class _Walk:
             return *fill(model, parts, self.later), _same
         if name in _ENCODERS:
             return encode(model, parts, self.later), [], _same
+        if name == "CategoryEncoder":
+            return *by_table(model, parts, self.later), _same
         if name == "FunctionTransformer" and model.func is None:
             return model, parts, places
         if name in _SCALERS or name == "FunctionTransformer":

@@ -7,6 +7,8 @@ Written out and not asked of scikit-learn, so that a new version does not widen 
 
 from __future__ import annotations
 
+from edge_deploy.frontends.sklearn.compat.stand_ins import of_imblearn
+
 _ESTIMATORS = {
     "calibration": "CalibratedClassifierCV",
     "cluster._affinity_propagation": "AffinityPropagation",
@@ -347,6 +349,8 @@ def normal(module: str, name: str) -> Global:
     imported. ``newObj`` is in several modules of one package.
     """
     module = _RENAMED.get(module, module)
+    if module.startswith("imblearn."):
+        return of_imblearn(module, name)
     if module == "pandas._libs.tslibs.offsets":
         return "pandas", "DateOffset"
     if module.partition(".")[0] == "pandas" and ("pandas", name) in LISTED:

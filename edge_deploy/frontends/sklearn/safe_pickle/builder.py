@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import UntrustedError
-from edge_deploy.frontends.sklearn.compat import stand_ins, upgrade
+from edge_deploy.frontends.sklearn.compat import category_encoders, stand_ins, upgrade
 from edge_deploy.frontends.sklearn.safe_pickle import arrays, compiled, makers, pandas_objects
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import (
     BUILDERS,
@@ -238,7 +238,12 @@ class Builder:
         return (yield record.state[0])
 
     def _stand_in(self, record: Call) -> Making:
-        made = object.__new__(stand_ins.stand_in(*record.function.name))
+        module, name = record.function.name
+        encodes = module.partition(".")[0] == category_encoders.PACKAGE
+        kind = category_encoders.CategoryEncoder if encodes else stand_ins.stand_in(module, name)
+        made: Any = object.__new__(kind)
+        if encodes:
+            vars(made)["kind"] = name
         self.open[id(record)] = made
         # What a partial function would call is in a tuple, and is not even built.
         if record.state and isinstance(record.state[0], Pairs):
@@ -246,8 +251,13 @@ class Builder:
                 record.state = (_held(record.state[0]),)
             state = yield record.state[0]
             _check_names(state)
+            if encodes:
+                state = {key: state[key] for key in state if key not in ("kind", "codes_")}
+                _check_attributes(kind, state)
             vars(made).update(state)
             upgrade.complete(made)
+            if encodes and made.is_fitted:
+                made.codes()
         return made
 
     def _instance(self, record: Call) -> Making:
