@@ -27,7 +27,7 @@ from edge_deploy.data.csv_reader import (
     open_lines,
 )
 from edge_deploy.data.preprocessing.encoding import NOTHING, parse_number
-from edge_deploy.data.preprocessing.series import is_unnamed, shape_of
+from edge_deploy.data.preprocessing.series import is_unnamed, renamed, shape_of
 from edge_deploy.data.reference import Reference
 
 _T = TypeVar("_T")
@@ -138,7 +138,7 @@ def with_names(path: Data, series: Series, label_column: str | None) -> Series:
         first = next(rows, [])
         places = _places(str(path), header, first, series, label)
     named = tuple(header[place] for place in places) if header else series.channels
-    return replace(series, channels=named)
+    return renamed(series, named)
 
 
 def last_window(path: Data, spec: TensorSpec, series: Series) -> Window:

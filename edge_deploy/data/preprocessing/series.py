@@ -234,11 +234,20 @@ def joined(own: Series | None, given: Series) -> Series:
     """
     if own is None:
         return given
-    same = set(own.channels) == set(given.channels)
+    if set(own.channels) != set(given.channels):
+        own = renamed(own, given.channels)
     return replace(
         given,
-        channels=own.channels if same else given.channels,
+        channels=own.channels,
         unit=given.unit or own.unit,
-        target=given.target or (own.target if own.target in given.channels else None),
+        target=given.target or own.target,
         horizon=max(given.horizon, own.horizon),
     )
+
+
+def renamed(series: Series, channels: tuple[str, ...]) -> Series:
+    """A series with other names for its channels, in their order."""
+    target = None
+    if series.target is not None and len(channels) == len(series.channels):
+        target = channels[series.channels.index(series.target)]
+    return replace(series, channels=channels, target=target)

@@ -35,6 +35,7 @@ from edge_deploy.frontends.project.columns import NOTHING, Known, Layout, Placed
 from edge_deploy.frontends.project.front import Marks, front_of, transformer_of
 from edge_deploy.frontends.project.parts import Part, as_names, left_out
 from edge_deploy.frontends.project.sequence import is_window, scaled_window
+from edge_deploy.frontends.project.series import with_forecast
 from edge_deploy.frontends.sklearn import loader as sklearn
 from edge_deploy.frontends.sklearn.compat.fitted import attribute, classes
 from edge_deploy.frontends.sklearn.dataframe.columns import as_given
@@ -166,6 +167,8 @@ def load(parts: Sequence[Part], options: LoadOptions, known: Known = NOTHING) ->
         step = _step(part, loaded if part.kind == "transformer" else None)
         scales = part.kind == "transformer" and step.original is not None
         steps.append(replace(step, left_out=partial(left_out, part)) if scales else step)
+        steps.append(_step(part, loaded if part.kind == "transformer" else None))
+    loaded = with_forecast(loaded, before, chain.after)
     told = [note for part in parts for note in part.notes if note not in loaded.notes]
     return replace(loaded, steps=tuple(steps), notes=(*loaded.notes, *dict.fromkeys(told)))
 
