@@ -167,7 +167,6 @@ def load(parts: Sequence[Part], options: LoadOptions, known: Known = NOTHING) ->
         step = _step(part, loaded if part.kind == "transformer" else None)
         scales = part.kind == "transformer" and step.original is not None
         steps.append(replace(step, left_out=partial(left_out, part)) if scales else step)
-        steps.append(_step(part, loaded if part.kind == "transformer" else None))
     loaded = with_forecast(loaded, before, chain.after)
     told = [note for part in parts for note in part.notes if note not in loaded.notes]
     return replace(loaded, steps=tuple(steps), notes=(*loaded.notes, *dict.fromkeys(told)))

@@ -13,7 +13,6 @@ from edge_deploy.core.spec import Array, Arrays, Function, LoadedModel, ModelSte
 from edge_deploy.frontends.project.front import asked, lowerable
 from edge_deploy.frontends.project.inverses import places, width_of
 from edge_deploy.frontends.project.parts import Part, is_left_out, left_out
-from edge_deploy.frontends.project.parts import Part
 from edge_deploy.frontends.project.series import channels_of, scaled_series
 from edge_deploy.frontends.sklearn import loader as sklearn
 from edge_deploy.frontends.sklearn.compat.fitted import typical
