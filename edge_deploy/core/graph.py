@@ -295,6 +295,8 @@ def index_limits(frozen: FrozenGraph) -> dict[str, int]:
         if node.op not in ("GatherV2", "Gather", "ResourceGather"):
             continue
         table, index = (_source(nodes, name) for name in node.input[:2])
+        if index.op in ("SelectV2", "Select"):  # Keras 3 counts negative ones from the end
+            index = _source(nodes, index.input[2])
         if table.op == "Const" and index.op == "Placeholder":
             rows = table.attr["value"].tensor.tensor_shape.dim[0].size
             for name, tensor in frozen.inputs.items():
