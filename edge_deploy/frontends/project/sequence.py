@@ -13,6 +13,7 @@ from edge_deploy.core.spec import Array, Arrays, Function, LoadedModel, ModelSte
 from edge_deploy.frontends.project.front import asked, lowerable
 from edge_deploy.frontends.project.inverses import places, width_of
 from edge_deploy.frontends.project.parts import Part, is_left_out, left_out
+from edge_deploy.frontends.project.series import channels_of, scaled_series
 from edge_deploy.frontends.sklearn import loader as sklearn
 from edge_deploy.frontends.sklearn.compat.fitted import typical
 from edge_deploy.frontends.sklearn.converters.registry import apply, lower_steps
@@ -35,6 +36,8 @@ def is_window(spec: TensorSpec, before: Sequence[Part]) -> bool:
     (width,) = widths
     if len(spec.shape) == 3:
         _, steps, channels = spec.shape
+        if steps == 1 and width == _ONE_COLUMN:
+            return True  # (1, 60): the steps lie along the other axis
         return channels == width and not (steps == 1 and channels != 1)
     alone = len(spec.shape) == 2 and spec.shape[1] not in (None, 1)
     return alone and width == _ONE_COLUMN
@@ -43,7 +46,7 @@ def is_window(spec: TensorSpec, before: Sequence[Part]) -> bool:
 def scaled_window(before: Sequence[Part], base: LoadedModel, model: Part) -> LoadedModel:
     """A model of sequences that takes them in real units."""
     (spec,) = base.spec.inputs
-    channels = int(spec.shape[2] or 1) if len(spec.shape) == 3 else 1
+    channels = channels_of(spec, width_of(before[0]))
     steps: list[ModelStep] = []
     functions, originals = [], []
     for part in before:
@@ -58,14 +61,16 @@ def scaled_window(before: Sequence[Part], base: LoadedModel, model: Part) -> Loa
         flat = tf.reshape(x, [-1, channels])
         for function in functions:
             flat = function(flat)
-        return tf.reshape(flat, tf.shape(x))
+        # Neither the shape as a tensor nor EnsureShape where it is known: TF.js fails on both.
+        if all(axis is not None for axis in x.shape[1:]):
+            return tf.reshape(flat, [-1, *x.shape[1:]])
+        flat = tf.reshape(flat, tf.shape(x))
+        flat.set_shape(x.shape)
+        return flat
 
     def wrapped(function: Function) -> Function:
         def answer(tensors: Any) -> Any:
-            x = tensors[spec.name]
-            scaled = scale(x)
-            scaled.set_shape(x.shape)  # tf.ensure_shape is an operator, which TF.js cannot read
-            return function({spec.name: scaled})
+            return function({spec.name: scale(tensors[spec.name])})
 
         return answer
 
@@ -77,9 +82,9 @@ def scaled_window(before: Sequence[Part], base: LoadedModel, model: Part) -> Loa
         return base.predict({spec.name: flat.reshape(x.shape).astype(np.float32)})
 
     first = before[0]
+    at = list(places(first, channels, spec.name))
     known = typical(first.value, width_of(first))
     if known is not None:
-        at = list(places(first, channels, spec.name))
         known = known[0][at], known[1][at]
     return replace(
         base,
@@ -88,6 +93,7 @@ def scaled_window(before: Sequence[Part], base: LoadedModel, model: Part) -> Loa
         plain=None if base.plain is None else wrapped(base.plain),
         trackables=(*base.trackables, *(part.value for part in before)),
         typical=known,
+        series=scaled_series(before, at),
         steps=tuple(steps),
     )
 
