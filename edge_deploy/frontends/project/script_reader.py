@@ -6,6 +6,7 @@ assignments and calls. What cannot be told is left out; two readings that differ
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -139,9 +140,15 @@ class _Result:
     def _encodings(self, places: list[tuple[int | None, FormField]]) -> list[Encoding]:
         """Encodings, with all choices of the field that they encode."""
         fields = {index: field for index, field in places if index is not None}
+        times = Counter(self.notes.encoded.values())
         found = []
         for index, one in enumerate(self.notes.encodings):
-            field = fields.get(self.notes.encoded.get(index, -1))
+            place = self.notes.encoded.get(index, -1)
+            field = fields.get(place)
+            alone = field is not None and field.position is not None and times[place] == 1
+            if field is not None and alone and not one.column:
+                name = field.column or field.name or field.variable or field.label
+                one = replace(one, column=name)
             if field is not None and field.kind == "boolean":
                 pairs = {bool(key): value for key, value in one.mapping}
                 if one.other is not None:

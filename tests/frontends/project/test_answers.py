@@ -272,6 +272,15 @@ def test_variables_of_a_row_are_its_columns_where_no_table_names_them(used: Read
     assert [(one.column, one.mapping) for one in found.encodings] == [("sex", MALE)]
 
 
+def test_an_encoding_of_a_place_has_the_field_s_name(used: Read) -> None:
+    found = used(
+        "def view(request):\n    row = [float(request.POST['age'])]\n"
+        "    row.append(request.POST['sex'])\n"
+        "    row[1] = {'m': 1, 'f': 0}[row[1]]\n    m.predict([row])"
+    )
+    assert [one.column for one in found.encodings] == ["sex"]
+
+
 def test_choices_of_a_page_complete_an_encoding(used: Read) -> None:
     found = used(
         "def ask():\n    fuel = request.form['fuel']\n    v = 1 if fuel == 'Petrol' else 0\n"
