@@ -94,6 +94,16 @@ def read_csv(path: Path, features: Sequence[Feature] | None, reading: Reading = 
     return _table(path, rows, features, (places, given), reading)
 
 
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a CSV as they are there, with all columns.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    with _opened(path) as reader:
+        return [{name: value or "" for name, value in row.items() if name} for row in reader]
+
+
 def read_frame(
     source: InMemory, features: Sequence[Feature] | None, reading: Reading = WHOLE
 ) -> Table:
