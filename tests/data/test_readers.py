@@ -207,6 +207,7 @@ def test_a_column_that_may_be_the_labels_is_named(case: str) -> None:
 # Labels as they are given, the names of the classes, and the labels as indices.
 INDICES: dict[str, tuple[Any, tuple[str, ...] | None, list[float]]] = {
     "names": (["dog", "cat"], ("cat", "dog"), [1, 0]),
+    "names in other capitals": (["DOG", "cat "], ("Cat", "Dog"), [1, 0]),
     "names that nobody gave": (["dog", "cat"], None, [1, 0]),
     "classes called by numbers": ([2, 1], ("1", "2"), [1, 0]),
     "numbers as floats": ([2.0, 1.0], ("1", "2"), [1, 0]),
