@@ -284,9 +284,11 @@ def tokens_feature(
     else:
         length = tokenizer.num_words or last
         if width not in (None, length):
-            raise UsageError(
-                f"{option('pad', pad)}: the tokenizer counts {length} words, and the model's input "
-                f"{spec.name!r} takes {width} numbers."
+            raise wrong_option(
+                "pad",
+                pad,
+                f"the tokenizer counts {length} words, and the model's input {spec.name!r} takes "
+                f"{width} numbers.",
             )
     kept = {
         word: place
