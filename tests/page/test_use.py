@@ -455,6 +455,18 @@ def test_history_says_a_class_once(modules: Any, answers: list[Any], words: str)
     assert modules.evaluate(script, answers) == words
 
 
+def test_history_says_the_class_of_each_target_once(modules: Any) -> None:
+    script = """async () => {
+      const {summaries} = await import(new URL('src/view/answer.js', document.baseURI));
+      const specs = [0, 1].flatMap((n) => ['class', 'probabilities'].map((kind) =>
+        ({name: `${kind}_${n}`, kind, classes: ['no', 'yes']})));
+      return summaries(specs, {class_0: {data: [1]}, probabilities_0: {data: [0.25, 0.75]},
+                               class_1: {data: [1]}, probabilities_1: {data: [0.6, 0.4]}});
+    }"""
+    # The second says another class than its larger share: by another threshold, say.
+    assert modules.evaluate(script) == "yes (75.0 %) · yes · no (60.0 %)"
+
+
 @pytest.mark.parametrize(
     ("names", "code", "words"),
     [

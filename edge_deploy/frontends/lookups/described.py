@@ -58,14 +58,12 @@ def described(
         )
     outputs = describe_outputs(freeze(moved.function, (moved.spec,)))
     answers = predictor(original, inputs, outputs)
-    lowered = predictor(moved.function, (moved.spec,), outputs)
-    cut = any(column.tokens is not None for column in moved.columns)  # no ids tell the text
     return LoadedModel(
         spec=ModelSpec((moved.spec,), outputs),
         kind=kind,
         framework=framework,
         parameters=parameters,
-        predict=lowered if cut else lambda arrays: answers(moved.original(arrays)),
+        predict=lambda arrays: answers(moved.original(arrays)),
         function=moved.function,
         plain=moved.plain,
         trackables=trackables,

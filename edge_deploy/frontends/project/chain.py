@@ -398,11 +398,7 @@ def _of_tokens(
         spec=ModelSpec((replace(spec, kind="table"),), base.spec.outputs),
         features=(feature,),
         predict_rows=tokenizers.keras_answers(part.value, feature, base),
-        notes=(
-            *base.notes,
-            *tokenizers.tokenizer_notes(part.value, options.pad),
-            *tokenizers.table_note(feature, base),
-        ),
+        notes=(*base.notes, *tokenizers.tokenizer_notes(part.value, options.pad)),
         steps=(_step(part),),
     )
 

@@ -32,6 +32,7 @@ from edge_deploy.frontends.sklearn.dataframe.vectorizers import VECTORIZERS
 from edge_deploy.frontends.sklearn.reference_answers import answers
 from edge_deploy.frontends.sklearn.safe_pickle.loader import load_pickle
 from edge_deploy.frontends.sklearn.skops import is_skops, load_skops
+from edge_deploy.frontends.sklearn.targets import answers_of, outputs_of, targets
 
 INPUT = "features"
 _HEAD = 512
@@ -133,7 +134,7 @@ def from_object(
         whole, names, named = _whole(path, model, chain, front)
         frame = read_frame(whole, names)
         lowered, width = lower(frame.model), frame.width
-        outputs = _outputs(lowered, width, classes(chain[-1]))
+        outputs = _outputs(lowered, width, chain[-1])
     features = tuple(column.feature for column in frame.used)
     gaps = any(feature.missing == "nan" for feature in features)
 
@@ -357,13 +358,17 @@ def _width(path: Path, chain: list[Any]) -> int:
     raise SourceError(f"{path}: the fitted model does not say how many features it takes.")
 
 
-def _outputs(lowered: Any, width: int, classes: Any) -> tuple[TensorSpec, ...]:
+def _outputs(lowered: Any, width: int, last: Any) -> tuple[TensorSpec, ...]:
     """The outputs as the lowering gives them to one row."""
     import tensorflow as tf
 
-    labels = None if classes is None else tuple(str(label) for label in classes)
+    tensors = lowered(tf.zeros([1, width]))
+    if (several := targets(last)) is not None and "class_0" in tensors:
+        return outputs_of(tensors, several)
+    known = classes(last)
+    labels = None if known is None else tuple(str(label) for label in known)
     specs = []
-    for name, tensor in lowered(tf.zeros([1, width])).items():
+    for name, tensor in tensors.items():
         shape = (None, *map(int, tensor.shape[1:]))
         named = labels if name == "class" or (labels and shape[-1] == len(labels)) else None
         kind = _KINDS.get(name, "tensor")
@@ -379,6 +384,8 @@ def _predict(path: Path, model: Any, last: Any, outputs: tuple[TensorSpec, ...],
         try:
             if outputs[0].name == "value":
                 return {"value": np.asarray(model.predict(x)).reshape(count, -1)}
+            if outputs[0].name == "class_0":
+                return answers_of(model, x, targets(last) or [], outputs)
             found = np.searchsorted(np.asarray(classes(last)), model.predict(x)).astype(np.int32)
             if len(outputs) == 1:
                 return {"class": found}

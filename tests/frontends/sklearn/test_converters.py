@@ -24,7 +24,6 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.multiclass import OneVsOneClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import QuantileTransformer, SplineTransformer, StandardScaler
 
 from edge_deploy.core.errors import ConversionError
@@ -81,10 +80,6 @@ PREDICTORS = {
         lambda: IsotonicRegression(out_of_bounds="raise").fit(X[:, 0], VALUES),
         "out_of_bounds='raise' cannot be converted: .* Fit it with 'clip'",
     ),
-    "KNeighborsClassifier of several columns": (
-        lambda: neighbors.KNeighborsClassifier().fit(X, np.stack([CLASSES, CLASSES], axis=1)),
-        "fitted on several columns of classes",
-    ),
     "KNeighborsRegressor": (
         lambda: neighbors.KNeighborsRegressor(weights=np.exp).fit(X, VALUES),
         "with weights of a function of your own",
@@ -92,10 +87,6 @@ PREDICTORS = {
     "LabelSpreading": (
         lambda: semi_supervised.LabelSpreading(kernel="knn").fit(X, CLASSES),
         "with the kernel knn cannot be converted; rbf can",
-    ),
-    "MLPClassifier": (
-        lambda: MLPClassifier((2,), max_iter=2).fit(X, np.eye(3)[CLASSES] + np.eye(3)[0] > 0),
-        "to give several labels at once",
     ),
     "KNeighborsClassifier": (
         lambda: neighbors.KNeighborsClassifier(metric="chebyshev").fit(X, CLASSES),

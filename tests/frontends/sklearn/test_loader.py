@@ -396,11 +396,6 @@ def of_fewer_columns() -> Any:
     return model
 
 
-def several_labels() -> Any:
-    x, y = regression(3)
-    return lm.RidgeClassifier().fit(x, (y > 0).astype(int))
-
-
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "dict": (lambda: {"weights": np.zeros(3)}, SourceError, "a dict with the keys weights"),
     "model in a dict": (
@@ -445,7 +440,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         SourceError,
         r"does not hold what its class writes \(\w+: ",
     ),
-    "several labels": (several_labels, ConversionError, "several labels at once"),
 }
 
 

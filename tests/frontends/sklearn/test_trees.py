@@ -300,13 +300,6 @@ def test_a_node_takes_little_room() -> None:
     assert size <= 13 * nodes + 40_000  # the operators of each level take some, too
 
 
-def test_several_columns_of_classes_are_refused() -> None:
-    x, y = data(4)
-    model = DecisionTreeClassifier(max_depth=2).fit(x, np.stack([y, y], axis=1))
-    with pytest.raises(ConversionError, match="several columns of classes"):
-        lower(model)
-
-
 def before_1_4() -> Any:
     """Categories that its nodes take as they are, as files of older versions hold them."""
     model = of_categories(2)

@@ -37,7 +37,8 @@ export function answer(specs, outputs, more) {
   const single = twice.filter((said) => !said).length === 1;
   const parts = specs.map((spec, n) => {
     const named = more.titles?.[spec.name];
-    const title = el('h4', { className: single && !named ? 'said' : '' }, named ?? spec.name);
+    const about = target(spec) && `class_${target(spec)}`;
+    const title = el('h4', { className: single && !named ? 'said' : '' }, named ?? (about || spec.name));
     const shown = rendered(spec, outputs[spec.name], more);
     return el('div', { className: twice[n] ? 'said' : '' }, ...(specs.length > 1 || named ? [title] : []), ...shown);
   });
@@ -78,10 +79,14 @@ export function summaries(specs, outputs) {
   return all.filter((_, n) => !twice[n]).join(' · ');
 }
 
-/** Of each output whether it is a class that another says, with its probability. */
+/** Which of several targets an output is about: class_0 and probabilities_0 are of one. */
+const target = ({ name }) => /^(?:class|probabilities|scores)_(.+)$/.exec(name)?.[1] ?? '';
+
+/** Of each output whether it is a class that another says of the same target, with its probability. */
 function saidTwice(specs, outputs) {
   const all = specs.map((spec) => summary(spec, outputs[spec.name]));
-  return specs.map(({ kind }, n) => kind === 'class' && all.some((one) => one.startsWith(`${all[n]} (`)));
+  const says = (one, n) => all[one].startsWith(`${all[n]} (`) && target(specs[one]) === target(specs[n]);
+  return specs.map(({ kind }, n) => kind === 'class' && specs.some((_, one) => says(one, n)));
 }
 
 /** A unit such as "1,000 USD" is a factor. */

@@ -22,6 +22,7 @@ from edge_deploy.frontends.sklearn.converters import neighbors as _neighbors  # 
 from edge_deploy.frontends.sklearn.converters import neural_network as _networks  # noqa: F401
 from edge_deploy.frontends.sklearn.converters import outlier_detection as _outliers  # noqa: F401
 from edge_deploy.frontends.sklearn.converters import scalers as _scaling  # noqa: F401
+from edge_deploy.frontends.sklearn.converters import several_answers as _several  # noqa: F401
 from edge_deploy.frontends.sklearn.converters import spline as _splines  # noqa: F401
 from edge_deploy.frontends.sklearn.converters import svm as _kernels  # noqa: F401
 from edge_deploy.frontends.sklearn.converters import tree as _trees  # noqa: F401

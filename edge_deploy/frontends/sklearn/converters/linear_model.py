@@ -20,6 +20,7 @@ from edge_deploy.frontends.sklearn.converters.registry import (
     predictor,
     real,
 )
+from edge_deploy.frontends.sklearn.converters.several_answers import several_marks
 
 
 def decision(model: Any, before: Affine) -> Transform:
@@ -184,23 +185,15 @@ def _one_vs_rest(d: Any) -> Any:
 def scored(model: Any, before: Affine) -> Predict:
     """sklearn.linear_model._base.LinearClassifierMixin: the class, and decision_function."""
     kind = getattr(getattr(model, "_label_binarizer", None), "y_type_", "")
-    if kind.startswith("multilabel"):
-        raise several_labels(model)
     scores = decision(model, before)
+    if kind.startswith("multilabel"):
+        return several_marks(scores, 0.0, None)
 
     def predict(x: Any) -> dict[str, Any]:
         d = scores(x)
         return {"class": winner(d), "scores": d}
 
     return predict
-
-
-def several_labels(model: Any) -> ConversionError:
-    """What is said of a classifier whose answer is no class."""
-    return ConversionError(
-        f"{type(model).__name__} was fitted to give several labels at once, which cannot be "
-        "converted: there is no single class to give. Fit one classifier a label."
-    )
 
 
 def winner(scores: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.lazy import tf
-from edge_deploy.frontends.sklearn.converters.linear_model import several_labels, winner
+from edge_deploy.frontends.sklearn.converters.linear_model import winner
 from edge_deploy.frontends.sklearn.converters.registry import (
     DECISION,
     Affine,
@@ -20,6 +20,7 @@ from edge_deploy.frontends.sklearn.converters.registry import (
     predictor,
     real,
 )
+from edge_deploy.frontends.sklearn.converters.several_answers import several_marks
 from edge_deploy.frontends.sklearn.converters.svm import counted
 
 
@@ -141,19 +142,26 @@ def _stacked(model: Any, method: str, before: Affine) -> Transform:
 @predictor("OneVsRestClassifier")
 def one_vs_rest(model: Any, before: Affine) -> Predict:
     """sklearn.multiclass.OneVsRestClassifier: the class that is surest of itself."""
-    if model.multilabel_:
-        raise several_labels(model)
     members = [response(one, before) for one in model.estimators_]
     decided = all(hasattr(one, "decision_function") for one in model.estimators_)
     given = all(hasattr(one, "predict_proba") for one in model.estimators_)
     shares = [probabilities(one, before) for one in model.estimators_] if given else []
 
+    def decide(x: Any) -> Any:
+        return tf.concat([member(x) for member in members], axis=1)
+
+    def share_of_each(x: Any) -> Any:
+        return tf.concat([share(x)[:, 1:] for share in shares], axis=1)
+
+    if model.multilabel_:
+        return several_marks(decide, 0.0 if decided else 0.5, share_of_each if given else None)
+
     def predict(x: Any) -> dict[str, Any]:
-        d = tf.concat([member(x) for member in members], axis=1)
+        d = decide(x)
         found = winner(d if decided or len(members) > 1 else d - 0.5)
         if not given:
             return {"class": found, "scores": d}
-        p = tf.concat([share(x)[:, 1:] for share in shares], axis=1)
+        p = share_of_each(x)
         p = tf.concat([1.0 - p, p], axis=1) if len(members) == 1 else p
         p = p / tf.reduce_sum(p, axis=1, keepdims=True)
         answer = {"class": found, "probabilities": p}

@@ -17,6 +17,7 @@ from edge_deploy.frontends.sklearn.converters.registry import (
     predictor,
     real,
 )
+from edge_deploy.frontends.sklearn.converters.several_answers import several_classes
 from edge_deploy.frontends.sklearn.converters.svm import distances
 
 _NEAREST = 1e-30  # stands for a squared distance of 0, whose neighbour alone then counts
@@ -70,10 +71,10 @@ def classifier(model: Any, before: Affine) -> Predict:
     import tensorflow as tf
 
     if isinstance(model.classes_, list):
-        raise ConversionError(
-            "KNeighborsClassifier was fitted on several columns of classes, which cannot be "
-            "converted: there is no single class to give. Fit one classifier a column."
-        )
+        widths = [len(one) for one in model.classes_]
+        places = np.asarray(model._y).reshape(-1, len(widths)).T
+        each = [np.eye(width)[own] for width, own in zip(widths, places, strict=True)]
+        return several_classes(_nearest(model, before, np.concatenate(each, axis=1)), widths)
     said = np.eye(len(model.classes_))[np.ravel(model._y)]
     mean = _nearest(model, before, said)
 

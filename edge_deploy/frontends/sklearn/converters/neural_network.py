@@ -11,7 +11,6 @@ from edge_deploy.core.lazy import tf
 from edge_deploy.frontends.sklearn.converters.linear_model import (
     of_two,
     product,
-    several_labels,
     winner,
 )
 from edge_deploy.frontends.sklearn.converters.registry import (
@@ -21,6 +20,7 @@ from edge_deploy.frontends.sklearn.converters.registry import (
     Transform,
     predictor,
 )
+from edge_deploy.frontends.sklearn.converters.several_answers import several_marks
 
 
 def _activations() -> dict[str, Callable[[Any], Any]]:
@@ -53,9 +53,9 @@ def _last_layer(model: Any, before: Affine) -> Transform:
 @predictor("MLPClassifier")
 def classifier(model: Any, before: Affine) -> Predict:
     """sklearn.neural_network.MLPClassifier.predict_proba."""
-    if model.out_activation_ == "logistic" and model.n_outputs_ > 1:
-        raise several_labels(model)
     last = _last_layer(model, before)
+    if model.out_activation_ == "logistic" and model.n_outputs_ > 1:
+        return several_marks(last, 0.0, lambda x: tf.sigmoid(last(x)))
     shares = tf.nn.softmax if model.out_activation_ == "softmax" else of_two
 
     def predict(x: Any) -> dict[str, Any]:

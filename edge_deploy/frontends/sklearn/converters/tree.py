@@ -29,6 +29,7 @@ from edge_deploy.frontends.sklearn.converters.registry import (
     real,
     without_fill,
 )
+from edge_deploy.frontends.sklearn.converters.several_answers import several_classes
 from edge_deploy.frontends.sklearn.converters.tree_traversal import Tree, foldable, total
 
 
@@ -105,13 +106,20 @@ def with_sets(
 
 
 def shares(model: Any, fitted: Any) -> Array:
-    """DecisionTreeClassifier.predict_proba: before scikit-learn 1.3 nodes held weights."""
+    """DecisionTreeClassifier.predict_proba: before scikit-learn 1.3 nodes held weights.
+
+    Those of several targets stand one behind the other.
+    """
     if isinstance(model.classes_, list):
-        raise ConversionError(
-            f"{type(model).__name__} was fitted on several columns of classes, which cannot be "
-            "converted: there is no single class to give. Fit one classifier a column."
-        )
-    weights = np.asarray(fitted.value)[:, 0, :]
+        each = [
+            _of_one(np.asarray(fitted.value)[:, n, : len(one)])
+            for n, one in enumerate(model.classes_)
+        ]
+        return np.concatenate(each, axis=1)
+    return _of_one(np.asarray(fitted.value)[:, 0, :])
+
+
+def _of_one(weights: Array) -> Array:
     sums = weights.sum(axis=1, keepdims=True)
     return np.asarray(weights if np.allclose(sums, 1.0) else weights / np.where(sums, sums, 1.0))
 
@@ -143,6 +151,10 @@ def classifier(model: Any, before: Affine) -> Predict:
     """sklearn.ensemble.ForestClassifier.predict_proba: the mean of the trees' shares."""
     members = _members(model)
     trees = [tree_of(one.tree_, shares(model, one.tree_)) for one in members]
+    if isinstance(model.classes_, list):
+        summed = added(trees, int(members[0].tree_.n_features), before)
+        widths = [len(one) for one in model.classes_]
+        return several_classes(lambda x: summed(x) / float(len(trees)), widths)
     return mean_shares(added(trees, int(members[0].tree_.n_features), before), len(trees))
 
 

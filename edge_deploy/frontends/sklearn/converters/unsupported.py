@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-_SEVERAL = (
-    "it gives several labels at once, and a file has one class to give. Fit and convert one "
-    "classifier a label"
-)
 _STEPS = (
     "its transform is a search of its own for every row, which is no fixed number of steps. PCA, "
     "TruncatedSVD and FactorAnalysis are products with a matrix, and convert"
@@ -36,7 +32,6 @@ _INSIDE = (
 
 REASONS = {
     "AgglomerativeClustering": _GROUPS,
-    "ClassifierChain": _SEVERAL,
     "ClassicalMDS": _PICTURE,
     "DBSCAN": _GROUPS,
     "DictVectorizer": f"{_NO_TABLE.format('dicts')}. Fit on a data frame with OneHotEncoder",
@@ -69,7 +64,6 @@ REASONS = {
     "MiniBatchDictionaryLearning": _STEPS,
     "MiniBatchNMF": _STEPS,
     "MultiLabelBinarizer": _TARGET,
-    "MultiOutputClassifier": _SEVERAL,
     "NMF": _STEPS,
     "OPTICS": _GROUPS,
     "PatchExtractor": f"{_NO_TABLE.format('pictures')}. Convert a Keras model for those",

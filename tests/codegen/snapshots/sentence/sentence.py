@@ -42,7 +42,7 @@ def _pieces(document, tokens):
     document = _lowered(document, tokens.lowercase)
     if tokens.filters:
         instead = tokens.separator if tokens.filtered == "separator" else ""
-        document = document.translate(dict.fromkeys(map(ord, tokens.filters), instead))
+        document = "".join(instead if c in tokens.filters else c for c in document)
     if tokens.split == "separator":
         parts = document.split(tokens.separator)
     elif tokens.split == "whitespace":
