@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 SCHEMA = ROOT / "edge_deploy" / "artifact" / "manifest.schema.json"
 MEANINGS = ROOT / "tools" / "field_meanings.toml"
+INTRO = ROOT / "tools" / "recipe_intro.md"
 NOTE = "<!-- Written by tools/write_reference.py: change the program, then run that. -->\n\n"
 WIDTH = "88"  # of the help texts: what a page shows without a scroll bar
 
@@ -35,6 +36,7 @@ def pages() -> dict[str, str]:
         "report.md": NOTE + report(),
         "precisions.md": NOTE + precisions(),
         "preprocessing.md": NOTE + preprocessing(),
+        "recipe.md": NOTE + recipe(),
     }
 
 
@@ -228,6 +230,34 @@ def preprocessing() -> str:
         + "\n## Values\n\n"
         + table(["key", "takes"], [[f"`{key}`", text] for key, text in values.items()])
     )
+
+
+def recipe() -> str:
+    """edge-deploy.toml key by key, from its tables."""
+    from edge_deploy.api.recipe import convert_keys
+    from edge_deploy.frontends.project.recipe import CALLERS
+    from edge_deploy.frontends.project.recipe_keys import KINDS, TABLES, TOP, Keys
+
+    def listed(keys: Keys) -> str:
+        rows = [
+            [
+                f"`{name}`",
+                ", ".join(f"`{one}`" for one in key.choices) or KINDS[key.kind].words,
+                f"`{key.example}`",
+                key.told + (" Required." if key.required else ""),
+            ]
+            for name, key in keys.items()
+        ]
+        return table(["key", "takes", "example", "what it is"], rows)
+
+    callers = ", ".join(f"`{name}`" for name in CALLERS if name != "command")
+    text = INTRO.read_text("utf-8").replace("{callers}", callers)
+    text += "\n## Before the first table\n\n" + listed(TOP)
+    for name, one in TABLES.items():
+        head = f"[[{name}]]" if one.many else f"[{name}]"
+        text += f"\n## {head}\n\n{one.told}\n\n{listed(one.keys)}"
+    told = "Options of `convert`, named as in Python."
+    return text + f"\n## [convert]\n\n{told}\n\n{listed(convert_keys())}"
 
 
 def manifest() -> str:

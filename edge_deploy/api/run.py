@@ -5,46 +5,35 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edge_deploy.api._answers import Answers, Prediction, joined, scored
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.manifest import columns_of, preprocessing_of, series_of
 from edge_deploy.artifact.selection import runnable_entry
 from edge_deploy.core.bounds import DEFAULT, bounded
-from edge_deploy.core.errors import ArtifactError, UsageError
+from edge_deploy.core.errors import ArtifactError, UsageError, wrong_option
 from edge_deploy.core.log import NOTES
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import Data, InMemory, as_data, as_path
 from edge_deploy.core.spec import Array, Feature, TensorSpec, as_dtype
 from edge_deploy.core.stdio import quietly
+from edge_deploy.data.csv_reader import WHOLE, Reading, read_rows
 from edge_deploy.data.input_warnings import remarks
 from edge_deploy.data.preprocessing.decode import is_picture
 from edge_deploy.data.preprocessing.encoding import encode_rows
 from edge_deploy.data.preprocessing.series import forecast_of, rows_in_words
 from edge_deploy.data.readers import is_table, read
 from edge_deploy.data.reference import Reference, sample
-from edge_deploy.data.series_csv import Window, last_window, window_of
+from edge_deploy.data.series_csv import Window, last_window, read_windows, window_of
 from edge_deploy.formats.registry import default_runtime
 
-
-@dataclass(frozen=True)
-class Prediction:
-    """One sample's answer.
-
-    Attributes:
-        source: Where the sample came from: a file, a file and row, or the pairs.
-        outputs: By output name, in the form of the output's kind: ``label`` and
-            ``probabilities`` (largest first), ``value`` and ``unit``, or plain ``values``. What
-            comes next in a series has ``target``, the channel, too.
-    """
-
-    source: str
-    outputs: Mapping[str, Mapping[str, Any]]
+__all__ = ["Prediction", "answer", "run"]
 
 
 @bounded
@@ -76,6 +65,37 @@ def run(
         UsageError: An input cannot be read or does not fit the model.
         ArtifactError: The file is damaged or is not the one that was converted.
     """
+    return list(answer(artifact, inputs, target, precision, max_size=max_size).predictions)
+
+
+@bounded
+@quietly
+def answer(
+    artifact: Path | str,
+    inputs: Any,
+    target: str | None = None,
+    precision: str | None = None,
+    *,
+    label_column: str | None = None,
+    every: bool = False,
+    max_size: int = DEFAULT,
+) -> Answers:
+    """Ask a converted file, and say how good its answers are where the true ones are known.
+
+    Args:
+        artifact: As for ``run``.
+        inputs: As for ``run``.
+        target: As for ``run``.
+        precision: As for ``run``.
+        label_column: The column (of an .npz, the key) of the true answers; None for the usual one.
+        every: Ask about every window of a series that is followed by its true answer, and not
+            about the last rows.
+        max_size: As for ``run``.
+
+    Raises:
+        UsageError: As ``run``; or the true answers are none.
+        ArtifactError: As ``run``.
+    """
     found = artifacts.open_artifact(as_path(artifact, "artifact"))
     entry = runnable_entry(found, target, precision)
     changed = found.changed_files()
@@ -84,20 +104,45 @@ def run(
         raise ArtifactError(
             f"{path} {what}. Convert the model again with {option('overwrite', True)}."
         )
-    data, sources = _read_all(found, inputs)
+    asked = _Asked(found, Reading(label_column=label_column, unlabelled=False), every)
+    data, sources, rows = _read_all(asked, inputs)
     for line in remarks(columns_of(found.manifest) or (), data.rows):
         NOTES.warning(line)
     answers, coming = [], _forecasts(found)
+    every_raw: dict[str, list[Array]] = {s.name: [] for s in found.spec.outputs}
     with default_runtime(entry.target).open(path) as runner:
         for index, source in enumerate(sources):
             feed = {s.name: sample(data.inputs[s.name], s, index) for s in found.spec.inputs}
             raw = runner.predict(feed)
+            for name, kept in every_raw.items():
+                kept.append(raw[name])
             outputs = {
                 s.name: _readable(s, raw[s.name]) | coming.get(s.name, {})
                 for s in found.spec.outputs
             }
             answers.append(Prediction(source, outputs))
-    return answers
+    good = scored(found.spec, data, every_raw, label_column is not None)
+    told = rows or tuple({"source": source} for source in sources)
+    return Answers(tuple(answers), told, found.spec, good)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """An artifact, and how samples for it are read."""
+
+    found: Artifact
+    reading: Reading = WHOLE
+    every: bool = False
+
+    def read(self, given: Data) -> Reference:
+        """Samples through the model's own preprocessing."""
+        manifest = self.found.manifest
+        features, preprocessing = columns_of(manifest), preprocessing_of(manifest)
+        return read(given, self.found.spec, features, preprocessing, self.reading)
+
+
+_Samples = tuple[Reference, list[str], tuple[Mapping[str, str], ...]]
+"""Samples, where each is from, and the rows of tables as they are there; empty for others."""
 
 
 def _forecasts(found: Artifact) -> dict[str, dict[str, Any]]:
@@ -108,24 +153,43 @@ def _forecasts(found: Artifact) -> dict[str, dict[str, Any]]:
     return {forecast.name: {"target": series.target}}
 
 
-def _read_all(found: Artifact, inputs: Any) -> tuple[Reference, list[str]]:
+def _read_all(asked: _Asked, inputs: Any) -> _Samples:
+    found = asked.found
     features = columns_of(found.manifest)
     if isinstance(inputs, str | os.PathLike):
         inputs = [inputs]
     if isinstance(inputs, Mapping) and {f.name for f in features or ()} & set(inputs):
-        return _from_row(found, features or (), inputs), ["the row given"]
+        return _from_row(found, features or (), inputs), ["the row given"], ()
     if not isinstance(inputs, list | tuple) or not all(
         isinstance(one, str | os.PathLike) for one in inputs
     ):
         given = as_data(inputs, "inputs")
-        window = _last_of(found, given)
-        if window is not None:
-            return _from_window(found, given, window)
-        data = read(given, found.spec, features, preprocessing_of(found.manifest))
-        return data, [f"sample {n + 1}" for n in range(data.count)]
+        windows = _windows(asked, given)
+        if windows is not None:
+            return *windows, ()
+        data = asked.read(given)
+        return data, [f"sample {n + 1}" for n in range(data.count)], ()
     if not inputs:
         raise UsageError(f"Nothing to ask. {_what_it_takes(found)}")
-    return _from_texts(found, features, [os.fspath(one) for one in inputs])
+    return _from_texts(asked, features, [os.fspath(one) for one in inputs])
+
+
+def _windows(asked: _Asked, given: Data) -> tuple[Reference, list[str]] | None:
+    """What is asked of a series; None where data are samples already."""
+    found, spec = asked.found, asked.found.spec.inputs[0]
+    series = series_of(found.manifest)
+    if asked.every and (series is None or series.steps is None or not is_table(given)):
+        raise wrong_option(
+            "every", True, f"it goes with a table of a series. {_what_it_takes(found)}"
+        )
+    if asked.every and series is not None:
+        data = read_windows(given, spec, series, asked.reading)
+        if data.given != data.count:
+            raise UsageError(f"{given}: has {data.given:,} windows, too many for once.")
+        steps = series.steps or 0
+        return data, [f"rows {n + 1} to {n + steps} of {given}" for n in range(data.count)]
+    window = _last_of(found, given)
+    return None if window is None else _from_window(found, given, window)
 
 
 def _last_of(found: Artifact, given: Data) -> Window | None:
@@ -149,33 +213,34 @@ def _from_window(found: Artifact, given: Data, window: Window) -> tuple[Referenc
 
 
 def _from_texts(
-    found: Artifact, features: Sequence[Feature] | None, inputs: Sequence[str]
-) -> tuple[Reference, list[str]]:
+    asked: _Asked, features: Sequence[Feature] | None, inputs: Sequence[str]
+) -> _Samples:
+    found = asked.found
     alone = _only_text(features)
     if all(_is_pair(text, alone) for text in inputs):
-        return _from_pairs(found, features, inputs), [" ".join(inputs)]
+        return _from_pairs(found, features, inputs), [" ".join(inputs)], ()
     parts, sources = [], []
+    rows: list[Mapping[str, str]] = []
     for text in inputs:
         if alone is not None and _is_sentence(text):
             parts.append(_from_row(found, (alone,), {alone.name: text}))
             sources.append(text)
             continue
         path = Path(text)
-        window = _last_of(found, path)
-        if window is not None:
-            data, named = _from_window(found, path, window)
-            parts.append(data)
-            sources += named
+        windows = _windows(asked, path)
+        if windows is not None:
+            parts.append(windows[0])
+            sources += windows[1]
             continue
-        data = _read_one(found, path, features)
+        data = _read_one(asked, path)
         parts.append(data)
+        if is_table(path):
+            rows += read_rows(path)
         single = data.count == 1 and not path.is_dir()
         named = [str(p) for p in data.pictures]
         sources += named or [text if single else f"{text}:{n + 1}" for n in range(data.count)]
-    joined = {
-        s.name: np.concatenate([part.inputs[s.name] for part in parts]) for s in found.spec.inputs
-    }
-    return Reference(joined, rows=tuple(row for part in parts for row in part.rows)), sources
+    whole = tuple(rows) if len(rows) == len(sources) else ()
+    return joined(parts, found.spec), sources, whole
 
 
 _DATA = (".csv", ".npz", ".npy", ".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
@@ -196,7 +261,8 @@ def _is_sentence(text: str) -> bool:
     return not os.path.lexists(text) and (" " in text or Path(text).suffix not in _DATA)
 
 
-def _read_one(found: Artifact, path: Path, features: Sequence[Feature] | None) -> Reference:
+def _read_one(asked: _Asked, path: Path) -> Reference:
+    found = asked.found
     if is_picture(path) and path.is_file():
         if found.manifest.preprocessing is None:
             raise UsageError(
@@ -207,11 +273,11 @@ def _read_one(found: Artifact, path: Path, features: Sequence[Feature] | None) -
         with tempfile.TemporaryDirectory() as folder:  # a folder of one picture
             link = Path(folder) / path.name
             link.write_bytes(path.read_bytes())
-            data = read(Path(folder), found.spec, features, preprocessing_of(found.manifest))
+            data = replace(asked, reading=WHOLE).read(Path(folder))
         return Reference(data.inputs, pictures=(path,))
     if not path.exists():
         raise UsageError(f"{path}: no such file. {_what_it_takes(found)}")
-    return read(path, found.spec, features, preprocessing_of(found.manifest))
+    return asked.read(path)
 
 
 def _from_pairs(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +15,12 @@ import typer
 from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import MAX_SIZE, Json, MaxSize, size
+from edge_deploy.core.errors import UsageError
 
 if TYPE_CHECKING:
     from edge_deploy.api.run import Prediction
 
+_STDIN = "-"
 _TOP = 5  # classes of an answer that are printed
 
 
@@ -22,8 +29,23 @@ def run(
     artifact: Annotated[Path, typer.Argument(help="An artifact.")],
     inputs: Annotated[
         list[str],
-        typer.Argument(help="Pictures, a .csv, an .npz, feature=value pairs, or a sentence."),
+        typer.Argument(
+            help="Pictures, .csv or .npz files, feature=value pairs, or a sentence; - reads a .csv "
+            "from stdin."
+        ),
     ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A .csv for the rows with the answers beside them."),
+    ] = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(help="The column of the true answers, for a score; default label."),
+    ] = None,
+    every: Annotated[
+        bool,
+        typer.Option("--every", help="Every window of a series, scored by what came next."),
+    ] = False,
     only: Annotated[str | None, typer.Option(help="tflite or onnx.")] = None,
     precision: Annotated[str | None, typer.Option(help="Which file; default float32.")] = None,
     max_size: MaxSize = MAX_SIZE,
@@ -33,19 +55,65 @@ def run(
 
     Example: edge-deploy run artifacts/insurance/1 age=40 sex=female smoker=no
     """
+    from edge_deploy.api import _answers as tables
     from edge_deploy.api import run as running
 
-    with console.warnings():
-        answers = running.run(artifact, inputs, only, precision, max_size=size(max_size))
+    most = size(max_size)
+    if output is not None:
+        tables.check_output(output, inputs)
+    with console.warnings(), _from_stdin(inputs, most) as named:
+        answers = running.answer(
+            artifact,
+            [named or one if one == _STDIN else one for one in inputs],
+            only,
+            precision,
+            label_column=label_column,
+            every=every,
+            max_size=most,
+        )
+        predictions = [replace(a, source=_said(a.source, named)) for a in answers.predictions]
+    if output is not None:
+        tables.write_answers(output, replace(answers, predictions=tuple(predictions)))
+    score = answers.score
     if as_json:
-        console.json_document({"answers": [{"source": a.source, **a.outputs} for a in answers]})
-    else:
-        for answer in answers:
-            typer.echo(_answer(answer))
+        told = {"score": dict(score.values) | {"samples": score.samples}} if score else {}
+        listed = [{"source": a.source, **a.outputs} for a in predictions]
+        console.json_document({"answers": listed, **told})
+        return
+    for answer in predictions if output is None else ():
+        typer.echo(_answer(answer))
+    if output is not None:
+        count = len(predictions)
+        typer.echo(f"{output}: {count:,} row{'' if count == 1 else 's'} with answers")
+    if score is not None:
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in score.values.items())
+        typer.echo(f"{figures}, of {score.samples:,} true answers ({score.output})")
+
+
+@contextmanager
+def _from_stdin(inputs: Sequence[str], most: int) -> Iterator[str | None]:
+    """A file of what stdin says, where an input is ``-``; None where none is."""
+    if _STDIN not in inputs:
+        yield None
+        return
+    data = sys.stdin.buffer.read(most + 1)
+    if len(data) > most:
+        raise UsageError(f"stdin has more than {most:,} bytes.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stdin.csv"
+        path.write_bytes(data)
+        try:
+            yield str(path)
+        except UsageError as error:
+            raise UsageError(_said(str(error), str(path))) from error
+
+
+def _said(text: str, file: str | None) -> str:
+    return text.replace(file, "stdin") if file else text
 
 
 def _answer(answer: Prediction) -> str:
-    """An answer in a line or a few."""
+    """An answer in a line."""
     import numpy as np
 
     lines = []
@@ -65,4 +133,4 @@ def _answer(answer: Prediction) -> str:
             more = f" … ({flat.size} numbers; --json has all)" if flat.size > 20 else ""
             shape = "" if "target" in output else f" {output['shape']}"
             lines.append(f"{name}{shape}: {shown} {output.get('unit') or ''}".rstrip() + more)
-    return f"{answer.source}\n  " + "\n  ".join(lines)
+    return f"{answer.source}  {'; '.join(lines)}"

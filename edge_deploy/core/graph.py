@@ -119,7 +119,7 @@ def freeze(
     ends = [tensor.name for tensor in (*_placeholders(frozen), *frozen.outputs)]
     graph_def = inline_calls(frozen.graph.as_graph_def(add_shapes=True), ends)
     _write_erfc_as_erf(graph_def)
-    _take_defaults(graph_def)
+    _pass_on(graph_def)
     taken = {node.name for node in graph_def.node}
     outputs = {}
     nodes = {node.name: node for node in graph_def.node}
@@ -199,14 +199,20 @@ def without_randomness(function: Function, inputs: tuple[TensorSpec, ...]) -> Fu
     return means
 
 
-def _take_defaults(graph_def: Any) -> None:
-    """Write what is fed only while training (``placeholder_with_default``) as its default."""
+def _pass_on(graph_def: Any) -> None:
+    """Write as identities what passes its input on.
+
+    Those are values that are fed only while training (``placeholder_with_default``), and
+    ``ensure_shape``, on which TF.js stops.
+    """
     for node in graph_def.node:
         if node.op == "PlaceholderWithDefault":
-            node.op = "Identity"
             node.attr["T"].CopyFrom(node.attr["dtype"])
-            for key in ("dtype", "shape"):
-                node.attr.pop(key, None)
+        elif node.op != "EnsureShape":
+            continue
+        node.op = "Identity"
+        for key in ("dtype", "shape"):
+            node.attr.pop(key, None)
 
 
 def _write_erfc_as_erf(graph_def: Any) -> None:
@@ -295,6 +301,8 @@ def index_limits(frozen: FrozenGraph) -> dict[str, int]:
         if node.op not in ("GatherV2", "Gather", "ResourceGather"):
             continue
         table, index = (_source(nodes, name) for name in node.input[:2])
+        if index.op in ("SelectV2", "Select"):  # Keras 3 counts negative ones from the end
+            index = _source(nodes, index.input[2])
         if table.op == "Const" and index.op == "Placeholder":
             rows = table.attr["value"].tensor.tensor_shape.dim[0].size
             for name, tensor in frozen.inputs.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import itertools
@@ -9,17 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 
 from edge_deploy.core.bounds import open_file
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.log import NOTES
 from edge_deploy.core.messages import did_you_mean, option, unknown
 from edge_deploy.core.options import Data, InMemory
 from edge_deploy.core.spec import Array, Feature
 
 Row = dict[str, str]
+OTHER_ENCODING = "cp1252"
+_HEAD = 1 << 16
 _LONGEST_LINE = 1 << 24
 
 
@@ -92,6 +96,16 @@ def read_csv(path: Path, features: Sequence[Feature] | None, reading: Reading = 
     with _opened(path) as reader:
         rows = [row for place, row in enumerate(reader) if place in wanted]
     return _table(path, rows, features, (places, given), reading)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a CSV as they are there, with all columns.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    with _opened(path) as reader:
+        return [{name: value or "" for name, value in row.items() if name} for row in reader]
 
 
 def read_frame(
@@ -210,17 +224,44 @@ def _opened(path: Path) -> Iterator[Iterator[Row]]:
 def open_lines(path: Path) -> Iterator[Iterator[str]]:
     """The lines of a CSV, for a reader of the module csv, whose errors are told in words.
 
+    What is not UTF-8 is read as Windows-1252, as spreadsheets in the west save it; a note says so.
+
     Raises:
         UsageError: It is no text, has a line without an end, or is no CSV.
     """
     try:
         with (
             open_file(path) as data,
-            io.TextIOWrapper(data, newline="", encoding="utf-8-sig") as file,
+            io.TextIOWrapper(data, newline="", encoding=encoding_of(data)) as file,
         ):
+            if file.encoding == OTHER_ENCODING:
+                NOTES.warning("%s is not UTF-8: it was read as Windows-1252", path.name)
             yield _lines(path, file)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read as CSV ({error}).") from error
+
+
+def encoding_of(data: BinaryIO) -> str:
+    """The encoding of a file at its beginning: UTF-8, UTF-16 with a mark, or else OTHER_ENCODING.
+
+    What has zero bytes is no text in that one: decoding it as UTF-8 will tell.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    head = data.read(_HEAD)
+    data.seek(0)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in head:
+        return "utf-8-sig"
+    try:
+        while block := data.read(1 << 20):
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+        return "utf-8-sig"
+    except UnicodeDecodeError:
+        return OTHER_ENCODING
+    finally:
+        data.seek(0)
 
 
 def _lines(path: Path, file: TextIO) -> Iterator[str]:

@@ -162,6 +162,20 @@ def class_count(output: TensorSpec) -> int | None:
     return columns if output.kind in ("probabilities", "tensor") and columns else 0
 
 
+def called_alike(names: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """Names as the classes have them, where only capitals and blanks around them differ.
+
+    Where one of them is none of the classes all the same, or two classes would be one, they stay
+    as they are.
+    """
+    alike = {name.strip().casefold(): name for name in classes}
+    if len(alike) < len(classes):
+        return list(names)
+    found = [alike.get(name.strip().casefold()) for name in names]
+    told = [name for name in found if name is not None]
+    return told if len(told) == len(names) else list(names)
+
+
 def _indices(labels: Array, classes: Sequence[str] | None, count: int | None) -> Array | None:
     """Places of labels among the classes; None where they are indices already, or values."""
     if labels.dtype.kind in "US":
@@ -169,6 +183,8 @@ def _indices(labels: Array, classes: Sequence[str] | None, count: int | None) ->
         known = list(classes or ())
         if not known and len(set(names)) == count:
             known = sorted(set(names))
+        if not set(names) & set(known):
+            names = called_alike(names, known)
         if not set(names) & set(known):
             return None
         if strange := sorted(set(names) - set(known)):

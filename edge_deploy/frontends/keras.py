@@ -23,6 +23,7 @@ from edge_deploy.frontends.custom_objects import find_definition, load_custom_ob
 from edge_deploy.frontends.keras_allowlist import Checked, check
 from edge_deploy.frontends.keras_config import read_config, write_checked
 from edge_deploy.frontends.lookups.described import described
+from edge_deploy.frontends.lookups.static_rows import rows_told
 from edge_deploy.frontends.tracing import apply_shapes, input_kind
 
 _UNKNOWN = re.compile(
@@ -131,7 +132,8 @@ def _described(
     feed = _feeder(model, [spec.name for spec in inputs])
 
     def original(tensors: Any) -> Any:
-        return outputs_of(model(feed(tensors), training=False))
+        with rows_told(model._flatten_layers()):
+            return outputs_of(model(feed(tensors), training=False))
 
     recurrent = _recurrent_layers(model)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import pickle
 import re
@@ -86,7 +88,7 @@ def test_run_answers_the_last_rows_of_a_series(run, prices: Path) -> None:
     (answer,) = json.loads(result.out)["answers"]
     assert answer["source"] == "rows 2 to 4 of p.csv"
     assert answer["next"] == {"value": pytest.approx(122), "unit": "USD", "target": "Close"}
-    assert run("run", prices, "p.csv").out == "rows 2 to 4 of p.csv\n  next Close: 122 USD\n"
+    assert run("run", prices, "p.csv").out == "rows 2 to 4 of p.csv  next Close: 122 USD\n"
     (found,) = ask(prices, np.array([1, 2, 3, 4.0]))
     assert found.source == "rows 2 to 4 of the data of inputs"
     assert found.outputs["next"]["value"] == pytest.approx(6)
@@ -144,6 +146,89 @@ def test_run_answers_every_row_of_a_csv(run, table: Path) -> None:
     values = [a["value"]["value"] for a in answers]
     assert values == pytest.approx([7007, 6407], rel=1e-5)
     assert "value: 7007 USD" in run("run", table, "rows.csv").out
+
+
+def test_run_writes_the_rows_with_the_answers_beside_them(run, table: Path) -> None:
+    Path("a.csv").write_text("id,age,smoker,cost\nx,20,yes,7007\ny,64,no,6407\n")
+    Path("b.csv").write_text('id,age,smoker,cost\n"z, 1",30,no,3007\n')
+    options = ("--output", "answers.csv", "--label-column", "cost")
+    result = run("run", table, "a.csv", "b.csv", *options)
+    assert result.code == 0, result
+    lines = result.out.splitlines()
+    assert lines[0] == "answers.csv: 3 rows with answers" and len(lines) == 2
+    assert re.fullmatch(r"R² 1, MAE \S+, RMSE \S+, of 3 true answers \(value\)", lines[1])
+    with Path("answers.csv").open(encoding="utf-8-sig", newline="") as file:
+        head, *rows = csv.reader(file)
+    assert head == ["id", "age", "smoker", "cost", "predicted_value"]
+    assert [row[0] for row in rows] == ["x", "y", "z, 1"]
+    assert [float(row[-1]) for row in rows] == pytest.approx([7007, 6407, 3007], rel=1e-5)
+
+
+def test_run_reads_a_table_from_stdin(run, table: Path, monkeypatch) -> None:
+    def pipe(text: str) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    pipe("age,smoker,label\n20,yes,7000\n64,no,6400\n")
+    result = run("run", table, "-")
+    assert result.out.splitlines()[:2] == [
+        "stdin:1  value: 7007 USD", "stdin:2  value: 6407 USD",
+    ]  # fmt: skip
+    assert "MAE 7, RMSE 7, of 2 true answers" in result.out
+    pipe("age,smoker,label\n20,yes,7000\n64,no,6400\n")
+    document = json.loads(run("run", table, "-", "--json").out)
+    assert document["score"]["MAE"] == pytest.approx(7, rel=1e-3)
+    pipe("age,smoker\nold,yes\n")
+    result = run("run", table, "-")
+    assert (result.code, "stdin: row 1, column 'age': 'old'" in result.err) == (2, True), result
+
+
+def test_run_scores_classes_and_writes_their_shares(run, pictures: Path) -> None:
+    from PIL import Image
+
+    for folder, level in (("dark", 0), ("bright", 255)):
+        Path("shots", folder).mkdir(parents=True)
+        Image.new("RGB", (9, 9), (level,) * 3).save(Path("shots", folder, "a.png"))
+    result = run("run", pictures, "shots", "-o", "answers.csv")
+    assert "accuracy 1, macro F1 1, of 2 true answers (bright)" in result.out
+    with Path("answers.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = ["source", "predicted_bright", "predicted_bright: dark", "predicted_bright: bright"]
+    assert list(rows[0]) == names
+    assert sorted(row["predicted_bright"] for row in rows) == ["bright", "dark"]
+    shares = [float(row[names[2]]) + float(row[names[3]]) for row in rows]
+    assert shares == pytest.approx([1, 1])
+
+
+def test_every_window_of_a_series_is_scored_by_what_came_next(run, prices: Path) -> None:
+    Path("p.csv").write_text("Close\n100\n102\n104\n106\n109\n")
+    result = run("run", prices, "p.csv", "--every")
+    assert result.out.splitlines()[:2] == [
+        "rows 1 to 3 of p.csv  next Close: 106 USD", "rows 2 to 4 of p.csv  next Close: 108 USD",
+    ]  # fmt: skip
+    assert "MAE 0.5" in result.out and "of 2 true answers (next)" in result.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["rows.csv", "--output", "answers.txt"], "answers are written as a .csv"),
+        (["rows.csv", "--output", "rows.csv"], "is one of the inputs"),
+        (["rows.csv", "--output", "no/answers.csv"], "there is no folder no"),
+        (["rows.csv", "--label-column", "cots"], "no column is called 'cots'. Did you mean cost?"),
+        (["rows.csv", "--every"], "it goes with a table of a series. This model takes age=…"),
+    ],
+)
+def test_run_refuses_what_it_cannot_do(run, table: Path, arguments, says: str) -> None:
+    Path("rows.csv").write_text("age,smoker,cost\n20,yes,7007\n")
+    result = run("run", table, *arguments)
+    assert (result.code, says in result.err) == (2, True), result
+
+
+def test_labels_that_do_not_fit_are_told_and_give_no_score(run, table: Path) -> None:
+    Path("rows.csv").write_text("age,smoker,label\n20,yes,dear\n64,no,cheap\n")
+    result = run("run", table, "rows.csv")
+    assert result.code == 0 and "true answers (" not in result.out
+    assert "no score: the true answers do not fit what the model gives" in result.err
 
 
 def test_run_notes_on_stderr_what_may_not_be_meant(run, table: Path) -> None:

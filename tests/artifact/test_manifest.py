@@ -16,9 +16,10 @@ from edge_deploy.artifact.artifact import open_artifact
 from edge_deploy.artifact.document import read, to_document
 from edge_deploy.artifact.manifest import InputEntry, Manifest, OutputEntry, columns_of, model_spec
 from edge_deploy.artifact.metadata import file_metadata
-from edge_deploy.artifact.preparation import FeatureEntry, TextEntry
+from edge_deploy.artifact.preparation import FeatureEntry, TextEntry, TokensEntry
 from edge_deploy.core.spec import ENCODINGS, INPUT_KINDS, OUTPUT_KINDS, TensorSpec
-from edge_deploy.data.preprocessing import features, text
+from edge_deploy.data.preprocessing import features, text, tokens
+from edge_deploy.data.preprocessing.features import features_to_json, parse_features
 from tests.support import manifests
 
 Edit = Callable[[Any], object]
@@ -223,6 +224,7 @@ def test_what_is_no_object_is_refused(document: Any, says: str) -> None:
         (FeatureEntry, "unknown", features.UNKNOWN),
         (TextEntry, "analyzer", text.ANALYZERS),
         (TextEntry, "strip_accents", (*text.ACCENTS, None)),
+        *((TokensEntry, key, known) for key, known in tokens.CHOICES.items()),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -252,3 +254,14 @@ def test_files_carry_which_vocabulary_and_not_the_words() -> None:
     for one in (counted, *counted["also"]):
         assert (one["vocabulary"]["size"], len(one["vocabulary"]["sha256"])) == (3, 64)
     assert carried["classes"] == {"y": ["a", "b"]}
+
+
+def test_files_carry_which_tokens_and_not_the_words() -> None:
+    said = {"vocabulary": ["a", "b", "c"], "length": 5, "filters": "!"}
+    made = parse_features([{"name": "review", "kind": "text", "tokens": said}])[0]
+    document = {**manifests.full(), "features": features_to_json(made)}
+    found = read(Manifest, document)
+    assert columns_of(found) == made
+    carried = file_metadata(found)["features"][0]["tokens"]
+    assert (carried["vocabulary"]["size"], len(carried["vocabulary"]["sha256"])) == (3, 64)
+    assert (carried["length"], carried["filters"]) == (5, "!")

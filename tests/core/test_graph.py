@@ -48,3 +48,38 @@ def test_what_cannot_be_frozen_is_told(row: str) -> None:
     model = build()
     with pytest.raises(error, match=words):
         freeze(lambda tensors: {"y": model(tensors["x"])}, (TensorSpec("x", (1, None), "float32"),))
+
+
+def with_a_default(x: Any) -> Any:
+    import tensorflow as tf
+
+    return x * tf.compat.v1.placeholder_with_default(tf.constant(2.0), ())
+
+
+def of_a_sure_shape(x: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.ensure_shape(x * 2.0, (None, 3))
+
+
+@pytest.mark.parametrize("model", [with_a_default, of_a_sure_shape])
+def test_what_passes_its_input_on_is_no_operator_of_its_own(model: Any) -> None:
+    """TF.js stops on EnsureShape, and no format has placeholders with defaults."""
+    import numpy as np
+    import tensorflow as tf
+
+    frozen = freeze(
+        lambda tensors: {"y": model(tensors["x"])}, (TensorSpec("x", (1, 3), "float32"),)
+    )
+    assert {node.op for node in frozen.graph_def.node} <= {
+        "Placeholder",
+        "Const",
+        "Mul",
+        "Identity",
+    }
+    imported = tf.compat.v1.wrap_function(
+        lambda: tf.graph_util.import_graph_def(frozen.graph_def, name=""), []
+    )
+    answer = imported.prune(frozen.inputs["x"], frozen.outputs["y"])
+    x = np.ones((1, 3), np.float32)
+    np.testing.assert_array_equal(answer(tf.constant(x)), 2 * x)

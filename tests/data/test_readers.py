@@ -14,7 +14,7 @@ from edge_deploy.core.errors import UsageError
 from edge_deploy.core.options import as_data
 from edge_deploy.core.spec import Array, Feature, ModelSpec, TensorSpec
 from edge_deploy.data.calibration import MOST, open_samples
-from edge_deploy.data.csv_reader import Reading
+from edge_deploy.data.csv_reader import Reading, read_rows
 from edge_deploy.data.readers import read, stream
 from edge_deploy.data.reference import Reference, with_class_indices
 
@@ -207,6 +207,7 @@ def test_a_column_that_may_be_the_labels_is_named(case: str) -> None:
 # Labels as they are given, the names of the classes, and the labels as indices.
 INDICES: dict[str, tuple[Any, tuple[str, ...] | None, list[float]]] = {
     "names": (["dog", "cat"], ("cat", "dog"), [1, 0]),
+    "names in other capitals": (["DOG", "cat "], ("Cat", "Dog"), [1, 0]),
     "names that nobody gave": (["dog", "cat"], None, [1, 0]),
     "classes called by numbers": ([2, 1], ("1", "2"), [1, 0]),
     "numbers as floats": ([2.0, 1.0], ("1", "2"), [1, 0]),
@@ -224,3 +225,31 @@ def test_labels_become_indices_of_classes(case: str) -> None:
     spec = replace(KINDS, outputs=(replace(KINDS.outputs[0], classes=classes),))
     data = Reference({"x": np.zeros((2, 2))}, labels=np.asarray(given))
     assert with_class_indices(data, spec).labels.tolist() == wanted  # type: ignore[union-attr]
+
+
+WORDS = "name,b\nPoznań,1\nKöln £,2\n"
+ENCODED: dict[str, tuple[bytes, list[str] | None]] = {
+    "UTF-8": (WORDS.encode(), ["Poznań", "Köln £"]),
+    "UTF-8 with a mark": (WORDS.encode("utf-8-sig"), ["Poznań", "Köln £"]),
+    "UTF-16, as Excel saves Unicode text": (WORDS.encode("utf-16"), ["Poznań", "Köln £"]),
+    "Windows-1252": (WORDS.replace("ń", "n").encode("cp1252"), ["Poznan", "Köln £"]),
+    "Latin 1, of a byte that Windows-1252 lacks": (b"name,b\n\x81\xe9,1\n", None),
+    "no text": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", None),
+}
+
+
+@pytest.mark.parametrize("name", ENCODED)
+def test_a_csv_is_read_in_the_encodings_that_people_save(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data, expected = ENCODED[name]
+    path = tmp_path / "rows.csv"
+    path.write_bytes(data)
+    if expected is None:
+        with pytest.raises(UsageError, match=r"rows\.csv: cannot be read as CSV"):
+            read_rows(path)
+        return
+    with caplog.at_level("WARNING", "edge_deploy.notes"):
+        assert [row["name"] for row in read_rows(path)] == expected
+    told = ["rows.csv is not UTF-8: it was read as Windows-1252"] if "1252" in name else []
+    assert [record.getMessage() for record in caplog.records] == told

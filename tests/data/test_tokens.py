@@ -17,6 +17,7 @@ from edge_deploy.codegen import PLATFORMS
 from edge_deploy.codegen.context import TemplateContext, Tensor
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.spec import Array, Feature, TensorSpec, Tokens
+from edge_deploy.data.input_warnings import remarks
 from edge_deploy.data.preprocessing.encoding import encode_rows, text_rows
 from edge_deploy.data.preprocessing.features import features_to_json, parse_features
 from edge_deploy.data.preprocessing.tokens import _pieces, tokenizer
@@ -385,6 +386,16 @@ def test_a_text_may_have_a_default_and_stands_beside_numbers() -> None:
     told = replace(features[1], missing="error")
     with pytest.raises(UsageError, match=r"row 1, column 'review': is missing\. Give a text"):
         encode_rows([told], [{}])
+
+
+def test_a_text_without_a_known_word_is_remarked() -> None:
+    features, _ = parse_features(
+        [{"name": "review", "kind": "text", "tokens": {**GOOD, "unknown": 1}}]
+    )
+    texts = ["good xyz", "", "Buruk sekali", "bad", "x"]
+    lines = remarks(features, [{"review": text} for text in texts])
+    assert lines == ("review: no word of 'Buruk sekali' is known, nor any of 2 more",)
+    assert remarks(features, [{"review": "good"}, {}]) == ()
 
 
 def test_the_last_ids_or_the_first_are_kept() -> None:

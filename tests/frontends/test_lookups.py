@@ -9,21 +9,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.errors import ConversionError, UsageError
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.data.preprocessing.encoding import encode_rows
+from edge_deploy.web.browser import Browser
 from tests.support.lookup_models import (
     ROWS,
+    TEXTS,
     WORDS,
     Layers,
     adapted,
     columns,
     load,
     model,
+    of_columns,
     of_lists,
+    of_text,
+    pairs,
     structured,
+    with_asset,
 )
-from tests.support.three_targets import close, in_onnx, in_tflite
+from tests.support.three_targets import close, in_onnx, in_tfjs, in_tflite
 
 pytestmark = pytest.mark.slow
 
@@ -40,23 +46,31 @@ def keras_of(name: str) -> Any:
     return keras if name == "keras" else tf_keras
 
 
-def answers(built: Any, library: str) -> np.ndarray:
+Rows = list[dict[str, Any]]
+
+
+def answers(built: Any, rows: Rows) -> np.ndarray:
     """What the model says in its own Keras."""
     import tensorflow as tf
 
-    given = {name: tf.constant(value) for name, value in columns().items()}
+    names = [tensor.name.partition(":")[0] for tensor in built.inputs]
+    given = {name: tf.constant(columns(rows)[name]) for name in names}
     return np.asarray(built(given, training=False))
 
 
-def same(found: LoadedModel, want: np.ndarray) -> None:
-    """The numbers and their words alike, in Python and in two runtimes."""
+def same(found: LoadedModel, want: np.ndarray, rows: Rows = ROWS, files: bool = True) -> None:
+    """The words, their numbers and what a graph makes of these alike; in two runtimes, too."""
     assert found.features is not None
-    x = encode_rows(found.features, ROWS)
+    x = encode_rows(found.features, rows)
     (spec,) = found.spec.outputs
     expected = {spec.name: want}
-    close(found, found.ask({"features": x}, ROWS), expected, 1e-6)
-    close(found, in_tflite(found, x), expected, 1e-5)
-    close(found, in_onnx(found, x), expected, 1e-5)
+    close(found, found.ask({"features": x}, rows), expected, 1e-6)
+    close(found, found.predict({"features": x}), expected, 1e-6)
+    numbers = {name: np.asarray(value) for name, value in found.function({"features": x}).items()}
+    close(found, numbers, expected, 1e-6)
+    if files:
+        close(found, in_tflite(found, x), expected, 1e-5)
+        close(found, in_onnx(found, x), expected, 1e-5)
 
 
 def save(built: Any, path: str) -> None:
@@ -67,20 +81,21 @@ def export(built: Any, path: str) -> None:
     built.export(path, verbose=False)
 
 
-FORMS: dict[str, tuple[str, Layers, Callable[[Any, str], None], str]] = {
-    "a .keras file of Keras 3": ("keras", structured, save, "model.keras"),
-    "a SavedModel exported by Keras 3": ("keras", structured, export, "model"),
-    "a .keras file of Keras 2": ("tf_keras", structured, save, "model.keras"),
-    "a SavedModel of Keras 2": ("tf_keras", structured, save, "model"),
-    "HDF5 of Keras 2": ("tf_keras", of_lists, save, "model.h5"),
-    "HDF5 of Keras 3": ("keras", of_lists, save, "model.h5"),
+Write = Callable[[Any, str], None]
+FORMS: dict[str, tuple[str, Layers, Write, str, bool]] = {
+    "a .keras file of Keras 3": ("keras", structured, save, "model.keras", True),
+    "a SavedModel exported by Keras 3": ("keras", structured, export, "model", False),
+    "a .keras file of Keras 2": ("tf_keras", structured, save, "model.keras", False),
+    "a SavedModel of Keras 2": ("tf_keras", structured, save, "model", True),
+    "HDF5 of Keras 2": ("tf_keras", of_lists, save, "model.h5", False),
+    "HDF5 of Keras 3": ("keras", of_lists, save, "model.h5", False),
 }
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 @pytest.mark.parametrize("form", sorted(FORMS))
 def test_a_model_of_structured_data_in_every_form(form: str) -> None:
-    library, layers, write, path = FORMS[form]
+    library, layers, write, path, files = FORMS[form]
     built = model(keras_of(library), layers)
     write(built, path)
     found = load(Path(path))
@@ -90,7 +105,7 @@ def test_a_model_of_structured_data_in_every_form(form: str) -> None:
     assert (age.name, age.kind) == ("age", "number")
     assert (ca.kind, ca.categories, ca.unknown) == ("category", ("0", "1", "2", "3"), "ignore")
     assert sorted(thal.categories or ()) == sorted((*WORDS, "other"))
-    same(found, answers(built, library))
+    same(found, answers(built, ROWS), files=files)
 
 
 def embedded(k: Any, x: dict[str, Any], data: dict[str, np.ndarray]) -> list[Any]:
@@ -127,24 +142,139 @@ def in_buckets(k: Any, x: dict[str, Any], data: dict[str, np.ndarray]) -> list[A
     return [ages(x["age"]), hot(words(x["thal"])), scaled(k, x["ca"])]
 
 
-LAYERS: dict[str, tuple[str, Layers]] = {
-    "an embedding of words": ("keras", embedded),
-    "an embedding of words in Keras 2": ("tf_keras", embedded),
-    "buckets and an encoding": ("keras", in_buckets),
-    "buckets and an encoding in Keras 2": ("tf_keras", in_buckets),
-    "counts": ("keras", counted),
-    "counts in Keras 2": ("tf_keras", counted),
-    "no word is masked": ("keras", masked),
-    "numbers far apart": ("keras", far_apart),
+def two_unknown(k: Any, x: dict[str, Any], data: dict[str, np.ndarray]) -> list[Any]:
+    words = k.layers.StringLookup(vocabulary=list(WORDS), num_oov_indices=2, output_mode="one_hot")
+    numbers = k.layers.IntegerLookup(vocabulary=[0, 1], num_oov_indices=2, output_mode="one_hot")
+    return [words(x["thal"]), numbers(x["ca"]), scaled(k, x["age"])]
+
+
+def none_unknown(k: Any, x: dict[str, Any], data: dict[str, np.ndarray]) -> list[Any]:
+    words = k.layers.StringLookup(vocabulary=list(WORDS), num_oov_indices=0, output_mode="one_hot")
+    return [words(x["thal"]), scaled(k, x["ca"]), scaled(k, x["age"])]
+
+
+def large_numbers(k: Any, x: dict[str, Any], data: dict[str, np.ndarray]) -> list[Any]:
+    """More than float32 can tell from its neighbours."""
+    numbers = k.layers.IntegerLookup(vocabulary=[0, 1, 99_999_999], output_mode="one_hot")
+    words = k.layers.StringLookup(vocabulary=list(WORDS), output_mode="one_hot")
+    return [words(x["thal"]), numbers(x["ca"]), scaled(k, x["age"])]
+
+
+def joined(k: Any, x: dict[str, Any], data: dict[str, np.ndarray]) -> list[Any]:
+    words = k.layers.StringLookup(vocabulary=list(WORDS), output_mode="multi_hot")
+    both = k.layers.Concatenate()([x["thal"], x["thal"]])
+    return [words(both), scaled(k, x["ca"]), scaled(k, x["age"])]
+
+
+def hashed_too(k: Any, x: dict[str, Any], data: dict[str, np.ndarray]) -> list[Any]:
+    """A hash of words that a table lists."""
+    words = k.layers.StringLookup(vocabulary=list(WORDS), output_mode="one_hot")
+    hashed = k.layers.Hashing(8, output_mode="one_hot")
+    return [words(x["thal"]), hashed(x["thal"]), scaled(k, x["age"])]
+
+
+IN_FILES = ("an embedding of words", "buckets and an encoding in Keras 2", "numbers far apart")
+KNOWN = [row for row in ROWS if row["thal"] in WORDS]
+LARGE = [*ROWS, {"age": 40, "ca": 99_999_999, "thal": "fixed"}]
+LAYERS: dict[str, tuple[str, Layers, Rows]] = {
+    "a hash beside a table": ("keras", hashed_too, KNOWN),
+    "an embedding of words": ("keras", embedded, ROWS),
+    "an embedding of words in Keras 2": ("tf_keras", embedded, ROWS),
+    "buckets and an encoding": ("keras", in_buckets, ROWS),
+    "buckets and an encoding in Keras 2": ("tf_keras", in_buckets, ROWS),
+    "counts": ("keras", counted, ROWS),
+    "counts in Keras 2": ("tf_keras", counted, ROWS),
+    "large numbers": ("keras", large_numbers, LARGE),
+    "no word is masked": ("keras", masked, ROWS),
+    "no word is unknown": ("keras", none_unknown, KNOWN),
+    "numbers far apart": ("keras", far_apart, ROWS),
+    "two places of the unknown": ("keras", two_unknown, KNOWN),
+    "two words joined": ("keras", joined, ROWS),
 }
 
 
 @pytest.mark.parametrize("case", sorted(LAYERS))
 def test_layers_that_look_up(case: str) -> None:
-    library, layers = LAYERS[case]
+    library, layers, rows = LAYERS[case]
     built = model(keras_of(library), layers)
     built.save("model.keras")
-    same(load(Path("model.keras")), answers(built, library))
+    same(load(Path("model.keras")), answers(built, rows), rows, files=case in IN_FILES)
+
+
+@pytest.mark.parametrize("case", ["no word is unknown", "two places of the unknown"])
+def test_a_word_that_no_table_knows_is_refused_where_it_decides(case: str) -> None:
+    library, layers, _ = LAYERS[case]
+    model(keras_of(library), layers).save("model.keras")
+    found = load(Path("model.keras"))
+    assert found.features is not None
+    with pytest.raises(UsageError, match=r"no category is called 'fixd'\. Did you mean 'fixed'"):
+        encode_rows(found.features, [{"age": 1, "ca": 1, "thal": "fixd"}])
+    assert any("only the words of their vocabularies are taken" in note for note in found.notes)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_feature_columns() -> None:
+    built = of_columns(keras_of("tf_keras"))
+    built.save("model", save_format="tf")
+    same(load(Path("model")), answers(built, ROWS))
+
+
+def test_a_table_that_an_asset_fills() -> None:
+    want = with_asset(Path("model"), Path("words.txt"))
+    found = load(Path("model"))
+    assert [(f.name, f.kind, f.unknown) for f in found.features or ()] == [
+        *(("thal", "category", "error"), ("x_0", "number", "error"), ("x_1", "number", "error")),
+    ]
+    kept = [n for n, row in enumerate(ROWS) if row["thal"] in WORDS]
+    rows = [{"thal": ROWS[n]["thal"], "x_0": x, "x_1": y} for n, (x, y) in enumerate(pairs())]
+    same(found, want[kept], [rows[n] for n in kept])
+
+
+def test_structured_data_in_a_page(browser: Browser) -> None:
+    built = model(keras_of("keras"), structured)
+    built.save("model.keras")
+    found = load(Path("model.keras"))
+    assert found.features is not None
+    x = encode_rows(found.features, ROWS)
+    close(found, in_tfjs(found, x, browser), {"risk": answers(built, ROWS)}, 1e-5)
+
+
+HOW: dict[str, tuple[str, dict[str, Any], bool]] = {
+    "characters": ("keras", {"split": "character", "output_sequence_length": 20}, False),
+    "counts": ("keras", {"output_mode": "count"}, False),
+    "counts of pairs": ("keras", {"output_mode": "count", "ngrams": 2, "max_tokens": 12}, False),
+    "ids": ("keras", {"output_sequence_length": 6}, False),
+    "ids in Keras 2": ("tf_keras", {"output_sequence_length": 6}, False),
+    "ids into an LSTM": ("keras", {"output_sequence_length": 6, "lstm": True}, True),
+    "ids into an LSTM in Keras 2": ("tf_keras", {"output_sequence_length": 6, "lstm": True}, False),
+    "nothing taken out": ("keras", {"output_sequence_length": 6, "standardize": None}, False),
+    "which words there are": ("tf_keras", {"output_mode": "multi_hot"}, False),
+    "weighted counts": ("keras", {"output_mode": "tf_idf"}, False),
+}
+
+
+@pytest.mark.parametrize("case", sorted(HOW))
+def test_texts_that_a_layer_cuts_into_words(case: str) -> None:
+    import tensorflow as tf
+
+    library, how, files = HOW[case]
+    built = of_text(keras_of(library), **how)
+    built.save("model.keras")
+    found = load(Path("model.keras"))
+    (feature,) = found.features or ()
+    assert (feature.name, feature.kind) == ("text", "text")
+    want = np.asarray(built(tf.constant([[text] for text in TEXTS]), training=False))
+    same(found, want, [{"text": text} for text in TEXTS], files)
+
+
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_texts_in_a_saved_model(library: str) -> None:
+    import tensorflow as tf
+
+    built = of_text(keras_of(library), output_sequence_length=6)
+    (export if library == "keras" else save)(built, "model")
+    want = np.asarray(built(tf.constant([[text] for text in TEXTS]), training=False))
+    same(load(Path("model")), want, [{"text": text} for text in TEXTS], files=False)
 
 
 def hashed(k: Any, x: dict[str, Any], data: dict[str, np.ndarray]) -> list[Any]:
@@ -164,4 +294,32 @@ def test_what_cannot_be_moved(case: str) -> None:
     layers, message = REFUSED[case]
     model(keras_of("keras"), layers).save("model.keras")
     with pytest.raises(ConversionError, match=message):
+        load(Path("model.keras"))
+
+
+def test_texts_of_any_length_are_refused() -> None:
+    of_text(keras_of("keras")).save("model.keras")
+    message = "The input 'text' is a text, which the layer '.*text_vectorization.*' cuts into words"
+    with pytest.raises(ConversionError, match=message):
+        load(Path("model.keras"))
+
+
+def test_a_picture_beside_words_is_refused() -> None:
+    k = keras_of("keras")
+    word, picture = k.Input((1,), name="word", dtype="string"), k.Input((8, 8, 3), name="picture")
+    words = k.layers.StringLookup(vocabulary=list(WORDS), output_mode="one_hot")(word)
+    h = k.layers.Concatenate()([words, k.layers.Flatten()(picture)])
+    k.Model([word, picture], k.layers.Dense(1)(h)).save("model.keras")
+    with pytest.raises(ConversionError, match=r"its input 'picture' is of shape .* no column of a"):
+        load(Path("model.keras"))
+
+
+def test_words_as_answers_are_refused() -> None:
+    k = keras_of("keras")
+    x = k.Input((3,), name="x", dtype="int64")
+    back = k.layers.StringLookup(vocabulary=list(WORDS), invert=True, name="names")
+    k.Model(x, back(x)).save("model.keras")
+    with pytest.raises(
+        ConversionError, match=r"The output 'names' is a text .*phones and browsers"
+    ):
         load(Path("model.keras"))

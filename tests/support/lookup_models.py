@@ -86,6 +86,83 @@ def model(k: Any, layers: Layers) -> Any:
     return k.Model(x, k.layers.Dense(1, activation="sigmoid", name="risk")(h))
 
 
+TEXTS = [
+    "The film was great, really GREAT!",
+    "a bad movie; don't watch",
+    "",
+    "  unknown words, and a plot\tgreat\n",
+    "so-so film Ünd ÄÖ <br /> a plot a plot a plot a plot",
+]
+
+
+def of_text(k: Any, lstm: bool = False, **how: Any) -> Any:
+    """A classifier of texts with TextVectorization inside."""
+    import tensorflow as tf
+
+    k.utils.set_random_seed(1)
+    text = k.Input((1,), name="text", dtype="string")
+    layer = k.layers.TextVectorization(**how)
+    layer.adapt(tf.constant([*TEXTS[:2], "so-so film", "great acting and a bad plot"]))
+    h = layer(text)
+    if how.get("output_mode", "int") == "int":
+        h = k.layers.Embedding(40, 4, mask_zero=lstm)(h)
+        h = k.layers.LSTM(4)(h) if lstm else k.layers.GlobalAveragePooling1D()(h)
+    return k.Model(text, k.layers.Dense(1, activation="sigmoid", name="good")(h))
+
+
+def of_columns(k: Any) -> Any:
+    """A model over TensorFlow's feature columns."""
+    import tensorflow as tf
+
+    fc = tf.feature_column
+    thal = fc.categorical_column_with_vocabulary_list("thal", WORDS)
+    columns = [
+        fc.bucketized_column(fc.numeric_column("age"), [40.0, 50.0]),
+        fc.indicator_column(thal),
+        fc.embedding_column(thal, 3),
+    ]
+    k.utils.set_random_seed(1)
+    x = {"age": k.Input((1,), name="age"), "thal": k.Input((1,), name="thal", dtype="string")}
+    h = k.layers.DenseFeatures(columns)(x)
+    return k.Model(x, k.layers.Dense(1, activation="sigmoid", name="risk")(h))
+
+
+def with_asset(folder: Path, words: Path) -> np.ndarray:
+    """A SavedModel whose table is filled from a text file of its own; its answers to ROWS."""
+    import tensorflow as tf
+
+    words.write_text("\n".join(WORDS))
+
+    class Net(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            lines = tf.lookup.TextFileInitializer(
+                str(words), tf.string, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+            )
+            self.table = tf.lookup.StaticHashTable(lines, -1)
+            self.weights = tf.Variable(tf.random.stateless_normal((4, 2), [1, 2]))
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec((None,), tf.string, name="thal"),
+                tf.TensorSpec((None, 2), tf.float32, name="x"),
+            ]
+        )
+        def __call__(self, thal: Any, x: Any) -> Any:
+            place = self.table.lookup(tf.strings.lower(tf.strings.strip(thal))) + 1
+            return {"y": x * tf.gather(self.weights, place)}
+
+    net = Net()
+    tf.saved_model.save(net, str(folder), signatures={"serving_default": net.__call__})
+    given = tf.constant([row["thal"] for row in ROWS])
+    return np.asarray(net(given, tf.constant(pairs()))["y"])
+
+
+def pairs() -> np.ndarray:
+    """Two numbers a row."""
+    return np.array([[row["age"], row["ca"]] for row in ROWS], np.float32)
+
+
 def load(path: Path) -> LoadedModel:
     """Read a model file or folder."""
     read = saved_model.load if path.is_dir() else keras_files.load

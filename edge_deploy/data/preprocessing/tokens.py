@@ -23,7 +23,7 @@ LARGEST_ID = 1 << 24
 """Ids go through float32, which holds whole numbers up to here."""
 LONGEST = 1 << 20
 WIDEST_NGRAM = 16
-_CHOICES = {
+CHOICES = {
     "output": ("ids", "counts", "binary"),
     "padding": ("pre", "post"),
     "truncating": ("pre", "post"),
@@ -58,7 +58,7 @@ def parse_tokens(where: str, value: Any) -> Tokens:
 
 def _fault(tokens: Tokens) -> str:
     """What is wrong with the values of a spec that came from a file; empty where nothing is."""
-    for key, known in _CHOICES.items():
+    for key, known in CHOICES.items():
         if (given := getattr(tokens, key)) not in known:
             return unknown(str(given), known, key).removesuffix(".")
     words, last = tokens.vocabulary, _LAST[tokens.output]
@@ -116,12 +116,23 @@ def tokenizer(tokens: Tokens) -> Callable[[str], Array]:
     return encode
 
 
+def stranger(tokens: Tokens) -> Callable[[str], bool]:
+    """The function that tells whether a text has words, and the model knows none of them."""
+    known = {word for n, word in enumerate(tokens.vocabulary, tokens.first) if n != tokens.unknown}
+
+    def is_strange(document: str) -> bool:
+        pieces = _pieces(document, tokens)
+        return bool(pieces) and known.isdisjoint(pieces)
+
+    return is_strange
+
+
 def _pieces(document: str, tokens: Tokens) -> list[str]:
     """What a text is cut into: keras' text_to_word_sequence, and TextVectorization's way."""
     document = _lowered(document, tokens.lowercase)
     if tokens.filters:
         instead = tokens.separator if tokens.filtered == "separator" else ""
-        document = "".join(instead if c in tokens.filters else c for c in document)
+        document = document.translate(dict.fromkeys(map(ord, tokens.filters), instead))
     if tokens.split == "separator":
         parts = document.split(tokens.separator)
     elif tokens.split == "whitespace":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.core.spec import Array, Arrays, Feature, TensorSpec
+from edge_deploy.core.spec import Array, Arrays, Feature, TensorSpec, Tokens
 from edge_deploy.data.preprocessing.encoding import as_text
+from edge_deploy.data.preprocessing.tokens import LARGEST_ID
 
 OTHER = "other"
 STRANGE = tuple(f"\u2063no such word {n}" for n in range(4))
@@ -31,6 +33,7 @@ class Column:
         empty: Whether the model takes the empty text.
         computed: Whether it is also taken as a number.
         edge: Whether the graph gets its place among the words, and not the number itself.
+        tokens: How a text becomes ids or counts, where it is cut into words.
     """
 
     source: TensorSpec
@@ -41,11 +44,23 @@ class Column:
     empty: bool = False
     computed: bool = False
     edge: bool = False
+    tokens: Tokens | None = None
+
+    @property
+    def width(self) -> int:
+        """How many numbers it fills."""
+        return 1 if self.tokens is None else self.tokens.width
 
     @property
     def texts(self) -> bool:
         """Whether the original takes a text here."""
         return self.source.dtype == "string"
+
+    @property
+    def coded(self) -> bool:
+        """Whether the app sends a word's place: of texts, and of numbers too large for float32."""
+        large = any(isinstance(word, int) and abs(word) > LARGEST_ID for word in self.words or ())
+        return self.words is not None and (self.texts or (large and not self.computed))
 
     @property
     def values(self) -> list[Any]:
@@ -57,7 +72,9 @@ class Column:
     @property
     def feature(self) -> Feature:
         """The column as a person is asked for it."""
-        if self.words is None or (self.computed and not self.texts):
+        if self.tokens is not None:
+            return Feature(self.name, "text", tokens=self.tokens)
+        if self.words is None or (self.computed and not self.coded):
             truth = self.source.dtype == "bool"
             whole = truth or "int" in self.source.dtype
             return Feature(
@@ -67,7 +84,7 @@ class Column:
                 step=1.0 if whole else None,
             )
         names = tuple(map(as_text, self.words))
-        if not self.texts:
+        if not self.coded:
             unknown = "error" if self.strange is None else "ignore"
             return Feature(self.name, "category", categories=names, unknown=unknown)
         if self.strange is not None:
@@ -85,19 +102,27 @@ class Column:
         """What the original is asked, from the column's numbers at the edge.
 
         Args:
-            numbers: (rows,), as the graph gets them.
+            numbers: (rows, width), as the graph gets them.
             given: The same values as a person gave them; a word that no table has is taken as
                 it is.
         """
-        if not self.texts:
+        if self.tokens is not None:
+            return [as_text(value) for value in given or [""] * len(numbers)]
+        numbers = numbers[:, 0]
+        if not self.coded:
             return list(numbers)
         values, last = self.values, len(self.words or ())
         asked = []
         for row, number in enumerate(numbers):
             at = min(max(int(number), 0), len(values) - 1)
-            strange = self.strange is not None and at == last
+            strange = self.texts and self.strange is not None and at == last
             asked.append(as_text(given[row]) if strange and given is not None else values[at])
         return asked
+
+
+def starts(columns: Sequence[Column]) -> list[int]:
+    """Where each column's numbers begin; behind the last, how many there are."""
+    return list(itertools.accumulate((column.width for column in columns), initial=0))
 
 
 def free_name(names: Sequence[str]) -> str:

@@ -58,12 +58,14 @@ def described(
         )
     outputs = describe_outputs(freeze(moved.function, (moved.spec,)))
     answers = predictor(original, inputs, outputs)
+    lowered = predictor(moved.function, (moved.spec,), outputs)
+    cut = any(column.tokens is not None for column in moved.columns)  # no ids tell the text
     return LoadedModel(
         spec=ModelSpec((moved.spec,), outputs),
         kind=kind,
         framework=framework,
         parameters=parameters,
-        predict=lambda arrays: answers(moved.original(arrays)),
+        predict=lowered if cut else lambda arrays: answers(moved.original(arrays)),
         function=moved.function,
         plain=moved.plain,
         trackables=trackables,

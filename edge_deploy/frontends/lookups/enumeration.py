@@ -75,7 +75,8 @@ def takes(run: Ask, columns: Sequence[Column], at: int, value: Any) -> bool:
 
 def first(columns: Sequence[Column]) -> list[Any]:
     """A row of the first words of all columns."""
-    return [column.values[0] if column.words else 0 for column in columns]
+    plain = [("" if column.texts else 0) for column in columns]
+    return [c.values[0] if c.words else none for c, none in zip(columns, plain, strict=True)]
 
 
 def enumerate_cells(run: Ask, columns: Sequence[Column]) -> list[list[Cells]]:

@@ -43,6 +43,11 @@ def rewrite(graph_def: Any, contents: Contents) -> bool:
         elif node.op == "DenseBincount":
             taken = [_type(node, "Tidx")]
             body = _counts(node, nodes)
+        elif node.op == "OneHot":
+            taken = [_type(node, "TI")]
+            body = _one_hot(node, nodes)
+        elif node.op == "RaggedBincount":
+            changed |= _sized(graph_def, node, _size(nodes, node.input[2]))
         elif node.name in contents:
             keys, values = contents[node.name]
             taken = [_type(node, "Tin")]
@@ -126,6 +131,25 @@ def _counts(node: Any, nodes: Mapping[str, Any]) -> Callable[[Any], Any] | None:
     return body
 
 
+def _one_hot(node: Any, nodes: Mapping[str, Any]) -> Callable[[Any], Any] | None:
+    """A one at the place of a number, if it has one: ONNX counts -1 from the end."""
+    depth, on, off = (_constant(nodes, ref) for ref in node.input[1:4])
+    if depth is None or on is None or off is None or node.attr["axis"].i != -1:
+        return None
+    dtype = tf.as_dtype(node.attr["T"].type)
+    if not (dtype.is_floating or dtype.is_integer):
+        return None
+    node.input[:] = [node.input[0]]
+
+    def body(x: Any) -> Any:
+        same = tf.equal(tf.expand_dims(tf.cast(x, tf.int32), -1), tf.range(int(depth)))
+        if on == 1 and off == 0:
+            return tf.cast(same, dtype)
+        return tf.cast(same, dtype) * tf.constant(on - off) + tf.constant(off)
+
+    return body
+
+
 def _size(nodes: Mapping[str, Any], ref: str) -> int | None:
     """The number of places of tf.math.bincount, whose least and largest number Keras sets alike."""
     value = _constant(nodes, ref)
@@ -160,6 +184,32 @@ def _type(node: Any, key: str) -> Any:
     return node.attr[key].type
 
 
+def _sized(graph_def: Any, node: Any, size: int | None) -> bool:
+    """Say how many places ragged rows are counted in."""
+    if size is None:
+        return False
+    dtype, name = node.attr["T"].type, node.name
+    counted, shape = graph_def.node.add(), graph_def.node.add()
+    counted.CopyFrom(node)
+    counted.name = f"{name}/counted"
+    counted.attr.pop("_output_shapes", None)
+    shape.name, shape.op = f"{name}/shape", "Const"
+    shape.attr["dtype"].type = tf.int32.as_datatype_enum
+    shape.attr["value"].tensor.CopyFrom(tf.make_tensor_proto([-1, size]))
+    _reshape(node, counted.name, shape.name, dtype)
+    return True
+
+
+def _reshape(node: Any, tensor: str, shape: str, dtype: int) -> None:
+    """Turn a node into a Reshape."""
+    name = node.name
+    node.Clear()
+    node.name, node.op = name, "Reshape"
+    node.input.extend([tensor, shape])
+    node.attr["T"].type = dtype
+    node.attr["Tshape"].type = tf.int32.as_datatype_enum
+
+
 def _shaped(graph_def: Any, node: Any) -> None:
     """Say that a look-up's answers have the shape of its questions; a table alone forgets it."""
     name, keys, dtype = node.name, node.input[1], node.attr["Tout"].type
@@ -171,11 +221,7 @@ def _shaped(graph_def: Any, node: Any) -> None:
     shape.input.append(keys)
     shape.attr["T"].type = node.attr["Tin"].type
     shape.attr["out_type"].type = tf.int32.as_datatype_enum
-    node.Clear()
-    node.name, node.op = name, "Reshape"
-    node.input.extend([found.name, shape.name])
-    node.attr["T"].type = dtype
-    node.attr["Tshape"].type = tf.int32.as_datatype_enum
+    _reshape(node, found.name, shape.name, dtype)
 
 
 def _splice(graph_def: Any, node: Any, body: Callable[..., Any], taken: list[Any]) -> None:

@@ -18,13 +18,15 @@ import numpy as np
 from edge_deploy.core.graph import FrozenGraph, freeze, input_arithmetic
 from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array, Arrays, Feature, Function, TensorSpec
-from edge_deploy.frontends.lookups import equivalents, refusals, regions
+from edge_deploy.frontends.lookups import equivalents, refusals, regions, texts
 from edge_deploy.frontends.lookups.columns import (
     STRANGE,
     Column,
+    count,
     feed,
     given_values,
     of_inputs,
+    starts,
 )
 from edge_deploy.frontends.lookups.enumeration import (
     Cells,
@@ -66,9 +68,9 @@ class Moved:
 
     def original(self, arrays: Arrays, rows: Sequence[Mapping[str, Any]] = ()) -> Arrays:
         """The original's own inputs, from the numbers and from words that no table knows."""
-        x = arrays[INPUT]
+        x, at = arrays[INPUT], starts(self.columns)
         values = [
-            column.original(x[:, n], given_values(column, rows, len(x)))
+            column.original(x[:, at[n] : at[n + 1]], given_values(column, rows, len(x)))
             for n, column in enumerate(self.columns)
         ]
         return feed(self.columns, values)
@@ -188,8 +190,8 @@ def move(
         SourceError: Something in it cannot be moved; names the layer, and the mend.
     """
     frozen = freeze(original, inputs, means=means)
-    texts = any(spec.dtype == "string" for spec in inputs)
-    if not texts and not any(n.op.startswith("LookupTableFind") for n in frozen.graph_def.node):
+    words = any(spec.dtype == "string" for spec in inputs)
+    if not words and not any(n.op.startswith("LookupTableFind") for n in frozen.graph_def.node):
         return None
     refusals.check_inputs(inputs)
     whole = opened(frozen)
@@ -197,14 +199,15 @@ def move(
     region = whole.region
     columns = [_with_words(whole, region, column) for column in of_inputs(inputs)]
     columns = _with_strange(whole, region, columns, original)
+    looked_up = [tensor for tensor in region.frontier if _text(whole, tensor, columns) is None]
     try:
-        cells = enumerate_cells(whole.runner(region.frontier), columns) if region.frontier else []
+        cells = enumerate_cells(whole.runner(looked_up), columns) if looked_up else []
     except Entangled as error:
         raise refusals.entangled(region.nodes, error.columns) from error
     shapes = _shapes(whole, region, columns)
-    tables = {t.name: one for t, one in zip(region.frontier, cells, strict=True)}
+    tables = {t.name: one for t, one in zip(looked_up, cells, strict=True)}
     known = _Known(tuple(columns), tables, shapes)
-    width = len(columns)
+    width = starts(columns)[-1]
     return Moved(
         spec=TensorSpec(INPUT, (None, width), "float32", "table"),
         columns=tuple(columns),
@@ -234,7 +237,7 @@ def _with_words(whole: Opened, region: regions.Region, column: Column) -> Column
     if not column.texts and not at_edge:
         return _of_numbers(whole, column)
     if regions.cuts_texts(placeholder, region.nodes):
-        raise refusals.text(column, placeholder, region.nodes)
+        return _of_text(whole, region, column)
     found: dict[Any, None] = {}
     for find in regions.finds(placeholder, region.nodes):
         keys, _ = contents(whole.wrapped, find)
@@ -248,6 +251,47 @@ def _with_words(whole: Opened, region: regions.Region, column: Column) -> Column
         )
     elsewhere = [op for op in placeholder.consumers() if op not in region.nodes]
     return replace(column, words=tuple(found), computed=bool(elsewhere), edge=True)
+
+
+def _of_text(whole: Opened, region: regions.Region, column: Column) -> Column:
+    """A text with what makes ids of it."""
+    placeholder = whole.inputs[column.source.name]
+    ends = [t for t in region.frontier if placeholder.op in regions.above([t])]
+    alone = len(ends) == 1 and count(column.source) == 1
+    others = [t.op for name, t in whole.inputs.items() if name != column.source.name]
+    if not alone or set(others) & regions.above(ends):
+        raise refusals.text(column, placeholder, region.nodes)
+    run = whole.runner(ends)
+
+    def ids(texts: Sequence[str]) -> Array:
+        (found,) = run(feed([column], [texts]))
+        return found
+
+    tokens = texts.read_tokens(
+        placeholder,
+        ends[0],
+        region.nodes,
+        lambda find: contents(whole.wrapped, find),
+        lambda tensor: whole.runner([tensor])({})[0],
+    )
+    if tokens is not None and tokens.output == "ids":
+        tokens = replace(tokens, pad_value=float(ids([""])[0, 0]))
+    if tokens is None or not texts.agrees(tokens, ids):
+        raise refusals.text(column, placeholder, region.nodes)
+    return replace(column, tokens=tokens)
+
+
+def _text(whole: Opened, tensor: Any, columns: Sequence[Column]) -> int | None:
+    """The text that a frontier tensor is of, by its place among the columns."""
+    ops = regions.above([tensor])
+    return next(
+        (
+            n
+            for n, column in enumerate(columns)
+            if column.tokens is not None and whole.inputs[column.source.name].op in ops
+        ),
+        None,
+    )
 
 
 def _word(column: Column, key: Any) -> Any:
@@ -291,7 +335,8 @@ def _with_strange(
     result = list(columns)
     if not _answers(original, columns, first(columns)):
         raise refusals.silent(columns)
-    run = whole.runner(region.frontier) if region.frontier else None
+    looked_up = [tensor for tensor in region.frontier if _text(whole, tensor, columns) is None]
+    run = whole.runner(looked_up) if looked_up else None
     for n, column in enumerate(columns):
         if column.words is None:
             continue
@@ -381,21 +426,29 @@ def _assemble(whole: Opened, known: _Known, batch: int | None) -> Any:
     """A concrete function of the numbers; nothing of the edge is left in it."""
     region = whole.region
     tables = dict(known.tables)
-    if missing := [t for t in region.frontier if t.name not in tables]:
+    of_text = {t.name: _text(whole, t, known.columns) for t in region.frontier}
+    at = starts(known.columns)
+    missing = [t for t in region.frontier if t.name not in tables and of_text[t.name] is None]
+    if missing:
         found = enumerate_cells(whole.runner(missing), known.columns)
         tables |= {tensor.name: one for tensor, one in zip(missing, found, strict=True)}
     graph_def = _uncontrolled(whole.graph_def)
 
     def build(features: Any) -> Any:
         with tf.name_scope("lookups"):
-            places = [_places(features, n, c) for n, c in enumerate(known.columns)]
+            places = [_places(features, at[n], c) for n, c in enumerate(known.columns)]
             given = {
                 f"{tensor.op.name}:0": _values(features, name, known.columns)
                 for name, tensor in whole.inputs.items()
                 if tensor.dtype.name != "string"
             }
             for tensor in region.frontier:
-                given[tensor.name] = _looked_up(tensor, tables[tensor.name], places, known.columns)
+                text = of_text[tensor.name]
+                given[tensor.name] = (
+                    _looked_up(tensor, tables[tensor.name], places, known.columns)
+                    if text is None
+                    else tf.cast(features[:, at[text] : at[text + 1]], tensor.dtype)
+                )
             for tensor in region.shapes:
                 given[tensor.name] = _counted(features, tensor, known.shapes.get(tensor.name))
         return tf.graph_util.import_graph_def(
@@ -407,7 +460,7 @@ def _assemble(whole: Opened, known: _Known, batch: int | None) -> Any:
 
     taken = {node.name for node in graph_def.node}
     name = next(name for name in (INPUT, "columns", "numbers") if name not in taken)
-    spec = tf.TensorSpec((batch, len(known.columns)), tf.float32, name=name)
+    spec = tf.TensorSpec((batch, at[-1]), tf.float32, name=name)
     imported = tf.compat.v1.wrap_function(build, [spec])
     return imported.prune(imported.inputs, imported.outputs)
 
@@ -428,7 +481,7 @@ def _places(features: Any, n: int, column: Column) -> Any:
     if not column.edge:
         return None
     x = features[:, n]
-    if column.texts:
+    if column.coded:
         return tf.clip_by_value(tf.cast(x + 0.5, tf.int32), 0, len(column.values) - 1)
     words = np.array(column.words, np.int64)
     last = len(words) if column.strange is not None else len(words) - 1
@@ -438,8 +491,8 @@ def _places(features: Any, n: int, column: Column) -> Any:
 def _values(features: Any, name: str, columns: Sequence[Column]) -> Any:
     """An input of numbers as the original takes it."""
     at = [n for n, column in enumerate(columns) if column.source.name == name]
-    source = columns[at[0]].source
-    x = features[:, at[0] : at[-1] + 1]
+    source, begins = columns[at[0]].source, starts(columns)
+    x = features[:, begins[at[0]] : begins[at[-1] + 1]]
     return tf.cast(tf.reshape(x, [-1, *(axis or 1 for axis in source.shape[1:])]), source.dtype)
 
 
@@ -479,9 +532,10 @@ def _counted(features: Any, tensor: Any, known: tuple[Array, Array] | None) -> A
 
 def _typical(frozen: FrozenGraph, columns: Sequence[Column]) -> tuple[Array, Array] | None:
     """Mean and deviation, where a Normalization tells of every number."""
-    means, spreads = np.zeros(len(columns)), np.ones(len(columns))
-    for n, column in enumerate(columns):
-        if column.words is not None:
+    begins = starts(columns)
+    means, spreads = np.zeros(begins[-1]), np.ones(begins[-1])
+    for n, column in zip(begins, columns, strict=False):
+        if column.words is not None or column.tokens is not None:
             continue
         found = input_arithmetic(frozen, column.source.name)
         if found is None or not np.all(found.scale):
@@ -493,7 +547,7 @@ def _typical(frozen: FrozenGraph, columns: Sequence[Column]) -> tuple[Array, Arr
 
 
 def _notes(columns: Sequence[Column]) -> list[str]:
-    words = [c for c in columns if c.texts]
+    words = [c for c in columns if c.texts and c.tokens is None]
     named = ", ".join(f"{c.name} ({len(c.words or ())} words)" for c in words)
     notes = [f"looked up before the model is asked: {named}"] if words else []
     strict = [c.name for c in words if c.strange is None]
@@ -503,4 +557,10 @@ def _notes(columns: Sequence[Column]) -> list[str]:
             f"{', '.join(strict)}: the model changes or hashes a word before it looks it up, or "
             "knows no other"
         )
+    cut = [c for c in columns if c.tokens is not None]
+    notes += [
+        f"cut into words before the model is asked: {c.name} "
+        f"({len(c.feature.tokens.vocabulary) if c.feature.tokens else 0:,} words known)"
+        for c in cut
+    ]
     return notes

@@ -54,7 +54,7 @@ def needs_edge(op: Any) -> bool:
         return False
     if op.type in _ALSO or op.type.startswith(_SPARSE):
         return True
-    return any(t.dtype.name in ("string", "variant") for t in (*op.inputs, *op.outputs))
+    return any(t.dtype.name == "string" for t in (*op.inputs, *op.outputs))
 
 
 def region(graph: Any, inputs: Iterable[Any], outputs: Iterable[Any]) -> Region:
@@ -69,20 +69,22 @@ def region(graph: Any, inputs: Iterable[Any], outputs: Iterable[Any]) -> Region:
     dependent = below(inputs, used)
     order = [op for op in graph.get_operations() if op in dependent]
     nodes = {op for op in order if needs_edge(op)}
+    counting = _of_shapes(order, inputs)
     for _ in range(len(order)):  # each pass takes one more; it ends long before
         nodes |= _between(order, nodes)
+        # The shapes of sparse rows are of use to what makes them whole, and to nothing else.
+        sparse = any(op.type.startswith(_SPARSE) for op in nodes)
         grown = {
             user
             for tensor in _leaving(order, nodes, outputs)
-            if not _is_whole(tensor)
-            for user in tensor.consumers()
+            if not _is_whole(tensor) or (sparse and tensor.op in counting)
+            for user in _users(tensor)
             if user in dependent
         }
         if grown <= nodes:
             break
         nodes |= grown
     ends = _leaving(order, nodes, outputs)
-    counting = _of_shapes(order, inputs)
     return Region(
         frozenset(nodes),
         tuple(t for t in ends if t.op not in counting),
@@ -130,11 +132,11 @@ def _leaving(order: Sequence[Any], nodes: set[Any], outputs: Iterable[Any]) -> l
         for op in order
         if op in nodes
         for out in op.outputs
-        if out.name in ends or any(user not in nodes for user in _counting(out))
+        if out.name in ends or any(user not in nodes for user in _users(out))
     ]
 
 
-def _counting(tensor: Any) -> list[Any]:
+def _users(tensor: Any) -> list[Any]:
     return [user for user in tensor.consumers() if user.type not in ("Assert", "NoOp")]
 
 

@@ -245,6 +245,9 @@ def encode(
     notes = reader.notes
     found = Encoding(mapping, other, value.column, name, reader.evidence(node), subject=value.name)
     notes.encodings.append(found)
+    fields = inner_fields(value)
+    if len(fields) == 1:
+        notes.encoded[len(notes.encodings) - 1] = fields[0]
     columns = (value.column,) if value.column else ()
     return reader.step("encode", value, node, encoding=len(notes.encodings) - 1, columns=columns)
 

@@ -398,7 +398,11 @@ def _of_tokens(
         spec=ModelSpec((replace(spec, kind="table"),), base.spec.outputs),
         features=(feature,),
         predict_rows=tokenizers.keras_answers(part.value, feature, base),
-        notes=(*base.notes, *tokenizers.tokenizer_notes(part.value, options.pad)),
+        notes=(
+            *base.notes,
+            *tokenizers.tokenizer_notes(part.value, options.pad),
+            *tokenizers.table_note(feature, base),
+        ),
         steps=(_step(part),),
     )
 

@@ -159,7 +159,16 @@ class Prediction:
 
 
 ColumnRole: TypeAlias = Literal[
-    "features", "table", "list", "dummies", "reindex", "dropped", "target", "numeric", "categorical"
+    "features",
+    "table",
+    "list",
+    "dummies",
+    "reindex",
+    "dropped",
+    "target",
+    "numeric",
+    "categorical",
+    "row",
 ]
 
 
@@ -172,7 +181,8 @@ class Columns:
         role: "features": goes into a model or is chosen as X; "table": a DataFrame that is built;
             "list": a list of names of which no use was seen; "dummies": expanded by get_dummies;
             "reindex": the order after it; "dropped"; "target": what is predicted; "numeric" and
-            "categorical": as the script's own list says.
+            "categorical": as the script's own list says; "row": variables that go into a model in
+            this order, where no table names them.
         name: The variable, or "".
     """
 
@@ -234,7 +244,7 @@ class Encoding:
     """A table or condition of the script that makes numbers of a column's values.
 
     Attributes:
-        mapping: ``(("Male", 1), ("Female", 0))``.
+        mapping: ``(("Male", 1), ("Female", 0))``; of a form's choice, all of its choices.
         other: What any other value becomes (``1 if sex == "male" else 0``); None: not said.
         column: The column, where the flow tells it, else "".
         name: The variable that has the number, or "".

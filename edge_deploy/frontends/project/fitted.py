@@ -380,6 +380,8 @@ def _asked(call: Call, receiver: Value, name: str, value: Value) -> Value:
     source = _source_of(call, receiver)
     reader.notes.give_positions(value)
     columns = hint(value)
+    if not columns:
+        _row_names(reader, value, call.node)
     if value.entries and not value.table and columns:
         for key, one in value.entries:
             reader.notes.give_column(one, str(key))
@@ -399,6 +401,23 @@ def _asked(call: Call, receiver: Value, name: str, value: Value) -> Value:
     return Value(
         history=done.history, fields=done.fields, answer=True, index=name == "predict_classes"
     )
+
+
+def _row_names(reader: Reader, value: Value, node: ast.AST) -> None:
+    """``model.predict([[age, sex]])``: the variables' names, where no table has names."""
+    row = tables.flatten(value)
+    found = tuple(one.name for one in row)
+    plain_names = all(one.name.isidentifier() and one.items is None for one in row)
+    if len(row) < 2 or not plain_names or len(set(found)) < len(found):
+        return
+    if not any(one.fields or one.history for one in row):
+        return
+    tables.note_columns(reader, found, "row", "", node)
+    notes = reader.notes
+    for one in row:
+        last = notes.steps[one.history[-1]].encoding if one.history else None
+        if last is not None and not notes.encodings[last].column:
+            notes.encodings[last] = replace(notes.encodings[last], column=one.name)
 
 
 def hint(value: Value) -> tuple[str, ...]:

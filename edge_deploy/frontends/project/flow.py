@@ -104,11 +104,22 @@ def _is_there(source: Source | None, parts: Parts) -> bool:
     return source is not None and source.path is not None and source.path in parts
 
 
+def _has_place(use: Use, parts: Parts) -> bool:
+    """Whether what a value is looked up in is a list of names, and not the app's own answers."""
+    if use.action != "lookup":
+        return True
+    assert use.source is not None and use.source.path is not None
+    kind = parts[use.source.path].kind
+    if use.source.path.endswith(".json"):
+        return kind in ("names", "tokenizer")
+    return kind in ("names", "tokenizer", "label_encoder", "bundle")
+
+
 def _flow_of(prediction: Prediction, findings: Findings, parts: Parts) -> Flow:
     moves: list[Move] = []
     rows: list[Row] = []
     for use in prediction.before:
-        if use.action in _APPLIED and _is_there(use.source, parts):
+        if use.action in _APPLIED and _is_there(use.source, parts) and _has_place(use, parts):
             moves.append(_move(use, "before", findings))
         elif use.action in (*_APPLIED[:3], "fit_transform") and use.source is not None:
             rows.append(_unsaved(use))
@@ -116,7 +127,7 @@ def _flow_of(prediction: Prediction, findings: Findings, parts: Parts) -> Flow:
     assert model.path is not None
     moves.append(Move(model.path, _opened(model, findings, prediction.predict), "model", model.key))
     for use in prediction.after:
-        if use.action in _UNDONE and _is_there(use.source, parts):
+        if use.action in _UNDONE and _is_there(use.source, parts) and _has_place(use, parts):
             moves.append(_move(use, "after", findings))
         elif use.action in _ARITHMETIC and 100 not in dict(use.arguments).values():  # percents
             rows.append(
@@ -171,11 +182,12 @@ def _move(use: Use, place: str, findings: Findings) -> Move:
     source = use.source
     assert source is not None and source.path is not None
     columns = use.columns or None
+    inner = use.action == "lookup" and source.path.endswith(".json")
     return Move(
         source.path,
         _opened(source, findings, use),
         place,
-        source.key,
+        None if inner else source.key,  # {"classes": [...]} is opened as the list in it
         columns,
         cited(use.evidence),
     )

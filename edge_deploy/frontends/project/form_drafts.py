@@ -62,7 +62,7 @@ def named_columns(
         return Named(_plain(said), "the script's own columns")
     for one in _by_strength(findings.columns):
         fits = len(one.names) == len(set(one.names)) == width
-        if fits and one.role in ("features", "table", "list", "reindex"):
+        if fits and one.role in ("features", "table", "list", "reindex", "row"):
             return Named(_plain(one.names), cited(one.evidence))
     if (placed := _by_position(findings.fields, width)) is not None:
         return Named(_plain(placed), cited(findings.fields[0].evidence))
@@ -84,7 +84,7 @@ def _plain(names: Sequence[str]) -> tuple[Feature, ...]:
 
 
 def _by_strength(columns: Sequence[Columns]) -> list[Columns]:
-    roles = ("features", "reindex", "table", "list")
+    roles = ("features", "reindex", "table", "list", "row")
     place = {role: n for n, role in enumerate(roles)}
     return sorted(columns, key=lambda one: (-int(one.strength), place.get(one.role, 9)))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from edge_deploy.core.bounds import open_file
 from edge_deploy.core.errors import EdgeDeployError
+from edge_deploy.data.csv_reader import encoding_of
 from edge_deploy.data.preprocessing.decode import is_picture
 from edge_deploy.data.preprocessing.encoding import parse_number
 
@@ -173,10 +174,7 @@ def take_stock(folder: Path) -> Inventory:
             notes.append(f"only the first {most} of {len(listed)} {what} were opened")
     read = []
     for path in sorted(tables)[:_MOST_TABLES]:
-        try:
-            read += [table] if (table := read_table(folder, path)) else []
-        except UnicodeDecodeError:
-            notes.append(f"{path}: is not UTF-8; save it so, and it can be the reference")
+        read += [table] if (table := read_table(folder, path)) else []
     return Inventory(
         tuple(sorted(fitted, key=_depth)[:MOST_FITTED]),
         tuple(read),
@@ -270,15 +268,11 @@ def _by_class(pictures: Mapping[str, int]) -> Iterator[Pictures]:
 
 
 def read_table(folder: Path, path: str) -> Table | None:
-    """The header of a CSV and what stands in its first rows; None of what is none.
-
-    Raises:
-        UnicodeDecodeError: It is not UTF-8.
-    """
+    """The header of a CSV and what stands in its first rows; None of what is none."""
     try:
         with (
             open_file(folder / path) as data,
-            io.TextIOWrapper(data, newline="", encoding="utf-8-sig") as text,
+            io.TextIOWrapper(data, newline="", encoding=encoding_of(data)) as text,
         ):
             reader = csv.reader(_lines(text))
             names = next(reader, [])
@@ -297,7 +291,7 @@ def read_table(folder: Path, path: str) -> Table | None:
                         seen.add(value)
                 if rows >= _MOST_ROWS:
                     break
-    except (EdgeDeployError, OSError, csv.Error):
+    except (EdgeDeployError, OSError, UnicodeDecodeError, csv.Error):
         return None  # a table is evidence among other; whoever needs this one is told by convert
     return Table(path, tuple(seen.column() for seen in told), rows) if rows else None
 

@@ -18,6 +18,7 @@ from edge_deploy.core.errors import (
     UsageError,
 )
 from edge_deploy.core.spec import LoadedModel, LoadOptions, ModelSpec, TensorSpec
+from edge_deploy.data.reference import called_alike
 from edge_deploy.frontends.project import flow as flows
 from edge_deploy.frontends.project import form_drafts as forms
 from edge_deploy.frontends.project import meanings
@@ -320,7 +321,8 @@ def _tell_truths(table: Table, label: str, why: str, spec: ModelSpec, draft: Dra
     told = given.value if given is not None else None
     classes = next((one.classes for one in spec.outputs if one.classes), ())
     names = {str(one) for one in (told if isinstance(told, list) else classes or ())}
-    if column is not None and names and not column.numbers and not set(column.values) <= names:
+    values = called_alike(column.values, sorted(names)) if column is not None else []
+    if column is not None and names and not column.numbers and not set(values) <= names:
         check = f"it has {listed(column.values, 3)}, the classes are {listed(sorted(names), 3)}"
         draft.rows.append(Row("not used", found, why, f"{check}: call them alike for accuracy"))
         return

@@ -157,7 +157,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
-            f"{path}: is no TOML: {error}. See docs/recipe.md, or have it written: "
+            f"{path}: is no TOML: {error}. See docs/reference/recipe.md, or have it written: "
             f"{call('init', path.parent, overwrite=True)}."
         ) from error
     except (RecursionError, ValueError) as error:  # nested too deep; a number of 5,000 digits

@@ -19,7 +19,7 @@ _INDENT = "  "
 _HEAD = (
     "How `edge-deploy convert` makes one artifact of the files of this folder. Written by "
     "`edge-deploy init`, which ran nothing of it: behind a # stands the line that says so. "
-    "docs/recipe.md has every key. Paths start from here, and stay within this folder."
+    "docs/reference/recipe.md has every key. Paths start from here, and stay within this folder."
 )
 _OPTIONS = (
     "Options of `convert`; flags on the command line go over them. Those behind a # are left as "

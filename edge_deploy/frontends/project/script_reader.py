@@ -6,6 +6,7 @@ assignments and calls. What cannot be told is left out; two readings that differ
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 from edge_deploy.frontends.project.data_flow import Machine
 from edge_deploy.frontends.project.findings import (
     Classes,
+    Encoding,
     Evidence,
     Findings,
     FormField,
@@ -122,7 +124,7 @@ class _Result:
             ),
             encodings=_ordered(
                 _best(
-                    [self._weighed(one) for one in notes.encodings],
+                    self._encodings(places),
                     lambda one: (one.evidence, one.mapping, one.name, one.column),
                     lambda one: bool(one.column),
                 )
@@ -134,6 +136,33 @@ class _Result:
             fields=tuple(dict.fromkeys(one for _, one in places))[:_MOST_EACH],
             problems=tuple(dict.fromkeys(self.problems))[:_MOST_EACH],
         )
+
+    def _encodings(self, places: list[tuple[int | None, FormField]]) -> list[Encoding]:
+        """Encodings, with all choices of the field that they encode."""
+        fields = {index: field for index, field in places if index is not None}
+        times = Counter(self.notes.encoded.values())
+        found = []
+        for index, one in enumerate(self.notes.encodings):
+            place = self.notes.encoded.get(index, -1)
+            field = fields.get(place)
+            alone = field is not None and field.position is not None and times[place] == 1
+            if field is not None and alone and not one.column:
+                name = field.column or field.name or field.variable or field.label
+                one = replace(one, column=name)
+            if field is not None and field.kind == "boolean":
+                pairs = {bool(key): value for key, value in one.mapping}
+                if one.other is not None:
+                    pairs.setdefault(not next(iter(pairs)), one.other)
+                if pairs == {True: 1, False: 0}:
+                    continue  # the field's own number
+                one = replace(one, mapping=tuple(pairs.items()))
+            elif field is not None and one.other is not None:
+                known = {str(key) for key, _ in one.mapping}
+                rest = [c.value for c in field.choices if str(c.value) not in known]
+                mapping = (*one.mapping, *((value, one.other) for value in rest))
+                one = replace(one, mapping=mapping)
+            found.append(self._weighed(one))
+        return found
 
     def _weighed(self, finding: Any) -> Any:
         return replace(finding, strength=min(finding.strength, self._limit(finding.evidence)))

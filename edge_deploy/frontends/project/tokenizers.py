@@ -415,6 +415,24 @@ def tokenizer_notes(tokenizer: WordIndex, pad: str | None) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def table_note(feature: Feature, model: LoadedModel) -> tuple[str, ...]:
+    """That a tokenizer gives ids for which the model's table of words has no row."""
+    from edge_deploy.core.graph import freeze, index_limits
+
+    (spec,) = model.spec.inputs
+    rows = index_limits(freeze(model.function, model.spec.inputs)).get(spec.name)
+    tokens = feature.tokens
+    assert tokens is not None
+    last = max(tokens.first + len(tokens.vocabulary) - 1, tokens.unknown or 0)
+    if rows is None or tokens.output != "ids" or last < rows:
+        return ()
+    return (
+        f"the tokenizer's ids go up to {last:,}, and the model's table of words has {rows:,} "
+        "rows: texts with words beyond cannot be answered. Is it the tokenizer of this training, "
+        "with its num_words? (check)",
+    )
+
+
 def words_of(value: Any, where: str) -> tuple[str, ...] | None:
     """The known words of a bag of words (``words.pkl``), in the order of the model's input.
 

@@ -297,6 +297,7 @@ class Notes:
     paddings: list[Padding] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
     fields: list[FormField] = field(default_factory=list)
+    encoded: dict[int, int] = field(default_factory=dict)  # an encoding's form field
     places: dict[tuple[Evidence, str, str, str], int] = field(default_factory=dict)
     answers: set[int] = field(default_factory=set)  # fields that show an answer
     fitting: set[str] = field(default_factory=set)

@@ -203,8 +203,8 @@ def test_a_threshold_is_found_with_its_sides(used: Read, name: str) -> None:
 MALE = (("m", 1), ("f", 0))
 S = "s = st.radio('Sex', ['m', 'f'])\n"
 ENCODED: dict[str, tuple[str, list[tuple[object, ...]]]] = {
-    "an expression": (S + "v = 1 if s == 'm' else 0", [((("m", 1),), 0, "v", "s")]),
-    "statements": (S + "if s == 'm':\n    v = 1\nelse:\n    v = 0", [((("m", 1),), 0, "v", "s")]),
+    "an expression": (S + "v = 1 if s == 'm' else 0", [(MALE, 0, "v", "s")]),
+    "statements": (S + "if s == 'm':\n    v = 1\nelse:\n    v = 0", [(MALE, 0, "v", "s")]),
     "elif": (
         S + "if s == 'm':\n    v = 1\nelif s == 'f':\n    v = 0",
         [(MALE, None, "v", "s")],
@@ -221,21 +221,26 @@ ENCODED: dict[str, tuple[str, list[tuple[object, ...]]]] = {
     ),
     "one of several": (
         S + "v = 1 if s in ('m', 'x') else 0",
-        [((("m", 1), ("x", 1)), 0, "v", "s")],
+        [((("m", 1), ("x", 1), ("f", 0)), 0, "v", "s")],
     ),
     "a function": (
         S + "def f(t):\n    if t == 'm':\n        return 1\n    return 0\nv = f(s)",
-        [((("m", 1),), 0, "return", "t")],
+        [(MALE, 0, "return", "t")],
     ),
     "one-hot by hand": (
         S + "if s == 'm':\n    v = [1, 0]\nelse:\n    v = [0, 1]",
-        [((("m", (1, 0)),), (0, 1), "v", "s")],
+        [((("m", (1, 0)), ("f", (0, 1))), (0, 1), "v", "s")],
     ),
     "two at once": (
         S + "if s == 'm':\n    a, b = 1, 0\nelse:\n    a, b = 0, 1",
-        [((("m", 1),), 0, "a", "s"), ((("m", 0),), 1, "b", "s")],
+        [(MALE, 0, "a", "s"), ((("m", 0), ("f", 1)), 1, "b", "s")],
     ),
-    "a checkbox": ("s = st.checkbox('Smoker')\nv = 1 if s else 0", [(((1, 1),), 0, "v", "s")]),
+    "a checkbox": ("s = st.checkbox('Smoker')\nv = 1 if s else 0", []),
+    "a checkbox turned round": (
+        "s = st.checkbox('Smoker')\nv = 0 if s else 1",
+        [(((True, 0), (False, 1)), 1, "v", "s")],
+    ),
+    "a text": ("s = st.text_input('Sex')\nv = 1 if s == 'm' else 0", [((("m", 1),), 0, "v", "s")]),
     "a column's map": (
         "t = pd.read_csv('t.csv')\nt['s'] = t['s'].map({'m': 1, 'f': 0})",
         [(MALE, None, "t['s']", "")],
@@ -259,3 +264,27 @@ def test_an_encoding_has_the_column_that_it_goes_into(used: Read) -> None:
     assert [one.column for one in found.encodings] == ["Sex"]
     assert [one.column for one in found.fields] == ["Sex"]
     assert [use.action for use in found.predictions[0].before] == ["encode"]
+
+
+def test_variables_of_a_row_are_its_columns_where_no_table_names_them(used: Read) -> None:
+    found = used(S + "sex = 1 if s == 'm' else 0\nage = st.slider('Age')\nm.predict([[age, sex]])")
+    assert [(one.names, one.role) for one in found.columns] == [(("age", "sex"), "row")]
+    assert [(one.column, one.mapping) for one in found.encodings] == [("sex", MALE)]
+
+
+def test_an_encoding_of_a_place_has_the_field_s_name(used: Read) -> None:
+    found = used(
+        "def view(request):\n    row = [float(request.POST['age'])]\n"
+        "    row.append(request.POST['sex'])\n"
+        "    row[1] = {'m': 1, 'f': 0}[row[1]]\n    m.predict([row])"
+    )
+    assert [one.column for one in found.encodings] == ["sex"]
+
+
+def test_choices_of_a_page_complete_an_encoding(used: Read) -> None:
+    found = used(
+        "def ask():\n    fuel = request.form['fuel']\n    v = 1 if fuel == 'Petrol' else 0\n"
+        "    m.predict([[v, float(request.form['km'])]])",
+        templates__i_dot_html="<select name=fuel><option>Petrol<option>Diesel</select>",
+    )
+    assert [one.mapping for one in found.encodings] == [(("Petrol", 1), ("Diesel", 0))]

@@ -142,11 +142,10 @@ def test_what_is_no_table_is_none(data: bytes) -> None:
     assert take_stock(Path("p")).tables == ()
 
 
-def test_a_table_of_another_encoding_is_told() -> None:
+def test_a_table_of_another_encoding_is_one() -> None:
     put("p/data.csv", b"text,label\n\xa3100 won,spam\n")
-    found = take_stock(Path("p"))
-    assert found.tables == ()
-    assert found.notes == ("data.csv: is not UTF-8; save it so, and it can be the reference",)
+    (table,) = take_stock(Path("p")).tables
+    assert [column.name for column in table.columns] == ["text", "label"]
 
 
 def test_prose_is_a_column_of_different_texts_of_several_words() -> None:

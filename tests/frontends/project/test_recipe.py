@@ -151,7 +151,7 @@ def line(text: str, number: int, words: str) -> tuple[str, str]:
 
 FAULTS = [
     # the whole file -> what is said of it
-    ("recipe = [", "edge-deploy.toml: is no TOML: .* See docs/recipe.md"),
+    ("recipe = [", "edge-deploy.toml: is no TOML: .* See docs/reference/recipe.md"),
     ("a = " + "[" * 5000, "edge-deploy.toml: cannot be read as TOML"),
     ("recipe = " + "9" * 5000, "edge-deploy.toml: cannot be read as TOML"),
     ('[[steps]]\nfile = "model.h5"', "edge-deploy.toml: does not say its form. .* recipe = 1"),
@@ -289,6 +289,19 @@ def test_the_choices_of_a_fork_are_right_without_their_sign() -> None:
     lines[chosen : chosen + 2] = [row[2:] for row in lines[chosen : chosen + 2]]
     text = "\n".join(lines).replace('undecided = ["which?"]', "undecided = []")
     assert recipes.read(write(text)).steps == (Step(Path("scaler.pkl")),)
+
+
+def test_the_example_of_the_documents_is_a_recipe() -> None:
+    import jsonschema
+
+    page = Path(__file__).parents[3] / "docs" / "reference" / "recipe.md"
+    text = page.read_text("utf-8").partition("```toml\n")[2].partition("```")[0]
+    for name in ("customers.csv", "encoder.pkl"):
+        Path(name).write_text("x")
+    found = recipes.values(recipes.read(write(text)))
+    assert found["quantize"] == ["float32", "tflite=int8"]
+    ConvertOptions(**found)
+    jsonschema.validate(tomllib.loads(text), json.loads(SCHEMA.read_text("utf-8")))
 
 
 def test_the_schema_is_found_beside_an_environment_within_the_folder() -> None:

@@ -19,7 +19,9 @@ from edge_deploy.data.preprocessing.encoding import encode_rows
 from edge_deploy.frontends.project.tokenizers import (
     WordIndex,
     bag_feature,
+    keras_answers,
     parse_pad,
+    table_note,
     tokenizer_notes,
     tokenizer_of,
     tokens_feature,
@@ -312,6 +314,27 @@ def test_a_bag_that_does_not_fit() -> None:
         words_of(["a", "b", "a"], "words.pkl")
     with pytest.raises(UsageError, match="has 2 words, and the model's input 'input_1' takes 5"):
         bag_feature(("a", "b"), spec(5))
+
+
+@pytest.mark.slow
+def test_words_beyond_the_models_table_are_a_note() -> None:
+    import keras
+
+    from edge_deploy.frontends.load import load_model
+
+    layers = [keras.Input((4,)), keras.layers.Embedding(4, 2), keras.layers.Flatten()]
+    model = load_model(keras.Sequential([*layers, keras.layers.Dense(1)]))
+    (taken,) = model.spec.inputs
+    feature = tokens_feature(WordIndex(WORDS), taken, None)
+    (note,) = table_note(feature, model)
+    assert "go up to 6, and the model's table of words has 4 " in note
+    assert table_note(tokens_feature(WordIndex(WORDS, num_words=4), taken, None), model) == ()
+    rows = [{"text": "film! BAGUS film"}, {"text": "the xyz"}]
+    few = tokens_feature(WordIndex(WORDS, num_words=4), taken, "padding=post")
+    mine = model.predict({taken.name: encode_rows([few], rows)})
+    theirs = keras_answers(WordIndex(WORDS, num_words=4), few, model)({}, rows)
+    for name, values in mine.items():
+        np.testing.assert_array_equal(values, theirs[name])
 
 
 @pytest.mark.slow

@@ -17,8 +17,6 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.spec import Array
 
-PACKAGE = "category_encoders"
-
 _BY_CODE = ("BaseNEncoder", "BinaryEncoder", "JamesSteinEncoder", "MEstimateEncoder",
             "OneHotEncoder", "TargetEncoder", "WOEEncoder")  # fmt: skip
 _BY_SUM = ("CatBoostEncoder", "LeaveOneOutEncoder")

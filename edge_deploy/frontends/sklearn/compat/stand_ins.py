@@ -72,6 +72,9 @@ def of_imblearn(module: str, name: str) -> Global:
     return _OF_IMBLEARN.get(name, (module, name))
 
 
+ENCODERS = "category_encoders"
+"""A package whose encoders are built as one class of ours, without it."""
+
 PARTIAL = ("functools", "partial")
 """A call that is yet to be made; a stand-in holds its place, and it is never made."""
 

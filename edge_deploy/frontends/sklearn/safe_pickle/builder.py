@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import UntrustedError
-from edge_deploy.frontends.sklearn.compat import category_encoders, stand_ins, upgrade
+from edge_deploy.frontends.sklearn.compat import stand_ins, upgrade
 from edge_deploy.frontends.sklearn.safe_pickle import arrays, compiled, makers, pandas_objects
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import (
     BUILDERS,
@@ -239,8 +239,12 @@ class Builder:
 
     def _stand_in(self, record: Call) -> Making:
         module, name = record.function.name
-        encodes = module.partition(".")[0] == category_encoders.PACKAGE
-        kind = category_encoders.CategoryEncoder if encodes else stand_ins.stand_in(module, name)
+        kind: type = stand_ins.stand_in(module, name)
+        encodes = module.partition(".")[0] == stand_ins.ENCODERS
+        if encodes:
+            from edge_deploy.frontends.sklearn.compat.category_encoders import CategoryEncoder
+
+            kind = CategoryEncoder
         made: Any = object.__new__(kind)
         if encodes:
             vars(made)["kind"] = name

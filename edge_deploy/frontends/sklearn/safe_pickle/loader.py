@@ -30,7 +30,7 @@ from edge_deploy.core.errors import (
     UsageError,
 )
 from edge_deploy.core.messages import first_line, option, size_text
-from edge_deploy.frontends.sklearn.compat import category_encoders, stand_ins
+from edge_deploy.frontends.sklearn.compat import stand_ins
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import (
     BUILDERS,
     ESTIMATORS,
@@ -251,7 +251,9 @@ def _is_gone(module: str, name: str) -> bool:
     if package != "sklearn":
         if (module, name) == stand_ins.PARTIAL or stand_ins.is_tokenizer(module, name):
             return True
-        if package == category_encoders.PACKAGE:
+        if package == stand_ins.ENCODERS:
+            from edge_deploy.frontends.sklearn.compat import category_encoders
+
             return name in category_encoders.READ
         return package in (*stand_ins.FOREIGN, *stand_ins.IDLE_PACKAGES) and "." not in name
     if module in MODULES:

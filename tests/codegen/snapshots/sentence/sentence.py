@@ -42,7 +42,7 @@ def _pieces(document, tokens):
     document = _lowered(document, tokens.lowercase)
     if tokens.filters:
         instead = tokens.separator if tokens.filtered == "separator" else ""
-        document = "".join(instead if c in tokens.filters else c for c in document)
+        document = document.translate(dict.fromkeys(map(ord, tokens.filters), instead))
     if tokens.split == "separator":
         parts = document.split(tokens.separator)
     elif tokens.split == "whitespace":
