@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_deploy.frontends.project import fitted, form_fields, pictures, tables, texts
 from edge_deploy.frontends.project.expressions import ALIASES, Scope, Spent
-from edge_deploy.frontends.project.findings import Problem
+from edge_deploy.frontends.project.findings import Evidence, Problem
 from edge_deploy.frontends.project.notebooks import Cell
 from edge_deploy.frontends.project.paths import canonical, path_call
 from edge_deploy.frontends.project.script_files import Folder, Script
@@ -31,6 +31,7 @@ _MOST_STEPS = 50_000  # expressions of a script, those of called functions count
 _MOST_ALL = 400_000
 _DEEPEST_CALL = 6
 _DEEPEST_IMPORT = 10
+_FARTHEST = 2000  # lines above a load, in which the file's name is looked for
 _ROUTES = {"post", "get", "put", "route", "api_view", "websocket"}
 
 
@@ -70,6 +71,7 @@ class Machine(Statements):
         self._modules: dict[str, Scope] = {}
         self._all_left = _MOST_ALL
         self._reading = 0
+        self._sites: list[tuple[Script, Cell, int]] = []  # of the calls that are followed
         self._called: set[int] = set()
         self._calls: list[int] = []
 
@@ -84,6 +86,18 @@ class Machine(Statements):
             self._import(node)
         elif isinstance(node, ast.ImportFrom):
             self._import_from(node)
+
+    def naming(self, where: Evidence, path: str) -> Evidence:
+        """The line that names a path, where the one that reads it does not.
+
+        The nearest one above it, or above a call that led to it.
+        """
+        name = path.rpartition("/")[2]
+        for script, cell, line in [(self.script, self.cell, where.line), *reversed(self._sites)]:
+            for number in range(min(line, len(cell.lines)), max(0, line - _FARTHEST), -1):
+                if name in cell.lines[number - 1]:
+                    return script.evidence(number, cell)
+        return where
 
     # Modules.
 
@@ -389,7 +403,11 @@ class Machine(Statements):
             else:
                 keywords[keyword.arg] = value
         if isinstance(callee.callee, Function):
-            found = self._enter(callee.callee, arguments, keywords)
+            self._sites.append((self.script, self.cell, node.lineno))
+            try:
+                found = self._enter(callee.callee, arguments, keywords)
+            finally:
+                self._sites.pop()
             return found if found.weight else richer(found, blend([*arguments, *keywords.values()]))
         if isinstance(callee.callee, Class):
             return self._made(callee.callee, arguments, keywords, node)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 import operator
-import re
 from collections.abc import Callable, Iterator
-from pathlib import PurePosixPath
 from typing import Any
 
 from edge_deploy.frontends.project import answers, pictures, tables
+from edge_deploy.frontends.project.arithmetic import calculated, joined, reverses
 from edge_deploy.frontends.project.findings import Evidence
 from edge_deploy.frontends.project.values import (
+    LARGEST,
     LONGEST,
     MOST_ITEMS,
     NOTHING,
@@ -22,12 +22,10 @@ from edge_deploy.frontends.project.values import (
     blend,
     literal,
     number,
-    text,
 )
 
 _MOST_UNROLLED = 24
 _DEEPEST = 60
-_LARGEST = 2**53
 
 # Names that everybody gives them, where a snippet or a star import says nothing.
 ALIASES = {
@@ -52,14 +50,6 @@ ALIASES = {
     "request_": "flask.request",
     "Path": "pathlib.Path",
     "hub": "tensorflow_hub",
-}
-_NUMBERS: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
 }
 _COMPARED: dict[type, Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
@@ -169,6 +159,10 @@ class Evaluator:
         """The file of the folder that a path means."""
         raise NotImplementedError
 
+    def naming(self, where: Evidence, path: str) -> Evidence:
+        """The line that names a path, where the one that reads it does not."""
+        raise NotImplementedError
+
     def class_folders(self, path: str) -> tuple[str, ...]:
         """The class folders of a folder."""
         raise NotImplementedError
@@ -207,7 +201,7 @@ class Evaluator:
         if isinstance(found, (bool, float)) or found is None:
             return Value(constant=found)
         if isinstance(found, int):
-            return Value(constant=found) if abs(found) <= _LARGEST else NOTHING
+            return Value(constant=found) if abs(found) <= LARGEST else NOTHING
         return NOTHING
 
     def _name(self, node: ast.Name) -> Value:
@@ -297,7 +291,7 @@ class Evaluator:
                 parts.append(value if plain_format else blend([value]))
             else:
                 parts.append(self.evaluate(part))
-        return _joined(parts)
+        return joined(parts)
 
     def _unaryop(self, node: ast.UnaryOp) -> Value:
         value = self.evaluate(node.operand)
@@ -329,7 +323,7 @@ class Evaluator:
 
     def operate(self, op: ast.operator, left: Value, right: Value, node: ast.AST) -> Value:
         """What an operator makes of two values."""
-        found = _calculated(op, left, right)
+        found = calculated(op, left, right)
         if found is not None:
             return found
         kind = type(op)
@@ -383,7 +377,7 @@ class Evaluator:
             for part in (node.slice.lower, node.slice.upper, node.slice.step):
                 self.evaluate(part)
             return self._sliced(value, node.slice)
-        if isinstance(node.slice, ast.Tuple) and _reverses(node.slice.elts[-1:]):
+        if isinstance(node.slice, ast.Tuple) and reverses(node.slice.elts[-1:]):
             turned = pictures.swapped(self, value, node)  # picture[..., ::-1]
             if turned is not None:
                 return turned
@@ -526,72 +520,3 @@ class Evaluator:
             name=value.name,
         )
         return [one], False
-
-
-def _reverses(parts: list[ast.expr]) -> bool:
-    """Whether a subscript ends with ``::-1``."""
-    for part in parts:
-        step = part.step if isinstance(part, ast.Slice) else None
-        if isinstance(step, ast.UnaryOp) and isinstance(step.op, ast.USub):
-            return isinstance(step.operand, ast.Constant) and step.operand.value == 1
-    return False
-
-
-def _calculated(op: ast.operator, left: Value, right: Value) -> Value | None:
-    """A constant of two constants; None where it is none."""
-    one, two = left.constant, right.constant
-    if isinstance(op, ast.Div) and isinstance(one, PurePosixPath):
-        return Value(constant=one / (text(right) or "")) if right.known else NOTHING
-    if isinstance(op, ast.Div) and not left.known and right.known and isinstance(two, str):
-        if left.history or left.fields:
-            return None
-        return Value(constant=PurePosixPath(two))  # a folder that is not known
-    if isinstance(op, ast.Add):
-        if isinstance(one, str) and isinstance(two, str) and len(one) + len(two) < LONGEST:
-            return Value(constant=one + two)
-        if left.items is not None and right.items is not None:
-            return as_list((*left.items, *right.items), left.where)
-        if isinstance(two, str) and not left.known and re.match(r"[/\\]", two):
-            return Value(constant=two.lstrip("/\\"))
-    if isinstance(op, ast.Mult) and left.items is not None and isinstance(two, int):
-        return as_list(left.items * max(0, min(two, MOST_ITEMS // max(len(left.items), 1))))
-    if number(left) is None or number(right) is None:
-        return None
-    if isinstance(op, ast.Pow):
-        small = abs(one) <= 10**6 and abs(two) <= 16
-        made = one**two if small and (one or two > 0) else UNKNOWN
-        return Value(constant=made) if isinstance(made, (int, float)) else NOTHING
-    calculate = _NUMBERS.get(type(op))
-    if calculate is None:
-        return NOTHING
-    try:
-        made = calculate(one, two)
-    except (ZeroDivisionError, OverflowError):
-        return NOTHING
-    return Value(constant=made) if abs(made) <= _LARGEST else NOTHING
-
-
-def _joined(parts: list[Value]) -> Value:
-    """An f-string: known where all parts are, or from the last unknown part's ``/`` on."""
-    made = ""
-    unknown = False
-    for part in parts:
-        found = part.constant
-        if part.known and isinstance(found, (str, int, float, PurePosixPath)):
-            piece = str(found)
-            if unknown:
-                if not piece.startswith(("/", "\\")):
-                    return blend(parts)
-                made, unknown = piece.lstrip("/\\"), False
-            else:
-                made += piece
-        else:
-            unknown = True
-        if len(made) > LONGEST:
-            return NOTHING
-    flow = blend(parts)
-    if unknown:
-        return flow
-    if any(not part.known for part in parts) and (flow.history or flow.fields):
-        return flow
-    return Value(constant=made)

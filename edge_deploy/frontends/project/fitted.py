@@ -75,11 +75,13 @@ def noted(reader: Reader, path: str, name: str, call: str, where: Evidence) -> i
     found = reader.find(path) if path else None
     written_path = path.replace("\\", "/").removeprefix("./")
     note = SourceNote(name, found or written_path or None, None, "", found is not None)
-    return _noted(reader, note, call, where)
+    named = reader.naming(where, written_path) if written_path else where
+    return _noted(reader, note, call, named)
 
 
 def _noted(reader: Reader, note: SourceNote, call: str, where: Evidence) -> int:
     notes = reader.notes
+    note.loaded = True
     notes.sources.append(note)
     index = len(notes.sources) - 1
     notes.loads.append((index, Load(note.freeze(), call, where)))
@@ -311,6 +313,12 @@ def method(call: Call) -> Value | None:
         return _fit(call, receiver)
     if name in ("load_weights", "load_model", "from_file", "load") and receiver.source is not None:
         return _filled(call, receiver)
+    if name == "set_tensor" and receiver.source is not None:  # TensorFlow Lite's
+        answer = _asked(call, receiver, "predict", call.given(1, "value"))
+        reader.notes.tensors[receiver.source] = answer
+        return NOTHING
+    if name == "get_tensor" and receiver.source in reader.notes.tensors:
+        return reader.notes.tensors[receiver.source or 0]
     if name in ("save", "save_model", "save_weights", "dump_model", "export"):
         path = text(call.given(0, "filepath", "fname", "path", "filename"))
         if path and receiver.source is not None:
@@ -352,7 +360,7 @@ def _filled(call: Call, receiver: Value) -> Value | None:
     if call.name == "load_weights" and note.path is not None:
         return NOTHING
     loaded = call.reader.notes.sources[index]
-    note.path, note.exists = loaded.path, loaded.exists
+    note.path, note.exists, note.loaded = loaded.path, loaded.exists, True
     return receiver
 
 
@@ -396,7 +404,7 @@ def _asked(call: Call, receiver: Value, name: str, value: Value) -> Value:
         fields=inner_fields(value),
     )
     notes = reader.notes
-    if notes.sources[source].path is not None and not notes.sources[source].kind:
+    if notes.sources[source].loaded:
         notes.predicting.add(call.evidence.file)
     return Value(
         history=done.history, fields=done.fields, answer=True, index=name == "predict_classes"

@@ -77,7 +77,6 @@ class _Result:
             if note.path is None and save.source.key is None:
                 note.path, note.exists = save.source.path, save.source.exists
         self.sources = [self._source(index) for index in range(len(notes.sources))]
-        self.loaded = {index for index, _ in notes.loads}
 
     def _source(self, index: int) -> Source:
         found = self.notes.sources[index].freeze()
@@ -91,7 +90,9 @@ class _Result:
     def strength(self, evidence: Evidence) -> Strength:
         """How strong a line is by the file that it is in."""
         if evidence.file in self.notes.predicting:
-            return Strength.PREDICTING
+            # What fits and loads again in one file is weaker than an application.
+            fits = evidence.file in self.notes.fitting
+            return Strength.MENTION if fits else Strength.PREDICTING
         return Strength.TRAINING if evidence.file in self.notes.fitting else Strength.MENTION
 
     def findings(self) -> Findings:
@@ -168,17 +169,17 @@ class _Result:
         return replace(finding, strength=min(finding.strength, self._limit(finding.evidence)))
 
     def _limit(self, evidence: Evidence) -> Strength:
-        found = self.strength(evidence)
-        # A notebook that trains and then predicts is as strong as its loads are.
-        return Strength.PREDICTING if found is Strength.MENTION else found
+        """The most that a line may count: a module that only says something counts in full."""
+        neither = evidence.file not in self.notes.predicting | self.notes.fitting
+        return Strength.PREDICTING if neither else self.strength(evidence)
 
     def _loads(self) -> list[Load]:
         found = []
         for index, load in self.notes.loads:
             source = self.sources[index]
-            strength = self.strength(load.evidence)
-            if strength is Strength.MENTION:
-                strength = Strength.PREDICTING
+            if source.path is None:
+                continue  # of a function that nobody calls with a path
+            strength = self._limit(load.evidence)
             found.append(replace(load, source=source, strength=strength))
         unique = _unique(found, lambda one: (one.evidence, one.source.path, one.source.key))
         return list(unique)
@@ -194,10 +195,10 @@ class _Result:
     def _use(self, step: Step) -> Use:
         source = self.sources[step.source] if step.source is not None else None
         strength = self.strength(step.evidence)
-        loaded = step.source is not None and step.source in self.loaded
+        loaded = step.source is not None and self.notes.sources[step.source].loaded
         fits = step.action == "fit_transform" or (source is not None and not loaded)
-        if strength is Strength.MENTION:
-            strength = Strength.PREDICTING if loaded else Strength.MENTION
+        if loaded and step.evidence.file not in self.notes.predicting | self.notes.fitting:
+            strength = Strength.PREDICTING
         elif fits and step.evidence.file in self.notes.fitting:
             strength = Strength.TRAINING
         return Use(
@@ -270,9 +271,7 @@ class _Result:
             if not chain:
                 continue
             if step.action in _PREDICTS:
-                limit = self.strength(step.evidence)
-                strong = Strength.PREDICTING if limit is Strength.MENTION else limit
-                flows.append((chain, strong))
+                flows.append((chain, self._limit(step.evidence)))
                 inside.update(chain)
         ends: list[tuple[int, ...]] = []
         for index, step in enumerate(steps):

@@ -28,6 +28,7 @@ from edge_deploy.frontends.project.findings import (
 
 MOST_ITEMS = 4096
 LONGEST = 20_000
+LARGEST = 2**53
 _MOST_HISTORY = 200
 _CALCULATED = {
     *("add", "subtract", "multiply", "divide", "power", "sqrt", "square", "exp", "expm1", "log"),
@@ -258,6 +259,7 @@ class SourceNote:
     key: str | None = None
     kind: str = ""
     exists: bool = False
+    loaded: bool = False
 
     def freeze(self) -> Source:
         """As a finding."""
@@ -298,6 +300,7 @@ class Notes:
     windows: list[Window] = field(default_factory=list)
     fields: list[FormField] = field(default_factory=list)
     encoded: dict[int, int] = field(default_factory=dict)  # an encoding's form field
+    tensors: dict[int, Value] = field(default_factory=dict)  # what an interpreter gives
     places: dict[tuple[Evidence, str, str, str], int] = field(default_factory=dict)
     answers: set[int] = field(default_factory=set)  # fields that show an answer
     fitting: set[str] = field(default_factory=set)
@@ -397,6 +400,9 @@ class Reader(Protocol):
 
     def find(self, written_path: str) -> str | None:
         """The file of the folder that a path means."""
+
+    def naming(self, where: Evidence, path: str) -> Evidence:
+        """The line that names a path, where the one that reads it does not."""
 
     def class_folders(self, path: str) -> tuple[str, ...]:
         """The class folders of a folder."""

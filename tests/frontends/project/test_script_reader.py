@@ -386,6 +386,12 @@ FLOWS: dict[str, tuple[str, list[str], list[str]]] = {
         ["sc.transform"],
         [],
     ),
+    "TensorFlow Lite": (
+        "i = tf.lite.Interpreter(model_path='m.tflite')\ni.set_tensor(0, sc.transform(x))\n"
+        "i.invoke()\ny = np.argmax(i.get_tensor(1)[0])",
+        ["sc.transform"],
+        ["argmax"],
+    ),
     "a name without an import": (
         "m.predict(tokenizer.texts_to_sequences(x))",
         ["tokenizer.texts_to_sequences"],
@@ -478,6 +484,16 @@ def test_the_line_that_names_the_file_is_the_evidence(read: Read) -> None:
     assert lines == [("a.pkl", "a", 2), ("b.json", "b", 4), ("c.json", "c", 8)]
 
 
+def test_the_line_that_names_the_file_of_a_function_is_where_it_is_called(read: Read) -> None:
+    found = read(
+        "from lib import load\nPATH = 'x/m.pkl'\nm = load(PATH)\n\ns = load('s.pkl')\n"
+        "p = 'not' + '.pkl'\nt = load(p)",
+        lib_dot_py="import joblib\ndef load(path):\n    return joblib.load(path)\n",
+    )
+    lines = [(one.source.path, str(one.evidence)) for one in found.loads]
+    assert lines == [("x/m.pkl", "app.py:2"), ("s.pkl", "app.py:5"), ("not.pkl", "lib.py:3")]
+
+
 def test_a_history_is_no_name_of_a_model(read: Read) -> None:
     found = read("net = Sequential()\nhistory = net.fit(x, y)\nnet.save('n.h5')")
     assert [one.source.name for one in found.saves] == ["net"]
@@ -511,6 +527,22 @@ def test_a_file_that_training_wrote_has_its_kind_where_it_is_loaded(read: Read) 
     kinds = {(one.source.path, one.source.key): one.source.kind for one in found.loads}
     assert kinds[("models/sc.pkl", None)] == "MinMaxScaler"
     assert kinds[("b.pkl", "enc")] == "OneHotEncoder"
+
+
+def test_weights_that_are_loaded_make_a_model_that_predicts(read: Read) -> None:
+    found = read("m = Sequential()\nm.load_weights('w.h5')\nr = m.predict(x) > 0.5")
+    (one,) = found.predictions
+    assert (one.model.path, one.strength) == ("w.h5", Strength.PREDICTING)
+
+
+def test_a_notebook_that_trains_and_loads_is_weaker_than_an_application(read: Read) -> None:
+    found = read(
+        "import joblib\nm = joblib.load('m.pkl')\nr = m.predict(x) > 0.4",
+        a_train_dot_py="import joblib\nm = LogisticRegression()\nm.fit(x, y)\n"
+        "joblib.dump(m, 'm.pkl')\nn = joblib.load('m.pkl')\nr = n.predict(x) > 0.5\n",
+    )
+    strengths = [(one.value, one.strength.name) for one in found.thresholds]
+    assert strengths == [(0.4, "PREDICTING"), (0.5, "MENTION")]
 
 
 def test_what_predicts_is_stronger_than_what_trains(read: Read) -> None:
