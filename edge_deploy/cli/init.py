@@ -36,7 +36,8 @@ def init(
     """
     cage.enter(
         timeout, models=(folder / "edge-deploy.toml",), read=(folder,),
-        write=() if dry_run else (folder,),
+        # A folder that is not there would be made.
+        write=() if dry_run or not folder.is_dir() else (folder,),
     )  # fmt: skip
     with console.progress(as_json), console.unheard():
         done = edge_deploy.init(

@@ -233,6 +233,20 @@ def test_what_is_not_used_or_not_read_is_told() -> None:
     assert {("not read", "evil.pkl"), ("not read", "broken.py")} <= told
 
 
+def test_a_history_or_a_dict_of_encoders_is_no_second_model() -> None:
+    import joblib
+    from sklearn.preprocessing import LabelEncoder
+
+    root = make("p", None)
+    joblib.dump({"loss": [0.3, 0.2], "accuracy": [0.8, 0.9]}, root / "history.pkl")
+    joblib.dump({"city": LabelEncoder().fit(["a", "b", "c"])}, root / "encoders.pkl")
+    done = edge_deploy.init(root)
+    assert done.undecided == ()
+    assert documents(root)["steps"] == [{"file": "scaler.pkl"}, {"file": "model.pkl"}]
+    left = [row.found for row in done.rows if row.what == "not used"]
+    assert left == ["encoders.pkl: a bundle without a model"]
+
+
 def test_a_lemmatizer_is_named_as_what_stays_behind() -> None:
     import joblib
     from sklearn.feature_extraction.text import CountVectorizer

@@ -79,6 +79,15 @@ def test_a_wrong_call_is_one_message(run, arguments, code: int, words: str) -> N
     assert (done.code, words in done.err) == (code, True), done.err
 
 
+def test_the_program_makes_no_folder_that_is_not_there() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_deploy.cli", "init", "none"],
+        capture_output=True, text=True, timeout=PATIENCE, env=unmeasured(),
+    )  # fmt: skip
+    assert (done.returncode, "none: no such folder" in done.stderr) == (2, True), done.stderr
+    assert not Path("none").exists()
+
+
 def test_the_program_examines_and_converts_shut_in() -> None:
     root = make("p")
     for arguments in (("init", "p"), ("convert", "p", "--to", "onnx", "--quiet")):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.core.spec import ModelSpec
+from edge_deploy.frontends.project.bundles import is_bundle, take_apart
 from edge_deploy.frontends.project.findings import Findings, Prediction, Source, Strength, Use
 from edge_deploy.frontends.project.inventory import Table
 from edge_deploy.frontends.project.parts import Part, as_names
@@ -245,13 +247,23 @@ def from_files(
     Returns:
         One reading for each model, and rows for files that found no place.
     """
-    models = [path for path, part in parts.items() if part.kind in ("model", "bundle")]
+    models = [path for path, part in parts.items() if _has_model(part)]
     flows, rows = [], []
     for path in models:
         flow, left = _around(path, parts, shapes(path), tables)
         flows.append(flow)
         rows += left
     return tuple(flows), tuple(dict.fromkeys(rows))
+
+
+def _has_model(part: Part) -> bool:
+    """Whether a file is a model, or a bundle with one in it."""
+    if part.kind != "bundle":
+        return part.kind == "model"
+    try:
+        return any(one.kind == "model" for one in take_apart(part))
+    except EdgeDeployError:
+        return is_bundle(part.value)  # two that fit one place: convert asks which
 
 
 def _around(
@@ -266,6 +278,8 @@ def _around(
     taken: dict[int, str] = {}
     for other, part in parts.items():
         if part.kind in ("model", "bundle", "threshold"):
+            if part.kind == "bundle" and is_bundle(part.value) and not _has_model(part):
+                rows.append(_no_place(other, "a bundle without a model"))
             continue
         kind = type(part.value).__name__
         if part.kind == "label_encoder":
