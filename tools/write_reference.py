@@ -196,7 +196,7 @@ def precisions() -> str:
 
 def preprocessing() -> str:
     """The presets of data/preprocessing/image.py, spelled out."""
-    from edge_deploy.data.preprocessing.image import CHANNELS, CROPS, PRESETS, RESIZES
+    from edge_deploy.data.preprocessing.image import CHANNELS, CROPS, PRESETS, RESIZES, TRAINED
 
     meanings = fields("preprocessing")
     keys = [key for key in next(iter(PRESETS.values()))["image"] if key not in ("size",)]
@@ -209,6 +209,10 @@ def preprocessing() -> str:
     rows = [
         [f"`{name}`", *(told(preset["image"][key]) for key in keys), meanings[name]]
         for name, preset in PRESETS.items()
+    ]
+    trained = [
+        [f"`{name}`", *(told(preset["image"][key]) for key in keys), words]
+        for name, (preset, words) in TRAINED.items()
     ]
     values = {
         "size": "height x width, such as `224x224`; else the model's own",
@@ -227,6 +231,8 @@ def preprocessing() -> str:
         "resize, colour, then `(x * scale + offset - mean) / std`, each rounded to float32. Python "
         "and the page give the same bits ([how](../how-it-works/pixels.md)).\n\n## Presets\n\n"
         + table(["preset", *keys, "for"], rows)
+        + "\nThe same by what a model was trained with:\n\n"
+        + table(["preset", *keys, "for"], trained)
         + "\n## Values\n\n"
         + table(["key", "takes"], [[f"`{key}`", text] for key, text in values.items()])
     )

@@ -222,6 +222,8 @@ def calibrate(
             dataset.series,
         )
         usual = calibration.from_reference(dataset.every, spec, "the reference")
+    elif dataset.evaluation.count < dataset.reference.count:
+        samples = calibration.from_reference(dataset.every, spec, "the reference data")
     elif dataset.evaluation.count:
         samples = calibration.from_reference(dataset.evaluation, spec, "the evaluation data")
     else:

@@ -21,6 +21,8 @@ from edge_deploy.data.readers import read
 from edge_deploy.data.sidecars import DataOptions, precheck
 
 AGE = {"name": "age", "min": 18, "max": 65, "step": 1, "default": 40, "unit": "years"}
+GENDER = {"name": "gender", "kind": "category", "categories": ["Female", "Male"],
+          "encode": "ordinal"}  # fmt: skip
 SEX = {"name": "sex", "kind": "category", "categories": ["f", "m"], "encode": "one-hot"}
 SIZE = {"name": "size", "kind": "category", "categories": ["S", "M", "L"], "encode": "ordinal"}
 RIVER = {"name": "river", "kind": "category", "categories": [0, 1]}
@@ -203,6 +205,8 @@ def test_what_may_not_be_meant_is_remarked(features: Any, rows: Any, expected: l
         (AGE, {"age": 1e39}, "not a number"),
         (SEX, {"sex": "male"}, r"no category is called 'male'.* one of f, m"),
         (SIZE, {"size": "XXL"}, "one of S, M, L"),
+        (GENDER, {"gender": "male"}, r"Did you mean 'Male'\? Give one of Female, Male\.$"),
+        (GENDER, {"gender": "FEMALE"}, r"Did you mean 'Female'\? Give"),
         (MAIL, {"mail": None}, "has no value. Give a text"),
     ],
 )

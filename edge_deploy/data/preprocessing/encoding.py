@@ -67,7 +67,8 @@ def encode_rows(
                 place = number if places is None else places[number]
                 where = f"row {place + 1}, column {feature.name!r}"
                 told = "is missing" if feature.name not in row else str(error)
-                raise UsageError(f"{where}: {told}. Give {_wanted(feature)}.") from error
+                end = "" if told.endswith("?") else "."
+                raise UsageError(f"{where}: {told}{end} Give {_wanted(feature)}.") from error
         at += feature.width
     return table
 
@@ -186,8 +187,10 @@ def _index(feature: Feature, value: Any, places: _Places) -> int:
         return -1
     if feature.unknown == "infrequent":
         return len(places.names) - 1
-    close = difflib.get_close_matches(text, places.names, n=1)
-    hint = f". Did you mean {close[0]!r}?" if close else ""
+    # Without case first: of Female and Male, the one that is like male is Male.
+    cases = {name.casefold(): name for name in reversed(places.names)}
+    close = difflib.get_close_matches(text.casefold(), list(cases), n=1)
+    hint = f". Did you mean {cases[close[0]]!r}?" if close else ""
     raise ValueError(f"no category is called {value!r}{hint}")
 
 

@@ -53,6 +53,46 @@ _CHANGES: dict[str, dict[str, Any]] = {
 }
 PRESETS = {name: {"image": {**_OPEN, **changes}} for name, changes in _CHANGES.items()}
 
+_SCALED = {"resize": "tf-bilinear", "scale": 1 / 127.5, "offset": -1.0}
+_PLAIN = {"resize": "tf-bilinear"}
+_TORCH = {"resize": "tf-bilinear", "color": "rgb", "scale": 1 / 255, **_IMAGENET}
+_OF_MODULES = {
+    "densenet": (_TORCH, "scaled by ImageNet's mean and deviation"),
+    **dict.fromkeys(
+        ("inception-resnet-v2", "inception-v3", "mobilenet-v2", "nasnet", "resnet-v2", "xception"),
+        (_SCALED, "scaled from -1 to 1"),
+    ),
+    **dict.fromkeys(
+        ("convnext", "efficientnet", "efficientnet-v2", "mobilenet-v3"),
+        (_PLAIN, "0 to 255: the model scales itself"),
+    ),
+    **dict.fromkeys(
+        ("resnet", "resnet50", "vgg16", "vgg19"),
+        (_CHANGES["caffe"], "BGR less ImageNet's mean"),
+    ),
+}
+# Beside PRESETS, which are all tried where another does better: these say the same in the words of
+# the training code.
+TRAINED: dict[str, tuple[dict[str, Any], str]] = {
+    "image-dataset-from-directory": (
+        {"image": {**_OPEN, **_PLAIN}},
+        "`keras.utils.image_dataset_from_directory`, of a model that scales itself",
+    ),
+    "flow-from-directory": (
+        {"image": {**_OPEN, "resize": "nearest"}},
+        "`ImageDataGenerator().flow_from_directory` or `load_img`, without `rescale`",
+    ),
+    **{
+        name: (
+            {"image": {**_OPEN, **changes}},
+            f"`keras.applications.{name.replace('-', '_')}.preprocess_input`: {words}; after "
+            "`load_img`, `resize=nearest`",
+        )
+        for name, (changes, words) in sorted(_OF_MODULES.items())
+    },
+}
+"""Presets by what a model was trained with, and what that is; underscores are hyphens here."""
+
 
 def takes_pixels(image: Mapping[str, Any]) -> bool:
     """Whether pixels reach the model as they are, 0 to 255: folded, or scaled by the model."""
@@ -76,8 +116,10 @@ def parse_preprocess(text: str) -> dict[str, Any]:
         rest = [first, *rest]
     elif first in PRESETS:
         image = dict(PRESETS[first]["image"])
+    elif (named := first.replace("_", "-")) in TRAINED:
+        image = dict(TRAINED[named][0]["image"])
     else:
-        raise unknown_option("preprocess", first, PRESETS, "preset")
+        raise unknown_option("preprocess", first, (*PRESETS, *TRAINED), "preset")
     key = ""
     for part in rest:
         name, equals, value = part.partition("=")

@@ -10,7 +10,7 @@ from typing import Any
 from edge_deploy.core.spec import ENCODINGS
 from edge_deploy.data.preprocessing.features import KINDS as FEATURE_KINDS
 from edge_deploy.data.preprocessing.features import MISSING, UNKNOWN
-from edge_deploy.data.preprocessing.image import CHANNELS, CROPS, PRESETS, RESIZES
+from edge_deploy.data.preprocessing.image import CHANNELS, CROPS, PRESETS, RESIZES, TRAINED
 
 VERSION = 1
 FILE = "edge-deploy.toml"
@@ -231,7 +231,7 @@ PREPROCESSING: Keys = {
         "text",
         "A preset to begin with; the other keys change it.",
         'preset = "torch"',
-        tuple(PRESETS),
+        (*PRESETS, *TRAINED),
     ),
     "size": Key("size", "Height and width; without it the model's own.", "size = [128, 128]"),
     "crop": Key("text", "`center` cuts a square out of the middle first.", 'crop = "none"', CROPS),
