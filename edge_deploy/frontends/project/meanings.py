@@ -289,12 +289,18 @@ def threshold(findings: Findings, spec: ModelSpec) -> Entry | Fork | None:
     return Fork(f"which threshold: {places}?", readings)
 
 
+_WITH_TOKENS = ("bag_of_words", "lower", "split", "strip")
+
+
 def not_moved(findings: Findings) -> list[tuple[str, Evidence]]:
-    """What is done with a text that only Python can do."""
+    """What is done with a text before it is encoded, and no step does: cleaning, lemmatizers."""
     return [
-        (one.detail or one.action, one.evidence)
+        (
+            f"{one.action.replace('_', ' ')}: {one.detail}" if one.detail else one.action,
+            one.evidence,
+        )
         for one in findings.texts
-        if not one.movable and one.strength == Strength.PREDICTING
+        if one.action not in _WITH_TOKENS and one.strength == Strength.PREDICTING
     ]
 
 

@@ -71,7 +71,7 @@ def examine(folder: Path, name: str, load: Load) -> Proposal:
             "not moved",
             detail,
             cited(evidence),
-            "needs Python: a page and an app do without it; compare the answers",
+            "the artifact takes the text as it is: do this before, or see what leaving it out does",
         )
         for detail, evidence in meanings.not_moved(findings)
     ]
