@@ -12,6 +12,7 @@ import pytest
 from edge_deploy.core.errors import ConversionError, UsageError
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.data.preprocessing.encoding import encode_rows
+from edge_deploy.formats.registry import FORMATS, RUNTIMES
 from edge_deploy.web.browser import Browser
 from tests.support.lookup_models import (
     ROWS,
@@ -29,7 +30,7 @@ from tests.support.lookup_models import (
     structured,
     with_asset,
 )
-from tests.support.three_targets import close, in_onnx, in_tfjs, in_tflite
+from tests.support.three_targets import META, close, in_onnx, in_tfjs, in_tflite
 
 pytestmark = pytest.mark.slow
 
@@ -323,3 +324,27 @@ def test_words_as_answers_are_refused() -> None:
         ConversionError, match=r"The output 'names' is a text .*phones and browsers"
     ):
         load(Path("model.keras"))
+
+
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_buckets_and_counts_of_numbers_alone_need_no_columns(library: str) -> None:
+    k = keras_of(library)
+    k.utils.set_random_seed(1)
+    x, y = k.Input((2,), name="x"), k.Input((3,), name="y", dtype="int32")
+    ages = k.layers.Discretization([30.0, 47.5], output_mode="count")(x)
+    kinds = k.layers.CategoryEncoding(num_tokens=5, output_mode="multi_hot")(y)
+    built = k.Model([x, y], k.layers.Dense(1)(k.layers.Concatenate()([ages, kinds])))
+    built.save("model.keras")
+    found = load(Path("model.keras"))
+    assert [spec.name for spec in found.spec.inputs] == ["x", "y"]
+    assert found.features is None
+    given = {
+        "x": np.array([[29, 47.5], [30, 99], [-1, np.nan]], np.float32),
+        "y": np.array([[0, 1, 1], [4, 4, 4], [2, 3, 0]], np.int32),
+    }
+    want = np.asarray(built([given["x"], given["y"]]))
+    (spec,) = found.spec.outputs
+    close(found, found.predict(given), {spec.name: want}, 1e-6)
+    FORMATS["onnx"].export(found, Path("model.onnx"), META)
+    with RUNTIMES["ort"].open(Path("model.onnx")) as runner:
+        close(found, runner.predict(given), {spec.name: want}, 1e-6)

@@ -7,6 +7,7 @@ from typing import Any
 from edge_deploy.core.graph import describe_outputs, freeze, without_randomness
 from edge_deploy.core.spec import Function, LoadedModel, ModelSpec, TensorSpec
 from edge_deploy.frontends.lookups.moving import move
+from edge_deploy.frontends.lookups.opened import rewritten
 from edge_deploy.frontends.tracing import predictor
 
 
@@ -41,7 +42,8 @@ def described(
     """
     moved = move(original, inputs, deterministic, plain)
     if moved is None:
-        function = without_randomness(original, inputs) if deterministic else original
+        asked = without_randomness(original, inputs) if deterministic else original
+        function = rewritten(original, inputs, deterministic) or asked
         if plain is not None and deterministic:
             plain = without_randomness(plain, inputs)
         outputs = describe_outputs(freeze(function, inputs))
@@ -50,7 +52,7 @@ def described(
             kind=kind,
             framework=framework,
             parameters=parameters,
-            predict=predictor(function, inputs, outputs),
+            predict=predictor(asked, inputs, outputs),
             function=function,
             plain=plain,
             trackables=trackables,
@@ -59,7 +61,9 @@ def described(
     outputs = describe_outputs(freeze(moved.function, (moved.spec,)))
     answers = predictor(original, inputs, outputs)
     lowered = predictor(moved.function, (moved.spec,), outputs)
-    cut = any(column.tokens is not None for column in moved.columns)  # no ids tell the text
+    # No ids tell the text; and a random original answers otherwise each time.
+    random = deterministic and freeze(original, inputs, means=True).random
+    cut = random or any(column.tokens is not None for column in moved.columns)
     return LoadedModel(
         spec=ModelSpec((moved.spec,), outputs),
         kind=kind,
@@ -72,5 +76,5 @@ def described(
         notes=(*notes, *moved.notes),
         features=moved.features,
         typical=moved.typical,
-        predict_rows=lambda arrays, rows: answers(moved.original(arrays, rows)),
+        predict_rows=None if random else lambda arrays, rows: answers(moved.original(arrays, rows)),
     )

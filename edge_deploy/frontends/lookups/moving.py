@@ -8,7 +8,7 @@ anew, and nothing can differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -35,9 +35,9 @@ from edge_deploy.frontends.lookups.enumeration import (
     enumerate_cells,
     first,
 )
+from edge_deploy.frontends.lookups.opened import Opened, contents, imported, opened, uncontrolled
 
 INPUT = "features"
-_CONTROL_FLOW = ("While", "StatelessWhile", "If", "StatelessIf")
 _UNKNOWN_WORD = "[UNK]"  # Keras' own name for all others
 
 
@@ -74,99 +74,6 @@ class Moved:
             for n, column in enumerate(self.columns)
         ]
         return feed(self.columns, values)
-
-
-@dataclass(frozen=True, eq=False)
-class Opened:
-    """A frozen graph that can be asked for any of its tensors.
-
-    Attributes:
-        frozen: The graph as it was.
-        wrapped: The same with whole numbers looked up by arithmetic.
-        graph_def: Of that.
-        numbers: The tables of whole numbers, by the names of the look-ups.
-    """
-
-    frozen: FrozenGraph
-    wrapped: Any
-    graph_def: Any
-    numbers: equivalents.Contents
-
-    @property
-    def inputs(self) -> dict[str, Any]:
-        """The placeholders by the model's names."""
-        named = self.frozen.inputs
-        return {name: self.wrapped.graph.as_graph_element(t) for name, t in named.items()}
-
-    @property
-    def outputs(self) -> list[Any]:
-        """The ends in their order."""
-        return [self.wrapped.graph.as_graph_element(t) for t in self.frozen.outputs.values()]
-
-    def runner(self, tensors: Sequence[Any]) -> Callable[[Arrays], list[Array]]:
-        """What computes tensors from the inputs that they need."""
-        return _runner(self.wrapped, self.inputs, tensors)
-
-    @property
-    def region(self) -> regions.Region:
-        """What is at the edge."""
-        return regions.region(self.wrapped.graph, self.inputs.values(), self.outputs)
-
-
-def _runner(
-    wrapped: Any, inputs: Mapping[str, Any], tensors: Sequence[Any]
-) -> Callable[[Arrays], list[Array]]:
-    needed = {op.name for op in regions.above(tensors)}
-    names = [name for name, tensor in inputs.items() if tensor.op.name in needed]
-    pruned = wrapped.prune([inputs[name] for name in names], list(tensors))
-
-    def run(arrays: Arrays) -> list[Array]:
-        given = [tf.constant(arrays[name], inputs[name].dtype) for name in names]
-        return [one.numpy() for one in pruned(*given)]
-
-    def one_by_one(arrays: Arrays) -> list[Array]:
-        count = len(next(iter(arrays.values())))
-        rows = [run({k: v[n : n + 1] for k, v in arrays.items()}) for n in range(count)]
-        return [np.concatenate(parts) for parts in zip(*rows, strict=True)]
-
-    single = any(inputs[name].shape.rank and inputs[name].shape[0] == 1 for name in names)
-    return one_by_one if single else run
-
-
-def opened(frozen: FrozenGraph) -> Opened:
-    """Open a frozen graph; its tables are asked what they hold."""
-    wrapped = _imported(frozen.graph_def, frozen.tables)
-    numbers: dict[str, tuple[Array, Array]] = {}
-    for op in wrapped.graph.get_operations():
-        if op.type == "LookupTableFindV2" and op.inputs[1].dtype.is_integer:
-            keys, values = contents(wrapped, op)
-            if equivalents.is_whole(keys, values):
-                numbers[op.name] = (keys, values)
-    graph_def = type(frozen.graph_def)()
-    graph_def.CopyFrom(frozen.graph_def)
-    if equivalents.rewrite(graph_def, numbers):
-        wrapped = _imported(graph_def, frozen.tables)
-    return Opened(frozen, wrapped, graph_def, numbers)
-
-
-def _imported(graph_def: Any, tables: Mapping[str, Any]) -> Any:
-    def build() -> None:
-        graph = tf.compat.v1.get_default_graph()
-        held = {f"{name}:0": graph.capture(handle) for name, handle in tables.items()}
-        tf.graph_util.import_graph_def(graph_def, input_map=held, name="")
-
-    return tf.compat.v1.wrap_function(build, [])
-
-
-def contents(wrapped: Any, find: Any) -> tuple[Array, Array]:
-    """The keys and values of the table that a look-up asks, in the order of the values."""
-    with wrapped.graph.as_default():
-        exported = tf.raw_ops.LookupTableExportV2(
-            table_handle=find.inputs[0], Tkeys=find.inputs[1].dtype, Tvalues=find.outputs[0].dtype
-        )
-    keys, values = _runner(wrapped, {}, list(exported))({})
-    order = np.argsort(values, kind="stable")
-    return keys[order], values[order]
 
 
 def move(
@@ -311,7 +218,7 @@ def _word(column: Column, key: Any) -> Any:
 
 def _of_numbers(whole: Opened, column: Column) -> Column:
     """A number, with its tables' keys where nothing but tables takes it."""
-    graph = _imported(whole.frozen.graph_def, whole.frozen.tables).graph
+    graph = imported(whole.frozen.graph_def, whole.frozen.tables).graph
     waiting = [graph.as_graph_element(whole.frozen.inputs[column.source.name])]
     found: dict[int, None] = {}
     while waiting:
@@ -432,7 +339,7 @@ def _assemble(whole: Opened, known: _Known, batch: int | None) -> Any:
     if missing:
         found = enumerate_cells(whole.runner(missing), known.columns)
         tables |= {tensor.name: one for tensor, one in zip(missing, found, strict=True)}
-    graph_def = _uncontrolled(whole.graph_def)
+    graph_def = uncontrolled(whole.graph_def)
 
     def build(features: Any) -> Any:
         with tf.name_scope("lookups"):
@@ -463,17 +370,6 @@ def _assemble(whole: Opened, known: _Known, batch: int | None) -> Any:
     spec = tf.TensorSpec((batch, at[-1]), tf.float32, name=name)
     imported = tf.compat.v1.wrap_function(build, [spec])
     return imported.prune(imported.inputs, imported.outputs)
-
-
-def _uncontrolled(graph_def: Any) -> Any:
-    """A copy without orders among operators, by which checks of the edge would stay."""
-    result = type(graph_def)()
-    result.CopyFrom(graph_def)
-    for node in result.node:
-        node.input[:] = [ref for ref in node.input if not ref.startswith("^")]
-        if node.op in _CONTROL_FLOW:  # which freezing forbade, and TF.js must have
-            node.attr["_lower_using_switch_merge"].b = True
-    return result
 
 
 def _places(features: Any, n: int, column: Column) -> Any:

@@ -58,7 +58,9 @@ def text(column: Column, placeholder: Any, nodes: Collection[Any]) -> Conversion
     """Of an input that is cut into words in a way that apps cannot follow."""
     return ConversionError(
         f"The input {column.name!r} is a text, which {_named(placeholder, nodes)} cuts into "
-        f"words in a way that apps cannot follow. {_MOVE}"
+        "words in a way that apps cannot follow. They can where TextVectorization has an "
+        "output_sequence_length, or counts, and cuts at blanks or a separator after taking single "
+        f"characters out. {_MOVE}"
     )
 
 
