@@ -98,7 +98,7 @@ def in_units(model: LoadedModel, part: Part) -> LoadedModel:
     """
     values = [o for o in model.spec.outputs if o.kind in ("value", "tensor")]
     if not values:
-        kinds = ", ".join(f"{o.name} is a {o.kind}" for o in model.spec.outputs)
+        kinds = ", ".join(f"{o.name}: {o.kind}" for o in model.spec.outputs)
         raise UsageError(
             f"{part.name} stands behind the model and would undo the scaling of its value, and it "
             f"has none ({kinds}). Put what comes before the model before it."
@@ -106,7 +106,7 @@ def in_units(model: LoadedModel, part: Part) -> LoadedModel:
     undo, original = {}, {}
     for output in values:
         width = output.shape[-1] if len(output.shape) > 1 and output.shape[-1] else 1
-        chosen = inverses.places(part, width, output.name)
+        chosen = inverses.places(part, width, f"the output {output.name!r}")
         undo[output.name] = inverses.lowered(part, chosen)
         original[output.name] = inverses.original(part, chosen)
 

@@ -29,15 +29,24 @@ def width_of(part: Part) -> int:
     return int(width or 1)
 
 
-def places(part: Part, width: int, output: str) -> tuple[int, ...]:
-    """Which of a scaler's columns an output of so many is.
+def names_of(part: Part) -> list[str]:
+    """What the columns of a scaler are called; those of an array by their places."""
+    names = attribute(part.value, "feature_names_in_")
+    return list(map(str, range(width_of(part)) if names is None else names))
+
+
+def places(part: Part, width: int, what: str) -> tuple[int, ...]:
+    """Which of a scaler's columns an output, or the channels of an input, are.
+
+    Args:
+        part: The scaler.
+        width: How many columns there are.
+        what: Of what, in words.
 
     Raises:
         UsageError: It was fitted on another number, and nobody said which column it is.
     """
-    own = width_of(part)
-    names = attribute(part.value, "feature_names_in_")
-    known = [str(n) for n in range(own)] if names is None else [str(name) for name in names]
+    own, known = width_of(part), names_of(part)
     if part.chosen is not None:
         lacking = [name for name in part.chosen if name not in known and not _is_place(name, own)]
         if lacking:
@@ -47,13 +56,11 @@ def places(part: Part, width: int, output: str) -> tuple[int, ...]:
         found = [known.index(n) if n in known else int(n) for n in part.chosen]
         if len(found) == width or len(found) == 1:
             return tuple(found)
-        raise UsageError(
-            f"{part.name} is picked at {len(found)} columns, and the output {output!r} has {width}."
-        )
+        raise UsageError(f"{part.name} is picked at {len(found)} columns, and {what} has {width}.")
     if own in (1, width):
         return tuple(range(own))
     raise UsageError(
-        f"{part.name} was fitted on {own} columns ({_shown(known)}), and the output {output!r} has "
+        f"{part.name} was fitted on {own} columns ({_shown(known)}), and {what} has "
         f"{width}. Say which it is: {part.path.name}@{known[0]}."
     )
 

@@ -38,7 +38,9 @@ def is_window(spec: TensorSpec, before: Sequence[Part]) -> bool:
         _, steps, channels = spec.shape
         if steps == 1 and width == _ONE_COLUMN:
             return True  # (1, 60): the steps lie along the other axis
-        return channels == width and not (steps == 1 and channels != 1)
+        if steps == 1:
+            return False
+        return channels == width or width != steps
     alone = len(spec.shape) == 2 and spec.shape[1] not in (None, 1)
     return alone and width == _ONE_COLUMN
 
@@ -50,7 +52,7 @@ def scaled_window(before: Sequence[Part], base: LoadedModel, model: Part) -> Loa
     steps: list[ModelStep] = []
     functions, originals = [], []
     for part in before:
-        chosen = places(part, channels, spec.name)
+        chosen = places(part, channels, f"a step of {model.name}")
         functions.append(_lowered(part, chosen))
         originals.append(_original(part, chosen))
         steps.append(_step(part, spec.name, channels, tuple(functions), tuple(originals)))

@@ -13,6 +13,7 @@ from sklearn.preprocessing import LabelEncoder, MinMaxScaler, OneHotEncoder, Sta
 
 import edge_deploy
 from edge_deploy.core.errors import UntrustedError, UsageError
+from edge_deploy.core.spec import Series
 from edge_deploy.frontends.load import load_model
 
 pytestmark = pytest.mark.slow
@@ -138,6 +139,7 @@ def test_a_forecast_is_in_real_units(folder: Path) -> None:
     (spec,) = loaded.spec.inputs
     assert spec.shape == (None, 20, 1)
     assert [o.kind for o in loaded.spec.outputs] == ["value"]
+    assert loaded.series == Series(("x0",), target="x0")
     (name,) = (o.name for o in loaded.spec.outputs)
     scale = np.abs(wanted).max()
     np.testing.assert_allclose(
@@ -195,7 +197,7 @@ WRONG = [
     ),
     ("no encoder", ["scaler.pkl", "kinds.h5"], "takes 4 columns, and scaler.pkl"),
     ("other classes", ["four.pkl", "kinds.h5", "sexes.pkl"], "has 2 classes .* has 3"),
-    ("a scaler of a window", ["four.pkl", "forecast.keras"], "forecast.keras"),
+    ("a scaler of a window", ["four.pkl", "forecast.keras"], "a step of forecast.keras has 1. Say"),
     ("a scaler behind", ["between.pkl", "forecast.keras", "four.pkl"], "Say which it is"),
 ]
 
