@@ -25,6 +25,8 @@ _MOST_DEPTH = 12
 _MOST_SCRIPT = 512 * 2**10
 _MOST_NOTEBOOK = 24 * 2**20
 _MOST_BYTES = 96 * 2**20
+# A tree takes up to 300 times the memory of its text.
+_MOST_CODE = 4 * 2**20
 _LONGEST_TEXT = 200
 _LONGEST_HEADER = 2**18
 
@@ -70,6 +72,7 @@ class Folder:
         scripts: Parsed Python, in the order of their names.
         pages: HTML templates: file and text.
         problems: What could not be read.
+        code: How many characters of Python were taken.
     """
 
     root: Path
@@ -78,6 +81,7 @@ class Folder:
     scripts: list[Script] = field(default_factory=list)
     pages: list[tuple[str, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    code: int = 0
     _names: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     def find(self, written: str, script: str) -> str | None:
@@ -255,6 +259,11 @@ def _read(folder: Folder, file: str, suffix: str) -> int:
         folder.problems.append(Problem(Evidence(file, 1, ""), str(failed)))
         return len(data)
     script = Script(file, [])
+    folder.code += sum(len(line) + 1 for cell in cells for line in cell.lines)
+    if folder.code > _MOST_CODE:
+        message = f"more than {_MOST_CODE >> 20} MB of Python in the folder; no more is read"
+        folder.problems.append(Problem(Evidence(file, 1, ""), message))
+        return len(data)
     for cell in cells:
         try:
             script.trees.append((_cell(cell), cell))

@@ -244,6 +244,14 @@ def test_pipes_and_odd_names_are_left(tmp_path: Path) -> None:
     assert read_scripts(tmp_path).files == ("a\nb.py",)
 
 
+def test_only_so_much_python_is_read(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"a{number:02}.py").write_text("# " + "x" * 400_000 + "\n")
+    found = read_scripts(tmp_path)
+    assert [one.evidence.file for one in found.problems] == ["a10.py", "a11.py"]
+    assert "more than 4 MB of Python" in found.problems[0].message
+
+
 def test_only_so_many_files_are_read(tmp_path: Path) -> None:
     for number in range(320):
         (tmp_path / f"a{number:03}.py").write_text("x = 1\n")
