@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import importlib
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,6 +90,13 @@ class Project:
     def __post_init__(self) -> None:
         assert len(self.inputs) == len(self.numbers) == INPUTS
         assert self.labels is None or len(self.labels) == INPUTS
+
+    def moved(self, folder: Path) -> Project:
+        """The same of a copy of its folder."""
+        inputs = self.inputs
+        if self.kind == "picture":
+            inputs = tuple(folder / path.relative_to(self.folder) for path in inputs)
+        return replace(self, folder=folder, inputs=inputs)
 
 
 def built(name: str, root: Path, **options: bool) -> Project:

@@ -99,6 +99,7 @@ FIELDS = {
     "gender": "Gender", "age": "Age", "hypertension": "Hypertension", "work_type": "Work type",
     "avg_glucose_level": "Average glucose level", "bmi": "BMI", "smoking_status": "Smoking status",
 }  # fmt: skip
+CLASSES = ("Low risk", "High risk")
 ANSWERS = ["prediction", "low", "high"]
 NEEDS = "streamlit\npandas\nscikit-learn\nimbalanced-learn\n"
 
@@ -115,8 +116,8 @@ def build(folder: Path) -> Project:
         folder=folder,
         kind="table",
         inputs=table(asked.drop(columns=ANSWERS)),
-        classes=("0", "1"),
-        labels=tuple(str(label) for label in asked["prediction"]),
+        classes=CLASSES,
+        labels=tuple(CLASSES[label] for label in asked["prediction"]),
         numbers=asked[["low", "high"]].to_numpy(np.float64),
         evidence=evidence(
             folder,
