@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.core.spec import Arrays
+from edge_deploy.frontends.sklearn.compat.category_encoders import CategoryEncoder
 from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, LegacyObject
 
 Prediction = Callable[[Arrays], Arrays]
@@ -54,7 +55,7 @@ def _outdated(chain: list[Any]) -> str | None:
         name = type(step).__name__
         if type(step).__module__.partition(".")[0] in FOREIGN:
             return f"{name} is another library's, whose code is not run"
-        if isinstance(step, LegacyObject):
+        if isinstance(step, LegacyObject) and not isinstance(step, CategoryEncoder):
             return f"{name} is no longer part of it"
         if name == "AdaBoostClassifier" and vars(step).get("algorithm") == "SAMME.R":
             return "it has dropped algorithm='SAMME.R'"

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.spec import Array
+from edge_deploy.frontends.sklearn.compat.stand_ins import LegacyObject
 
 _BY_CODE = ("BaseNEncoder", "BinaryEncoder", "JamesSteinEncoder", "MEstimateEncoder",
             "OneHotEncoder", "TargetEncoder", "WOEEncoder")  # fmt: skip
@@ -68,7 +68,7 @@ def is_gap(value: Any) -> bool:
     return value is None or bool(value != value)
 
 
-class CategoryEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class CategoryEncoder(LegacyObject):
     """An encoder of category_encoders; its state is set on it as it was saved."""
 
     kind: str
