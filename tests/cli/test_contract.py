@@ -46,7 +46,9 @@ FLAGS = {
     ),
     "demo": "artifact --output -o --host --embed --no-offline --json --quiet -q",
     "serve": "folder --port --host --any --json",
-    "run": "artifact inputs --only --precision --max-size --json",
+    "run": (
+        "artifact inputs --only --precision --output -o --label-column --every --max-size --json"
+    ),
     "snippet": "artifact --platform --precision --output -o --json",
     "bundle": "artifact --platform --precision --output -o --json --quiet -q",
     "inspect": (
