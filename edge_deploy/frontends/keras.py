@@ -22,7 +22,7 @@ from edge_deploy.frontends import keras_weights
 from edge_deploy.frontends.custom_objects import find_definition, load_custom_objects
 from edge_deploy.frontends.keras_allowlist import Checked, check
 from edge_deploy.frontends.keras_config import read_config, write_checked
-from edge_deploy.frontends.lookups.described import described
+from edge_deploy.frontends.lookups.described import Original, described
 from edge_deploy.frontends.lookups.static_rows import rows_told
 from edge_deploy.frontends.tracing import apply_shapes, input_kind
 
@@ -142,15 +142,17 @@ def _described(
             return original(tensors)
 
     return described(
-        original,
-        inputs,
+        Original(
+            original,
+            inputs,
+            kind=kind,
+            framework=f"{keras.__name__} {keras.__version__}",
+            parameters=int(model.count_params()),
+            trackables=(model,),
+            notes=notes,
+            plain=written_out,
+        ),
         options.deterministic,
-        kind=kind,
-        framework=f"{keras.__name__} {keras.__version__}",
-        parameters=int(model.count_params()),
-        trackables=(model,),
-        notes=notes,
-        plain=written_out,
     )
 
 

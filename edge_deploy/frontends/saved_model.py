@@ -9,7 +9,7 @@ from edge_deploy.core.errors import SourceError, UsageError, wrong_option
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, LoadOptions, TensorSpec
 from edge_deploy.frontends.free_axes import with_columns
-from edge_deploy.frontends.lookups.described import described
+from edge_deploy.frontends.lookups.described import Original, described
 from edge_deploy.frontends.saved_model_check import check_saved_model
 from edge_deploy.frontends.tracing import apply_shapes, input_kind
 
@@ -66,14 +66,16 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     inputs = with_columns(original, inputs)
     variables = getattr(loaded, "variables", ()) or getattr(signature, "variables", ())
     return described(
-        original,
-        inputs,
+        Original(
+            original,
+            inputs,
+            kind="saved_model",
+            framework=f"tensorflow {tf.__version__}",
+            parameters=sum(_size(variable) for variable in variables),
+            trackables=(loaded,),
+            notes=notes,
+        ),
         options.deterministic,
-        kind="saved_model",
-        framework=f"tensorflow {tf.__version__}",
-        parameters=sum(_size(variable) for variable in variables),
-        trackables=(loaded,),
-        notes=notes,
     )
 
 

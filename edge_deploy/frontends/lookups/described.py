@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from edge_deploy.core.graph import describe_outputs, freeze, without_randomness
@@ -11,35 +12,43 @@ from edge_deploy.frontends.lookups.opened import rewritten
 from edge_deploy.frontends.tracing import predictor
 
 
-def described(
-    original: Function,
-    inputs: tuple[TensorSpec, ...],
-    deterministic: bool,
-    *,
-    kind: str,
-    framework: str,
-    parameters: int,
-    trackables: tuple[Any, ...],
-    notes: tuple[str, ...],
-    plain: Function | None = None,
-) -> LoadedModel:
-    """A model of named tensors as a LoadedModel, its look-ups moved to the edge.
+@dataclass(frozen=True, eq=False)
+class Original:
+    """A model that was read, before anything of it is moved.
 
-    Args:
-        original: The model as a function of its own inputs.
+    Attributes:
+        function: The model as a function of its own inputs.
         inputs: These.
-        deterministic: Whether random numbers become their means.
         kind: As LoadedModel has it; the following, too.
         framework: The library that runs the original.
         parameters: How many numbers it holds.
         trackables: What must stay alive.
         notes: On how the file was read.
         plain: The same function in plainer operators.
+    """
+
+    function: Function
+    inputs: tuple[TensorSpec, ...]
+    kind: str
+    framework: str
+    parameters: int
+    trackables: tuple[Any, ...]
+    notes: tuple[str, ...]
+    plain: Function | None = None
+
+
+def described(model: Original, deterministic: bool) -> LoadedModel:
+    """A model of named tensors as a LoadedModel, its look-ups moved to the edge.
+
+    Args:
+        model: As it was read.
+        deterministic: Whether random numbers become their means.
 
     Raises:
         ConversionError: It keeps state, is random, or looks up what cannot be moved.
         SourceError: TensorFlow cannot trace it.
     """
+    original, inputs, plain = model.function, model.inputs, model.plain
     moved = move(original, inputs, deterministic, plain)
     if moved is None:
         asked = without_randomness(original, inputs) if deterministic else original
@@ -49,14 +58,14 @@ def described(
         outputs = describe_outputs(freeze(function, inputs))
         return LoadedModel(
             spec=ModelSpec(inputs, outputs),
-            kind=kind,
-            framework=framework,
-            parameters=parameters,
+            kind=model.kind,
+            framework=model.framework,
+            parameters=model.parameters,
             predict=predictor(asked, inputs, outputs),
             function=function,
             plain=plain,
-            trackables=trackables,
-            notes=notes,
+            trackables=model.trackables,
+            notes=model.notes,
         )
     outputs = describe_outputs(freeze(moved.function, (moved.spec,)))
     answers = predictor(original, inputs, outputs)
@@ -66,14 +75,14 @@ def described(
     cut = random or any(column.tokens is not None for column in moved.columns)
     return LoadedModel(
         spec=ModelSpec((moved.spec,), outputs),
-        kind=kind,
-        framework=framework,
-        parameters=parameters,
+        kind=model.kind,
+        framework=model.framework,
+        parameters=model.parameters,
         predict=lowered if cut else lambda arrays: answers(moved.original(arrays)),
         function=moved.function,
         plain=moved.plain,
-        trackables=trackables,
-        notes=(*notes, *moved.notes),
+        trackables=model.trackables,
+        notes=(*model.notes, *moved.notes),
         features=moved.features,
         typical=moved.typical,
         predict_rows=None if random else lambda arrays, rows: answers(moved.original(arrays, rows)),
