@@ -35,7 +35,14 @@ from edge_deploy.frontends.lookups.enumeration import (
     enumerate_cells,
     first,
 )
-from edge_deploy.frontends.lookups.opened import Opened, contents, imported, opened, uncontrolled
+from edge_deploy.frontends.lookups.opened import (
+    Opened,
+    contents,
+    frozen_once,
+    imported,
+    opened,
+    uncontrolled,
+)
 
 INPUT = "features"
 _UNKNOWN_WORD = "[UNK]"  # Keras' own name for all others
@@ -96,7 +103,7 @@ def move(
     Raises:
         SourceError: Something in it cannot be moved; names the layer, and the mend.
     """
-    frozen = freeze(original, inputs, means=means)
+    frozen = frozen_once(original, inputs, means)
     words = any(spec.dtype == "string" for spec in inputs)
     if not words and not any(n.op.startswith("LookupTableFind") for n in frozen.graph_def.node):
         return None

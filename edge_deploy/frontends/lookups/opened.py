@@ -121,6 +121,13 @@ def uncontrolled(graph_def: Any) -> Any:
     return result
 
 
+def frozen_once(
+    function: Function, inputs: tuple[TensorSpec, ...], means: bool = False
+) -> FrozenGraph:
+    """The graph that everybody else asks for, too: it is kept by how ``freeze`` is called."""
+    return freeze(function, inputs, means=True) if means else freeze(function, inputs)
+
+
 def rewritten(
     function: Function, inputs: tuple[TensorSpec, ...], means: bool = False
 ) -> Function | None:
@@ -134,7 +141,7 @@ def rewritten(
     Returns:
         None where there are none in it.
     """
-    ops = {node.op for node in freeze(function, inputs, means=means).graph_def.node}
+    ops = {node.op for node in frozen_once(function, inputs, means).graph_def.node}
     if not ops & {"Bucketize", "DenseBincount"}:
         return None
 
