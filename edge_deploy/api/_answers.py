@@ -34,6 +34,23 @@ class Prediction:
     outputs: Mapping[str, Mapping[str, Any]]
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What may be asked for besides answers.
+
+    Attributes:
+        label_column: The column (of an .npz, the key) of the true answers; None for the usual one.
+        every: Ask about every window of a series that is followed by its true answer, and not
+            about the last rows.
+    """
+
+    label_column: str | None = None
+    every: bool = False
+
+
+PLAIN = Wish()
+
+
 @dataclass(frozen=True, eq=False)
 class Answers:
     """All answers of a call.

@@ -157,15 +157,7 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
             side = replace(side, features=with_truths(side.features, data.rows))
     else:
         limits = index_limits(freeze(loaded.function, loaded.spec.inputs))
-        data = synthesize(
-            spec,
-            limits,
-            side.features,
-            side.preprocessing,
-            loaded.typical,
-            options.seed,
-            side.series,
-        )
+        data = synthesize(spec, limits, side, loaded.typical, options.seed)
         notes.append(
             "no reference data: samples were made up, and verdicts on made-up data say "
             f"little; give real ones with {option('reference')}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.api._answers import Answers, Prediction, joined, scored
+from edge_deploy.api._answers import PLAIN, Answers, Prediction, Wish, joined, scored
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.manifest import columns_of, preprocessing_of, series_of
@@ -33,7 +33,7 @@ from edge_deploy.data.reference import Reference, sample
 from edge_deploy.data.series_csv import Window, last_window, read_windows, window_of
 from edge_deploy.formats.registry import default_runtime
 
-__all__ = ["Prediction", "answer", "run"]
+__all__ = ["Prediction", "Wish", "answer", "run"]
 
 
 @bounded
@@ -75,9 +75,8 @@ def answer(
     inputs: Any,
     target: str | None = None,
     precision: str | None = None,
+    wish: Wish = PLAIN,
     *,
-    label_column: str | None = None,
-    every: bool = False,
     max_size: int = DEFAULT,
 ) -> Answers:
     """Ask a converted file, and say how good its answers are where the true ones are known.
@@ -87,9 +86,7 @@ def answer(
         inputs: As for ``run``.
         target: As for ``run``.
         precision: As for ``run``.
-        label_column: The column (of an .npz, the key) of the true answers; None for the usual one.
-        every: Ask about every window of a series that is followed by its true answer, and not
-            about the last rows.
+        wish: What else is wanted.
         max_size: As for ``run``.
 
     Raises:
@@ -104,7 +101,7 @@ def answer(
         raise ArtifactError(
             f"{path} {what}. Convert the model again with {option('overwrite', True)}."
         )
-    asked = _Asked(found, Reading(label_column=label_column, unlabelled=False), every)
+    asked = _Asked(found, Reading(label_column=wish.label_column), wish.every)
     data, sources, rows = _read_all(asked, inputs)
     for line in remarks(columns_of(found.manifest) or (), data.rows):
         NOTES.warning(line)
@@ -121,7 +118,7 @@ def answer(
                 for s in found.spec.outputs
             }
             answers.append(Prediction(source, outputs))
-    good = scored(found.spec, data, every_raw, label_column is not None)
+    good = scored(found.spec, data, every_raw, wish.label_column is not None)
     told = rows or tuple({"source": source} for source in sources)
     return Answers(tuple(answers), told, found.spec, good)
 

@@ -67,8 +67,7 @@ def run(
             [named or one if one == _STDIN else one for one in inputs],
             only,
             precision,
-            label_column=label_column,
-            every=every,
+            tables.Wish(label_column, every),
             max_size=most,
         )
         predictions = [replace(a, source=_said(a.source, named)) for a in answers.predictions]

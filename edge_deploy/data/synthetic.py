@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, Series, as_dtype
+from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, as_dtype
 from edge_deploy.data.reference import Reference
+from edge_deploy.data.sidecars import Sidecars
 
 _SAMPLES = 16
 _FREE_AXIS = 16  # the size that a free axis, such as a sequence's length, gets
@@ -17,27 +18,25 @@ _FREE_AXIS = 16  # the size that a free axis, such as a sequence's length, gets
 def synthesize(
     spec: ModelSpec,
     limits: Mapping[str, int],
-    features: Sequence[Feature] | None,
-    preprocessing: Mapping[str, Any] | None,
+    side: Sidecars,
     typical: tuple[Array, Array] | None,
     seed: int,
-    series: Series | None = None,
 ) -> Reference:
     """Made-up samples for a model that came without any.
 
     Pictures are smooth random ones and go through the preprocessing, table rows stay within
-    the features' ranges or about the columns' means, indices within their embedding; other
-    floats are standard normal.
+    the features' ranges or about the columns' means, indices within their embedding; each step of
+    a series lies near the one before; other floats are standard normal.
 
     Args:
         spec: The model's inputs.
         limits: For inputs that index a table, the number of its rows.
-        features: The columns of a table model.
-        preprocessing: How pictures become the input.
+        side: What its numbers mean: the columns of a table, the channels of a series, how
+            pictures become the input.
         typical: Mean and standard deviation of each column, where the model knows them.
         seed: Of the random generator.
-        series: Of what the input is a window: each step lies near the one before.
     """
+    features, preprocessing, series = side.features, side.preprocessing, side.series
     count = _SAMPLES
     rng = np.random.default_rng(seed)
     single = spec.inputs[0]

@@ -24,7 +24,7 @@ from edge_deploy.data.preprocessing.series import (
 )
 from edge_deploy.data.readers import read
 from edge_deploy.data.series_csv import last_window, window_of, with_names
-from edge_deploy.data.sidecars import DataOptions, apply, collect
+from edge_deploy.data.sidecars import DataOptions, Sidecars, apply, collect
 from edge_deploy.data.synthetic import synthesize
 
 CLOSE = Series(("Close",), 3, "USD", "Close")
@@ -351,7 +351,8 @@ def test_a_forecast_of_a_sigmoid_is_a_value_with_its_unit() -> None:
 
 def test_made_up_series_run_on_from_step_to_step() -> None:
     typical = np.array([100.0]), np.array([10.0])
-    found = synthesize(spec(200, 1), {}, None, None, typical, 0, CLOSE).inputs["x"][..., 0]
+    side = Sidecars(series=CLOSE)
+    found = synthesize(spec(200, 1), {}, side, typical, 0).inputs["x"][..., 0]
     steps = np.abs(np.diff(found, axis=1)).mean()
     assert 80 < found.mean() < 120 and steps < found.std() / 4
 
