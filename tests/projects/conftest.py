@@ -12,19 +12,11 @@ pytest.register_assert_rewrite("tests.projects.journeys")
 from tests.projects.journeys import Journeys  # noqa: E402 -- its asserts are rewritten
 from tests.support.projects import Project  # noqa: E402
 
-NOT_YET = {"topics": "the TextVectorization of its file is not moved to the edge yet"}
-
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A row a project, for each test that asks for ``name``."""
     if "name" in metafunc.fixturenames:
-        rows = [
-            pytest.param(name, marks=pytest.mark.xfail(reason=NOT_YET[name]))
-            if name in NOT_YET
-            else name
-            for name in metafunc.module.NAMES
-        ]
-        metafunc.parametrize("name", rows)
+        metafunc.parametrize("name", metafunc.module.NAMES)
 
 
 @pytest.fixture(scope="module")
