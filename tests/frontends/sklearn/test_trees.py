@@ -318,3 +318,24 @@ def before_1_4() -> Any:
 def test_categories_that_are_no_codes_are_refused(make: Callable[[], Any], says: str) -> None:
     with pytest.raises(ConversionError, match=says):
         lower(make())
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="an app feeds the float32 beside a decimal"
+)
+def test_decimals_between_two_splits_are_decided_as_the_original_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Splits are midpoints of decimals, so 8.15 is one; behind a scaler its rounding decides."""
+    import tensorflow as tf
+
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    known, y = np.round(rng.uniform(0, 14, (200, 1)), 1), rng.integers(0, 2, 200)
+    model = make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=0)).fit(known, y)
+    joblib.dump(model, "model.joblib")
+    rows = np.round(np.arange(0, 14, 0.01), 2)[:, None]
+    function = load(Path("model.joblib"), LoadOptions()).function
+    found = function({"features": tf.constant(rows.astype(np.float32))})["class"].numpy()
+    assert (found != model.predict(rows)).sum() == 0
