@@ -42,6 +42,7 @@ from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
 from edge_deploy.optimize.precisions import PrecisionRequest, parse
 from edge_deploy.verification.file_check import Checker, browser_if_any
 from edge_deploy.verification.notebook import card
+from edge_deploy.verification.steps import with_first_step
 from edge_deploy.verification.tolerances import check_labels
 from edge_deploy.verification.verdicts import Verdict, none_fails
 
@@ -199,6 +200,7 @@ def _convert(model: Any, options: ConvertOptions, recipe: Recipe | None) -> Conv
                 loaded,
             )
             entries, verdicts, failed, more = _make_files(builder, loaded, wish, options)
+            verdicts = with_first_step(verdicts, loaded, dataset.reference)
             _log.info("writing the manifest")
             manifest = structs.replace(manifest, artifacts=tuple(entries))
             write_version(stage, manifest, builder.checker.known, side, verdicts)

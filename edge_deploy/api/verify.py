@@ -50,7 +50,7 @@ from edge_deploy.verification.history import with_earlier
 from edge_deploy.verification.integrity import label_failures, preparation_failures, wrong_files
 from edge_deploy.verification.metrics import performance
 from edge_deploy.verification.notebook import card
-from edge_deploy.verification.steps import first_difference
+from edge_deploy.verification.steps import with_first_step
 from edge_deploy.verification.tolerances import check_labels
 from edge_deploy.verification.unlabelled import Case
 from edge_deploy.verification.verdicts import Verdict, blank, none_fails, summarize
@@ -162,7 +162,7 @@ def _verify(path: Path, options: VerifyOptions) -> VerifyResult:
             runtimes = _wanted(entry.target, options)
             rows = _check_entry(found, entry, runtimes, wrong[entry.path], checker)
             rows = [replace(row, failures=row.failures + unprepared) for row in rows]
-            rows = _with_first_step(rows, model, reference)
+            rows = with_first_step(rows, model, reference)
             judged[entry.path] = summarize(rows)
             verdicts.extend(rows)
     case = Case(
@@ -208,21 +208,6 @@ def _verify(path: Path, options: VerifyOptions) -> VerifyResult:
         kept = f"the reports were not kept: {error}"
         return replace(told, notes=(*notes, kept))
     return replace(told, report=found.folder)
-
-
-def _with_first_step(
-    rows: list[Verdict], model: LoadedModel | None, data: Reference
-) -> list[Verdict]:
-    """Failed verdicts with the step of the model at which the difference begins."""
-    if model is None or not model.steps or not any(row.status == "fail" for row in rows):
-        return rows
-    text = first_difference(model, data.inputs, data.rows)
-    if not text:
-        return rows
-    return [
-        replace(row, failures=(*row.failures, text)) if row.status == "fail" else row
-        for row in rows
-    ]
 
 
 def _predictor(

@@ -13,6 +13,7 @@ from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.core.spec import Arrays, LoadedModel, ModelStep
 from edge_deploy.data.reference import Reference
 from edge_deploy.verification.metrics import performance
+from edge_deploy.verification.verdicts import Verdict
 
 _MOST = 200
 _FEW = 20  # labelled samples below which nothing is said
@@ -44,6 +45,22 @@ def first_difference(model: LoadedModel, inputs: Arrays, rows: Sequence[Mapping[
         f"all {len(told)} steps give the same in the graph as in the original "
         f"({', '.join(step.name for step in told)}): the difference begins in the converted file"
     )
+
+
+def with_first_step(
+    rows: list[Verdict], model: LoadedModel | None, data: Reference
+) -> list[Verdict]:
+    """Failed verdicts with the step of the model at which the difference begins.
+
+    Compressed files are meant to differ: of those nothing is said.
+    """
+    failed = [row for row in rows if row.status == "fail" and not row.compressed]
+    if model is None or not model.steps or not failed:
+        return rows
+    text = first_difference(model, data.inputs, data.rows)
+    if not text:
+        return rows
+    return [replace(row, failures=(*row.failures, text)) if row in failed else row for row in rows]
 
 
 def _difference(

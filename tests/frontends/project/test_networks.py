@@ -247,3 +247,22 @@ def test_the_first_step_that_differs_is_named(folder: Path) -> None:
     wrong = replace(first, lowered=lambda arrays: first.original(arrays, ()) + 1)  # type: ignore[misc]
     told = first_difference(replace(loaded, steps=(wrong, *rest)), x, ())
     assert told.startswith("the difference begins at four.pkl (StandardScaler of 4 columns)")
+
+
+def test_failed_verdicts_tell_where_the_difference_begins(folder: Path) -> None:
+
+    from edge_deploy.data.reference import Reference
+    from edge_deploy.verification.steps import with_first_step
+    from edge_deploy.verification.verdicts import Verdict
+
+    loaded = load_model(steps(folder, ["four.pkl", "kinds.h5"]))
+    data = Reference({"features": np.ones((4, 4), np.float32)})
+    wrong, passed = (
+        Verdict("onnx", "float32", "a.onnx", "ort", failures=why) for why in (("off",), ())
+    )
+    int8 = Verdict("tflite", "int8", "a.tflite", "litert", failures=("off",))
+    first, *others = with_first_step([wrong, passed, int8], loaded, data)
+    assert "begins in the converted file" in first.failures[-1]
+    assert others == [passed, int8]
+    assert with_first_step([passed], loaded, data) == [passed]
+    assert with_first_step([wrong], None, data) == [wrong]
