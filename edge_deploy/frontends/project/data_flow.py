@@ -108,6 +108,9 @@ class Machine(Statements):
         scope = self._modules[script.file] = Scope()
         outer = (self.scope, self.script, self.cell, self.left, self._depth)
         self.scope, self.script, self._depth = scope, script, 0
+        # A function may import it: what is being called is not to be lost.
+        calls, returned = self._calls, self._returned
+        self._calls, self._returned = [], []
         start = self.left = min(_MOST_STEPS, self._all_left)
         self._reading += 1
         scope.names["__file__"] = Value(constant=script.file)
@@ -126,8 +129,7 @@ class Machine(Statements):
             self._reading -= 1
             self._all_left -= start - max(self.left, 0)
             self.scope, self.script, self.cell, self.left, self._depth = outer
-            self._calls.clear()
-            self._returned.clear()
+            self._calls, self._returned = calls, returned
         return scope
 
     def _uncalled(self, script: Script, scope: Scope) -> None:

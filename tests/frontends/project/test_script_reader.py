@@ -660,3 +660,31 @@ def test_cleaning_in_front_of_a_vectorizer_is_told(used: Read) -> None:
     )
     assert [one.action for one in found.texts] == ["lower", "regex", "strip"]
     assert found.texts[1].detail == "re.sub('[^a-z]', ' ')"
+
+
+def test_a_module_that_a_function_imports_is_followed(read: Read) -> None:
+    found = read(
+        """
+        def load_all():
+            from loading import of
+            return of('scaler.pkl'), of('m.pkl')
+
+        def predict(row):
+            scaler, m = load_all()
+            return m.predict(scaler.transform(row))
+        """,
+        "scaler.pkl",
+        "m.pkl",
+        loading_dot_py="""
+        import joblib
+
+        def of(name):
+            return joblib.load(name)
+
+        of('other.pkl')
+        """,
+    )
+    assert found.problems == ()
+    (one,) = found.predictions
+    assert [use.source and use.source.path for use in one.before] == ["scaler.pkl"]
+    assert one.model.path == "m.pkl"
