@@ -150,6 +150,25 @@ def resolve(
     return model_of(recipe), None, {**values(recipe), **over, **keywords}, recipe
 
 
+def artifact_of(folder: Path) -> tuple[Path, Recipe] | None:
+    """The artifact that a project's folder becomes, there or not, and its recipe; None without one.
+
+    Raises:
+        UsageError: The recipe cannot be taken, or does not name the artifact.
+    """
+    path = recipes.find(folder)
+    if path is None:
+        return None
+    recipe = read(path)
+    options = ConvertOptions(**values(recipe))
+    if options.name is None:
+        raise UsageError(
+            f'{path}: does not name the artifact. Say name = "NAME" under [convert], or give the '
+            "artifact itself."
+        )
+    return options.output / options.name / options.version, recipe
+
+
 def model_of(recipe: Recipe) -> Any:
     """What the steps are as ``convert`` takes a model."""
     alone = len(recipe.steps) == 1 and recipe.steps[0] == Step(recipe.steps[0].path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,6 +19,7 @@ from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import MAX_SIZE, Json, MaxSize, size
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.log import NOTES
 
 if TYPE_CHECKING:
     from edge_deploy.api.run import Prediction
@@ -26,7 +30,10 @@ _TOP = 5  # classes of an answer that are printed
 
 @app.command()
 def run(
-    artifact: Annotated[Path, typer.Argument(help="An artifact.")],
+    artifact: Annotated[
+        Path,
+        typer.Argument(help="An artifact; or a folder with a recipe, which is converted first."),
+    ],
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -63,7 +70,7 @@ def run(
         tables.check_output(output, inputs)
     with console.warnings(), _from_stdin(inputs, most) as named:
         answers = running.answer(
-            artifact,
+            _converted(artifact),
             [named or one if one == _STDIN else one for one in inputs],
             only,
             precision,
@@ -87,6 +94,31 @@ def run(
     if score is not None:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in score.values.items())
         typer.echo(f"{figures}, of {score.samples:,} true answers ({score.output})")
+
+
+def _converted(given: Path) -> Path:
+    """An artifact as it is; of a project's folder the one of its recipe, made where it is not."""
+    from edge_deploy.artifact.artifact import MANIFEST, open_artifact
+
+    if (given / MANIFEST).is_file():
+        return given
+    from edge_deploy.api import recipe as recipes
+
+    found = recipes.artifact_of(given)
+    if found is None:
+        return given
+    place, recipe = found
+    if not (place / MANIFEST).is_file():
+        # A command of its own, since converting is shut in and answering is not.
+        command = [sys.executable, "-m", "edge_deploy.cli", "convert", os.fspath(given), "--quiet"]
+        code = subprocess.run(command, check=False).returncode
+        if not (place / MANIFEST).is_file():
+            raise typer.Exit(code)
+    kept = open_artifact(place).manifest.recipe
+    if not kept or kept.sha256 != recipe.sha256:
+        again = shlex.join(["edge-deploy", "convert", os.fspath(given), "--overwrite"])
+        NOTES.warning("%s is not of the recipe as it is now; make it anew: %s", place, again)
+    return place
 
 
 @contextmanager
