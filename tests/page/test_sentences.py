@@ -61,7 +61,7 @@ def network(folder: Path) -> Any:
 
     layers = keras.layers
     model = keras.Sequential(
-        [layers.Embedding(30, 8), layers.LSTM(8), layers.Dense(1, activation="sigmoid")]
+        [layers.Embedding(30, 8), layers.LSTM(8), layers.Dense(1, "sigmoid", name="dense")]
     )
     model.compile("adam", "binary_crossentropy")
     model.fit(rows(texts), labels, epochs=15, verbose=0)
