@@ -272,3 +272,26 @@ def test_a_lemmatizer_is_named_as_what_stays_behind() -> None:
     assert left == ["app.py:7", "app.py:8"]
     assert "not moved" in done.text
     json.dumps([row.found for row in done.rows])
+
+
+def test_a_step_that_a_script_takes_and_no_file_gives_is_a_question(tmp_path: Path) -> None:
+    """Without its scaler the model would convert, pass, and be wrong."""
+    import joblib
+    from sklearn.linear_model import LogisticRegression
+
+    folder = tmp_path / "lacking"
+    folder.mkdir()
+    x = np.arange(20.0).reshape(10, 2)
+    joblib.dump(LogisticRegression().fit(x, x[:, 0] > 9), folder / "model.pkl")
+    (folder / "app.py").write_text(
+        "import joblib\ns = joblib.load('scaler.pkl')\nm = joblib.load('model.pkl')\n"
+        "answer = m.predict(s.transform(x))\n"
+    )
+    (folder / "sc\naler.pkl").write_bytes(b"")
+    done = edge_deploy.init(folder)
+    (question,) = done.undecided
+    assert question.startswith("scaler.pkl (s) (app.py:4") and "put it there" in question
+    assert any("rename it" in row.found for row in done.rows)
+    with pytest.raises(UsageError, match=r"not decided yet:\n  - scaler\.pkl"):
+        edge_deploy.convert(folder, output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -197,7 +197,10 @@ def _walk(root: Path, notes: list[str]) -> Iterator[tuple[str, list[str], list[s
         try:
             with os.scandir(root / inner) as entries:
                 for entry, _ in zip(entries, range(MOST_ENTRIES), strict=False):
-                    if entry.name.startswith(".") or not _is_name(entry.name):
+                    if entry.name.startswith("."):
+                        continue
+                    if not _is_name(entry.name):
+                        notes.append(f"{entry.name!r}: has signs that a recipe cannot; rename it")
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.name)

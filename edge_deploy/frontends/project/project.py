@@ -91,7 +91,12 @@ def examine(folder: Path, name: str, load: Load) -> Proposal:
             remarks=tuple(
                 f"{row.what}: {row.found} ({row.evidence}): {row.check}"
                 for row in draft.rows
-                if row.what in ("not moved", "not there")
+                if row.what == "not moved"
+            ),
+            missing=tuple(
+                f"{row.found} ({row.evidence}): {row.check}"
+                for row in dict.fromkeys(draft.rows)
+                if row.what == "not there"
             ),
         ),
         tuple(dict.fromkeys(draft.rows)),

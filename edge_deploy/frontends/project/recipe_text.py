@@ -69,6 +69,8 @@ class Draft:
         convert: Options that are given; all others are listed as comments.
         forks: Of a key before the first table or of a table but ``steps``, by its name.
         remarks: What a person should know, as comments at the head.
+        missing: Steps that a script takes and no file gives, in words: without them the model would
+            convert, and be asked wrongly.
     """
 
     top: Section = field(default_factory=dict)
@@ -78,12 +80,14 @@ class Draft:
     convert: Section = field(default_factory=dict)
     forks: Mapping[str, Fork] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def questions(self) -> tuple[str, ...]:
         """What is not decided."""
         forks = [one for one in self.steps if isinstance(one, Fork)]
-        return tuple(fork.question for fork in (*forks, *self.forks.values()))
+        asked = (fork.question for fork in (*forks, *self.forks.values()))
+        return (*asked, *self.missing)
 
 
 def to_text(draft: Draft, convert: Keys, folder: Path) -> str:
