@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 from edge_deploy import cli
+from edge_deploy.core.errors import MissingDependencyError
 from edge_deploy.web.browser import Browser, open_browser
 from tests.support.projects import Project, built
 
@@ -62,11 +64,30 @@ def _with_the_same_numbers() -> None:
     np.random.seed(0)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A real browser, for the tests of a module."""
+    """A real browser, one a process: commands that are run here share it."""
     with open_browser() as opened:
         yield opened
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kept_browser(request: pytest.FixtureRequest) -> Browser | None:
+    """Each command would start its own, where none is open; `make check` needs none."""
+    if any(item.get_closest_marker("slow") for item in request.session.items):
+        with contextlib.suppress(MissingDependencyError):
+            opened: Browser = request.getfixturevalue("browser")
+            return opened
+    return None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _pages_are_closed(_kept_browser: Browser | None) -> Iterator[None]:
+    """A test file leaves no page to the next."""
+    yield
+    if _kept_browser:
+        for context in _kept_browser._plain.contexts:
+            context.close()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -41,12 +41,17 @@ WEBGPU_FLAGS = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 
 
 class Browser:
-    """A browser process and a local server for it. Made by open_browser."""
+    """A browser process and a local server for it. Made by open_browser.
+
+    Starting a page costs three times what loading it again does, so the page of a file that was
+    answered serves the next one. It is loaded anew: scripts, runtime and memory are its own.
+    """
 
     def __init__(self, playwright: Playwright, executable: Path, stack: ExitStack) -> None:
         self._playwright, self._executable, self._stack = playwright, executable, stack
         self._mounts: dict[str, Path] = {}
         self._numbers = itertools.count(1)
+        self._idle: dict[bool, Page] = {}  # with WebGPU or without
         server = start(shell_folder(), mounts=self._mounts)
         stack.callback(server.server_close)
         stack.callback(server.shutdown)
@@ -87,6 +92,34 @@ class Browser:
         page: Page = (self._webgpu if webgpu else self._plain).new_page(**options)
         return page
 
+    def is_connected(self) -> bool:
+        """Whether it still runs."""
+        return bool(self._plain.is_connected())
+
+    @contextmanager
+    def reused_page(self, webgpu: bool = False) -> Iterator[Page]:
+        """A page to be loaded, which one who is done with it may have used before.
+
+        Args:
+            webgpu: As of ``new_page``.
+        """
+        from playwright.sync_api import Error
+
+        page = self._idle.pop(webgpu, None)
+        if page is None or page.is_closed():
+            page = self.new_page(webgpu)
+        reusable = False
+        try:
+            yield page
+            with suppress(Error):
+                page.goto("about:blank")  # gives back the memory
+                reusable = webgpu not in self._idle
+        finally:
+            if reusable:
+                self._idle[webgpu] = page
+            else:
+                page.close()
+
     @contextmanager
     def open_file(
         self, target: str, path: Path, backend: str, spec: ModelSpec
@@ -107,13 +140,15 @@ class Browser:
             raise ArtifactError(f"{path}: no such file.")
         mount = f"model-{next(self._numbers)}"
         self._mounts[mount] = path.parent
-        page = self.new_page(webgpu=backend == "webgpu")
         try:
-            runner = PageRunner(page, f"{path} on {backend}", spec)
-            runner.open(self.url, target, f"{mount}/{quote(path.name)}", backend)
-            yield runner
+            with self.reused_page(webgpu=backend == "webgpu") as page:
+                runner = PageRunner(page, f"{path} on {backend}", spec)
+                try:
+                    runner.open(self.url, target, f"{mount}/{quote(path.name)}", backend)
+                    yield runner
+                finally:
+                    runner.close()
         finally:
-            page.close()
             del self._mounts[mount]
 
 
@@ -125,6 +160,8 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 def open_browser(path: Path | None = None) -> Iterator[Browser]:
     """A headless browser, with the page's shell on a local port.
 
+    Who asks while this thread has it open shares it.
+
     Args:
         path: The browser; without it find_browser looks for one.
 
@@ -134,13 +171,22 @@ def open_browser(path: Path | None = None) -> Iterator[Browser]:
     """
     executable = find_browser(path)
     shell_folder()
+    opened = _drivers.browsers.get(executable)
+    if opened is not None and opened.is_connected():
+        yield opened
+        return
     with ExitStack() as stack:
         playwright = stack.enter_context(_driver())
-        yield Browser(playwright, executable, stack)
+        browser = _drivers.browsers[executable] = Browser(playwright, executable, stack)
+        try:
+            yield browser
+        finally:
+            if _drivers.browsers.get(executable) is browser:
+                del _drivers.browsers[executable]
 
 
 class _Drivers(threading.local):
-    """Playwright's driver of a thread, and how many browsers use it.
+    """Playwright's driver of a thread, the browsers that are open, and how many use the driver.
 
     A notebook runs its cells in an event loop. Playwright has one of its own and refuses to start
     in another, so the outer one is put aside: nothing of it runs before we return to it.
@@ -149,6 +195,9 @@ class _Drivers(threading.local):
     playwright: Any = None
     users = 0
     outer_loop: asyncio.AbstractEventLoop | None = None
+
+    def __init__(self) -> None:
+        self.browsers: dict[Path, Browser] = {}
 
 
 _drivers = _Drivers()

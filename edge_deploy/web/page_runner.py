@@ -30,8 +30,16 @@ class PageRunner:
         self.seconds = 0.0
         self._page, self._what, self._spec = page, what, spec
         self._complaints: list[str] = []
-        page.on("pageerror", lambda error: self._complaints.append(page_message(error)))
+        page.on("pageerror", self._failed)
         page.on("console", self._heard)
+
+    def close(self) -> None:
+        """Listen to the page no more."""
+        self._page.remove_listener("pageerror", self._failed)
+        self._page.remove_listener("console", self._heard)
+
+    def _failed(self, error: Any) -> None:
+        self._complaints.append(page_message(error))
 
     def _heard(self, message: Any) -> None:
         if message.type == "error":

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from edge_deploy.core.spec import ModelSpec, Runner
 from edge_deploy.web import tfjs_bundle
@@ -46,21 +47,29 @@ def open_reduced(
         for part, code in linked.items():
             name = tfjs_bundle.file_name(part, code)
             (Path(folder) / name).write_bytes(code)
-            paths[part] = f"own-kernels/{name}"
-        page = browser.new_page()
-        page.on("request", lambda r: taken.append(r.url) if "/vendor/tfjs" in r.url else None)
-        browser._mounts |= {"own-kernels": Path(folder), "own-model": model.parent}
+            paths[part] = f"kernels-{Path(folder).name}/{name}"
+        # Named as the folder, which none had before: the page's cache knows nothing of it.
+        own = Path(folder).name
+        browser._mounts |= {f"kernels-{own}": Path(folder), f"model-{own}": model.parent}
+
+        def heard(request: Any) -> None:
+            if "/vendor/tfjs" in request.url:
+                taken.append(request.url)
+
         try:
-            page.goto(f"{browser.url}harness.html")
-            page.wait_for_selector("html[data-state=ready]", state="attached")
-            page.evaluate(USE, paths)
-            runner = PageRunner(page, f"{model} on {backend}", spec)
-            runner.start("tfjs", f"own-model/{model.name}", backend)
-            yield runner
+            with browser.reused_page() as page:
+                page.on("request", heard)
+                page.goto(f"{browser.url}harness.html")
+                page.wait_for_selector("html[data-state=ready]", state="attached")
+                page.evaluate(USE, paths)
+                runner = PageRunner(page, f"{model} on {backend}", spec)
+                runner.start("tfjs", f"model-{own}/{model.name}", backend)
+                yield runner
+                runner.close()
+                page.remove_listener("request", heard)
         finally:
-            page.close()
-            for mount in ("own-kernels", "own-model"):
-                del browser._mounts[mount]
+            for mount in ("kernels", "model"):
+                del browser._mounts[f"{mount}-{own}"]
     modules = [url for url in taken if url.endswith(".js")]
     if whole is None:
         assert modules == []
