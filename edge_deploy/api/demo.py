@@ -22,6 +22,7 @@ from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.document import to_document
 from edge_deploy.artifact.file_entry import FileEntry
 from edge_deploy.artifact.manifest import columns_of
+from edge_deploy.artifact.samples import places
 from edge_deploy.artifact.selection import page_entry
 from edge_deploy.artifact.statistics import answer_ranges, column_ranges
 from edge_deploy.core import atomic_io
@@ -30,8 +31,8 @@ from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path, as_paths
 from edge_deploy.core.spec import Array, Arrays, TensorSpec
 from edge_deploy.data.preprocessing.encoding import text_rows
-from edge_deploy.data.reference import sample
-from edge_deploy.verification import metrics, noise, page_limits
+from edge_deploy.data.reference import join, sample
+from edge_deploy.verification import metrics, noise, page_limits, quality
 from edge_deploy.verification.columns import page_columns
 from edge_deploy.web import assets, hosting, precompress, service_worker, tfjs_bundle
 from edge_deploy.web import embed as embedding
@@ -190,7 +191,13 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
     files["manifest.json"] = as_json({**to_document(manifest), "command": None})
     reference, data = _reference(model)
     files["reference.json"], files["reference.bin"] = as_json(reference), data
-    described = [files[name] for name in ("manifest.json", "reference.json", "reference.bin")]
+    if judged := _quality(model):
+        files["quality.json"] = as_json(judged)
+    described = [
+        files[name]
+        for name in ("manifest.json", "reference.json", "reference.bin", "quality.json")
+        if name in files
+    ]
     entry = {
         "key": key,
         "name": model.name,
@@ -209,9 +216,23 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
         "bytes": chosen.bytes,
         "pictures": [path for path in samples if not path.endswith(".json")],
         "rows": next((path for path in samples if path.endswith(".json")), None),
+        "quality": "quality.json" if judged else None,
         "files": [_file(model, entry) for entry in manifest.artifacts],
     }
     return entry, files
+
+
+def _quality(model: Artifact) -> dict[str, Any] | None:
+    """How good the original is over all labelled samples of the artifact, for the page to draw.
+
+    ``shown`` has the true and the answered class of each sample that the page offers.
+    """
+    first = model.reference()
+    found = quality.quality(model.spec, join(first, model.evaluation()))
+    if found is None:
+        return None
+    shown = quality.cells(model.spec, first, places(first.count)) if model.samples() else []
+    return {**found, "shown": shown}
 
 
 def _file(model: Artifact, entry: FileEntry) -> dict[str, Any]:

@@ -142,8 +142,7 @@ def _verify(path: Path, options: VerifyOptions) -> VerifyResult:
     dataset = Dataset(reference, columns=columns_of(found.manifest))
     packaged = options.reference is None and options.against is None and reference.count
     if packaged and artifact.EVALUATION not in changed:
-        more = with_class_indices(found.evaluation() or Reference({}), spec)
-        dataset = replace(dataset, evaluation=more)
+        dataset = replace(dataset, evaluation=found.evaluation() or Reference({}))
     costs = any(entry.precision != FLOAT or entry.pruned for entry in entries)
     samples = _samples(reference, dataset.evaluation.count if costs else 0)
     check_labels(options.tolerances, reference)
@@ -259,7 +258,7 @@ def _questions(
     if options.against is None:
         if artifact.REFERENCE in changed:
             return found.spec, Reference({}), (), None
-        return found.spec, with_class_indices(found.reference(), found.spec), (), None
+        return found.spec, found.reference(), (), None
     columns = columns_of(found.manifest)
     known = Known(tuple(column.name for column in columns or ()), whole=bool(columns))
     model, source = _original(options, known)

@@ -28,6 +28,11 @@ def note(reference: Reference, path: Data) -> tuple[str, ...]:
     return (f"up to {SAMPLES} {what} of {path.name} are packaged, and a page shows them",)
 
 
+def places(count: int) -> range:
+    """Which of so many samples of the reference are packaged for the page."""
+    return range(0, count, max(1, count // SAMPLES))[:SAMPLES]
+
+
 def save(stage: Path, reference: Reference, features: Sequence[Feature] = ()) -> None:
     """Up to twelve samples as the user gave them, spread over the reference, for the page.
 
@@ -35,15 +40,15 @@ def save(stage: Path, reference: Reference, features: Sequence[Feature] = ()) ->
     names. Without features the rows have nothing else.
     """
     folder = stage / "samples"
-    step = max(1, reference.count // SAMPLES)
+    shown = places(reference.count)
     if reference.pictures:
         folder.mkdir()
-        for n, picture in enumerate(reference.pictures[::step][:SAMPLES]):
+        for n, picture in enumerate(reference.pictures[place] for place in shown):
             name = re.sub(r"[^\w.-]", "_", f"{n:02d}_{picture.parent.name}{picture.suffix.lower()}")
             shutil.copyfile(picture, folder / name)
     elif reference.rows:
         folder.mkdir()
-        rows: list[dict[str, Any]] = [dict(row) for row in reference.rows[::step][:SAMPLES]]
+        rows: list[dict[str, Any]] = [dict(reference.rows[place]) for place in shown]
         if features:
             rows = [
                 {f.name: as_typed(f, row[f.name]) for f in features if f.name in row}

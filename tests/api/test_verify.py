@@ -311,3 +311,24 @@ def test_verify_judges_a_bare_file_that_somebody_else_converted(run, small: Path
     assert (result.code, "kind: off by 0.0" in result.err) == (1, True), result
     assert "theirs.tflite" in Path("report/report.html").read_text()
     assert run("verify", "theirs.tflite").code == 2
+
+
+def test_packaged_labels_are_places_of_classes_whatever_the_classes_are_called(
+    run, tmp_path: Path
+) -> None:
+    """Of classes 1, 2, 3 the places 1 and 2 are the classes 2 and 3, and not the classes 1 and 2."""
+    import joblib
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    y = rng.integers(1, 4, 300)
+    x = rng.normal(size=(300, 2)) + 4 * y[:, None]
+    joblib.dump(LogisticRegression().fit(x, y), tmp_path / "numbered.pkl")
+    above = y > 1
+    np.savez(tmp_path / "reference.npz", x=x[above], labels=y[above])
+    done = convert(tmp_path / "numbered.pkl", to=("onnx",), output=tmp_path / "artifacts")
+    told = done.artifact.manifest.reference.performance
+    assert told.values["accuracy"] > 0.9
+    assert run("verify", done.artifact.folder).code == 0
+    again = json.loads((done.artifact.folder / "manifest.json").read_text())["reference"]
+    assert again["performance"]["values"] == dict(told.values)

@@ -16,7 +16,7 @@ import { answer, history, summaries, waiting, withAnswer } from './view/answer.j
 import { compareView } from './view/compare.js';
 import * as head from './view/header.js';
 import { showInputs } from './view/inputs.js';
-import { score } from './view/score.js';
+import { qualityView } from './view/quality.js';
 import { unnamedFeatures } from './view/table.js';
 
 const root = document.documentElement;
@@ -124,7 +124,6 @@ async function prepare(entry, wanted, backend, signal) {
       ({ manifest }) => {
         if (signal.aborted) return;
         head.facts(entry, one, manifest);
-        score(one, manifest);
       },
       () => {}, // told by what waits for it
     );
@@ -159,6 +158,7 @@ async function prepare(entry, wanted, backend, signal) {
   waiting();
   const made = showInputs({ ...shown, row: address.row() }, acts(current));
   const compared = compareView(shown);
+  qualityView(shown);
   current.leave = () => {
     made.leave();
     compared.leave();

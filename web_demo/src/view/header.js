@@ -37,7 +37,7 @@ export function loading(entry, file, cancel) {
   $('title').textContent = entry.key;
   document.title = entry.key;
   $('facts').textContent = '';
-  for (const id of ['check', 'note', 'score']) $(id).hidden = true;
+  for (const id of ['check', 'note']) $(id).hidden = true;
   status(t('state.loading', { size: size(file.bytes) }));
   cancellable(t('state.cancel'), cancel);
 }
@@ -171,7 +171,7 @@ export function check({ samples, worst, output, limit, pass, refused, column }, 
 
 /** Nothing of the last model is left. */
 export function clear() {
-  for (const id of ['input', 'output', 'samples', 'history', 'compare']) {
+  for (const id of ['input', 'output', 'samples', 'history', 'quality', 'compare']) {
     $(id).replaceChildren();
     $(id).hidden = true;
   }

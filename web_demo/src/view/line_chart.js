@@ -2,8 +2,8 @@
 import { el } from '../dom.js';
 import { number } from '../format.js';
 import { t } from '../i18n.js';
+import { nice, svg } from './svg.js';
 
-const NAMESPACE = 'http://www.w3.org/2000/svg';
 const COLOURS = 6; // of style.css; then they come again, dashed
 const PANEL = { one: 220, each: 130 };
 const MARGIN = { top: 12, bottom: 22, right: 14 };
@@ -11,14 +11,6 @@ const TOLD = 20; // the height of the line in which a forecast is told
 const AHEAD = 28; // the least width of what is forecast
 const LETTER = 7.2; // the width of a character of an axis, about
 const UNLIKE = 8; // how much wider than a line's own range its axis may be
-
-/** An element of SVG; attributes by name, for its properties are objects. */
-function svg(tag, attributes, ...children) {
-  const made = document.createElementNS(NAMESPACE, tag);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
 
 /**
  * A chart that fills its box.
@@ -147,18 +139,6 @@ function panels({ rows, channels, forecast }) {
     } else found.push({ min, max, least: max - min || Infinity, members: [channel] });
   }
   return found;
-}
-
-/** Round ends of an axis, and round values along it. */
-function nice(min, max, wanted) {
-  const width = max - min || Math.abs(max) * 0.1 || 1;
-  const rough = width / wanted;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].find((one) => one * power >= rough) * power;
-  const first = Math.floor((min + (max === min ? -width / 2 : 0)) / step);
-  const last = Math.ceil((max + (max === min ? width / 2 : 0)) / step);
-  const ticks = Array.from({ length: last - first + 1 }, (_, n) => Number(((first + n) * step).toPrecision(12)));
-  return [ticks[0], ticks.at(-1), ticks];
 }
 
 /** The axis of steps: dates where they are known, else how many steps back. */

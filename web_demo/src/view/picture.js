@@ -71,7 +71,7 @@ function thumbs(pictures, folder, take) {
     const label = sampleName(path) || t('picture.sample', { n: n + 1 });
     const load = async () => take(await (await fetch(url)).blob(), label);
     const picture = el('img', { src: url.href, alt: label, loading: 'lazy' });
-    return el('button', { type: 'button', title: label, onclick: load }, picture);
+    return el('button', { type: 'button', title: label, onclick: load, 'data-sample': n }, picture);
   });
   return el('div', { className: 'thumbs' }, ...buttons);
 }

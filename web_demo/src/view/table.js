@@ -197,5 +197,5 @@ function fine(width) {
 /** A numbered button of a sample. */
 export function chip(n, onclick) {
   const label = t('table.sample', { n: n + 1 });
-  return el('button', { type: 'button', onclick, 'aria-label': label }, String(n + 1));
+  return el('button', { type: 'button', onclick, 'aria-label': label, 'data-sample': n }, String(n + 1));
 }
