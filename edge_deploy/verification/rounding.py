@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_deploy.artifact.performance import WarningEntry
+from edge_deploy.core.decimals import shortest_decimals
 from edge_deploy.core.spec import Array, Arrays, Feature, LoadedModel
 from edge_deploy.data.reference import Reference
 from edge_deploy.verification import metrics
@@ -51,7 +52,7 @@ def lost_columns(
     if model.kind != "sklearn" or not data.rows or data.origin != "user":
         return 0, ()
     (name,) = (spec.name for spec in model.spec.inputs)
-    rounded = data.inputs[name].astype(np.float64)
+    rounded = shortest_decimals(data.inputs[name])
     exact, places = _exact(rounded, data, features)
     lossy = [(at, label) for at, label in places if (exact[:, at] != rounded[:, at]).any()]
     if not lossy:

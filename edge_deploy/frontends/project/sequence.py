@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.core.decimals import shortest_decimals
 from edge_deploy.core.spec import Array, Arrays, Function, LoadedModel, ModelStep, TensorSpec
 from edge_deploy.frontends.project.front import asked, lowerable
 from edge_deploy.frontends.project.inverses import places, width_of
@@ -78,7 +79,7 @@ def scaled_window(before: Sequence[Part], base: LoadedModel, model: Part) -> Loa
 
     def original(arrays: Arrays) -> Arrays:
         x = arrays[spec.name]
-        flat = x.reshape(-1, channels).astype(np.float64)
+        flat = shortest_decimals(x.reshape(-1, channels))
         for one in originals:
             flat = one(flat)
         return base.predict({spec.name: flat.reshape(x.shape).astype(np.float32)})
@@ -136,7 +137,7 @@ def _step(
     part: Part, name: str, channels: int, functions: Sequence[Any], originals: Sequence[Any]
 ) -> ModelStep:
     def original(arrays: Arrays, rows: Sequence[Mapping[str, Any]]) -> Array:
-        flat = arrays[name].reshape(-1, channels).astype(np.float64)
+        flat = shortest_decimals(arrays[name].reshape(-1, channels))
         for one in originals:
             flat = one(flat)
         return flat

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.core.decimals import shortest_decimals
 from edge_deploy.core.errors import EdgeDeployError, SourceError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import (
@@ -64,7 +65,7 @@ class LoweredFront:
     Attributes:
         frame: What the steps tell of the columns.
         function: float32 (samples, width of the frame) to (samples, columns), in TensorFlow.
-        original: The steps' own answers to the same tensor, in float64.
+        original: The steps' own answers to the decimals of the same tensor, in float64.
         features: The columns as a person is asked for them; None where nobody named them.
         typical: Mean and deviation of the tensor's columns.
         parameters: How many numbers they hold.
@@ -145,7 +146,7 @@ def from_object(
         elif frame.special:
             given = as_given(frame, x, named, rows)
         else:
-            given = x.astype(np.float64)
+            given = shortest_decimals(x)
         return _predict(path, model, chain[-1], outputs, given)
 
     predict, note = answers(

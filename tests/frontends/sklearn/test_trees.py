@@ -153,6 +153,11 @@ def around(model: Any) -> np.ndarray:
     return x
 
 
+def typed(x: np.ndarray) -> np.ndarray:
+    """What a person types for float32 numbers: the shortest decimals that are them."""
+    return x.astype(str).astype(np.float64)
+
+
 def lowered(model: Any, x: np.ndarray) -> dict[str, np.ndarray]:
     import tensorflow as tf
 
@@ -177,7 +182,7 @@ def in_onnx(model: Any, x: np.ndarray) -> dict[str, np.ndarray]:
 def test_no_decision_flips_around_the_thresholds(row: str) -> None:
     model = BOUNDARIES[row]()
     x = around(model)
-    exact = x.astype(np.float64)
+    exact = typed(x)
     want, shares = model.predict(exact), model.predict_proba(exact)
     for got in (lowered(model, x), in_onnx(model, x)):
         assert (model.classes_[got["class"]] != want).sum() == 0
@@ -227,7 +232,7 @@ def test_no_decision_flips_behind_a_scaler(scaler: str, kind: str) -> None:
     function = load(Path("model.joblib"), LoadOptions()).function
     x = around(model)
     x[rng.random(x.shape) < gaps] = np.nan
-    exact = x.astype(np.float64)
+    exact = typed(x)
     got = {name: tensor.numpy() for name, tensor in function({"features": tf.constant(x)}).items()}
     assert (got["class"] != model.predict(exact)).sum() == 0
     assert np.abs(got["probabilities"] - model.predict_proba(exact)).max() < 1e-5
@@ -241,7 +246,7 @@ def test_missing_values_go_where_the_original_sends_them(row: str) -> None:
     rng = np.random.default_rng(2)
     x = rng.normal(0, 2, (5000, 5)).astype(np.float32)
     x[rng.random(x.shape) < 0.3] = np.nan
-    exact = x.astype(np.float64)
+    exact = typed(x)
     want = model.predict(exact)
     for got in (lowered(model, x), in_onnx(model, x)):
         if "class" in got:
@@ -264,7 +269,7 @@ def test_limits_are_the_last_float32_that_goes_left(
     after = np.nextafter(last, np.float32(np.inf))
 
     def scaled(x: np.ndarray) -> np.ndarray:
-        z = (x.astype(np.float64) - centre) * gain + offset
+        z = (typed(x) - centre) * gain + offset
         return z.astype(np.float32) if single else z
 
     with np.errstate(over="ignore"):
@@ -320,22 +325,24 @@ def test_categories_that_are_no_codes_are_refused(make: Callable[[], Any], says:
         lower(make())
 
 
-@pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="an app feeds the float32 beside a decimal"
-)
-def test_decimals_between_two_splits_are_decided_as_the_original_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Splits are midpoints of decimals, so 8.15 is one; behind a scaler its rounding decides."""
-    import tensorflow as tf
+DECIMALS: dict[str, Callable[[], Any]] = {
+    "scaled tree": lambda: make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=0)),
+    "scaled forest": lambda: make_pipeline(MinMaxScaler(), RandomForestClassifier(10)),
+    "histograms": lambda: HistGradientBoostingClassifier(max_iter=5),
+    "scaled histograms": lambda: make_pipeline(RobustScaler(), HistGradientBoostingClassifier()),
+    "lightgbm": lambda: lightgbm.LGBMClassifier(n_estimators=5, verbose=-1),
+    "xgboost": lambda: make_pipeline(StandardScaler(), xgboost.XGBClassifier(n_estimators=5)),
+}
 
-    monkeypatch.chdir(tmp_path)
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("row", DECIMALS)
+def test_decimals_between_two_splits_are_decided_as_the_original_does(row: str) -> None:
+    """Splits are midpoints of decimals, so 8.15 is one; behind a scaler its rounding decides."""
     rng = np.random.default_rng(0)
     known, y = np.round(rng.uniform(0, 14, (200, 1)), 1), rng.integers(0, 2, 200)
-    model = make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=0)).fit(known, y)
-    joblib.dump(model, "model.joblib")
+    model = DECIMALS[row]().fit(known, y)
     rows = np.round(np.arange(0, 14, 0.01), 2)[:, None]
-    function = load(Path("model.joblib"), LoadOptions()).function
-    found = function({"features": tf.constant(rows.astype(np.float32))})["class"].numpy()
+    found = lowered(model, rows.astype(np.float32))["class"]
     assert (found != model.predict(rows)).sum() == 0

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.core.decimals import shortest_decimals
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
@@ -181,25 +182,42 @@ def _by_level(trees: Sequence[Tree]) -> tuple[Array, Array, int]:
 def limits(threshold: Array, column: Array, columns: int, before: Affine, single: bool) -> Array:
     """The largest float32 that goes left at each node: for every float32, the same decision.
 
-    Scaling keeps the order of numbers, so where a scaled column is compared there is one such
-    number too (and rounding after each of its operations does not change the order). It is
-    searched for by bisection over the float32 numbers, whose bits, read as integers, are in the
-    same order.
+    The decision is the original's about the decimal that the float32 stands for. Scaling keeps
+    the order of numbers, so where a scaled column is compared there is one such number too (and
+    rounding after each of its operations does not change the order). It is searched for by
+    bisection over the float32 numbers, whose bits, read as integers, are in the same order.
     """
     if before is IDENTITY:
         near = threshold.astype(np.float32)
         down = np.nextafter(near, np.float32(-np.inf))
-        return np.asarray(np.where(near > threshold, down, near)).clip(_BELOW, -_BELOW)
+        last = np.asarray(np.where(near > threshold, down, near)).clip(_BELOW, -_BELOW)
+        return last if single else _of_decimals(last, lambda x: x <= threshold)
     at, scale = np.clip(column, 0, columns - 1), exactly(before)
+
+    def goes_left(x: Array) -> Array:
+        scaled = scale(x, at)
+        with np.errstate(over="ignore"):
+            return np.asarray((scaled.astype(np.float32) if single else scaled) <= threshold)
+
     low = np.full(len(threshold), -_LARGEST_BITS, np.int64)
     high = -low
     while (low < high).any():
         middle = (low + high + 1) // 2
-        scaled = scale(_float_of(middle), at)
-        with np.errstate(over="ignore"):
-            left = (scaled.astype(np.float32) if single else scaled) <= threshold
+        left = goes_left(_float_of(middle))
         low, high = np.where(left, middle, low), np.where(left, high, middle - 1)
-    return _float_of(low).astype(np.float32)
+    return _of_decimals(_float_of(low).astype(np.float32), goes_left)
+
+
+def _of_decimals(last: Array, goes_left: Callable[[Array], Array]) -> Array:
+    """Limits moved by one float32 where the decimal of that, or of the next one, says otherwise.
+
+    No further: the decimal of a number lies between it and the middle to a neighbour.
+    """
+    after = np.nextafter(last, np.float32(np.inf))
+    before = np.nextafter(last, np.float32(-np.inf))
+    moved = np.where(goes_left(shortest_decimals(last)), last, before)
+    moved = np.where(goes_left(shortest_decimals(after)), after, moved)
+    return np.asarray(moved).clip(_BELOW, -_BELOW)
 
 
 def missing_left(nodes: Tree, columns: int, before: Affine, single: bool) -> Array | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_deploy.core.decimals import shortest_decimals
 from edge_deploy.core.spec import Array, Feature, Text
 from edge_deploy.data.preprocessing.encoding import as_text
 
@@ -66,7 +67,8 @@ class Column:
             known = np.array([*self.categories, self.gap, _UNKNOWN], dtype=object)
             return np.asarray(known[flat.astype(np.int64)])
         exact = {np.float32(value): value for value in self.values}  # 0.1 is not 0.1 in float32
-        return np.array([exact.get(one, float(one)) for one in flat], np.float64)
+        plainly = zip(flat, shortest_decimals(flat), strict=True)
+        return np.array([exact.get(one, decimal) for one, decimal in plainly], np.float64)
 
     @property
     def feature(self) -> Feature:
