@@ -27,7 +27,8 @@ class Prediction:
         source: Where the sample came from: a file, a file and row, or the pairs.
         outputs: By output name, in the form of the output's kind: ``label`` and
             ``probabilities`` (largest first), ``value`` and ``unit``, or plain ``values``. What
-            comes next in a series has ``target``, the channel, too.
+            comes next in a series has ``target``, the channel, too; an output that has a name for
+            people has ``called``.
     """
 
     source: str
@@ -144,7 +145,8 @@ def _columns(spec: ModelSpec, answer: Prediction) -> dict[str, Any]:
     """An answer as cells, called as the page calls them."""
     cells: dict[str, Any] = {}
     for output in spec.outputs:
-        found, name = answer.outputs[output.name], f"predicted_{output.name}"
+        found = answer.outputs[output.name]
+        name = f"predicted_{output.label or output.name}"
         if "label" in found:
             cells[name] = found["label"]
             shares = found.get("probabilities", {})

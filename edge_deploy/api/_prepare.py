@@ -19,7 +19,7 @@ from edge_deploy.core.messages import option
 from edge_deploy.core.options import Data
 from edge_deploy.core.spec import Array, LoadedModel, ModelSpec
 from edge_deploy.data import sidecars
-from edge_deploy.data.csv_reader import Reading, column_names
+from edge_deploy.data.csv_reader import Reading, column_names, label_names
 from edge_deploy.data.preprocessing.features import parse_features, with_truths
 from edge_deploy.data.preprocessing.series import remarks, series_in
 from edge_deploy.data.readers import is_table, read
@@ -124,6 +124,9 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
     check_dtypes(loaded)
     side = sidecars.collect(source.folder, source.path.name, loaded, options)
     spec = sidecars.apply(loaded.spec, side)
+    header = column_names(side.reference)
+    targets = label_names(options.label_column, header) if options.label_column else []
+    spec = sidecars.with_targets(spec, targets)
     if folded:
         before = side.preprocessing
         loaded, side = fold(replace(loaded, spec=spec), side)
@@ -212,8 +215,9 @@ def known_columns(folder: Path, options: DataOptions) -> Known:
 def header_of(data: Data | None, label_column: str | None) -> Known:
     """The columns of a CSV or a data frame, and which of them holds the true answers."""
     names = column_names(data)
-    label = label_column or ("label" if "label" in names else None)
-    return Known(names, label=label)
+    first, *more = label_names(label_column, names) if label_column else ["label"]
+    label = first if label_column or first in names else None
+    return Known(tuple(name for name in names if name not in more), label=label)
 
 
 def _case(model: LoadedModel, side: Sidecars, data: Reference) -> Case:

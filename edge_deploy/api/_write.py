@@ -9,7 +9,7 @@ from typing import Any
 from edge_deploy.artifact import artifact, samples
 from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.core import atomic_io
-from edge_deploy.data.preprocessing.encoding import text_rows
+from edge_deploy.data.preprocessing.encoding import raw_rows
 from edge_deploy.data.reference import Dataset
 from edge_deploy.data.sidecars import Sidecars
 from edge_deploy.optimize.search.report import sections
@@ -36,8 +36,8 @@ def write_version(
         tuning: The search that chose them, where one did.
     """
     reference, evaluation = dataset.reference, dataset.evaluation
-    texts = text_rows(side.features or (), reference.rows)
-    artifact.save_reference(stage / artifact.REFERENCE, reference, texts)
+    rows = raw_rows(side.features or (), reference.rows)
+    artifact.save_reference(stage / artifact.REFERENCE, reference, rows)
     if evaluation.count:
         artifact.save_reference(stage / artifact.EVALUATION, evaluation)
     samples.save(stage, reference, side.features or ())

@@ -30,7 +30,7 @@ from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path, as_paths
 from edge_deploy.core.spec import Array, Arrays, TensorSpec
-from edge_deploy.data.preprocessing.encoding import text_rows
+from edge_deploy.data.preprocessing.encoding import raw_rows
 from edge_deploy.data.reference import join, sample
 from edge_deploy.verification import metrics, noise, page_limits, quality
 from edge_deploy.verification.columns import page_columns
@@ -272,9 +272,9 @@ def _slug(key: str) -> str:
 def _reference(model: Artifact) -> tuple[dict[str, Any], bytes]:
     """Samples and the original's answers, where each lies in the bytes; what is known of all."""
     data = model.reference()
-    texts = text_rows(columns_of(model.manifest) or (), data.rows)
+    rows = raw_rows(columns_of(model.manifest) or (), data.rows)
     size = sum(array.nbytes for array in data.inputs.values()) // max(data.count, 1)
-    fit = _SAMPLES if texts else max(_FEWEST, _SAMPLE_BYTES // max(size, 1))
+    fit = _SAMPLES if rows else max(_FEWEST, _SAMPLE_BYTES // max(size, 1))
     sure = noise.sure_samples(data, model.spec)
     count = min(len(sure), _SAMPLES, fit)
     chunks: list[bytes] = []
@@ -291,13 +291,11 @@ def _reference(model: Artifact) -> tuple[dict[str, Any], bytes]:
     def tensors(arrays: Arrays, specs: Sequence[TensorSpec], n: int) -> dict[str, Any]:
         return {spec.name: place(spec, sample(arrays[spec.name], spec, n)) for spec in specs}
 
-    # A page that counts texts starts its check from the texts, not from counts of ours.
+    # A page that encodes words starts its check from the words, not from numbers of ours.
     samples = [
         {
             **(
-                {"row": texts[n]}
-                if texts
-                else {"inputs": tensors(data.inputs, model.spec.inputs, n)}
+                {"row": rows[n]} if rows else {"inputs": tensors(data.inputs, model.spec.inputs, n)}
             ),
             "outputs": tensors(data.outputs, model.spec.outputs, n),
         }

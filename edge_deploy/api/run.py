@@ -114,7 +114,7 @@ def answer(
             for name, kept in every_raw.items():
                 kept.append(raw[name])
             outputs = {
-                s.name: _readable(s, raw[s.name]) | coming.get(s.name, {})
+                s.name: _readable(s, raw[s.name]) | coming.get(s.name, {}) | _called(s)
                 for s in found.spec.outputs
             }
             answers.append(Prediction(source, outputs))
@@ -283,8 +283,10 @@ def _from_pairs(
     if features is None:
         raise UsageError(f"The model has no named features. {_what_it_takes(found)}")
     row: dict[str, Any] = {}
+    called = {feature.label: feature.name for feature in features if feature.label}
     for pair in pairs:
         name, _, value = pair.partition("=")
+        name = called.get(name, name)
         if name not in {feature.name for feature in features}:
             raise UsageError(f"{pair}: no feature is called {name!r}. {_what_it_takes(found)}")
         row[name] = value
@@ -304,7 +306,8 @@ def _what_it_takes(found: Artifact) -> str:
     if (alone := _only_text(columns_of(found.manifest))) is not None:
         return f"This model takes a text, or a .csv with the column {alone.name}."
     if columns := found.manifest.features:
-        pairs = " ".join(f"{c.name}=…" for c in columns)
+        labels = (f" ({c.label})" if c.label else "" for c in columns)
+        pairs = " ".join(f"{c.name}=…{label}" for c, label in zip(columns, labels, strict=True))
         return f"This model takes {pairs}, or a .csv with these columns."
     if found.manifest.preprocessing:
         return "This model takes pictures."
@@ -336,6 +339,10 @@ def _readable(spec: TensorSpec, value: Array) -> dict[str, Any]:
         return {"value": float(flat[0]), "unit": spec.unit}
     told = {"unit": spec.unit} if spec.unit else {}
     return {"shape": list(value.shape), "values": value.tolist(), **told}
+
+
+def _called(spec: TensorSpec) -> dict[str, str]:
+    return {"called": spec.label} if spec.label else {}
 
 
 def _strange(spec: TensorSpec, given: str) -> ArtifactError:

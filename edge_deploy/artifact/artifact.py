@@ -376,7 +376,7 @@ def save_reference(path: Path, data: Reference, rows: Sequence[Mapping[str, Any]
 
     The answers of the pruned model, where there is one, are ``pruned:<name>``, and between what
     values the original's own answers lie, where it was measured, ``unsure:<name>``; ``rows``, where
-    samples are checked from their texts on, are the samples as JSON.
+    samples are checked from what people type on, are the samples as JSON.
     """
     arrays: Arrays = {f"in:{name}": array for name, array in data.inputs.items()}
     arrays |= {f"out:{name}": array for name, array in data.outputs.items()}

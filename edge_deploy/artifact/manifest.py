@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, structs
 
 from edge_deploy.artifact.document import (
     Count,
@@ -110,6 +110,7 @@ class OutputEntry(Part, frozen=True, kw_only=True):
         classes: What the columns of a classifier's output stand for; null where it is none, or
             where nobody said.
         unit: The unit of a regression's value, such as ``USD``.
+        label: What it is called for people, such as ``price``; absent where nobody said.
     """
 
     name: str
@@ -118,6 +119,7 @@ class OutputEntry(Part, frozen=True, kw_only=True):
     kind: Literal["probabilities", "probability", "class", "value", "tensor"]
     classes: tuple[str, ...] | None
     unit: str | None
+    label: str | UnsetType | None = UNSET
 
 
 class ReferenceEntry(Part, frozen=True, kw_only=True):
@@ -202,9 +204,10 @@ class Manifest(Part, frozen=True, kw_only=True):
 
 def model_spec(manifest: Manifest) -> ModelSpec:
     """The original's inputs and outputs."""
+    named = [structs.replace(one, label=one.label or None) for one in manifest.outputs]
     inputs, outputs = (
         tuple(msgspec.convert(one, TensorSpec, from_attributes=True) for one in side)
-        for side in (manifest.inputs, manifest.outputs)
+        for side in (manifest.inputs, named)
     )
     return ModelSpec(inputs, outputs)
 
@@ -216,7 +219,8 @@ def input_entry(spec: TensorSpec) -> InputEntry:
 
 def output_entry(spec: TensorSpec) -> OutputEntry:
     """The manifest's form of an output."""
-    return msgspec.convert(spec, OutputEntry, from_attributes=True)
+    made = msgspec.convert(spec, OutputEntry, from_attributes=True)
+    return made if made.label else structs.replace(made, label=UNSET)
 
 
 def preprocessing_of(manifest: Manifest) -> dict[str, Any] | None:

@@ -151,6 +151,7 @@ class FeatureEntry(Part, frozen=True, kw_only=True):
             nothing but zeros (of an ordinal category -1), ``infrequent`` is the last category.
         text: How a text is counted; null for other kinds, and where it becomes token ids.
         tokens: How a text becomes token ids; absent for other columns.
+        label: What a form calls it; absent where that is its name.
     """
 
     name: Name
@@ -166,6 +167,7 @@ class FeatureEntry(Part, frozen=True, kw_only=True):
     unknown: Literal["error", "ignore", "infrequent"]
     text: TextEntry | UnsetType | None = UNSET
     tokens: TokensEntry | UnsetType = UNSET
+    label: Name | UnsetType = UNSET
 
 
 class SeriesEntry(Part, frozen=True, kw_only=True):

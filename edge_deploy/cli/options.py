@@ -32,7 +32,10 @@ Targets = Annotated[str, typer.Option("--to", help="Targets, separated by commas
 Samples = Annotated[int, typer.Option("--samples", help="Samples to keep for evaluation.")]
 LabelColumn = Annotated[
     str | None,
-    typer.Option("--label-column", help="Column (.npz: key) of the true answers, if not label(s)."),
+    typer.Option(
+        "--label-column",
+        help="Column (.npz: key) of the true answers, if not label(s); a,b of two.",
+    ),
 ]
 Labels = Annotated[str | None, typer.Option("--labels", help="labels.txt, or a,b,c.")]
 Preprocess = Annotated[

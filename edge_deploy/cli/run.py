@@ -93,7 +93,8 @@ def run(
         typer.echo(f"{output}: {count:,} row{'' if count == 1 else 's'} with answers")
     if score is not None:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in score.values.items())
-        typer.echo(f"{figures}, of {score.samples:,} true answers ({score.output})")
+        called = {spec.name: spec.label or spec.name for spec in answers.spec.outputs}
+        typer.echo(f"{figures}, of {score.samples:,} true answers ({called[score.output]})")
 
 
 def _converted(given: Path) -> Path:
@@ -149,6 +150,7 @@ def _answer(answer: Prediction) -> str:
 
     lines = []
     for name, output in answer.outputs.items():
+        name = output.get("called", name)
         if "target" in output:
             name = f"next {output['target']}"
         if "probabilities" in output:

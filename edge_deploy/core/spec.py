@@ -35,6 +35,7 @@ class TensorSpec:
         kind: One of INPUT_KINDS or OUTPUT_KINDS.
         classes: What the columns of a classifier's output stand for.
         unit: The unit of a regression, such as ``USD``.
+        label: What an output is called for people, such as ``price``.
     """
 
     name: str
@@ -43,6 +44,7 @@ class TensorSpec:
     kind: str = "tensor"
     classes: tuple[str, ...] | None = None
     unit: str | None = None
+    label: str | None = None
 
     @property
     def batched(self) -> bool:
@@ -168,6 +170,8 @@ class Feature:
     ``unknown`` says what a value that is no category becomes: an error; (``ignore``) nothing but
     zeros, or -1 where ``encode`` is ``ordinal``, or the number itself where it is ``none``; the
     last category (``infrequent``), with which scikit-learn counts the rare ones.
+
+    ``label`` is what a form calls the column, where its name is none for people.
     """
 
     name: str
@@ -183,6 +187,7 @@ class Feature:
     unknown: str = "error"
     text: Text | None = None
     tokens: Tokens | None = None
+    label: str | None = None
 
     @property
     def width(self) -> int:

@@ -147,7 +147,7 @@ def _table(
 ) -> Table:
     from edge_deploy.data.preprocessing.encoding import encode_rows
 
-    columns, label = _columns(origin, rows, reading)
+    columns, told = _columns(origin, rows, reading)
     places, given = taken
     plain = features is None
     if features is None:
@@ -162,21 +162,32 @@ def _table(
     except UsageError as error:
         mend = f" If that column holds the true answers, say {option('label_column')}."
         raise UsageError(f"{origin}: {error}{mend if plain else ''}") from error
-    answers = [row[label] or "" for row in rows] if label in rows[0] else []
-    filled = sum(map(bool, answers))
-    labels = labels_of(answers) if filled == len(rows) else None
-    gaps = ""
-    if filled < len(answers):
-        gaps = (
-            f"{len(rows) - filled} of {len(rows)} rows have nothing in the column {label!r} (first "
-            f"in row {places[answers.index('')] + 1})"
-        )
+    labels, gaps = _labels(rows, told, places)
     names = [feature.name for feature in features]
     kept = tuple({name: row[name] for name in names if name in row} for row in rows)
     others = {
         name: frozenset(str(row[name]) for row in rows) for name in columns if name not in names
     }
     return Table(values, labels, kept, given, others, gaps)
+
+
+def _labels(
+    rows: Sequence[Row], names: Sequence[str], places: Sequence[int]
+) -> tuple[Array | None, str]:
+    """The true answers, a column each where there are several, and why there are none."""
+    found = []
+    for label in names:
+        if label not in rows[0]:
+            return None, ""
+        answers = [row[label] or "" for row in rows]
+        filled = sum(map(bool, answers))
+        if filled < len(answers):
+            return None, (
+                f"{len(rows) - filled} of {len(rows)} rows have nothing in the column {label!r} "
+                f"(first in row {places[answers.index('')] + 1})"
+            )
+        found.append(labels_of(answers))
+    return found[0] if len(found) == 1 else np.stack(found, axis=1), ""
 
 
 def made_up(columns: Sequence[str], features: Sequence[Feature]) -> bool:
@@ -271,14 +282,20 @@ def _lines(path: Path, file: TextIO) -> Iterator[str]:
         yield line
 
 
-def _columns(path: Data, rows: Sequence[Row], reading: Reading) -> tuple[list[str], str]:
-    """The columns that may be features, and the one of the true answers."""
+def _columns(path: Data, rows: Sequence[Row], reading: Reading) -> tuple[list[str], list[str]]:
+    """The columns that may be features, and those of the true answers."""
     if not rows:
         raise UsageError(f"{path}: there are no rows under the header.")
-    label = reading.label_column or "label"
-    if reading.label_column and not reading.unlabelled and label not in rows[0]:
-        raise missing_label(path, label, [column for column in rows[0] if column])
-    return [column for column in rows[0] if column and column != label], label
+    labels = label_names(reading.label_column or "label", list(rows[0]))
+    lacking = [name for name in labels if name not in rows[0]]
+    if reading.label_column and not reading.unlabelled and lacking:
+        raise missing_label(path, lacking[0], [column for column in rows[0] if column])
+    return [column for column in rows[0] if column and column not in labels], labels
+
+
+def label_names(told: str, header: Sequence[str]) -> list[str]:
+    """The columns of the true answers: ``a,b`` are two, where none is called so."""
+    return [told] if told in header else [name.strip() for name in told.split(",")]
 
 
 def missing_label(path: Data, label_column: str, known: Sequence[str]) -> UsageError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -112,8 +113,12 @@ def with_class_indices(data: Reference, spec: ModelSpec) -> Reference:
     labels = data.labels
     if labels is None:
         return data
+    if labels.ndim > 1 and numbers_of(spec, labels) is not None and not _one_hot(labels):
+        return replace(data, labels=labels.reshape(len(labels), -1).astype(np.float64))
     if (several := sum(output.kind == "class" for output in spec.outputs)) > 1:
         told = f"the model answers {several} questions, and they do not say which one they are of"
+        if labels.ndim > 1 and labels.shape[1:] == (several,):
+            told = f"the model answers {several} questions, and a score is of one"
         return replace(data, labels=None, unlabelled=told)
     if labels.ndim > 1:
         labels = labels.reshape(len(labels), -1)
@@ -133,6 +138,20 @@ def with_class_indices(data: Reference, spec: ModelSpec) -> Reference:
     count = next((n for n in map(class_count, spec.outputs) if n), None)
     found = _indices(labels, classes, count)
     return replace(data, labels=labels if found is None else found)
+
+
+def numbers_of(spec: ModelSpec, labels: Array) -> TensorSpec | None:
+    """The output that gives as many numbers a sample as there are true ones; more than one."""
+    count = labels[:1].size
+    if labels.dtype.kind not in "iuf" or count < 2:
+        return None
+    fitting = (
+        output
+        for output in spec.outputs
+        if output.kind in ("value", "tensor")
+        if math.prod(axis or 0 for axis in output.shape[1:]) == count
+    )
+    return next(fitting, None)
 
 
 def _plain(labels: Array) -> Array:

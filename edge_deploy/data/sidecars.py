@@ -199,6 +199,8 @@ def apply(spec: ModelSpec, sidecars: Sidecars) -> ModelSpec:
     unit = (sidecars.target or {}).get("unit")
     if unit:
         outputs = [replace(o, unit=str(unit)) if o.kind == "value" else o for o in outputs]
+    if name := (sidecars.target or {}).get("name"):
+        outputs = _with_label(outputs, str(name))
     if sidecars.series is not None:
         inputs[0] = replace(inputs[0], kind="sequence")
         outputs = _with_forecast(outputs, sidecars.series, unit)
@@ -215,6 +217,32 @@ def _with_forecast(outputs: Sequence[TensorSpec], series: Series, unit: Any) -> 
     kind = "value" if forecast.kind == "probability" else forecast.kind
     told = replace(forecast, kind=kind, unit=str(unit or series.unit or "") or None)
     return [told if output is forecast else output for output in outputs]
+
+
+def with_targets(spec: ModelSpec, names: Sequence[str]) -> ModelSpec:
+    """A model of several answers, each called as the column of its true answers.
+
+    Args:
+        spec: The model's.
+        names: The columns, in the order of the answers; others than there are answers are none.
+    """
+    asked = [output for output in spec.outputs if output.kind == "class"]
+    if len(names) < 2 or len(asked) != len(names):
+        return spec
+    by_place = {output.name.rpartition("_")[2]: n for output, n in zip(asked, names, strict=True)}
+    outputs = tuple(
+        replace(output, label=by_place.get(output.name.rpartition("_")[2], output.label))
+        for output in spec.outputs
+    )
+    return replace(spec, outputs=outputs)
+
+
+def _with_label(outputs: Sequence[TensorSpec], name: str) -> list[TensorSpec]:
+    """The outputs, of which the answer is called as people call it: the only one, or the class."""
+    answers = [o for o in outputs if len(outputs) == 1 or o.kind == "class"]
+    if len(answers) != 1:
+        return list(outputs)
+    return [replace(o, label=name) if o is answers[0] else o for o in outputs]
 
 
 def _with_labels(

@@ -57,7 +57,7 @@ def diagnose(case: Case) -> tuple[WarningEntry, ...]:
     elif data.unlabelled:
         told = f"the labels are not used: {data.unlabelled}"
         found.append(WarningEntry(kind="labels", text=told))
-    if output is not None and data.labels is not None:
+    if output is not None and data.labels is not None and data.labels.ndim == 1:
         judge = _regressor if class_count(output) == 0 else _classifier
         found.extend(judge(case, output, data.labels))
     if not found:

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_deploy.core.errors import ArtifactError, MissingDependencyError
 from edge_deploy.core.spec import Array, Arrays, Feature, LoadedModel, ModelSpec, Runner, TensorSpec
-from edge_deploy.data.preprocessing.encoding import encode_rows, text_rows
+from edge_deploy.data.preprocessing.encoding import encode_rows, raw_rows
 from edge_deploy.data.reference import MAX_BYTES, MAX_SAMPLES, Dataset, Reference
 from edge_deploy.formats.base import Format, Runtime
 from edge_deploy.formats.registry import FORMATS
@@ -106,7 +106,7 @@ class Checker:
             return [self._in_page(runtime, path, replace(blank, backend=b)) for b in backends]
         try:
             with runtime.open(path) as runner:
-                self._check_counts(encode_rows)
+                self._check_rows(encode_rows)
                 file_format = FORMATS[runtime.format]
                 named = by_order(runner, file_format, path, self.spec) if foreign else runner
                 data = self._asked(blank)
@@ -125,7 +125,7 @@ class Checker:
         data = for_browser(self._asked(blank)) if blank.compressed else self._asked(blank)
         try:
             with browser.open_file(runtime.format, path, blank.backend, self.spec) as runner:
-                self._check_counts(runner.encode)
+                self._check_rows(runner.encode)
                 return judge(blank, runner, self.spec, data, self.tolerances, self._measure())
         except ArtifactError as error:
             return replace(blank, failures=(str(error),))
@@ -133,20 +133,20 @@ class Checker:
     def _asked(self, blank: Verdict) -> Reference:
         return self.dataset.every if blank.compressed else self.dataset.reference
 
-    def _check_counts(self, encode: Callable[[Sequence[Feature], Any], Array]) -> None:
-        """Whether texts become the input here that they became when the model was converted."""
+    def _check_rows(self, encode: Callable[[Sequence[Feature], Any], Array]) -> None:
+        """Whether rows become the input here that they became when the model was converted."""
         columns, reference = self.dataset.columns or (), self.dataset.reference
-        if texts := text_rows(columns, reference.rows):
-            _same_counts(reference, encode(columns, texts))
+        if len(reference.inputs) == 1 and (rows := raw_rows(columns, reference.rows)):
+            _same_inputs(reference, encode(columns, rows))
 
 
-def _same_counts(reference: Reference, counted: Array) -> None:
+def _same_inputs(reference: Reference, encoded: Array) -> None:
     (given,) = reference.inputs.values()
-    other = ~((counted == given) | (np.isnan(counted) & np.isnan(given)))
+    other = ~((encoded == given) | (np.isnan(encoded) & np.isnan(given)))
     if other.any():
         sample, place = np.argwhere(other)[0]
         raise ArtifactError(
-            f"texts are counted otherwise here: sample {sample} has {counted[sample, place]:g} in "
+            f"rows are encoded otherwise here: sample {sample} has {encoded[sample, place]:g} in "
             f"place {place} of the input, the reference {given[sample, place]:g}"
         )
 

@@ -12,7 +12,7 @@ from msgspec import structs
 from edge_deploy.artifact.document import part
 from edge_deploy.artifact.performance import ConfusionEntry, PerformanceEntry
 from edge_deploy.core.spec import Array, ModelSpec, TensorSpec
-from edge_deploy.data.reference import Reference, class_count
+from edge_deploy.data.reference import Reference, class_count, numbers_of
 
 
 def scale(original: Array) -> float:
@@ -208,8 +208,10 @@ def labelled(spec: ModelSpec, labels: Array | None) -> TensorSpec | None:
 
     Args:
         spec: The model's outputs.
-        labels: One a sample.
+        labels: One a sample, or as many numbers as an output gives.
     """
+    if labels is not None and labels.ndim == 2 and np.isfinite(labels).all() and len(labels):
+        return numbers_of(spec, labels) if np.ptp(labels, axis=0).all() else None
     if labels is None or labels.dtype.kind not in "iufb" or labels.ndim != 1 or not len(labels):
         return None
     whole = bool(np.all(np.isfinite(labels))) and bool(np.all(labels == np.round(labels)))
@@ -244,16 +246,19 @@ def answered(output: TensorSpec, values: Array) -> Array:
 def score(output: TensorSpec, values: Array, labels: Array) -> Score:
     """How good answers are.
 
+    Of several numbers a sample R² is the mean of each one's, as sklearn.metrics.r2_score has it.
+
     Args:
         output: What ``labelled`` found.
         values: Its answers, samples on the first axis.
-        labels: A class index or a value a sample.
+        labels: A class index or a value a sample, or several values.
     """
-    if class_count(output) == 0:
-        off = values.reshape(len(values), -1)[:, 0].astype(np.float64) - labels
-        total = float(np.sum((labels - labels.mean()) ** 2))
+    if class_count(output) == 0 or labels.ndim == 2:
+        true = labels.reshape(len(labels), -1)
+        off = values.reshape(len(values), -1)[:, : true.shape[1]].astype(np.float64) - true
+        total = np.sum((true - true.mean(axis=0)) ** 2, axis=0)
         told = {
-            "R²": 1 - float(np.sum(off**2)) / total,
+            "R²": float(np.mean(1 - np.sum(off**2, axis=0) / total)),
             "MAE": float(np.abs(off).mean()),
             "RMSE": float(np.sqrt((off**2).mean())),
         }

@@ -212,7 +212,13 @@ def _task_lines(task: Task, manifest: Manifest) -> list[str]:
     ]
     # A report of before does not say how many.
     many = f", of {samples_with_labels(task.samples)}" if task.samples else ""
-    return [f"{task.output}: {', '.join(told)}{many}"]
+    return [f"{_called(task.output, manifest)}: {', '.join(told)}{many}"]
+
+
+def _called(output: str, manifest: Manifest) -> str:
+    """What an output is called for people, else by the model."""
+    label = next((o.label for o in manifest.outputs if o.name == output), None)
+    return visible(label) if label else output
 
 
 def _figure(name: str, value: float, output: str, manifest: Manifest) -> str:

@@ -70,7 +70,7 @@ def strange_inputs(case: Case) -> Iterator[WarningEntry]:
     if case.ordinary is not None and chosen is not None:
         mean, spread = (np.asarray(part, np.float64) for part in case.ordinary)
         values = given[chosen].reshape(-1, given.shape[-1]).astype(np.float64)
-        wide = scalable(values)
+        wide = scalable(values) & _numbers(case, values.shape[-1])
         with np.errstate(divide="ignore", invalid="ignore"):
             away = np.abs(values.mean(axis=0) - mean) / spread
             ratio = values.std(axis=0) / spread
@@ -81,6 +81,12 @@ def strange_inputs(case: Case) -> Iterator[WarningEntry]:
             yield WarningEntry(kind="inputs", text=_far(case, values[:, worst], low, high, worst))
     elif case.features:
         yield from _outside(case, given)
+
+
+def _numbers(case: Case, width: int) -> Array:
+    """Which places of the input are numbers as given: no code of a word, no count or id of a text."""
+    told = [f.kind == "number" for f in case.features or () for _ in range(f.width)]
+    return np.array(told) if len(told) == width else np.ones(width, bool)
 
 
 def _span(mean: Array, spread: Array, column: int) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from edge_deploy.core.errors import ArtifactError, UsageError
 pytestmark = pytest.mark.slow
 
 FEATURES = [
-    {"name": "age", "min": 18, "max": 64, "default": 30, "unit": "years"},
+    {"name": "age", "min": 18, "max": 64, "default": 30, "unit": "years", "label": "Age"},
     {"name": "smoker", "kind": "category", "categories": ["no", "yes"], "encode": "one-hot"},
 ]
 
@@ -129,13 +129,16 @@ def test_run_says_what_is_wrong_with_a_series(run, prices: Path, text, says: str
         (["age=40", "smoker=no"], 4007),
         (["age=40", "smoker=yes"], 9007),
         (["smoker=no"], 3007),  # the default age
+        (["Age=40", "smoker=no"], 4007),  # as the form calls it
     ],
 )
 def test_run_answers_named_features(run, table: Path, pairs, value: float, target: str) -> None:
     result = run("run", table, *pairs, "--only", target, "--json")
     assert result.code == 0, result
     (answer,) = json.loads(result.out)["answers"]
-    assert answer["value"] == {"value": pytest.approx(value, rel=1e-5), "unit": "USD"}
+    assert answer["value"] == {
+        "value": pytest.approx(value, rel=1e-5), "unit": "USD", "called": "cost"
+    }  # fmt: skip
 
 
 def test_run_answers_every_row_of_a_csv(run, table: Path) -> None:
@@ -145,7 +148,7 @@ def test_run_answers_every_row_of_a_csv(run, table: Path) -> None:
     assert [a["source"] for a in answers] == ["rows.csv:1", "rows.csv:2"]
     values = [a["value"]["value"] for a in answers]
     assert values == pytest.approx([7007, 6407], rel=1e-5)
-    assert "value: 7007 USD" in run("run", table, "rows.csv").out
+    assert "cost: 7007 USD" in run("run", table, "rows.csv").out
 
 
 def test_run_writes_the_rows_with_the_answers_beside_them(run, table: Path) -> None:
@@ -156,10 +159,10 @@ def test_run_writes_the_rows_with_the_answers_beside_them(run, table: Path) -> N
     assert result.code == 0, result
     lines = result.out.splitlines()
     assert lines[0] == "answers.csv: 3 rows with answers" and len(lines) == 2
-    assert re.fullmatch(r"R² 1, MAE \S+, RMSE \S+, of 3 true answers \(value\)", lines[1])
+    assert re.fullmatch(r"R² 1, MAE \S+, RMSE \S+, of 3 true answers \(cost\)", lines[1])
     with Path("answers.csv").open(encoding="utf-8-sig", newline="") as file:
         head, *rows = csv.reader(file)
-    assert head == ["id", "age", "smoker", "cost", "predicted_value"]
+    assert head == ["id", "age", "smoker", "cost", "predicted_cost"]
     assert [row[0] for row in rows] == ["x", "y", "z, 1"]
     assert [float(row[-1]) for row in rows] == pytest.approx([7007, 6407, 3007], rel=1e-5)
 
@@ -171,7 +174,7 @@ def test_run_reads_a_table_from_stdin(run, table: Path, monkeypatch) -> None:
     pipe("age,smoker,label\n20,yes,7000\n64,no,6400\n")
     result = run("run", table, "-")
     assert result.out.splitlines()[:2] == [
-        "stdin:1  value: 7007 USD", "stdin:2  value: 6407 USD",
+        "stdin:1  cost: 7007 USD", "stdin:2  cost: 6407 USD",
     ]  # fmt: skip
     assert "MAE 7, RMSE 7, of 2 true answers" in result.out
     pipe("age,smoker,label\n20,yes,7000\n64,no,6400\n")
@@ -278,7 +281,7 @@ def test_run_says_what_the_model_takes(run, table: Path, arguments, says: str) -
 
 
 def test_run_asks_the_file_that_was_converted_and_something(table: Path) -> None:
-    with pytest.raises(UsageError, match=r"Nothing to ask\. This model takes age=… smoker=…"):
+    with pytest.raises(UsageError, match=r"Nothing to ask\. This model takes age=… \(Age\) smoker=…"):
         ask(table, [])
     shutil.copytree(table, "copy")
     Path("copy/tflite/cost_float32.tflite").write_bytes(b"another")

@@ -188,6 +188,16 @@ def test_labels_of_a_table_are_read_or_it_is_said_why_not(case: str) -> None:
     assert bool(why) == bool(data.unlabelled)
 
 
+def test_several_columns_of_true_answers_are_as_many_values_a_sample() -> None:
+    Path("data.csv").write_text("a,b,low,high\n1,2,0.5,1\n3,4,1.5,2.25\n")
+    spec = replace(KINDS, outputs=(TensorSpec("y", (None, 2), "float32", "value"),))
+    data = read(Path("data.csv"), spec, PAIR, None, Reading(label_column="low, high"))
+    labels = with_class_indices(data, spec).labels
+    assert labels is not None and labels.tolist() == [[0.5, 1], [1.5, 2.25]]
+    with pytest.raises(UsageError, match=r"hgh.*Did you mean high"):
+        read(Path("data.csv"), spec, PAIR, None, Reading(label_column="low,hgh"))
+
+
 NO_LABELS: dict[str, tuple[str, Reading, str]] = {
     "no such column": (ROWS, Reading(label_column="knd"), "Did you mean kind?"),
     "a word among numbers": ("a,b,kind\n1,2,dog\n", Reading(), "say label_column=..."),

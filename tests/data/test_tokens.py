@@ -18,7 +18,7 @@ from edge_deploy.codegen.context import TemplateContext, Tensor
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.spec import Array, Feature, TensorSpec, Tokens
 from edge_deploy.data.input_warnings import remarks
-from edge_deploy.data.preprocessing.encoding import encode_rows, text_rows
+from edge_deploy.data.preprocessing.encoding import encode_rows, raw_rows
 from edge_deploy.data.preprocessing.features import features_to_json, parse_features
 from edge_deploy.data.preprocessing.tokens import _pieces, tokenizer
 from edge_deploy.frontends.project.tokenizers import tokenizer_of, tokens_feature
@@ -384,7 +384,7 @@ def test_a_text_may_have_a_default_and_stands_beside_numbers() -> None:
     )
     rows = [{"stars": 5, "review": "Good, GOOD!"}, {"stars": 1}]
     assert encode_rows(features, rows).tolist() == [[5, 0, 0, 2, 2], [1, 0, 0, 0, 1]]
-    assert text_rows(features, rows) == ({"stars": 5, "review": "Good, GOOD!"}, {"stars": 1})
+    assert raw_rows(features, rows) == ({"stars": 5, "review": "Good, GOOD!"}, {"stars": 1})
     told = replace(features[1], missing="error")
     with pytest.raises(UsageError, match=r"row 1, column 'review': is missing\. Give a text"):
         encode_rows([told], [{}])

@@ -123,6 +123,21 @@ def test_figures_are_those_of_scikit_learn() -> None:
     )
 
 
+def test_figures_of_several_values_are_those_of_scikit_learn() -> None:
+    sklearn = pytest.importorskip("sklearn.metrics")
+    true = np.stack([NUMBERS, NUMBERS[::-1] * 3 - 7], axis=1)
+    near = true + RNG.normal(size=true.shape)
+    spec = ModelSpec((), (TensorSpec("next", (None, 2), "float32", "value"),))
+    told = performance(spec, Reference({"x": near}, {"next": near}, labels=true))
+    assert told is not None and told.values == pytest.approx(
+        {
+            "R²": sklearn.r2_score(true, near),
+            "MAE": sklearn.mean_absolute_error(true, near),
+            "RMSE": np.sqrt(sklearn.mean_squared_error(true, near)),
+        }
+    )
+
+
 def test_of_many_classes_the_pairs_are_kept_that_are_mistaken_most() -> None:
     true = np.arange(500) % 100
     found = np.where(true < 60, true, 99 - true)

@@ -1,4 +1,5 @@
 // What went wrong, in the words of the page, with the mend.
+import { calledOf } from './features.js';
 import { t } from './i18n.js';
 
 /** An error whose message is already in the page's language. */
@@ -25,7 +26,7 @@ export function words(error) {
   if (error.name === 'PageError') return error.message;
   if (error.feature) {
     const value = error.message.slice(error.feature.name.length + 2).split(' is ')[0];
-    return t(`feature.${error.reason}`, { name: error.feature.name, value });
+    return t(`feature.${error.reason}`, { name: calledOf(error.feature), value });
   }
   for (const [pattern, key, names] of KNOWN) {
     const found = pattern.exec(error.message);

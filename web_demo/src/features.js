@@ -83,6 +83,9 @@ function givenText(feature, value) {
   return written(feature.default);
 }
 
+/** What people call a feature. */
+export const calledOf = ({ name, label }) => label ?? name;
+
 /** The index of a category by its name, as it is and without blanks around it. */
 function places(names) {
   const found = new Map((names ?? []).map((name, n) => [name, n]));

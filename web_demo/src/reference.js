@@ -30,7 +30,7 @@ export async function describe(folder, revision) {
     );
   const read = samples.map(({ row, inputs, outputs }) => ({
     get inputs() {
-      // Counting texts is part of the model, so the page must do that right, too.
+      // Encoding words is part of the model, so the page must do that right, too.
       return row ? rowInput(manifest, manifest.features, row) : tensors(inputs, manifest.inputs);
     },
     outputs: tensors(outputs, manifest.outputs),

@@ -73,17 +73,32 @@ def encode_rows(
     return table
 
 
-def text_rows(
+def raw_rows(
     features: Sequence[Feature], rows: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, Any], ...]:
-    """The rows that a check from the texts on needs: none where no column is a text.
+    """The rows that a check from what people type on needs: none where all columns are numbers.
 
-    Counting is part of such a model: an artifact keeps the texts of its reference, and every
-    place that counts them again must come to the same input.
+    Encoding words and counting texts is part of such a model: an artifact keeps the rows of its
+    reference, and every place that encodes them again must come to the same input.
+
+    Args:
+        features: The columns.
+        rows: Values by column name, of which the features' are taken.
+
+    Returns:
+        Rows that JSON holds; what is missing is None, or not there.
     """
-    if not any(feature.kind == "text" for feature in features):
+    if all(feature.kind == "number" for feature in features):
         return ()
-    return tuple({f.name: row[f.name] for f in features if f.name in row} for row in rows)
+    return tuple({f.name: _raw(row[f.name]) for f in features if f.name in row} for row in rows)
+
+
+def _raw(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or value != value:
+        return None
+    known = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return value if known else str(value)
 
 
 def _encoder(feature: Feature) -> Callable[[Any], Any]:

@@ -69,6 +69,8 @@ def _feature(item: Any, number: int) -> Feature:
     for key in _NUMBERS:
         if key in values:
             values[key] = _plain_number(where, key, values[key])
+    if not isinstance(values.get("label", ""), str):
+        raise UsageError(f"{where}: label is {values['label']!r}; it must be a text.")
     if "categories" in values:
         values["categories"] = _categories(where, values["categories"])
     if "text" in values:
@@ -142,24 +144,24 @@ def _feature_to_json(feature: Feature) -> dict[str, Any]:
     plain = asdict(replace(feature, text=None, tokens=None))
     document = {key: list(v) if isinstance(v, tuple) else v for key, v in plain.items()}
     document["text"] = text_to_json(feature.text) if feature.text else None
-    del document["tokens"]
-    return document | ({"tokens": tokens_to_json(feature.tokens)} if feature.tokens else {})
+    del document["tokens"], document["label"]
+    if feature.tokens:
+        document["tokens"] = tokens_to_json(feature.tokens)
+    return document | ({"label": feature.label} if feature.label else {})
 
 
 def with_ranges(own: Sequence[Feature] | None, given: Sequence[Feature]) -> tuple[Feature, ...]:
     """Features of a file, beside a model that tells of its own columns what they mean.
 
-    Categories, texts and missing values are the model's own; ranges, units and defaults, which
-    no model holds, are the file's. A model that tells nothing leaves all to the file.
+    Categories, texts and missing values are the model's own; ranges, units, labels and defaults,
+    which no model holds, are the file's. A model that tells nothing leaves all to the file.
     """
     told = own and any(f.kind != "number" or f.missing == "nan" for f in own)
     by_name = {feature.name: feature for feature in given}
     if not own or not told or set(by_name) != {feature.name for feature in own}:
         return tuple(given)
-    return tuple(
-        replace(f, **{key: getattr(by_name[f.name], key) for key in (*_NUMBERS, "default", "unit")})
-        for f in own
-    )
+    keys = (*_NUMBERS, "default", "unit", "label")
+    return tuple(replace(f, **{key: getattr(by_name[f.name], key) for key in keys}) for f in own)
 
 
 def with_truths(

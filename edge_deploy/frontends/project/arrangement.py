@@ -132,7 +132,7 @@ def _texts_named(
     """A model of one text, called as the only column of texts in the folder's tables."""
     features = loaded.features or ()
     first = moves[0]
-    if len(features) != 1 or features[0].kind != "text" or first.columns or first.place != "before":
+    if len(features) != 1 or features[0].kind != "text" or first.columns:
         return moves, loaded
     found = {
         (column.name, table.path)

@@ -160,7 +160,7 @@ def load(parts: Sequence[Part], options: LoadOptions, known: Known = NOTHING) ->
     elif model.loader == "sklearn":
         loaded, own = _estimator(before, model, known), classes(_last(model.value))
     else:
-        loaded = _network(before, model, options, known)
+        loaded = _called(_network(before, model, options, known), before, model)
     steps = [*loaded.steps, _model_step(model, loaded)] if model else [*loaded.steps]
     for part in chain.after:
         loaded = _behind(loaded, part, own)
@@ -353,6 +353,42 @@ def _of_names(part: Part, base: LoadedModel) -> LoadedModel:
         notes=(*base.notes, *notes),
         features=features,
         steps=(replace(_step(part), kind=kind),),
+    )
+
+
+def _called(loaded: LoadedModel, before: Sequence[Part], model: Part) -> LoadedModel:
+    """A network whose columns are called as ``model.keras@headline`` says.
+
+    Raises:
+        UsageError: It takes another number of columns, or the steps before it name them.
+    """
+    names = model.chosen
+    if names is None:
+        return loaded
+    own = loaded.features
+    (spec, *more) = loaded.spec.inputs
+    width = len(own) if own else spec.shape[-1] if len(spec.shape) == 2 and not more else None
+    if before or width != len(names):
+        has = f"{before[-1].name} names the columns" if before else f"it takes {width or 'no'}"
+        raise UsageError(
+            f"{model.name}@{','.join(names)} calls {len(names)} columns of the model, and {has}."
+        )
+    ask = loaded.predict_rows
+    by_own = dict(zip([one.name for one in own or ()], names, strict=False))
+
+    def answers(arrays: Arrays, rows: Sequence[Mapping[str, Any]]) -> Arrays:
+        assert ask is not None
+        given = [{a: row[b] for a, b in by_own.items() if b in row} for row in rows]
+        return ask(arrays, given)
+
+    features = tuple(
+        replace(one, name=name) for one, name in zip(own or map(Feature, names), names, strict=True)
+    )
+    return replace(
+        loaded,
+        spec=ModelSpec((replace(spec, kind="table"), *more), loaded.spec.outputs),
+        features=features,
+        predict_rows=None if ask is None else answers,
     )
 
 

@@ -189,7 +189,7 @@ def sections(
 
 
 def _field_of(name: str, place: int, findings: Findings) -> FormField | None:
-    fields = findings.fields
+    fields = [one for one in findings.fields if not one.derived]  # whose number is another
     plain = _folded(name)
     ways = (
         [one for one in fields if one.column == name],
@@ -237,6 +237,8 @@ def _encoded(feature: Feature, encoding: Encoding) -> tuple[Feature, Row | None]
 
 def _section(feature: Feature, field: FormField | None, column: Column | None) -> Section:
     section: dict[str, Entry] = {"name": Entry(feature.name, _seen(field, column))}
+    if field is not None and field.label and _folded(field.label) != _folded(feature.name):
+        section["label"] = Entry(field.label)
     if feature.kind == "category":
         section["kind"] = Entry("category")
         section["categories"] = Entry(list(feature.categories or ()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -104,7 +103,8 @@ def to_text(draft: Draft, convert: Keys, folder: Path) -> str:
 
 
 def _head(draft: Draft, folder: Path) -> Iterator[str]:
-    yield f"#:schema {_schema(folder)}"
+    if (schema := _schema(folder)) is not None:
+        yield f"#:schema {schema}"
     yield from _comment(_HEAD)
     for remark in draft.remarks:
         yield from _comment(f"- {remark}")
@@ -245,12 +245,13 @@ def value_text(value: Any) -> str:
     raise ValueError(f"{type(value).__name__} is no value of a recipe")
 
 
-def _schema(folder: Path) -> str:
-    """Where an editor finds the schema: in the folder's own environment, else on this machine."""
+def _schema(folder: Path) -> str | None:
+    """Where an editor finds the schema: in the folder's own environment, else nowhere.
+
+    A path of this machine would be wrong on every other.
+    """
     try:
         here, within = SCHEMA.resolve(), folder.resolve()
     except OSError:
-        return SCHEMA.as_uri()
-    if here.is_relative_to(within):
-        return f"./{os.fspath(here.relative_to(within).as_posix())}"
-    return here.as_uri()
+        return None
+    return f"./{here.relative_to(within).as_posix()}" if here.is_relative_to(within) else None

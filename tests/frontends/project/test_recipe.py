@@ -310,3 +310,4 @@ def test_the_schema_is_found_beside_an_environment_within_the_folder() -> None:
     root = Path(edge_deploy.__file__).parent.parent
     text = to_text(Draft(), KEYS, root)
     assert text.startswith("#:schema ./edge_deploy/frontends/project/recipe.schema.json\n")
+    assert "#:schema" not in to_text(Draft(), KEYS, Path())  # a path of this machine is no other's

@@ -239,4 +239,4 @@ def test_texts_that_are_counted_otherwise_are_seen(
     done = verify(found, VerifyOptions(backends=("wasm",)))
     assert [v.status for v in done.verdicts] == ["fail"] * 3
     for verdict in done.verdicts:
-        assert "texts are counted otherwise here: sample 0 has" in verdict.problems[0]
+        assert "rows are encoded otherwise here: sample 0 has" in verdict.problems[0]

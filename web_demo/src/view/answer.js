@@ -36,7 +36,7 @@ export function answer(specs, outputs, more) {
   const twice = saidTwice(specs, outputs);
   const single = twice.filter((said) => !said).length === 1;
   const parts = specs.map((spec, n) => {
-    const named = more.titles?.[spec.name];
+    const named = more.titles?.[spec.name] ?? spec.label;
     const about = target(spec) && `class_${target(spec)}`;
     const title = el('h4', { className: single && !named ? 'said' : '' }, named ?? (about || spec.name));
     const shown = rendered(spec, outputs[spec.name], more);

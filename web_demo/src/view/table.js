@@ -1,6 +1,6 @@
 // The form of a table model: fields with units and ranges, and sliders that ask as they move.
 import { el } from '../dom.js';
-import { toNumber, widthOf } from '../features.js';
+import { calledOf, toNumber, widthOf } from '../features.js';
 import { number } from '../format.js';
 import { t } from '../i18n.js';
 import { csvControls } from './csv.js';
@@ -69,7 +69,7 @@ export function tableControls({ manifest, reference, features, rows, row: wanted
       ['table.warning', outside.filter(({ seen }) => !seen)],
       ['table.unseen', outside.filter(({ seen }) => seen)],
     ].filter(([, those]) => those.length);
-    const names = (those) => those.map(({ name }) => name).join(', ');
+    const names = (those) => those.map(({ called }) => called).join(', ');
     const warning = warnings.map(([key, those]) => t(key, { names: names(those), samples })).join(' ');
     act.row(read(), { live, keep, warning, what });
   };
@@ -103,7 +103,7 @@ export function tableControls({ manifest, reference, features, rows, row: wanted
 
 function field(feature, samples) {
   const { name, kind, unit } = feature;
-  const title = el('span', { className: 'name' }, name);
+  const title = el('span', { className: 'name' }, calledOf(feature));
   if (unit) title.append(el('span', { className: 'quiet' }, ` ${unit}`));
   const label = (control) => el('label', {}, title, control);
   const plain = (input, element) => ({
@@ -154,7 +154,7 @@ function numberField(feature, label, samples) {
     const first = seen && !step ? round(low, each, Math.ceil) : low;
     const last = seen && !step ? round(high, each, Math.floor) : high;
     slider = el('input', { type: 'range', min: first, max: last, step: each });
-    slider.setAttribute('aria-label', t('table.slider', { name }));
+    slider.setAttribute('aria-label', t('table.slider', { name: calledOf(feature) }));
     slider.value = String(start);
     slider.addEventListener('input', () => (input.value = slider.value));
     input.addEventListener('input', () => (slider.value = input.value));
@@ -181,7 +181,8 @@ function numberField(feature, label, samples) {
     input.value = String(value);
     if (slider) slider.value = String(value);
   };
-  return { name, input, element: el('div', { className: 'field' }, ...parts), set, mark, seen };
+  const element = el('div', { className: 'field' }, ...parts);
+  return { name, called: calledOf(feature), input, element, set, mark, seen };
 }
 
 /** The next multiple of a step. */

@@ -213,10 +213,10 @@ def _of_decimals(last: Array, goes_left: Callable[[Array], Array]) -> Array:
 
     No further: the decimal of a number lies between it and the middle to a neighbour.
     """
-    after = np.nextafter(last, np.float32(np.inf))
-    before = np.nextafter(last, np.float32(-np.inf))
-    moved = np.where(goes_left(shortest_decimals(last)), last, before)
-    moved = np.where(goes_left(shortest_decimals(after)), after, moved)
+    with np.errstate(over="ignore"):  # behind the largest is no other
+        before, after = (np.nextafter(last, np.float32(end)) for end in (-np.inf, np.inf))
+        moved = np.where(goes_left(shortest_decimals(last)), last, before)
+        moved = np.where(goes_left(shortest_decimals(after)), after, moved)
     return np.asarray(moved).clip(_BELOW, -_BELOW)
 
 
