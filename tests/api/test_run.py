@@ -281,7 +281,8 @@ def test_run_says_what_the_model_takes(run, table: Path, arguments, says: str) -
 
 
 def test_run_asks_the_file_that_was_converted_and_something(table: Path) -> None:
-    with pytest.raises(UsageError, match=r"Nothing to ask\. This model takes age=… \(Age\) smoker=…"):
+    takes = r"Nothing to ask\. This model takes age=… \(Age\) smoker=…"
+    with pytest.raises(UsageError, match=takes):
         ask(table, [])
     shutil.copytree(table, "copy")
     Path("copy/tflite/cost_float32.tflite").write_bytes(b"another")
