@@ -33,7 +33,8 @@ def quality(spec: ModelSpec, data: Reference) -> dict[str, Any] | None:
         and ``counts``) and ``errors`` (absolute errors that 50 %, 90 % and all samples stay below).
     """
     output = labelled(spec, data.labels)
-    if output is None or data.labels is None or data.origin == "synthetic":
+    several = data.labels is not None and data.labels.ndim > 1  # numbers, of which none is drawn
+    if output is None or data.labels is None or several or data.origin == "synthetic":
         return None
     values, labels = data.outputs[output.name], data.labels
     told = {"output": output.name, "samples": len(labels)}
@@ -115,7 +116,7 @@ def _regression(values: Array, true: Array) -> dict[str, Any]:
 def cells(spec: ModelSpec, data: Reference, places: Sequence[int]) -> list[list[int]]:
     """The true and the answered class of some samples; empty where there are none of either."""
     output = labelled(spec, data.labels)
-    if output is None or data.labels is None or class_count(output) == 0:
+    if output is None or data.labels is None or data.labels.ndim > 1 or class_count(output) == 0:
         return []
     found = answered(output, data.outputs[output.name])
     return [[int(data.labels[n]), int(found[n])] for n in places]

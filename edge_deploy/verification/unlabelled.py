@@ -84,7 +84,7 @@ def strange_inputs(case: Case) -> Iterator[WarningEntry]:
 
 
 def _numbers(case: Case, width: int) -> Array:
-    """Which places of the input are numbers as given: no code of a word, no count or id of a text."""
+    """Which places of the input are numbers as given: no codes of words, no counts of texts."""
     told = [f.kind == "number" for f in case.features or () for _ in range(f.width)]
     return np.array(told) if len(told) == width else np.ones(width, bool)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 import edge_deploy
 from edge_deploy.artifact.performance import WarningEntry
-from edge_deploy.core.spec import ModelSpec, TensorSpec
+from edge_deploy.core.spec import Feature, ModelSpec, TensorSpec
 from edge_deploy.data.reference import Reference, with_class_indices
 from edge_deploy.examples import EXAMPLES, build_example
 from edge_deploy.verification.diagnostics import diagnose
@@ -136,6 +137,19 @@ def test_figures_of_several_values_are_those_of_scikit_learn() -> None:
             "RMSE": np.sqrt(sklearn.mean_squared_error(true, near)),
         }
     )
+
+
+def test_codes_of_words_are_no_numbers_that_were_scaled_twice() -> None:
+    x = np.arange(120, dtype=np.float32).reshape(40, 3) * 5
+    spec = ModelSpec((TensorSpec("x", (None, 3), "float32", "table"),), ())
+    scaled = np.zeros(3), np.ones(3)
+    words = Feature("city", "category", categories=tuple(map(str, range(600))), encode="ordinal")
+    for columns, kinds in (
+        ((Feature("a"), Feature("b"), Feature("c")), ["inputs"]),
+        ((words, replace(words, name="b"), replace(words, name="c")), []),
+    ):
+        asked = Case(spec, Reference({"x": x}), features=columns, ordinary=scaled)
+        assert [warning.kind for warning in diagnose(asked)] == kinds
 
 
 def test_of_many_classes_the_pairs_are_kept_that_are_mistaken_most() -> None:
