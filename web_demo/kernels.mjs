@@ -177,7 +177,7 @@ function replaced(code, what, by, optional = false) {
 }
 
 /** Each operation of TF.js and the file that has it: {add: 'add', 'fused.conv2d': 'fused/conv2d'}. */
-async function operationFiles(read) {
+export async function operationFiles(read) {
   const code = await read('tfjs-core/dist/ops/ops.js');
   const found = {};
   for (const [, names, file] of code.matchAll(/^export \{ ([\w, ]+) \} from '\.\/([\w/]+)';/gm)) {
@@ -216,7 +216,7 @@ async function operationFiles(read) {
 }
 
 /** The kernels of a backend: {FusedBatchNorm: {file: 'BatchNorm', config: 'batchNormConfig'}}. */
-async function kernelFiles(folder) {
+export async function kernelFiles(folder) {
   const found = {};
   for (const file of await readdir(folder)) {
     if (!/\.js$/.test(file) || /_test|_impl/.test(file)) continue;
@@ -231,7 +231,7 @@ async function kernelFiles(folder) {
 }
 
 /** What each graph operator needs: its family, operations and kernels, all by the parts' names. */
-async function partsOfOperators(read, operations, kernels, families) {
+export async function partsOfOperators(read, operations, kernels, families) {
   const names = {}; // the name that a kernel has in calls -> the file that has it, by backend
   for (const backend of Object.keys(kernels)) names[backend] = new Set(Object.keys(kernels[backend]));
   const memo = new Map();

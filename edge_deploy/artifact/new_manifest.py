@@ -37,7 +37,6 @@ _TOOLS = (
     "tensorflow",
     "keras",
     "tf-keras",
-    "tensorflowjs",
     "tf2onnx",
     "onnx",
     "onnxruntime",

@@ -19,9 +19,6 @@ def set_environment() -> None:
     """Ask TensorFlow to be quiet and to stay on the CPU; call before it is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    # tensorflow_decision_forests, which tensorflowjs imports, greets, and needs IPython to do so
-    # where stdout is not a terminal or a file (a notebook, a test).
-    os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")
 
 
 class _Aside:

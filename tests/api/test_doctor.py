@@ -211,7 +211,6 @@ def test_doctor_imports_no_framework() -> None:
 LACKING = {
     "tensorflow": (("convert", "{model}"), "tensorflow", "[convert]"),
     "sklearn": (("inspect", "{model}"), "sklearn", "[convert]"),
-    "tensorflowjs": (("convert", "{model}", "--to", "tfjs"), "tensorflowjs", "[convert]"),
     "tf2onnx": (("convert", "{model}", "--to", "onnx"), "tf2onnx", "[convert]"),
     "onnx": (("quantize", "{artifact}", "--to", "onnx=dynamic"), "onnx", "[quantize]"),
     "ai_edge_quantizer": (

@@ -13,8 +13,9 @@ from edge_deploy.core.errors import ArtifactError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import TensorSpec
 from edge_deploy.formats.base import METADATA_KEY, FileInfo
-from edge_deploy.formats.tfjs.export import DTYPES
 
+# TF.js has no 64-bit integers: its files have 32-bit ones.
+DTYPES = {"DT_FLOAT": "float32", "DT_INT32": "int32", "DT_INT64": "int32", "DT_BOOL": "bool"}
 # What a document raises whose values are not of the types that are expected.
 NOT_AS_WRITTEN = (KeyError, TypeError, ValueError, AttributeError)
 

@@ -1,21 +1,26 @@
-"""TF.js graph models: ``model.json`` and its weight shards."""
+"""TF.js graph models: a frozen graph through TensorFlow's optimizer and our rewrites."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.graph import FrozenGraph, freeze, has_control_flow
-from edge_deploy.core.lazy import tf
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.formats.base import METADATA_KEY, Converted
-from edge_deploy.formats.tfjs import rewrites
+from edge_deploy.formats.tfjs.operators import operators
+from edge_deploy.formats.tfjs.rewrites import AFTER_OPTIMIZER, BEFORE_OPTIMIZER, Graph
+from edge_deploy.formats.tfjs.writer import signature_of, write_model
 
-# TF.js has no 64-bit integers: its converter stores them as 32-bit ones.
-DTYPES = {"DT_FLOAT": "float32", "DT_INT32": "int32", "DT_INT64": "int32", "DT_BOOL": "bool"}
+# Without its "remap", which fuses for TensorFlow's own kernels; twice, since one makes work for
+# the other.
+_PASSES = ("pruning", "constfold", "arithmetic", "dependency") * 2
+# What writes a loop as nodes that take their turns, which edges of order hold together.
+_FRAMES = frozenset({"Enter", "Switch"})
 
 
 def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
@@ -33,38 +38,16 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
     Raises:
         ConversionError: TF.js has no kernel for an operator; all of them are named.
     """
-    from google.protobuf.json_format import MessageToDict
-    from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
-
     frozen, notes = _freeze(model)
-    signature = _signature(model.spec, frozen)
-    graph = _rewritten(frozen.graph_def)
-    _check_operators(graph.as_graph_def())
-    try:
-        graph_def = converter.optimize_graph(graph, signature, skip_op_check=True)
-    except Exception as error:  # Grappler raises anything
-        raise _refusal(first_line(error)) from error
-    _drop_control_inputs(graph_def)
-    rewrites.after_optimizer(graph_def)
-    _check_operators(graph_def)
+    ends = [name.partition(":")[0] for name in (*frozen.inputs.values(), *frozen.outputs.values())]
+    graph_def = _optimized(frozen.graph_def, ends)
+    graph = Graph(graph_def, ends)
+    for rewrite in AFTER_OPTIMIZER:
+        rewrite(graph)
+        graph.prune()
+    notes += _check_operators(graph_def)
     _merge_constants(graph_def)
-    weights = converter.extract_weights(graph_def)
-    for group in weights:
-        # Shapes and axes first: with them the page can compile while the rest is on its way.
-        group.sort(key=lambda weight: weight["data"].dtype.kind == "f")
-    topology = MessageToDict(graph_def)
-    # Protobuf's maps have no order of their own; the same model is to give the same bytes.
-    for node in topology["node"]:
-        if "attr" in node:
-            node["attr"] = dict(sorted(node["attr"].items()))
-    converter.write_artifacts(
-        topology,
-        weights,
-        str(path),
-        tf.__version__,
-        signature,
-        metadata={METADATA_KEY: dict(metadata)},
-    )
+    write_model(graph_def, path, _signature(model.spec, frozen), {METADATA_KEY: dict(metadata)})
     return Converted(path, tuple(sorted(path.parent.iterdir())), notes)
 
 
@@ -80,28 +63,60 @@ def _freeze(model: LoadedModel) -> tuple[FrozenGraph, tuple[str, ...]]:
         if not has_control_flow(plain):
             return plain, ()
     if not loops:
-        return frozen, ("TF.js runs this model on webgl and not on wasm, which has no einsum",)
+        return frozen, ()
     note = "TF.js runs this model's loops step by step, which is slow and not always possible"
     if not fixed:
         note += f"; say the sequence's length with {option('input_shapes')} and they are unrolled"
     return freeze(model.function, inputs, lower_control_flow=True), (note,)
 
 
-def _rewritten(graph_def: Any) -> Any:
-    """A frozen graph, which the other targets start from too, rewritten for the optimizer."""
-    copy = type(graph_def)()
-    copy.CopyFrom(graph_def)
-    rewrites.before_optimizer(copy)
-    with tf.Graph().as_default() as graph:
-        tf.import_graph_def(copy, name="")
-    return graph
+def _optimized(frozen: Any, ends: Collection[str]) -> Any:
+    """A copy of a frozen graph, which the other targets start from too, rewritten and optimized."""
+    from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+    from tensorflow.python.grappler import tf_optimizer
+
+    meta_graph = meta_graph_pb2.MetaGraphDef()
+    meta_graph.graph_def.CopyFrom(frozen)
+    in_frames = any(node.op in _FRAMES for node in frozen.node)
+    if not in_frames:
+        _drop_control_inputs(meta_graph.graph_def)
+    graph = Graph(meta_graph.graph_def, ends)
+    for rewrite in BEFORE_OPTIMIZER:
+        rewrite(graph)
+    shapes = {
+        node.name: node.attr["_output_shapes"].SerializeToString()
+        for node in graph.graph_def.node
+        if "_output_shapes" in node.attr
+    }
+    meta_graph.collection_def["train_op"].node_list.value.extend(ends)  # what it must keep
+    config = config_pb2.ConfigProto()
+    options = config.graph_options.rewrite_options
+    options.min_graph_nodes = -1  # small graphs too
+    options.optimizers.extend(_PASSES)
+    try:
+        optimized = tf_optimizer.OptimizeGraph(config, meta_graph)
+    except Exception as error:  # Grappler raises anything
+        raise _refusal(first_line(error)) from error
+    _drop_control_inputs(optimized)
+    for node in optimized.node:  # a node keeps its value as long as it keeps its name
+        if node.name in shapes:
+            node.attr["_output_shapes"].ParseFromString(shapes[node.name])
+    return optimized
 
 
-def _check_operators(graph_def: Any) -> None:
-    from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
-
-    if lacking := converter.validate(graph_def, skip_op_check=False, strip_debug_ops=False):
-        raise _refusal(f"it has no kernel for {', '.join(sorted(lacking))}")
+def _check_operators(graph_def: Any) -> tuple[str, ...]:
+    """What a user should know of the backends; an error where no backend has an operator."""
+    known = operators()
+    inner = [node for one in graph_def.library.function for node in one.node_def]
+    ops = sorted({node.op for node in (*graph_def.node, *inner)})
+    if unknown := [op for op in ops if op not in known]:
+        raise _refusal(f"it has no kernel for {', '.join(unknown)}")
+    if lacking := [op for op in ops if "wasm" in known[op].lacking]:
+        return (
+            "TF.js runs this model on webgl and not on wasm, which has no kernel for "
+            f"{', '.join(lacking)}",
+        )
+    return ()
 
 
 def _refusal(reason: str) -> ConversionError:
@@ -111,21 +126,17 @@ def _refusal(reason: str) -> ConversionError:
     )
 
 
-def _signature(spec: ModelSpec, frozen: FrozenGraph) -> Any:
+def _signature(spec: ModelSpec, frozen: FrozenGraph) -> dict[str, Any]:
     """The model's own names for the graph's tensors, as TF.js reads them."""
-    from tensorflow.core.protobuf import meta_graph_pb2
-
-    signature = meta_graph_pb2.SignatureDef()
-    for entries, specs, tensors in (
-        (signature.inputs, spec.inputs, frozen.inputs),
-        (signature.outputs, spec.outputs, frozen.outputs),
-    ):
-        for tensor in specs:
-            entry = entries[tensor.name]
-            entry.name = tensors[tensor.name]
-            entry.dtype = tf.as_dtype(tensor.dtype).as_datatype_enum
-            entry.tensor_shape.CopyFrom(tf.TensorShape(tensor.shape).as_proto())
-    return signature
+    return {
+        key: signature_of(
+            (tensor.name, tensors[tensor.name], tensor.dtype, tensor.shape) for tensor in specs
+        )
+        for key, specs, tensors in (
+            ("inputs", spec.inputs, frozen.inputs),
+            ("outputs", spec.outputs, frozen.outputs),
+        )
+    }
 
 
 def _drop_control_inputs(graph_def: Any) -> None:
@@ -134,24 +145,22 @@ def _drop_control_inputs(graph_def: Any) -> None:
     TF.js takes them for data, and then cannot compute a loop whose first step they come from.
     """
     for node in graph_def.node:
-        node.input[:] = [name for name in node.input if not name.startswith("^")]
+        if any(name.startswith("^") for name in node.input):
+            node.input[:] = [name for name in node.input if not name.startswith("^")]
 
 
 def _merge_constants(graph_def: Any) -> None:
     """Let equal constants be one: unrolling leaves each step a copy of the weights."""
     first: dict[bytes, str] = {}
     same: dict[str, str] = {}
-    kept = []
-    for node in graph_def.node:
-        if node.op == "Const" and not node.input:
+    for position in reversed(range(len(graph_def.node))):
+        node = graph_def.node[position]
+        if node.op == "Const":
             value = node.attr["value"].tensor.SerializeToString(deterministic=True)
-            same[node.name] = first.setdefault(value, node.name)
-            if same[node.name] != node.name:
-                continue
-        kept.append(node)
-    for node in kept:
-        node.input[:] = [same.get(name, name) for name in node.input]
-    unique = [node.SerializeToString() for node in kept]
-    del graph_def.node[:]
-    for data in unique:
-        graph_def.node.add().ParseFromString(data)
+            own = first.setdefault(hashlib.sha256(value).digest(), node.name)
+            if own != node.name:
+                same[node.name] = own
+                del graph_def.node[position]
+    for node in graph_def.node:
+        if any(name in same for name in node.input):
+            node.input[:] = [same.get(name, name) for name in node.input]

@@ -7,7 +7,6 @@ tfjs-core's ``io/types.ts``: float16 as it is, uint8 and uint16 as ``value * sca
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,8 @@ from edge_deploy.core.spec import Array
 from edge_deploy.formats.base import Quantization
 from edge_deploy.formats.tfjs.describe import NOT_AS_WRITTEN, read_document
 from edge_deploy.formats.tfjs.layers import weights_of
+from edge_deploy.formats.tfjs.writer import write_json, write_shards
 
-_SHARD_BYTES = 4 * 1024 * 1024  # as TF.js' converter cuts them: what browsers cache one by one
 _SMALL = 256  # fewer elements, biases mostly, save nothing and cost precision
 _BYTES = {"float32": 4, "int32": 4, "uint8": 1, "bool": 1, "complex64": 8}
 
@@ -44,13 +43,9 @@ def quantize(source: Path, path: Path, wanted: Quantization) -> None:
         raise ArtifactError(
             f"{source}: its weights cannot be read ({first_line(error)}). Convert it again."
         ) from error
-    blob = b"".join(parts)
-    count = max(1, -(-len(blob) // _SHARD_BYTES))
-    names = [f"group1-shard{n + 1}of{count}.bin" for n in range(count)]
-    for n, name in enumerate(names):
-        path.with_name(name).write_bytes(blob[n * _SHARD_BYTES : (n + 1) * _SHARD_BYTES])
+    names = write_shards(path, parts, sum(map(len, parts)))
     document["weightsManifest"] = [{"paths": names, "weights": entries}]
-    path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    write_json(path, document)
 
 
 def _weights(

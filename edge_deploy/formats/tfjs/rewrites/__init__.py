@@ -1,0 +1,27 @@
+"""Rewrites of a graph into operators that every backend of TF.js has, one function each.
+
+Those before TensorFlow's optimizer write operators that TF.js does not have out of TensorFlow's
+own; the optimizer then folds what is constant in them. Those after it make TF.js' own operators,
+which TensorFlow does not know. A rewrite changes no answer: each is checked on webgl, wasm and cpu
+with batches of 1 and 3 in tests/formats/tfjs/test_rewrites.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edge_deploy.formats.tfjs.rewrites.activations import gather_prelu
+from edge_deploy.formats.tfjs.rewrites.checks import drop_checks
+from edge_deploy.formats.tfjs.rewrites.convolutions import split_groups
+from edge_deploy.formats.tfjs.rewrites.fusion import fuse_products
+from edge_deploy.formats.tfjs.rewrites.graph import Graph
+
+Rewrite = Callable[[Graph], None]
+
+BEFORE_OPTIMIZER: tuple[Rewrite, ...] = (drop_checks, split_groups)
+"""Of a frozen graph, whose nodes have ``_output_shapes``."""
+
+AFTER_OPTIMIZER: tuple[Rewrite, ...] = (gather_prelu, fuse_products)
+"""Of an optimized one; a node that the optimizer made has no ``_output_shapes``."""
+
+__all__ = ["AFTER_OPTIMIZER", "BEFORE_OPTIMIZER", "Graph", "Rewrite"]

@@ -1,0 +1,259 @@
+"""Parts of models that are rewritten for TF.js: each on webgl, wasm and cpu, in batches of 1 and 3.
+
+All parts are outputs of one model, so that they cost one conversion and three pages. ONNX and
+TensorFlow Lite answer the same rows: what is rewritten for one is a trap for another.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_deploy import load_model
+from edge_deploy.core.spec import Array, Arrays, LoadedModel, Runner
+from edge_deploy.formats.registry import FORMATS, default_runtime
+from edge_deploy.web.browser import Browser
+from tests.support.models import randomize, save, third_party
+
+pytestmark = pytest.mark.slow
+
+META = {"name": "model", "version": "1"}
+PICTURE = (8, 8, 6)
+BATCHES = (1, 3)
+BACKENDS = ("webgl", "wasm", "cpu")
+Layers = Callable[[Any, Any], Any]
+"""From a Keras and a tensor to the tensor behind some layers."""
+
+
+def relu6_gate(keras: Any, x: Any) -> Any:
+    """Keras' own hard sigmoid of MobileNetV3."""
+    return keras.layers.ReLU(6.0)(x + 3.0) * (1.0 / 6.0)
+
+
+def batch_norm(keras: Any, x: Any) -> Any:
+    x = keras.layers.Conv2D(5, 3, use_bias=False)(x)
+    return keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+
+
+def one_number(keras: Any, x: Any) -> Any:
+    return relu6_gate(keras, keras.layers.Conv2D(5, 3, use_bias=False)(x))
+
+
+def one_number_depthwise(keras: Any, x: Any) -> Any:
+    return relu6_gate(keras, keras.layers.DepthwiseConv2D(3, use_bias=False)(x))
+
+
+def hard_swish(keras: Any, x: Any) -> Any:
+    x = keras.layers.Conv2D(5, 3)(x)
+    return x * relu6_gate(keras, x)
+
+
+def residual(keras: Any, x: Any) -> Any:
+    left, right = (keras.layers.Conv2D(5, 3, use_bias=False)(x) for _ in range(2))
+    return keras.layers.ReLU()(keras.layers.Add()([left, right]))
+
+
+def squeezed(keras: Any, x: Any) -> Any:
+    """A sum behind a convolution that is larger than the convolution's result."""
+    mean = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
+    return keras.layers.Conv2D(6, 1, use_bias=False)(mean) + x
+
+
+def positions(keras: Any, x: Any) -> Any:
+    """What a vision transformer adds to its patches: another number at each place."""
+    patches = keras.layers.Conv2D(5, 4, strides=4, use_bias=False)(x)
+    return patches + np.random.default_rng(1).normal(size=(1, 2, 2, 5)).astype(np.float32)
+
+
+def one_filter(keras: Any, x: Any) -> Any:
+    offsets = np.array([1.0, -2.0, 3.0], np.float32)
+    return keras.layers.Conv2D(1, 3, use_bias=False)(x) + offsets
+
+
+def dense_one_number(keras: Any, x: Any) -> Any:
+    return relu6_gate(keras, keras.layers.Dense(5, use_bias=False)(keras.layers.Flatten()(x)))
+
+
+def transposed(keras: Any, x: Any) -> Any:
+    x = keras.layers.Conv2DTranspose(5, 3, strides=2, activation="relu")(x)
+    x = keras.layers.Conv2DTranspose(4, 2, use_bias=False)(x)
+    return keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+
+
+def small_unet(keras: Any, x: Any) -> Any:
+    layers = keras.layers
+    top = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(x)))
+    low = layers.Conv2D(8, 3, padding="same", use_bias=False)(layers.MaxPooling2D()(top))
+    low = layers.ReLU()(layers.BatchNormalization()(low))
+    up = layers.Conv2DTranspose(4, 2, strides=2, padding="same")(low)
+    joined = layers.Concatenate()([top, up])
+    return layers.Conv2D(1, 1, activation="sigmoid")(layers.BatchNormalization()(joined))
+
+
+def padded_pool(keras: Any, x: Any) -> Any:
+    """How ResNet50V2 begins: zeros around what may be below zero, and the largest of them."""
+    x = keras.layers.ZeroPadding2D(1)(keras.layers.Conv2D(5, 3)(x))
+    return keras.layers.MaxPooling2D(3, strides=2)(x)
+
+
+def conv_lstm(keras: Any, x: Any) -> Any:
+    steps = keras.layers.Reshape((4, 4, 4, 6))(x)
+    return keras.layers.ConvLSTM2D(5, 3, padding="same", return_sequences=True)(steps)
+
+
+def groups(keras: Any, x: Any) -> Any:
+    x = keras.layers.Conv2D(10, 3, groups=2, padding="same", activation="relu")(x)
+    return keras.layers.Conv2D(15, 3, strides=2, groups=5)(x)
+
+
+def a_group_a_channel(keras: Any, x: Any) -> Any:
+    x = keras.layers.Conv2D(12, 3, groups=6, activation="relu")(x)
+    return keras.layers.Conv2D(12, 3, groups=12, padding="same", dilation_rate=2)(x)
+
+
+def groups_of_one_axis(keras: Any, x: Any) -> Any:
+    x = keras.layers.Reshape((64, 6))(x)
+    return keras.layers.Conv1D(9, 5, groups=3, strides=2, activation="relu")(x)
+
+
+def groups_of_three_axes(keras: Any, x: Any) -> Any:
+    x = keras.layers.Reshape((4, 4, 4, 6))(x)
+    return keras.layers.Conv3D(9, 2, groups=3, activation="relu")(x)
+
+
+def grouped_and_normalized(keras: Any, x: Any) -> Any:
+    """A block of a ResNeXt or RegNet."""
+    y = keras.layers.Conv2D(8, 1, use_bias=False)(x)
+    y = keras.layers.ReLU()(keras.layers.BatchNormalization()(y))
+    y = keras.layers.Conv2D(8, 3, padding="same", groups=4, use_bias=False)(y)
+    y = keras.layers.ReLU()(keras.layers.BatchNormalization()(y))
+    y = keras.layers.BatchNormalization()(keras.layers.Conv2D(6, 1, use_bias=False)(y))
+    return keras.layers.ReLU()(keras.layers.Add()([x, y]))
+
+
+def convnext(keras: Any, x: Any) -> Any:
+    y = keras.layers.Conv2D(6, 7, padding="same", groups=6)(x)
+    y = keras.layers.LayerNormalization(epsilon=1e-6)(y)
+    y = keras.layers.Dense(24, activation="gelu")(y)
+    return keras.layers.Add()([x, keras.layers.Dense(6)(y)])
+
+
+def activations(keras: Any, x: Any) -> Any:
+    """One behind each of several convolutions: Grappler fuses some, TF.js' converter others."""
+    layers = keras.layers
+    made = [layers.Conv2D(4, 3, activation=name)(x) for name in ("tanh", "elu", "sigmoid", "gelu")]
+    made += [layers.Conv2D(4, 3, activation=name)(x) for name in ("swish", "selu", "softplus")]
+    made.append(layers.LeakyReLU()(layers.Conv2D(4, 3)(x)))
+    made.append(layers.PReLU(shared_axes=[1, 2])(layers.Conv2D(4, 3)(x)))
+    made.append(layers.PReLU()(layers.Conv2D(4, 3)(x)))
+    return layers.Concatenate()(made)
+
+
+def dense_activations(keras: Any, x: Any) -> Any:
+    layers, flat = keras.layers, keras.layers.Flatten()(x)
+    names = ("tanh", "elu", "sigmoid", "gelu", "swish", "selu", "softplus", "relu")
+    return layers.Concatenate()([layers.Dense(4, activation=name)(flat) for name in names])
+
+
+PARTS: tuple[Layers, ...] = (
+    batch_norm, one_number, one_number_depthwise, hard_swish, residual, squeezed, positions,
+    one_filter, dense_one_number, transposed, small_unet, padded_pool, conv_lstm,
+    groups, a_group_a_channel, groups_of_one_axis, groups_of_three_axes, grouped_and_normalized,
+    convnext, activations, dense_activations,
+)  # fmt: skip
+OF_GENERATION = {
+    3: PARTS,
+    # What Keras 2 writes otherwise: fused batch normalization, calls, its own gelu.
+    2: (batch_norm, transposed, groups, a_group_a_channel, grouped_and_normalized, activations,
+        dense_activations),
+}  # fmt: skip
+# TensorFlow Lite has no grouped Conv3D, and neither has TensorFlow, which it falls back to.
+LACKING = {"tflite": (groups_of_three_axes,)}
+
+
+def keras_of(generation: int) -> Any:
+    if generation == 2:
+        import tf_keras
+
+        return tf_keras
+    import keras
+
+    return keras
+
+
+def built(parts: Sequence[Layers], generation: int, folder: Path) -> LoadedModel:
+    """Parts as the outputs of a saved model, read as a user's."""
+    keras = keras_of(generation)
+    with third_party():
+        x = keras.Input(PICTURE, name="x")
+        ends = [keras.layers.Activation("linear", name=p.__name__)(p(keras, x)) for p in parts]
+        model = keras.Model(x, ends, name="parts")
+    randomize(model)
+    return load_model(save(model, folder / ("parts.h5" if generation == 2 else "parts.keras")))
+
+
+def asked(runner: Runner, x: Array, batch: int) -> Arrays:
+    """The answers to samples in batches of a size."""
+    found = [runner.predict({"x": x[n : n + batch]}) for n in range(0, len(x), batch)]
+    return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+
+
+@pytest.fixture(scope="module")
+def errors(
+    tmp_path_factory: pytest.TempPathFactory, browser: Browser
+) -> Callable[[int, str], dict[str, float]]:
+    """From a generation of Keras and a place to run in to the largest error of each part."""
+    x = np.random.default_rng(2).normal(size=(max(BATCHES), *PICTURE)).astype(np.float32)
+
+    @functools.cache
+    def model_of(generation: int, parts: tuple[Layers, ...]) -> tuple[LoadedModel, Path, Arrays]:
+        folder = tmp_path_factory.mktemp("parts")
+        model = built(parts, generation, folder)
+        return model, folder, model.predict({"x": x})
+
+    @functools.cache
+    def errors_of(generation: int, place: str) -> dict[str, float]:
+        parts = tuple(p for p in OF_GENERATION[generation] if p not in LACKING.get(place, ()))
+        model, folder, want = model_of(generation, parts)
+        target = "tfjs" if place in BACKENDS else place
+        path = folder / target / "model.json"
+        if not path.parent.exists():
+            path.parent.mkdir()
+            FORMATS[target].export(model, path, META)
+        opened = (
+            browser.open_file(target, path, place, model.spec)
+            if place in BACKENDS
+            else default_runtime(target).open(path)
+        )
+        found = {part.__name__: 0.0 for part in parts}
+        with opened as runner:
+            for batch in BATCHES if place != "tflite" else (1,):
+                answers = asked(runner, x, batch)
+                for part, (name, values) in zip(parts, want.items(), strict=True):
+                    assert answers[name].shape == values.shape, (place, batch, name)
+                    error = np.abs(answers[name] - values).max() / np.abs(values).max()
+                    found[part.__name__] = max(found[part.__name__], float(error))
+        return found
+
+    return errors_of
+
+
+@pytest.mark.parametrize(
+    ("place", "generation", "part"),
+    [
+        pytest.param(place, generation, part, id=f"{part.__name__}-keras{generation}-{place}")
+        for place in (*BACKENDS, "onnx", "tflite")
+        for generation, parts in OF_GENERATION.items()
+        for part in parts
+        if part not in LACKING.get(place, ())
+    ],
+)
+def test_part_answers_as_keras_does(
+    errors: Callable[[int, str], dict[str, float]], place: str, generation: int, part: Layers
+) -> None:
+    assert errors(generation, place)[part.__name__] < 1e-5
