@@ -19,6 +19,7 @@ from edge_deploy.core.errors import ConversionError, SourceError
 from edge_deploy.core.inlining import inline_calls
 from edge_deploy.core.lazy import tf
 from edge_deploy.core.messages import first_line, option
+from edge_deploy.core.operator_rewrites import rewrite_operators
 from edge_deploy.core.spec import Function, TensorSpec
 
 # Operators that only move or relabel what another one computed.
@@ -35,12 +36,13 @@ class FrozenGraph:
     """A graph of constants with its named ends.
 
     Attributes:
-        function: The ConcreteFunction of the graph.
+        function: The ConcreteFunction of the graph, its operators as TensorFlow traced them.
         graph_def: The same as a GraphDef; its output nodes carry the model's names if they can.
         inputs: The model's input names and the graph's tensor names (``x`` -> ``x:0``).
         outputs: The model's output names and the graph's tensor names.
         random: Whether it drew random numbers, of which means are left.
         tables: Look-up tables by the names of their nodes, which stand for them in the graph.
+        rewritten: Whether ``graph_def`` has other operators than ``function`` has.
     """
 
     function: Any
@@ -49,6 +51,7 @@ class FrozenGraph:
     outputs: Mapping[str, str]
     random: bool = False
     tables: Mapping[str, Any] = field(default_factory=dict)
+    rewritten: bool = False
 
 
 @functools.lru_cache(maxsize=8)
@@ -120,6 +123,7 @@ def freeze(
     graph_def = inline_calls(frozen.graph.as_graph_def(add_shapes=True), ends)
     _write_erfc_as_erf(graph_def)
     _pass_on(graph_def)
+    rewritten = rewrite_operators(graph_def)
     taken = {node.name for node in graph_def.node}
     outputs = {}
     nodes = {node.name: node for node in graph_def.node}
@@ -147,6 +151,24 @@ def freeze(
             for handle, inner in concrete.graph.captures
             if inner.dtype.name == "resource" and inner.op.name in placeholders
         },
+        rewritten=rewritten,
+    )
+
+
+def as_function(frozen: FrozenGraph) -> Any:
+    """The ConcreteFunction of ``graph_def``; its inputs and outputs are in the graph's order."""
+    import tensorflow as tf
+
+    for node in frozen.graph_def.node:
+        if node.op in _CONTROL_FLOW:  # which freezing forbade, and TF.js must have
+            node.attr["_lower_using_switch_merge"].b = True
+    imported = tf.compat.v1.wrap_function(
+        lambda: tf.graph_util.import_graph_def(frozen.graph_def, name=""), []
+    )
+    graph = imported.graph
+    return imported.prune(
+        [graph.as_graph_element(tensor) for tensor in frozen.inputs.values()],
+        [graph.as_graph_element(tensor) for tensor in frozen.outputs.values()],
     )
 
 
@@ -175,22 +197,10 @@ def without_randomness(function: Function, inputs: tuple[TensorSpec, ...]) -> Fu
     Raises:
         ConversionError: It draws what has no mean here, or keeps state.
     """
-    import tensorflow as tf
-
     frozen = freeze(function, inputs, means=True)
     if not frozen.random:
         return function
-    for node in frozen.graph_def.node:
-        if node.op in _CONTROL_FLOW:  # which freezing forbade, and TF.js must have
-            node.attr["_lower_using_switch_merge"].b = True
-    imported = tf.compat.v1.wrap_function(
-        lambda: tf.graph_util.import_graph_def(frozen.graph_def, name=""), []
-    )
-    graph, names = imported.graph, [spec.name for spec in inputs]
-    concrete = imported.prune(
-        [graph.as_graph_element(frozen.inputs[name]) for name in names],
-        [graph.as_graph_element(tensor) for tensor in frozen.outputs.values()],
-    )
+    concrete, names = as_function(frozen), list(frozen.inputs)
 
     def means(tensors: Mapping[str, Any]) -> Mapping[str, Any]:
         given = [tf.convert_to_tensor(tensors[name]) for name in names]

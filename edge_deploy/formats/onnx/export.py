@@ -61,6 +61,7 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
         ) from error
     fill(proto.graph, ensembles)
     rewrites.keep_padding_apart(proto.graph)
+    rewrites.pad_outputs(proto.graph)
     for value, spec in zip(proto.graph.input, model.spec.inputs, strict=True):
         _name_axes(value, spec)
     for value, spec in zip(proto.graph.output, model.spec.outputs, strict=True):
@@ -103,6 +104,7 @@ def _handlers(ensembles: Mapping[str, Any]) -> dict[str, Any]:
     handlers: dict[str, Any] = {
         "SelectV2": (_choose, []),
         "Conv3D": (rewrites.convolve_volumes, []),
+        **dict.fromkeys(("ResizeBilinear", "ResizeNearestNeighbor"), (rewrites.resize, [])),
     }
     if not ensembles:
         return {"custom_op_handlers": handlers}

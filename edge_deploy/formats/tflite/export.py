@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError
-from edge_deploy.core.graph import freeze
+from edge_deploy.core.graph import as_function, freeze
 from edge_deploy.core.lazy import tf
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel
@@ -32,12 +32,13 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
     """
     frozen = freeze(model.function, model.spec.inputs, batch=1)
     notes: tuple[str, ...] = ()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen.function])
+    function = as_function(frozen) if frozen.rewritten else frozen.function
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
     try:
         data = converter.convert()
     except Exception as error:
         # The converter raises its own ConverterError, whose base is Exception.
-        data = _convert_with_flex(frozen.function, error)
+        data = _convert_with_flex(function, error)
         notes = (
             "NEEDS FLEX: the built-in operators cannot hold this model, so the .tflite uses "
             "TensorFlow's own (Flex). Apps must link the Flex delegate; browsers have none.",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError
-from edge_deploy.core.graph import freeze
+from edge_deploy.core.graph import as_function, freeze
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.formats.base import Quantization
@@ -40,7 +40,8 @@ def quantize(model: LoadedModel, source: Path, path: Path, wanted: Quantization)
             yield [feed[name] for name in names[0]]
 
     frozen = freeze(model.function, model.spec.inputs, batch=1)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen.function])
+    function = as_function(frozen) if frozen.rewritten else frozen.function
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = calibration
     ops = tf.lite.OpsSet
