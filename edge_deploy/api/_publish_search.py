@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from msgspec import structs
 
@@ -17,6 +15,7 @@ from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.file_entry import FileEntry
 from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.core import atomic_io, log
+from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.formats.registry import FORMATS, default_runtime
 from edge_deploy.optimize.builder import FileBuilder
 from edge_deploy.optimize.search import measure
@@ -119,8 +118,8 @@ def _write(
     c = one.candidate
     group = next(g for g in groups if (g.target, g.sparsity) == (c.target, c.sparsity))
     path = builder.stage / FORMATS[c.target].path(builder.manifest.name, c.label)
-    with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
-        source = measure.write(group, Path(folder))
+    with temporary_folder() as folder:
+        source = measure.write(group, folder)
         made = measure.build(group, c, source, path)
         if made is source:
             made = measure.write(

@@ -9,6 +9,7 @@ from typing import Any
 from edge_deploy.artifact import artifact, samples
 from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.core import atomic_io
+from edge_deploy.core.filesystem import write_text
 from edge_deploy.data.preprocessing.encoding import raw_rows
 from edge_deploy.data.reference import Dataset
 from edge_deploy.data.sidecars import Sidecars
@@ -42,9 +43,9 @@ def write_version(
         artifact.save_reference(stage / artifact.EVALUATION, evaluation)
     samples.save(stage, reference, side.features or ())
     if side.labels:
-        (stage / "labels.txt").write_text("\n".join(side.labels) + "\n", encoding="utf-8")
+        write_text(stage / "labels.txt", "\n".join(side.labels) + "\n")
     if tuning is not None:
-        (stage / artifact.TUNING).write_text(atomic_io.to_text(tuning), encoding="utf-8")
+        write_text(stage / artifact.TUNING, atomic_io.to_text(tuning))
     for file, text in report.documents(manifest, verdicts, sections(tuning)).items():
-        (stage / file).write_text(text, encoding="utf-8")
+        write_text(stage / file, text)
     artifact.write_manifest(stage, manifest)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from edge_deploy.artifact.manifest import columns_of, preprocessing_of, series_o
 from edge_deploy.artifact.selection import runnable_entry
 from edge_deploy.core.bounds import DEFAULT, bounded
 from edge_deploy.core.errors import ArtifactError, UsageError, wrong_option
+from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.log import NOTES
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import Data, InMemory, as_data, as_path
@@ -267,10 +267,10 @@ def _read_one(asked: _Asked, path: Path) -> Reference:
                 "picture becomes its input is not known. Convert it again with one, or give an "
                 ".npz."
             )
-        with tempfile.TemporaryDirectory() as folder:  # a folder of one picture
-            link = Path(folder) / path.name
+        with temporary_folder() as folder:  # a folder of one picture
+            link = folder / path.name
             link.write_bytes(path.read_bytes())
-            data = replace(asked, reading=WHOLE).read(Path(folder))
+            data = replace(asked, reading=WHOLE).read(folder)
         return Reference(data.inputs, pictures=(path,))
     if not path.exists():
         raise UsageError(f"{path}: no such file. {_what_it_takes(found)}")

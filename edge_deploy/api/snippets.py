@@ -19,6 +19,7 @@ from edge_deploy.codegen.context import TemplateContext
 from edge_deploy.core.atomic_io import scratch, writing
 from edge_deploy.core.errors import UsageError, unknown_option
 from edge_deploy.core.escapes import code_span, markdown
+from edge_deploy.core.filesystem import rename, write_text
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path
 from edge_deploy.core.spec import Arrays, as_dtype
@@ -114,7 +115,7 @@ def bundle(
         folder.mkdir()
         _fill(folder, chosen, found, drawn, code)
         made = _zip(folder, stage / "bundle.zip") if target.suffix == ".zip" else folder
-        made.rename(target)
+        rename(made, target)
     return target
 
 
@@ -122,17 +123,17 @@ def _fill(
     folder: Path, chosen: Platform, found: Artifact, drawn: TemplateContext, code: str
 ) -> None:
     shutil.copyfile(drawn.path, folder / drawn.path.name)
-    (folder / chosen.file(drawn)).write_text(code, encoding="utf-8")
+    write_text(folder / chosen.file(drawn), code)
     if classes := drawn.main_output.classes:
-        (folder / "labels.txt").write_text("\n".join(classes) + "\n", encoding="utf-8")
+        write_text(folder / "labels.txt", "\n".join(classes) + "\n")
     golden = _golden(found, drawn, folder, chosen.picture)
     tests = chosen.test(drawn, golden)
     for name, text in tests.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
     readme = _readme(chosen, drawn, golden, tests)
-    (folder / "README.md").write_text(readme, encoding="utf-8")
+    write_text(folder / "README.md", readme)
 
 
 def _zip(folder: Path, path: Path) -> Path:
@@ -243,7 +244,7 @@ def write_snippet(made: Snippet, output: Path) -> Path:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with writing(path):
-            beside.write_text(made.code, encoding="utf-8")
+            write_text(beside, made.code)
             beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

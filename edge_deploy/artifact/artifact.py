@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from edge_deploy.artifact.manifest import SCHEMA, FileHash, Manifest, model_spec
 from edge_deploy.core import bounds
 from edge_deploy.core.atomic_io import digest, locked, replace_all, replace_text, sha256, to_text
 from edge_deploy.core.errors import ArtifactError, EdgeDeployError, UsageError
-from edge_deploy.core.messages import Shown, option
+from edge_deploy.core.messages import Shown, in_shell, option
 from edge_deploy.core.spec import Arrays, ModelSpec
 from edge_deploy.data.npz import read_npz
 from edge_deploy.data.preprocessing.decode import SUFFIXES
@@ -170,7 +169,7 @@ def open_artifact(path: Path) -> Artifact:
         if folder.is_file():
             raise UsageError(
                 f"{path} is a file and not an artifact. If it is a model, convert it first: "
-                f"edge-deploy convert {shlex.quote(str(path))}"
+                f"edge-deploy convert {in_shell(path)}"
             )
         if not folder.is_dir():
             raise UsageError(

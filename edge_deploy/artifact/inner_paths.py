@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.core import bounds
 from edge_deploy.core.errors import ArtifactError
+from edge_deploy.core.filesystem import is_link
 
 _MOST_FILES = 20_000
 _LONGEST = {"name": 120, "part": 200, "path": 400}  # bytes; Windows has 260 for a whole path
@@ -117,13 +117,12 @@ def check_folder(folder: Path) -> None:
                 count += 1
                 if count > _MOST_FILES:
                     raise ArtifactError(f"{folder}: holds more than {_MOST_FILES:,} files.")
-                mode = entry.stat(follow_symlinks=False).st_mode
-                if stat.S_ISLNK(mode):
+                if is_link(entry):
                     raise ArtifactError(
                         f"{entry.path}: is a link, which an artifact does not hold: it may lead to "
                         "files of yours. Put the file itself there, or convert the model again."
                     )
-                if stat.S_ISDIR(mode):
+                if entry.is_dir(follow_symlinks=False):
                     queue.append(Path(entry.path))
                 else:
                     bounds.check_file(Path(entry.path), ArtifactError)

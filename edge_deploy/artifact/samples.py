@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.core.filesystem import write_text
 from edge_deploy.core.options import Data
 from edge_deploy.core.spec import Feature
 from edge_deploy.data.preprocessing.encoding import as_typed
@@ -55,4 +56,4 @@ def save(stage: Path, reference: Reference, features: Sequence[Feature] = ()) ->
                 for row in rows
             ]
         text = json.dumps(rows, ensure_ascii=False, indent=1)
-        (folder / "samples.json").write_text(text, encoding="utf-8")
+        write_text(folder / "samples.json", text)

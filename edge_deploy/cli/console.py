@@ -218,13 +218,20 @@ def progress(silent: bool, about: str = "") -> Iterator[Callable[[str], None]]:
         return
 
     def show(line: str) -> None:
-        os.write(2, f"\r\x1b[K{about}{line} …".encode())
+        os.write(2, _status(f"{about}{line} …"))
 
     try:
         with _handling("edge_deploy", logging.INFO, show):
             yield show
     finally:
-        os.write(2, b"\r\x1b[K")
+        os.write(2, _status(""))
+
+
+def _status(line: str) -> bytes:
+    """A line in place of the one before."""
+    if sys.platform == "win32":  # whose console may know neither the escape nor UTF-8
+        return f"\r{line[:78]:78}\r".encode("ascii", "replace")
+    return f"\r\x1b[K{line}".encode()
 
 
 def unheard() -> AbstractContextManager[None]:

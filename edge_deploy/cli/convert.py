@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from edge_deploy.cli import cage, console, exit_codes
 from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
 from edge_deploy.cli.help import LongCommand
+from edge_deploy.core.messages import in_shell
 
 
 @app.command(cls=LongCommand)
@@ -109,5 +109,5 @@ def convert(
     console.made(done, "converted", as_json, quiet)
     if done.artifact and not (as_json or quiet):
         typer.echo(f"{done.artifact.folder}")
-        typer.echo(f"Next: edge-deploy verify {shlex.quote(str(done.artifact.folder))}")
+        typer.echo(f"Next: edge-deploy verify {in_shell(done.artifact.folder)}")
     raise typer.Exit(exit_codes.of_result(done.complete, done.passed))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import edge_deploy
 from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import Json, Quiet
+from edge_deploy.core.messages import in_shell
 
 
 @app.command()
@@ -55,7 +55,7 @@ def demo(
             )
         if embed:
             typer.echo(f"For a page of your own: {site.folder / 'embed.html'} shows how")
-        typer.echo(f"Look at it: edge-deploy serve {shlex.quote(str(site.folder))}")
+        typer.echo(f"Look at it: edge-deploy serve {in_shell(site.folder)}")
 
 
 @app.command()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 
-from edge_deploy.core.messages import Shown, Style
+from edge_deploy.core.messages import Shown, Style, in_shell
 
 # Where a flag has another name than the Python option.
 _NAMES = {
@@ -33,7 +32,7 @@ def _quoted(value: object) -> str:
     """As a shell takes it; a number that is only shown stays as it is."""
     text = _argument(value)
     plain = isinstance(value, Shown) or not re.search(r"[\s'\"`$&;|()<>\\]", text)
-    return text if plain else shlex.quote(text)
+    return text if plain else in_shell(text)
 
 
 def _argument(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import edge_deploy
 from edge_deploy.cli import cage, console
 from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
+from edge_deploy.core.messages import in_shell
 
 HEADER = ("what", "found", "evidence", "to check")
 
@@ -69,5 +69,5 @@ def init(
         for question in done.undecided:
             typer.echo(f"  - {question}")
     else:
-        here = "" if folder == Path() else f" {shlex.quote(str(folder))}"
+        here = "" if folder == Path() else f" {in_shell(folder)}"
         typer.echo(f"Next: edge-deploy convert{here}")

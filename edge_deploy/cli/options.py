@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import in_shell
 
 if TYPE_CHECKING:
     from edge_deploy.core.options import Options
@@ -140,7 +140,7 @@ def options_of(kind: type[OptionsT], given: Mapping[str, Any]) -> OptionsT:
         if name in given
     }
     if "command" in names:
-        values["command"] = shlex.join(["edge-deploy", *sys.argv[1:]])
+        values["command"] = in_shell("edge-deploy", *sys.argv[1:])
     return kind(**values)
 
 

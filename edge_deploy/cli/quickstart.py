@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from edge_deploy.cli import cage, console, exit_codes
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import BrowserPath, Json, Quiet, Timeout
 from edge_deploy.core.errors import EdgeDeployError
+from edge_deploy.core.messages import in_shell
 
 
 @app.command()
@@ -68,6 +68,6 @@ def quickstart(
         console.json_document({"ok": ok, "reports": documents, "site": str(site.folder)})
     elif not quiet:
         console.table(("model", *report.HEADER), rows)
-        typer.echo(f"The page: edge-deploy serve {shlex.quote(str(site.folder))}")
+        typer.echo(f"The page: edge-deploy serve {in_shell(site.folder)}")
         typer.echo("          then open http://127.0.0.1:8000/")
     raise typer.Exit(max(codes))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +17,9 @@ from edge_deploy.cli import console
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import MAX_SIZE, Json, MaxSize, size
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.log import NOTES
+from edge_deploy.core.messages import in_shell
 
 if TYPE_CHECKING:
     from edge_deploy.api.run import Prediction
@@ -117,7 +117,7 @@ def _converted(given: Path) -> Path:
             raise typer.Exit(code)
     kept = open_artifact(place).manifest.recipe
     if not kept or kept.sha256 != recipe.sha256:
-        again = shlex.join(["edge-deploy", "convert", os.fspath(given), "--overwrite"])
+        again = in_shell("edge-deploy", "convert", given, "--overwrite")
         NOTES.warning("%s is not of the recipe as it is now; make it anew: %s", place, again)
     return place
 
@@ -131,8 +131,8 @@ def _from_stdin(inputs: Sequence[str], most: int) -> Iterator[str | None]:
     data = sys.stdin.buffer.read(most + 1)
     if len(data) > most:
         raise UsageError(f"stdin has more than {most:,} bytes.")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "stdin.csv"
+    with temporary_folder() as folder:
+        path = folder / "stdin.csv"
         path.write_bytes(data)
         try:
             yield str(path)

@@ -19,6 +19,16 @@ from typing import Any
 
 from edge_deploy.core import signals
 from edge_deploy.core.errors import EdgeDeployError
+from edge_deploy.core.filesystem import (
+    LockHeldError,
+    is_alive,
+    lock,
+    open_lock,
+    rename,
+    sync,
+    sync_names,
+    write_text,
+)
 from edge_deploy.core.messages import option
 
 _PARTIAL = ".partial-"
@@ -70,14 +80,14 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _put_in_place(stage: Path, final: Path) -> None:
     if not final.exists():
-        stage.rename(final)
+        rename(stage, final)
     elif not exchange(stage, final):
         old = _set_aside(final)
-        final.rename(old)
+        rename(final, old)
         try:
-            stage.rename(final)
+            rename(stage, final)
         except OSError:
-            old.rename(final)
+            rename(old, final)
             raise
         shutil.rmtree(old, ignore_errors=True)
     sync_names(final.parent)
@@ -93,7 +103,7 @@ def _restore(final: Path) -> None:
     if old.is_dir():
         with locked(final.parent):
             if not final.exists():
-                old.rename(final)
+                rename(old, final)
             shutil.rmtree(old, ignore_errors=True)
 
 
@@ -115,28 +125,6 @@ def exchange(one: Path, other: Path) -> bool:
     return False
 
 
-def sync(path: Path) -> None:
-    """Have a file, or a folder with all in it, on the disk, and not only on its way there.
-
-    Else a rename may survive a loss of power that the content does not.
-    """
-    if sys.platform == "win32":
-        return  # a folder cannot be opened there
-    for inner in (*(path.rglob("*") if path.is_dir() else ()), path):
-        sync_names(inner)
-
-
-def sync_names(folder: Path) -> None:
-    """The same for the names in a folder alone."""
-    if sys.platform == "win32":
-        return
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
-
-
 @contextlib.contextmanager
 def locked(folder: Path, seconds: float = 10) -> Iterator[None]:
     """Keep other runs from changing what is in a folder; a moment is waited for theirs to end.
@@ -147,18 +135,16 @@ def locked(folder: Path, seconds: float = 10) -> Iterator[None]:
         EdgeDeployError: Another run holds it.
     """
     try:
-        opened = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folders, and a cage not this one
+        opened = open_lock(folder)
+    except OSError:  # a cage that does not show it
         yield
         return
     try:
-        import fcntl
-
         until = time.monotonic() + seconds
         while True:
             try:
-                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                lock(opened)
+            except LockHeldError:
                 if time.monotonic() > until:
                     raise EdgeDeployError(
                         f"{folder}: in use by another run of edge-deploy. Try again when it has "
@@ -238,35 +224,20 @@ def sweep(output: Path, ended: int | None = None) -> None:
     """
     for folder in output.glob(f"{_PARTIAL}*"):
         pid = folder.name.removeprefix(_PARTIAL).split("-")[0]
-        if pid.isdigit() and not _alive(int(pid)):
+        if pid.isdigit() and not is_alive(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
     if ended is not None:
         for part in output.rglob(f".*.{ended}"):
             part.unlink(missing_ok=True)
 
 
-def _alive(pid: int) -> bool:
-    if sys.platform == "win32":
-        return True  # os.kill would end it there; a leftover does no harm
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    # One that has ended, and whose parent has not asked how.
-    with contextlib.suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return True
-
-
 def replace_text(path: Path, text: str) -> None:
     """Write a text file so that a reader sees the old one or the new one, never a half."""
     beside = _part(path)
     try:
-        beside.write_text(text, encoding="utf-8")
+        write_text(beside, text)
         sync(beside)
-        beside.replace(path)
+        rename(beside, path)
         sync_names(path.parent)
     finally:
         beside.unlink(missing_ok=True)
@@ -276,7 +247,7 @@ def _part(path: Path) -> Path:
     """Where a file is written before it takes its place; those of killed runs are cleared away."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
         pid = left.name.rpartition(".")[2]
-        if pid.isdigit() and not _alive(int(pid)):
+        if pid.isdigit() and not is_alive(int(pid)):
             left.unlink(missing_ok=True)
     return path.with_name(f".{path.name}.{os.getpid()}")
 
@@ -304,16 +275,16 @@ def replace_all(
     parts = {path: _part(path) for path in texts}
     try:
         for path, part in parts.items():
-            part.write_text(texts[path], encoding="utf-8")
+            write_text(part, texts[path])
             sync(part)
         for place in moves.values():
             place.parent.mkdir(parents=True, exist_ok=True)
         with signals.deferred():
             for file, place in moves.items():
                 sync(file)
-                file.replace(place)
+                rename(file, place)
             for path, part in parts.items():
-                part.replace(path)
+                rename(part, path)
             for path in gone:
                 path.unlink(missing_ok=True)
         for parent in {path.parent for path in (*moves.values(), *texts)}:
@@ -353,7 +324,7 @@ def _replaced_whole(
             place.parent.mkdir(parents=True, exist_ok=True)
             _link(file, place)
         for path, text in texts.items():
-            (copy / path.resolve().relative_to(folder)).write_text(text, encoding="utf-8")
+            write_text(copy / path.resolve().relative_to(folder), text)
         _set_mode(copy, stat.S_IMODE(folder.stat().st_mode))
         sync(copy)
         with signals.deferred():
@@ -380,8 +351,10 @@ def to_text(document: Mapping[str, Any]) -> str:
 def sha256(path: Path) -> str:
     """The hex digest of a file; of a folder, over its files' names and digests."""
     if path.is_dir():
-        parts = sorted(p for p in path.rglob("*") if p.is_file())
-        return digest("\n".join(f"{p.relative_to(path)} {sha256(p)}" for p in parts).encode())
+        files = {p.relative_to(path): p for p in path.rglob("*") if p.is_file()}
+        ordered = sorted(files, key=lambda name: name.parts)  # Windows would leave case aside
+        lines = (f"{name.as_posix()} {sha256(files[name])}" for name in ordered)
+        return digest("\n".join(lines).encode())
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
+import shlex
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -81,6 +83,14 @@ def call(name: str, *arguments: object, **options: object) -> str:
     """``quantize('a/1', to='int8')`` in Python, ``edge-deploy quantize a/1 --to int8``."""
     style = _style.get()
     return style.call(name, arguments, [style.option(*one) for one in options.items()])
+
+
+def in_shell(*words: object) -> str:
+    """Words as a command to paste into a shell; on Windows into cmd.exe or PowerShell."""
+    texts = [str(word) for word in words]
+    if sys.platform != "win32":
+        return shlex.join(texts)
+    return " ".join(t if re.fullmatch(r"[\w.:/\\=,+-]+", t) else f'"{t}"' for t in texts)
 
 
 def unknown(got: str, known: Iterable[str], what: str) -> str:

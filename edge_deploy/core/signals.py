@@ -12,14 +12,24 @@ from threading import Timer
 from types import FrameType
 
 _stopped = _waits = False
+# SIGBREAK is Windows': Ctrl-Break, and a window that is closed.
+_ASKED = (signal.SIGINT, signal.SIGTERM, *filter(None, [getattr(signal, "SIGBREAK", None)]))
 
 
 def listen() -> None:
     """From now on SIGINT and SIGTERM raise KeyboardInterrupt, and are remembered."""
     global _stopped
     _stopped = False
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ASKED:
         signal.signal(number, _stop)
+
+
+def _send(number: int) -> None:
+    """Send a signal to ourselves once more."""
+    if sys.platform == "win32":
+        signal.raise_signal(number)  # os.kill would end us there
+    else:
+        os.kill(os.getpid(), number)  # which wakes the first thread
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -28,7 +38,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
     if _waits:
         return
     if _loads_an_extension(frame):
-        Timer(0.05, os.kill, (os.getpid(), number)).start()
+        Timer(0.05, _send, (number,)).start()
         return
     # Raised in a destructor or a callback it would be printed there, and nothing else happens.
     sys.unraisablehook = lambda _: None

@@ -15,6 +15,7 @@ from typing import Any
 from edge_deploy.core.atomic_io import writing
 from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.filesystem import rename, write_text
 from edge_deploy.core.messages import option
 from edge_deploy.examples.base import Example, Metric, Request
 
@@ -79,12 +80,12 @@ def published(folder: Path) -> Iterator[Path]:
         yield stage
         check_ours(folder)  # training took a while: somebody may have put a file there
         if folder.exists():
-            folder.rename(work / "old")
+            rename(folder, work / "old")
         try:
-            stage.rename(folder)
+            rename(stage, folder)
         except OSError:
             if (work / "old").exists():
-                (work / "old").rename(folder)
+                rename(work / "old", folder)
             raise
 
 
@@ -143,7 +144,7 @@ def _trained_on(example: Example, request: Request) -> str:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON as a person reads it."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    path.write_text(f"{text}\n", encoding="utf-8")
+    write_text(path, f"{text}\n")
 
 
 def number(name: str, low: float, high: float, step: float, default: float, **more: str) -> Any:
@@ -159,7 +160,7 @@ def category(name: str, categories: Sequence[str], encode: str) -> Any:
 
 def write_labels(folder: Path, labels: Sequence[str]) -> None:
     """Write labels.txt, one label a line in the order of the classes."""
-    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
+    write_text(folder / "labels.txt", "".join(f"{label}\n" for label in labels))
 
 
 def write_reference(

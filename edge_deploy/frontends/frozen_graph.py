@@ -7,13 +7,13 @@ is looked through and read as one.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.bounds import read_bytes
 from edge_deploy.core.errors import EdgeDeployError, SourceError
+from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, LoadOptions
 from edge_deploy.frontends import saved_model
@@ -39,8 +39,8 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
         SourceError: It is damaged, has variables in place of weights, or no inputs or answers.
     """
     graph = _parse(path)
-    with tempfile.TemporaryDirectory(prefix="edge-deploy-") as temporary:
-        folder = Path(temporary) / path.name
+    with temporary_folder() as temporary:
+        folder = temporary / path.name
         folder.mkdir()
         meta = _meta_graph(path, graph)
         (folder / "saved_model.pb").write_bytes(meta.SerializeToString())

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.errors import EdgeDeployError, SourceError, UntrustedError
+from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, LoadOptions, TensorSpec
 from edge_deploy.frontends import keras_weights
@@ -204,11 +205,9 @@ def _load_either(
 
 
 def _load_with(library: Any, path: Path, config: Any, custom: dict[str, Any], unsafe: bool) -> Any:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         model = library.models.load_model(
-            str(write_checked(path, config, Path(folder))),
+            str(write_checked(path, config, folder)),
             custom_objects=custom,
             compile=False,
             safe_mode=not unsafe,

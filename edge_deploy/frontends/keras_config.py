@@ -162,7 +162,8 @@ def _copy_weights(
 
     with h5py.File(weights, "r+") as file:
         keras_weights.nest(file)
-    checked.write(weights, WEIGHTS)
+    # Not stored: in Python 3.13 Keras 2 loses its place where zipfile skips bytes unread.
+    checked.write(weights, WEIGHTS, zipfile.ZIP_DEFLATED, compresslevel=0)
     weights.unlink()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any, Unpack
 from edge_deploy.core.bounds import bounded, check_file, extract, open_zip
 from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError, SourceError, UsageError
+from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel, LoadKeywords, LoadOptions
 from edge_deploy.core.stdio import quietly, set_environment
@@ -82,14 +82,14 @@ def open_source(model: Any, options: LoadOptions | None = None) -> Iterator[Sour
         model = [model]
     if isinstance(model, list | tuple):
         asked = options or LoadOptions()
-        with tempfile.TemporaryDirectory(prefix="edge-deploy-") as temporary:
-            parts = files.open_parts(model, asked, Path(temporary))
+        with temporary_folder() as temporary:
+            parts = files.open_parts(model, asked, temporary)
             path = files.main_part(parts).path
             yield Source(path, path.parent, "chain", parts=parts)
         return
     if not isinstance(model, str | os.PathLike):
-        with tempfile.TemporaryDirectory(prefix="edge-deploy-") as temporary:
-            yield _written(model, Path(temporary), options or LoadOptions())
+        with temporary_folder() as temporary:
+            yield _written(model, temporary, options or LoadOptions())
         return
     path = Path(os.fspath(model))
     if not path.exists():
@@ -101,8 +101,8 @@ def open_source(model: Any, options: LoadOptions | None = None) -> Iterator[Sour
     if path.is_dir() or not zipfile.is_zipfile(path) or _is_keras_zip(path) or is_skops(path):
         yield Source(path, path.parent, sniff(path))
         return
-    with tempfile.TemporaryDirectory() as temporary:
-        model = _unpack(path, Path(temporary))
+    with temporary_folder() as temporary:
+        model = _unpack(path, temporary)
         yield Source(model, model.parent, sniff(model), archive=path)
 
 

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edge_deploy.core.errors import SourceError, UntrustedError
+from edge_deploy.core.filesystem import is_link
 from edge_deploy.core.messages import first_line, option
 
 MAX_GRAPH = 2**31 - 1
@@ -114,7 +115,7 @@ def _is_registered(name: str) -> bool:
 def _check_files(path: Path) -> None:
     """Refuse links and special files among what TensorFlow opens by itself."""
     for part in ("variables", "assets", "assets.extra", "debug"):
-        if (path / part).is_symlink():
+        if is_link(path / part):
             raise _link(path, part)
     names = [*("saved_model.pb", "saved_model.pbtxt", "fingerprint.pb"), "keras_metadata.pb"]
     names += ["debug/saved_model_debug_info.pb"]
@@ -122,7 +123,7 @@ def _check_files(path: Path) -> None:
         _check_file(path, path / name)
     if (path / "variables").is_dir():
         for file in (path / "variables").iterdir():
-            if not file.is_dir() or file.is_symlink():
+            if not file.is_dir() or is_link(file):
                 _check_file(path, file)
 
 
@@ -131,7 +132,7 @@ def _check_file(path: Path, file: Path) -> None:
         mode = file.lstat().st_mode
     except OSError:
         return
-    if stat.S_ISLNK(mode):
+    if is_link(file):
         target = Path(os.path.realpath(file))  # which takes a link to itself
         if not (_is_blob(path, target) and target.is_file()):
             raise _link(path, file.relative_to(path).as_posix())
@@ -198,7 +199,7 @@ def _check_assets(path: Path, meta: Any) -> None:
         for part in parts:
             file /= part
             if file.is_dir():
-                if file.is_symlink():
+                if is_link(file):
                     raise _link(path, file.relative_to(path).as_posix())
             else:
                 _check_file(path, file)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import threading
 from html import escape
 from pathlib import Path
 
+from edge_deploy.core.messages import in_shell
 from edge_deploy.web.server import address, start
 
 _HEIGHT = 640
@@ -37,5 +37,5 @@ def frame(folder: Path) -> str:
             f'.then(url => {{ document.getElementById("edge-deploy-{port}").src = url; }});'
             "</script>"
         )
-    where = escape(f"edge-deploy serve {shlex.quote(str(folder))}")
+    where = escape(f"edge-deploy serve {in_shell(folder)}")
     return f"<div>{inner}<p>{url} – from a terminal: {where}</p></div>"

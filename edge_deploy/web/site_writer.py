@@ -14,6 +14,7 @@ from typing import Any
 
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.filesystem import rename, sync, sync_names
 from edge_deploy.core.messages import option
 
 SCHEMA = "edge-deploy/site/1"
@@ -59,9 +60,9 @@ def _create(output: Path, planned: Files, hashes: Mapping[str, str]) -> None:
         for path, file in {**planned, RECORD: _final(hashes)}.items():
             (site / path).parent.mkdir(parents=True, exist_ok=True)
             _write(file, site / path)
-        atomic_io.sync(site)
+        sync(site)
         try:
-            site.rename(output)
+            rename(site, output)
         except OSError as error:
             if not output.exists():
                 raise
@@ -69,7 +70,7 @@ def _create(output: Path, planned: Files, hashes: Mapping[str, str]) -> None:
                 f"{output} was made by another run meanwhile; it is left as that made it. Run "
                 "this again."
             ) from error
-        atomic_io.sync_names(output.parent)
+        sync_names(output.parent)
 
 
 def _update(
@@ -153,10 +154,10 @@ def _put(output: Path, stage: Path, path: str, file: Path | bytes) -> None:
     stage.mkdir(exist_ok=True)
     part, final = stage / "part", output / path
     _write(file, part)
-    atomic_io.sync(part)
+    sync(part)
     final.parent.mkdir(parents=True, exist_ok=True)
-    part.replace(final)
-    atomic_io.sync_names(final.parent)
+    rename(part, final)
+    sync_names(final.parent)
 
 
 def _write(file: Path | bytes, path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Arrays
 from edge_deploy.data.calibration import Samples
@@ -45,8 +45,8 @@ def quantize(source: Path, path: Path, wanted: Quantization) -> None:
         import onnx
 
         _refuse_trees(onnx, source, precision)
-        with _silence(), tempfile.TemporaryDirectory() as folder:
-            made = _make(onnx, source, Path(folder), wanted)
+        with _silence(), temporary_folder() as folder:
+            made = _make(onnx, source, folder, wanted)
     except ModuleNotFoundError as error:
         raise missing_dependency(error.name, "to quantize", "quantize") from error
     except ConversionError:

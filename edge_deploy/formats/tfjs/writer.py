@@ -16,6 +16,7 @@ import numpy as np
 
 from edge_deploy._version import __version__
 from edge_deploy.core.errors import ConversionError
+from edge_deploy.core.filesystem import write_text
 from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Array
 from edge_deploy.formats.tfjs.operators import operators
@@ -76,7 +77,7 @@ def write_model(
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """Write a ``model.json`` without spaces."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    path.write_text(text, encoding="utf-8")
+    write_text(path, text)
 
 
 def write_shards(path: Path, parts: Iterable[bytes], size: int) -> list[str]:

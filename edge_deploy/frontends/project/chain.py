@@ -6,16 +6,15 @@ answers go the same way through the person's own objects, in float64.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.messages import option
 from edge_deploy.core.spec import (
     Array,
@@ -275,8 +274,8 @@ def _opened(model: Part, options: LoadOptions) -> LoadedModel:
     """A network by its own loader; out of a pickle, its file is written down for that long."""
     if not isinstance(model.value, KerasFile):
         return LOADERS[model.loader](model.path, options)
-    with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
-        path = Path(folder, f"{model.path.name}.keras")
+    with temporary_folder() as folder:
+        path = folder / f"{model.path.name}.keras"
         path.write_bytes(model.value.data)
         return LOADERS[sniff(path)](path, options)
 

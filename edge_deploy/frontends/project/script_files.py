@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from edge_deploy.core.bounds import open_file, read_bytes
 from edge_deploy.core.errors import EdgeDeployError, UsageError
+from edge_deploy.core.filesystem import is_link
 from edge_deploy.frontends.project.findings import Evidence, Problem
 from edge_deploy.frontends.project.notebooks import Cell, code_cells, lines_of, without_magics
 
@@ -196,7 +197,7 @@ def _listed(folder: Folder) -> list[str]:
                 continue
             if entry.is_dir():
                 folder.folders.add(name)
-                if depth < _MOST_DEPTH and not entry.is_symlink():
+                if depth < _MOST_DEPTH and not is_link(entry):
                     waiting.append((name, depth + 1))
             elif entry.is_file():
                 folder.files.add(name)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import statistics
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +18,7 @@ import numpy as np
 from edge_deploy.artifact.artifact import BROTLI_QUALITY
 from edge_deploy.artifact.file_entry import PruningEntry
 from edge_deploy.core.errors import ArtifactError, ConversionError
+from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.spec import Array, ModelSpec, Runner
 from edge_deploy.data.calibration import from_reference
 from edge_deploy.data.reference import Reference
@@ -129,9 +129,9 @@ def measure_in(
         candidate: The candidate.
         open_runner: Opens the candidate's file.
     """
-    with _one_at_a_time, tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
-        source = write(group, Path(folder) / "float")
-        path = Path(folder) / "made" / source.path.name
+    with _one_at_a_time, temporary_folder() as folder:
+        source = write(group, folder / "float")
+        path = folder / "made" / source.path.name
         try:
             made = build(group, candidate, source, path)
         except ConversionError:
@@ -223,9 +223,9 @@ def time_alone(group: CandidateGroup, candidate: Candidate, open_runner: Opener)
     """The median time of an answer in milliseconds, while nothing else of ours runs."""
     from edge_deploy.verification.latency import time_runner
 
-    with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
-        source = write(group, Path(folder) / "float")
-        made = build(group, candidate, source, Path(folder) / "made" / source.path.name)
+    with temporary_folder() as folder:
+        source = write(group, folder / "float")
+        made = build(group, candidate, source, folder / "made" / source.path.name)
         with open_runner(made.path) as runner:
             times = time_runner(runner, group.spec, group.data, _SECONDS)
     return statistics.median(times[1:]) * 1e3

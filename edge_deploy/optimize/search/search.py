@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.artifact.metadata import file_metadata
 from edge_deploy.core import log
+from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.options import Options
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.data.reference import Reference
@@ -107,8 +107,8 @@ def can_be_pruned(model: LoadedModel) -> bool:
 
 
 def _convert(model: LoadedModel, target: str, manifest: Manifest) -> dict[str, bytes]:
-    with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
-        path = Path(folder) / "files" / Path(FORMATS[target].path("model", FLOAT)).name
+    with temporary_folder() as folder:
+        path = folder / "files" / Path(FORMATS[target].path("model", FLOAT)).name
         path.parent.mkdir()
         made = FORMATS[target].export(model, path, file_metadata(manifest))
         others = [file for file in made.files if file != made.path]
@@ -132,8 +132,8 @@ def measure_all(search: Search, groups: Sequence[CandidateGroup]) -> list[Candid
 
 
 def _weighted(group: CandidateGroup) -> list[str]:
-    with tempfile.TemporaryDirectory(prefix="edge-deploy-") as folder:
-        source = measure.write(group, Path(folder))
+    with temporary_folder() as folder:
+        source = measure.write(group, folder)
         return [layer.name for layer in FORMATS[group.target].layers(source.path) if layer.weighted]
 
 

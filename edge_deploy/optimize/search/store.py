@@ -12,6 +12,7 @@ from edge_deploy.artifact.document import part, to_document
 from edge_deploy.artifact.file_entry import PruningEntry
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.filesystem import rename, write_text
 from edge_deploy.core.messages import option
 from edge_deploy.optimize.search.candidates import CandidateResult
 
@@ -67,10 +68,10 @@ class Store:
             for name, data in files.items():
                 (whole / name).write_bytes(data)
             about = {"files": list(files), "pruned": to_document(pruned) if pruned else None}
-            (whole / _FILES).write_text(atomic_io.to_text(about), encoding="utf-8")
+            write_text(whole / _FILES, atomic_io.to_text(about))
             final.parent.mkdir(exist_ok=True)
             try:
-                whole.rename(final)
+                rename(whole, final)
             except OSError:
                 if not final.is_dir():  # of another run of the same search: as good as ours
                     raise
