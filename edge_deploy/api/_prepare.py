@@ -105,7 +105,7 @@ def check(options: ModelOptions) -> None:
     """
     if options.samples < 0:
         raise wrong_option("samples", options.samples, "a number of samples is 0 or more.")
-    for target in options.to:
+    for target in options.to or ():
         if target not in FORMATS:
             raise unknown_option("to", target, FORMATS, "target")
     more = (options.calibration, options.prune_data, options.custom_objects)
@@ -159,7 +159,8 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
         if side.features and data.rows:
             side = replace(side, features=with_truths(side.features, data.rows))
     else:
-        limits = index_limits(freeze(loaded.function, loaded.spec.inputs))
+        traced = loaded.onnx is None
+        limits = index_limits(freeze(loaded.function, loaded.spec.inputs)) if traced else {}
         data = synthesize(spec, limits, side, loaded.typical, options.seed)
         notes.append(
             "no reference data: samples were made up, and verdicts on made-up data say "
@@ -170,7 +171,7 @@ def prepare(source: load.Source, options: ModelOptions, folded: bool = False) ->
     if folded:
         check_pixels("the reference data", spec, data.inputs)
     elif side.preprocessing:
-        for target in options.to:
+        for target in options.targets(loaded):
             notes += FORMATS[target].preprocessing_notes(side.preprocessing)
     data = data.take(range(min(data.count, keep)))
     data = replace(data, outputs=loaded.ask(data.inputs, data.rows))

@@ -76,7 +76,7 @@ def publish(
     checker = Checker(prepared.model.spec, prepared.dataset, tolerances, search.handle)
     final = artifact.check_free(asked.output, name, asked.version, asked.overwrite)
     with atomic_io.staged(asked.output, final) as stage:
-        for target in asked.to:
+        for target in asked.targets(prepared.model):
             mine = [m for m in measured if m.candidate.target == target]
             best = front(mine, objective, options.max_drop)
             whole = next((m for m in mine if m.candidate == Candidate(target, "float32")), None)

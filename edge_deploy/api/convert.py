@@ -127,7 +127,7 @@ def convert(
 def _convert(model: Any, options: ConvertOptions, recipe: Recipe | None) -> ConvertResult:
     tolerances = options.tolerances
     check(options)
-    wish = parse("quantize", options.quantize, [t for t in FORMATS if t in options.to])
+    wish = parse("quantize", options.quantize, options.targets())
     check_io(options.io, wish)
     check_runtime(options.min_runtime, wish)
     check_keep(options.keep_float, wish)
@@ -149,6 +149,7 @@ def _convert(model: Any, options: ConvertOptions, recipe: Recipe | None) -> Conv
         _log.info("reading %s", source.given.name)
         prepared = prepare(source, options, options.fold_preprocessing)
         loaded, side, dataset = prepared.model, prepared.side, prepared.dataset
+        wish = _held(wish, loaded, options)
         notes = prepared.notes
         check_labels(tolerances, dataset.reference)
         calibration = None
@@ -207,6 +208,19 @@ def _convert(model: Any, options: ConvertOptions, recipe: Recipe | None) -> Conv
     published = artifacts.open_artifact(final)
     notes = (*notes, *more)
     return ConvertResult(published, published.manifest, tuple(verdicts), failed, notes, told)
+
+
+def _held(wish: PrecisionRequest, model: LoadedModel, options: ConvertOptions) -> PrecisionRequest:
+    """What was asked for, of the targets that can hold the model or that were named.
+
+    Raises:
+        ConversionError: Nothing is left.
+    """
+    targets = options.targets(model)
+    kept = {name: wish.by_target[name] for name in wish.by_target if name in targets}
+    if not kept:
+        raise ConversionError(f"{model.onnx}. Ask for ONNX too.")
+    return replace(wish, by_target=kept)
 
 
 def _with_pruned(dataset: Dataset, model: LoadedModel) -> Dataset:

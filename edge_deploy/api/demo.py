@@ -85,7 +85,7 @@ def build_demo(
         work_offline: Let a service worker keep the site for visits without a network.
 
     Raises:
-        UsageError: An artifact has no TF.js file, a file is in the way, or the host is unknown.
+        UsageError: An artifact has no file, a file is in the way, or the host is unknown.
         ArtifactError: A file is not the one that was converted.
         MissingDependencyError: The page's vendor/ is not built.
     """
@@ -117,7 +117,8 @@ def build_demo(
             entry, own = _model(key, model)
             files |= {f"models/{entry['folder']}/{name}": file for name, file in own.items()}
             entries.append(entry)
-        linked = tfjs_bundle.link(source, set().union(*(_operators(model) for model in models)))
+        ops = set().union(*(_operators(model) for model in models))
+        linked = tfjs_bundle.link(source, ops) if ops else None
         names = {part: tfjs_bundle.file_name(part, code) for part, code in (linked or {}).items()}
         files |= {f"models/{names[part]}": code for part, code in (linked or {}).items()}
         # The index comes last, so that the page never lists what is not there yet.
@@ -205,7 +206,7 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
         "folder": _slug(key),
         "revision": hashlib.sha256("".join(map(file_digest, described)).encode()).hexdigest()[:16],
         "file": model.main_file(chosen).relative_to(model.folder).as_posix(),
-        "target": "tfjs",
+        "target": chosen.target,
         "precision": chosen.precision,
         # What opening a file needs to know, so that it need not wait for the manifest.
         "spec": {

@@ -100,7 +100,7 @@ class ModelKeywords(
 ):
     """``ModelOptions``."""
 
-    to: Names
+    to: Names | None
 
 
 class ConvertKeywords(ModelKeywords, CompressKeywords, BudgetKeywords, total=False):

@@ -14,7 +14,7 @@ from typing import Any
 from edge_deploy.core.bounds import SizeOptions
 from edge_deploy.core.errors import wrong_option
 from edge_deploy.core.options import Data, Options
-from edge_deploy.core.spec import LoadOptions
+from edge_deploy.core.spec import LoadedModel, LoadOptions
 from edge_deploy.data.sidecars import DataOptions
 from edge_deploy.formats.base import FLOAT
 from edge_deploy.formats.registry import FORMATS, default_runtimes
@@ -161,10 +161,16 @@ class ModelOptions(
     """What every conversion of a trained model can be asked for.
 
     Attributes:
-        to: Targets: tflite, tfjs, onnx.
+        to: Targets: tflite, tfjs, onnx; without it all that can hold the model.
     """
 
-    to: tuple[str, ...] = tuple(FORMATS)
+    to: tuple[str, ...] | None = None
+
+    def targets(self, model: LoadedModel | None = None) -> tuple[str, ...]:
+        """What is made: what was named, or all that can hold the model."""
+        if self.to is not None:
+            return tuple(name for name in FORMATS if name in self.to)
+        return tuple(FORMATS) if model is None or model.onnx is None else ("onnx",)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -163,7 +163,7 @@ def _tune(model: Any, options: TuneOptions) -> TuneResult:
                 options.resume,
                 options.overwrite,
             )
-            search = Search(options.to, options, store, handle)
+            search = Search(options.targets(loaded), options, store, handle)
             groups = float_files(search, loaded, manifest, training, seen)
             measured = measure_all(search, groups)
         notes = (*prepared.notes, *warnings, *_notes(options, loaded, seen[0], measured))
@@ -216,7 +216,7 @@ def _browser(options: TuneOptions) -> Iterator[BrowserSession]:
     Raises:
         MissingDependencyError: There is none.
     """
-    wanted = need_browser(options.to)
+    wanted = need_browser(options.targets())
     with browser_if_any(wanted, options.browser) as handle:
         if wanted and handle.browser is None:
             raise MissingDependencyError(

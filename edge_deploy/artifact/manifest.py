@@ -58,6 +58,8 @@ class Source(Part, frozen=True, kw_only=True):
         framework: The library and version that ran the original.
         parameters: How many trained numbers it holds.
         steps: All files that data flow through, in order, where the model is not alone.
+        converter: The library and version that converted it, where that is not edge-deploy itself:
+            then there is an ONNX file alone.
     """
 
     file: str
@@ -66,6 +68,7 @@ class Source(Part, frozen=True, kw_only=True):
     framework: str
     parameters: Count
     steps: tuple[StepEntry, ...] | UnsetType = UNSET
+    converter: str | UnsetType = UNSET
 
 
 class RecipeEntry(Part, frozen=True, kw_only=True):

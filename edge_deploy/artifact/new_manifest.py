@@ -43,6 +43,7 @@ _TOOLS = (
     "ai-edge-litert",
     "ai-edge-quantizer",
     "scikit-learn",
+    "skl2onnx",
     "numpy",
 )
 
@@ -140,6 +141,8 @@ def source_entry(path: Path, model: LoadedModel) -> Source:
     }
     if model.steps:
         document["steps"] = [_step_entry(step) for step in model.steps]
+    if model.onnx is not None:
+        document["converter"] = model.onnx.converter
     return part(Source, document)
 
 

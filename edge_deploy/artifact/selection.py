@@ -6,8 +6,8 @@ rule          who asks                    of several files
 runnable      ``run``                     what ``tune`` recommends, else float32, else not pruned
 tflite        ``snippet``, ``bundle``     the same, among ``.tflite`` files
 float         ``quantize``                not pruned, else the first: the others are made from it
-page          ``demo``                    not pruned, then float32: only what loses nothing can be
-                                          held to the original
+page          ``demo``                    TF.js, else ONNX, else TFLite; not pruned, then float32:
+                                          only what loses nothing can be held to the original
 ============  ==========================  ======================================================
 """
 
@@ -21,6 +21,8 @@ from edge_deploy.core.errors import UsageError, unknown_option
 from edge_deploy.core.messages import call, option
 from edge_deploy.formats.base import FLOAT
 from edge_deploy.formats.registry import FORMATS, default_runtime
+
+_PAGE = ("tfjs", "onnx", "tflite")
 
 
 def default_entry(found: Artifact, entries: Sequence[FileEntry]) -> FileEntry:
@@ -118,15 +120,15 @@ def float_entry(found: Artifact, target: str) -> FileEntry:
 
 
 def page_entry(found: Artifact) -> FileEntry:
-    """The TF.js file that the page answers with.
+    """The file that the page answers with: the one of the smallest runtime.
 
     Raises:
         UsageError: There is none.
     """
-    entries = [entry for entry in found.manifest.artifacts if entry.target == "tfjs"]
-    if not entries:
-        raise UsageError(
-            f"{found.folder} has no TF.js file, which is what the page runs. Convert the model "
-            f"again with {option('to', 'tfjs')} among its targets."
-        )
-    return min(entries, key=lambda entry: (bool(entry.pruned), entry.precision != FLOAT))
+    if not found.manifest.artifacts:
+        raise UsageError(f"{found.folder} has no converted file, so there is nothing to show.")
+
+    def rank(entry: FileEntry) -> tuple[int, bool, bool]:
+        return _PAGE.index(entry.target), bool(entry.pruned), entry.precision != FLOAT
+
+    return min(found.manifest.artifacts, key=rank)

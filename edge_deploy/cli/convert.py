@@ -19,7 +19,7 @@ from edge_deploy.core.messages import in_shell
 def convert(
     context: typer.Context,
     model: shared.ModelOrRecipe = None,
-    to: shared.Targets = shared.TARGETS,
+    to: shared.Targets = None,
     reference: Annotated[
         Path | None, typer.Option(help="Samples: .npz, .npy, .csv or a folder of pictures.")
     ] = None,

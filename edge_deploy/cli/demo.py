@@ -17,7 +17,8 @@ from edge_deploy.core.messages import in_shell
 @app.command()
 def demo(
     artifact: Annotated[
-        list[Path], typer.Argument(help="Artifacts to show; each needs its TF.js file.")
+        list[Path],
+        typer.Argument(help="Artifacts to show: by their TF.js file, else ONNX, else TFLite."),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the site.")] = Path(
         "web_demo"

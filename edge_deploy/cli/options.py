@@ -28,7 +28,10 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the librari
 BrowserPath = Annotated[
     Path | None, typer.Option("--browser", help="Chromium, Chrome or Edge to use.")
 ]
-Targets = Annotated[str, typer.Option("--to", help="Targets, separated by commas.")]
+Targets = Annotated[
+    str | None,
+    typer.Option("--to", help="tflite,tfjs,onnx or some of these; default: all that can hold it."),
+]
 Samples = Annotated[int, typer.Option("--samples", help="Samples to keep for evaluation.")]
 LabelColumn = Annotated[
     str | None,

@@ -23,7 +23,7 @@ def tune(
     objective: Annotated[
         str, typer.Option(help="size (of the download) or latency (on this machine).")
     ] = "size",
-    to: shared.Targets = shared.TARGETS,
+    to: shared.Targets = None,
     executor: Annotated[
         str, typer.Option(help="loky (this machine), dask or ray (a cluster).")
     ] = "loky",

@@ -260,6 +260,31 @@ class ModelStep:
         return self.path.name + (f"::{self.key}" if self.key else "")
 
 
+@dataclass(frozen=True)
+class OnnxGraph:
+    """A model that another library has converted, to ONNX alone.
+
+    Attributes:
+        data: A serialized ModelProto, with the model's own names of inputs and outputs.
+        converter: The library and its version.
+        converted: The part of the model that only this library converts.
+        outputs: What the graph gives.
+    """
+
+    data: bytes
+    converter: str
+    converted: str
+    outputs: tuple[TensorSpec, ...]
+
+    def __str__(self) -> str:
+        """The one line that tells of it, without a full stop."""
+        library = self.converter.partition(" ")[0]
+        return (
+            f"{self.converted} is converted by {library}, to ONNX alone: TFLite and TF.js cannot "
+            "hold it"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
     """A trained model in memory, ready to be asked and to be converted.
@@ -285,6 +310,8 @@ class LoadedModel:
         predict_rows: Of a model of texts, the original's own answers to the texts themselves:
             arrays, and the same samples as rows, in. None for all other models.
         steps: The files that it was made of, where these are several.
+        onnx: Of what has no form in TensorFlow, the ONNX graph itself; ``function`` then raises
+            ConversionError.
     """
 
     spec: ModelSpec
@@ -302,6 +329,7 @@ class LoadedModel:
     series: Series | None = None
     predict_rows: Callable[[Arrays, Sequence[Mapping[str, Any]]], Arrays] | None = None
     steps: tuple[ModelStep, ...] = ()
+    onnx: OnnxGraph | None = None
 
     def ask(self, inputs: Arrays, rows: Sequence[Mapping[str, Any]] = ()) -> Arrays:
         """The original's own answers, from the texts themselves where there are rows of them."""

@@ -16,7 +16,7 @@ FOLDERS = ("src", "vendor")
 _LAST_BUILT = "vendor/LICENSES.txt"
 _KERNELS = "vendor/kernels/parts.json"  # an older vendor/ has none
 # What only files of one target need; a site without them goes without.
-_RUNTIMES = {"tflite": "vendor/litert", "onnx": "vendor/ort"}
+_RUNTIMES = {"tfjs": "vendor/tfjs", "tflite": "vendor/litert", "onnx": "vendor/ort"}
 # What tfjs_bundle.py and precompress.py read, and no visitor.
 _INSIDE = ("vendor/kernels/", "vendor/page/")
 _BUNDLE = "vendor/page"

@@ -16,6 +16,11 @@ _WEIGHTS = 50_000_000
 # Of these a visitor loads what the device can run: it is kept when it was loaded.
 _WHEN_LOADED = ("vendor/", "harness.html", WORKER)
 _WASM = "vendor/tfjs-backend-wasm"  # what every device can run
+_ALWAYS = {
+    "tfjs": (_WASM,),
+    "onnx": ("vendor/ort", "vendor/chunk-"),
+    "tflite": ("vendor/litert", "vendor/chunk-"),
+}
 _WHOLE = ("vendor/tfjs.js", "vendor/tfjs-wasm.js", "vendor/tfjs-webgl.js", "vendor/chunk-")
 
 
@@ -41,9 +46,10 @@ def site_list(files: Files, entries: Sequence[Mapping[str, Any]]) -> bytes:
                 if file["file"] == entry["file"] and total + part["bytes"] <= _WEIGHTS:
                     total += part["bytes"]
                     weights.append({**part, "path": path})
+    always = tuple({part for entry in entries for part in _ALWAYS[entry["target"]]})
     # Without kernels of its own the site runs on the whole of TF.js.
-    linked = any(name.startswith("models/tfjs-") for name in files)
-    always = (_WASM,) if linked else (_WASM, *_WHOLE)
+    if _WASM in always and not any(name.startswith("models/tfjs-") for name in files):
+        always = (*always, *_WHOLE)
     kept = [
         name
         for name in files

@@ -57,6 +57,8 @@ def test_each_command_takes_the_file_of_its_rule(tmp_path: Path) -> None:
     # What is pruned is another model; what is quantized is the same one, a little off.
     assert page_entry(found).path == "tfjs uint8"
     assert page_entry(artifact(tmp_path, "tfjs uint8", "tfjs float32")).path == "tfjs float32"
+    assert page_entry(artifact(tmp_path, "tflite float32", "onnx int8")).path == "onnx int8"
+    assert page_entry(artifact(tmp_path, "tflite int8", "tflite float32")).path == "tflite float32"
 
 
 def test_what_a_search_recommends_comes_before_float32_where_an_answer_is_asked(
@@ -97,5 +99,5 @@ def test_an_artifact_of_one_format_says_what_the_others_need(tmp_path: Path) -> 
         runnable_entry(artifact(tmp_path, "tfjs float32"), None, None)
     with pytest.raises(UsageError, match=r"has no \.tflite file"):
         tflite_entry(artifact(tmp_path, "tfjs float32"), None)
-    with pytest.raises(UsageError, match=r"has no TF\.js file"):
-        page_entry(artifact(tmp_path, "onnx float32"))
+    with pytest.raises(UsageError, match="has no converted file"):
+        page_entry(artifact(tmp_path))

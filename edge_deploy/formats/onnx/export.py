@@ -11,7 +11,7 @@ from typing import Any
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.graph import FrozenGraph, freeze
 from edge_deploy.core.messages import first_line, option
-from edge_deploy.core.spec import LoadedModel, TensorSpec
+from edge_deploy.core.spec import LoadedModel, OnnxGraph, TensorSpec
 from edge_deploy.formats.base import METADATA_KEY, Converted
 from edge_deploy.formats.onnx import rewrites
 
@@ -28,6 +28,31 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
         ConversionError: tf2onnx has no translation for an operator; all of them are named.
     """
     import onnx
+
+    proto = _by_tf2onnx(model, metadata["name"]) if model.onnx is None else _ready(model.onnx)
+    for value, spec in zip(proto.graph.input, model.spec.inputs, strict=True):
+        _name_axes(value, spec)
+    for value, spec in zip(proto.graph.output, model.spec.outputs, strict=True):
+        _name_axes(value, spec)
+    del proto.graph.value_info[:]  # inferred shapes with the placeholders' names
+    onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(metadata, ensure_ascii=False)})
+    try:
+        onnx.checker.check_model(proto)
+    except onnx.checker.ValidationError as error:
+        who = "tf2onnx" if model.onnx is None else model.onnx.converter
+        raise ConversionError(f"{who} wrote an invalid file: {first_line(error)}.") from error
+    path.write_bytes(proto.SerializeToString())
+    return Converted(path, (path,))
+
+
+def _ready(graph: OnnxGraph) -> Any:
+    """What another library has converted: it lacks the metadata only."""
+    import onnx
+
+    return onnx.load_model_from_string(graph.data)
+
+
+def _by_tf2onnx(model: LoadedModel, name: str) -> Any:
     import tensorflow as tf
     from tf2onnx import convert as tf2onnx
     from tf2onnx import tf_loader
@@ -45,7 +70,7 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
                 graph_def = tf_loader.tf_optimize(inputs, outputs, frozen.graph_def)
             proto, _ = tf2onnx._convert_common(
                 graph_def,
-                name=metadata["name"],
+                name=name,
                 continue_on_error=False,
                 opset=OPSET,
                 input_names=inputs,
@@ -62,18 +87,7 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
     fill(proto.graph, ensembles)
     rewrites.keep_padding_apart(proto.graph)
     rewrites.pad_outputs(proto.graph)
-    for value, spec in zip(proto.graph.input, model.spec.inputs, strict=True):
-        _name_axes(value, spec)
-    for value, spec in zip(proto.graph.output, model.spec.outputs, strict=True):
-        _name_axes(value, spec)
-    del proto.graph.value_info[:]  # inferred shapes with the placeholders' names
-    onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(metadata, ensure_ascii=False)})
-    try:
-        onnx.checker.check_model(proto)
-    except onnx.checker.ValidationError as error:
-        raise ConversionError(f"tf2onnx wrote an invalid file: {first_line(error)}.") from error
-    path.write_bytes(proto.SerializeToString())
-    return Converted(path, (path,))
+    return proto
 
 
 def _freeze(model: LoadedModel) -> tuple[FrozenGraph, Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.core.errors import UsageError, wrong_option
+from edge_deploy.core.errors import ConversionError, UsageError, wrong_option
 from edge_deploy.core.spec import (
     Array,
     Arrays,
@@ -138,6 +138,11 @@ def wrap(model: LoadedModel, wrapped: Any, told: Any, outputs: Sequence[TensorSp
         told: What becomes of its original answers.
         outputs: What it gives then.
     """
+    if model.onnx is not None:
+        raise ConversionError(
+            f"{model.onnx}, and nothing can be put behind it. Leave thresholds and units to the "
+            "app, or fit a TransformedTargetRegressor, which undoes its scaling itself."
+        )
     ask = model.predict_rows
     return replace(
         model,

@@ -7,13 +7,13 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from edge_deploy.core.decimals import shortest_decimals
-from edge_deploy.core.errors import EdgeDeployError, SourceError
-from edge_deploy.core.messages import first_line
+from edge_deploy.core.errors import ConversionError, EdgeDeployError, SourceError
+from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import (
     Array,
     Arrays,
@@ -21,8 +21,10 @@ from edge_deploy.core.spec import (
     LoadedModel,
     LoadOptions,
     ModelSpec,
+    OnnxGraph,
     TensorSpec,
 )
+from edge_deploy.frontends.sklearn import onnx_only
 from edge_deploy.frontends.sklearn.catboost_file import is_catboost, load_catboost
 from edge_deploy.frontends.sklearn.compat.fitted import attribute, classes, numbers, typical
 from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, LegacyObject, is_tokenizer
@@ -126,16 +128,24 @@ def from_object(
     from edge_deploy.frontends.sklearn.converters import check, lower, steps
 
     check_is_estimator(path, model)
+    graph = refusal = None
     with guarded(path):
         chain = steps(model)
         _check_chain(path, chain)
-        check(chain[-1])
         for step in (model, *chain):
             complete(step)
         whole, names, named = _whole(path, model, chain, front)
         frame = read_frame(whole, names)
-        lowered, width = lower(frame.model), frame.width
-        outputs = _outputs(lowered, width, chain[-1])
+        width = frame.width
+        try:
+            check(chain[-1])
+            lowered = lower(frame.model)
+            outputs = _outputs(lowered, width, chain[-1])
+        except ConversionError as error:
+            if frame.special:  # skl2onnx knows nothing of codes in place of words
+                raise
+            refusal, graph = error, onnx_only.convert(steps(frame.model), width, error)
+            outputs = graph.outputs
     features = tuple(column.feature for column in frame.used)
     gaps = any(feature.missing == "nan" for feature in features)
 
@@ -149,6 +159,9 @@ def from_object(
             given = shortest_decimals(x)
         return _predict(path, model, chain[-1], outputs, given)
 
+    if graph is not None and refusal is not None:
+        onnx_only.check(graph, original, steps(frame.model), width, refusal)
+        notes = (*notes, str(graph))
     predict, note = answers(
         frame.model,
         chain,
@@ -162,14 +175,19 @@ def from_object(
         framework=_framework(chain[-1]),
         parameters=sum(map(numbers, steps(whole))),
         predict=predict,
-        function=lambda tensors: lowered(tensors[INPUT]),
+        function=lambda tensors: lowered(tensors[INPUT]) if graph is None else _refuse(graph),
         trackables=(model,),
         notes=notes if note is None else (*notes, note),
         answers="original" if note is None else "lowering",
         features=features if named or frame.special or gaps else None,
         typical=frame.typical if frame.special or front else typical(chain[0], width),
         predict_rows=original if note is None and any(f.text for f in features) else None,
+        onnx=graph,
     )
+
+
+def _refuse(graph: OnnxGraph) -> NoReturn:
+    raise ConversionError(f"{graph}. Leave them out with {option('to', 'onnx')}.")
 
 
 def lower_front(path: Path, front: Front) -> LoweredFront:

@@ -14,7 +14,7 @@ _LEARNED = (
     *("coef_", "intercept_", "mean_", "scale_", "center_", "data_min_", "components_"),
     *("dual_coef_", "support_vectors_", "X_fit_", "_fit_X", "_y", "centroids_"),
     *("theta_", "class_prior_", "feature_log_prob_", "class_log_prior_"),
-    *("means_", "rotations_", "scalings_", "coefs_", "intercepts_", "statistics_"),
+    *("means_", "rotations_", "scalings_", "coefs_", "intercepts_", "statistics_", "X_train_"),
 )
 _A_NODE = 3  # its column, threshold or value, and left child
 
@@ -109,6 +109,8 @@ def typical(first: Any, width: int) -> tuple[Array, Array] | None:
         mean, scale = attribute(first, centre), attribute(first, "scale_")
     elif splits := _splits(first):
         return _of_thresholds(splits, width)
+    elif (rows := attribute(first, "X_train_")) is not None:
+        mean, scale = rows.mean(axis=0), rows.std(axis=0)
     else:
         return None
     if mean is None or scale is None or not len(mean) == len(scale) == width:
