@@ -15,9 +15,11 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-from edge_deploy import cli
+from edge_deploy import ConvertOptions, cli, convert
 from edge_deploy.core.errors import MissingDependencyError
+from edge_deploy.examples import ExampleFiles, build_example
 from edge_deploy.web.browser import Browser, open_browser
+from tests.support.once import once
 from tests.support.projects import Project, built
 
 
@@ -91,9 +93,36 @@ def _pages_are_closed(_kept_browser: Browser | None) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Project]:
-    """A folder of tests/support/projects/ by its name, built once for all processes: read only."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes; what is in it is made once and for reading."""
     root = tmp_path_factory.getbasetemp()
     # Under xdist each process has a folder of its own within the one of the session.
-    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
-    return lambda name, **options: built(name, root / "projects", **options)
+    return root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+
+@pytest.fixture(scope="session")
+def project(shared: Path) -> Callable[..., Project]:
+    """A folder of tests/support/projects/ by its name."""
+    return lambda name, **options: built(name, shared / "projects", **options)
+
+
+@pytest.fixture(scope="session")
+def example(shared: Path) -> Callable[[str], ExampleFiles]:
+    """An example by its name, trained when it is first asked for."""
+
+    def get(name: str) -> ExampleFiles:
+        return once(shared / "examples" / name, lambda folder: build_example(name, folder))
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def example_artifact(shared: Path, example: Callable[[str], ExampleFiles]) -> Callable[[str], Path]:
+    """The same converted to all targets."""
+
+    def make(folder: Path) -> Path:
+        done = convert(example(folder.name).model, ConvertOptions(output=folder))
+        assert done.artifact
+        return done.artifact.folder
+
+    return lambda name: once(shared / "artifacts" / name, make)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from PIL import Image
 from edge_deploy import ConvertOptions, bundle, convert, run, snippet
 from edge_deploy.codegen import PLATFORMS
 from edge_deploy.data.preprocessing.encoding import encode_rows
-from edge_deploy.examples import EXAMPLES, build_example
+from edge_deploy.examples import EXAMPLES, ExampleFiles
 from tests.codegen import test_platforms as platforms
 from tests.data import test_text as texts
 from tests.support import text_models
@@ -39,14 +39,15 @@ def _run_cli(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture(scope="session")
-def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def examples(
+    example: Callable[[str], ExampleFiles], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     """Every example model, and classifiers of texts, converted to TFLite."""
     folder = tmp_path_factory.mktemp("snippets")
     made = {}
     for name in EXAMPLES:
-        model = build_example(name, folder / name).model
         options = ConvertOptions(to=("tflite",), name=name, output=folder / "artifacts")
-        made[name] = convert(model, options).artifact.folder
+        made[name] = convert(example(name).model, options).artifact.folder
     for name, row in TEXTS.items():
         joblib.dump(text_models.fitted(row), folder / f"{name}.joblib")
         options = ConvertOptions(to=("tflite",), name=name, output=folder / "artifacts")

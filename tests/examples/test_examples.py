@@ -61,20 +61,6 @@ NAMES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ExampleFiles]:
-    """Builds an example once for all tests."""
-    folder = tmp_path_factory.mktemp("examples")
-    done: dict[str, ExampleFiles] = {}
-
-    def build(name: str) -> ExampleFiles:
-        if name not in done:
-            done[name] = build_example(name, folder / name)
-        return done[name]
-
-    return build
-
-
 def _weights(path: Path) -> bytes:
     """What a model has learnt; a .keras archive also holds the date."""
     if path.suffix == ".keras":
@@ -111,8 +97,10 @@ def test_importing_the_examples_is_light() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_example_is_written_whole_and_good(built: Any, name: str) -> None:
-    files, row = built(name), ROWS[name]
+def test_example_is_written_whole_and_good(
+    example: Callable[[str], ExampleFiles], name: str
+) -> None:
+    files, row = example(name), ROWS[name]
     assert files.model == files.folder / row.model
     there = {path.name for path in files.folder.iterdir()}
     assert there == {row.model, *row.beside, "example.json"}
@@ -125,8 +113,10 @@ def test_example_is_written_whole_and_good(built: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_example_is_the_same_for_the_same_seed(built: Any, name: str, tmp_path: Path) -> None:
-    first, again = built(name), build_example(name, tmp_path / name)
+def test_example_is_the_same_for_the_same_seed(
+    example: Callable[[str], ExampleFiles], name: str, tmp_path: Path
+) -> None:
+    first, again = example(name), build_example(name, tmp_path / name)
     assert again.value == first.value
     assert _weights(again.model) == _weights(first.model)
     for path in sorted(first.folder.rglob("*")):
@@ -136,17 +126,21 @@ def test_example_is_the_same_for_the_same_seed(built: Any, name: str, tmp_path: 
 
 
 @pytest.mark.parametrize("name", WITHOUT_TENSORFLOW)
-def test_example_differs_for_another_seed(built: Any, name: str, tmp_path: Path) -> None:
+def test_example_differs_for_another_seed(
+    example: Callable[[str], ExampleFiles], name: str, tmp_path: Path
+) -> None:
     other = build_example(name, tmp_path / name, seed=1)
-    assert _weights(other.model) != _weights(built(name).model)
+    assert _weights(other.model) != _weights(example(name).model)
     assert other.value >= ROWS[name].floor
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_model_answers_its_reference_as_well_as_it_was_measured(built: Any, name: str) -> None:
+def test_model_answers_its_reference_as_well_as_it_was_measured(
+    example: Callable[[str], ExampleFiles], name: str
+) -> None:
     """The side files are found, fit the model, and mean what they meant in training."""
-    files = built(name)
+    files = example(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what Keras says of HDF5
         with load.open_source(files.model) as source:
@@ -168,20 +162,22 @@ def test_model_answers_its_reference_as_well_as_it_was_measured(built: Any, name
     assert score >= ROWS[name].floor - 0.05
 
 
-def test_columns_are_as_a_person_knows_them(built: Any) -> None:
-    with (built("insurance").folder / "reference.csv").open() as file:
+def test_columns_are_as_a_person_knows_them(example: Callable[[str], ExampleFiles]) -> None:
+    with (example("insurance").folder / "reference.csv").open() as file:
         row = next(csv.DictReader(file))
     assert list(row) == ["age", "sex", "smoker", "label"]
     assert row["sex"] in ("female", "male") and row["smoker"] in ("no", "yes")
 
 
 @pytest.mark.slow
-def test_pictures_are_of_other_sizes_than_the_models_input(built: Any) -> None:
+def test_pictures_are_of_other_sizes_than_the_models_input(
+    example: Callable[[str], ExampleFiles],
+) -> None:
     from PIL import Image
 
     for name, side in (("cat-vs-dog", 256), ("chihuahua-vs-muffin", 128)):
         sizes = set()
-        for path in (built(name).folder / "reference").rglob("*.png"):
+        for path in (example(name).folder / "reference").rglob("*.png"):
             with Image.open(path) as picture:
                 sizes.add(picture.size)
         assert len(sizes) > 5

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_deploy import ConvertOptions, ConvertResult, convert
-from edge_deploy.examples import build_example
+from edge_deploy.examples import ExampleFiles
 from edge_deploy.examples.pictures import write_pictures
 from edge_deploy.formats.registry import FORMATS
 from tests.optimize.test_pruning import blobs, small
@@ -129,9 +129,9 @@ def test_five_folds_of_digits_change_few_answers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pruned", [False, True])
 @pytest.mark.parametrize("name", ["cat-vs-dog", "chihuahua-vs-muffin"])
 def test_the_picture_examples_stay_within_the_budgets(
-    example: Callable[[str], Path], tmp_path: Path, name: str, pruned: bool
+    example: Callable[[str], ExampleFiles], tmp_path: Path, name: str, pruned: bool
 ) -> None:
-    model = example(name)
+    model = example(name).model
     if pruned:
         draw(name, tmp_path / "more")
     options = ConvertOptions(
@@ -160,14 +160,3 @@ def draw(name: str, folder: Path) -> None:
     }[name]
     for label, pen in drawn.items():
         write_pictures(folder / label, [np.asarray(pen(rng)) for _ in range(60)], label)
-
-
-@pytest.fixture(scope="session")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """An example's model, trained when first asked for."""
-
-    @cache
-    def build(name: str) -> Path:
-        return build_example(name, tmp_path_factory.mktemp("examples")).model
-
-    return build

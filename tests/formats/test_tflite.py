@@ -19,6 +19,7 @@ from PIL import Image
 from edge_deploy import ConvertOptions, convert
 from edge_deploy.core.errors import ArtifactError
 from edge_deploy.core.spec import TensorSpec
+from edge_deploy.examples import ExampleFiles
 from edge_deploy.formats.tflite import FORMAT as tflite
 from edge_deploy.formats.tflite.file import associated_files, operator_names, pack, unpack
 from edge_deploy.formats.tflite.metadata import finish, normalization
@@ -510,18 +511,15 @@ def drawn(folder: Path, size: tuple[int, int], count: int) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def classifiers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, list[Path]]]:
+def classifiers(
+    example: Callable[[str], ExampleFiles], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Path, list[Path]]]:
     """Two models, each with the options that a user gives, and pictures of their sizes."""
-    from edge_deploy.examples import build_example
-
     made = {}
     for name, size in (("chihuahua-vs-muffin", (128, 128)), ("teachable", (224, 224))):
         folder = tmp_path_factory.mktemp(name)
         pictures = drawn(folder / "pictures", size, 24)
-        if name == "teachable":
-            model = teachable_machine_h5(folder)
-        else:
-            model = build_example(name, folder / "example").model
+        model = teachable_machine_h5(folder) if name == "teachable" else example(name).model
         options = ConvertOptions(
             to=("tflite",),
             output=folder / "artifacts",

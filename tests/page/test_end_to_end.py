@@ -14,18 +14,16 @@ import numpy as np
 import pytest
 
 from edge_deploy import (
-    ConvertOptions,
     QuantizeOptions,
     Tolerances,
     VerifyOptions,
-    convert,
     quantize,
     verify,
 )
 from edge_deploy.api.demo import build_demo
 from edge_deploy.api.run import run
-from edge_deploy.examples import EXAMPLES, build_example
-from edge_deploy.web.browser import Browser, open_browser
+from edge_deploy.examples import EXAMPLES
+from edge_deploy.web.browser import Browser
 from edge_deploy.web.server import address, start
 from tests.support import PATIENCE
 from tests.support.picture_files import KINDS
@@ -36,28 +34,20 @@ Visit = Callable[[str], Any]
 
 
 @pytest.fixture(scope="module")
-def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def artifacts(example_artifact: Callable[[str], Path]) -> dict[str, Path]:
     """Every example, trained and converted."""
-    root = tmp_path_factory.mktemp("examples")
-    made = {}
-    for name in EXAMPLES:
-        files = build_example(name, root / name)
-        converted = convert(files.model, ConvertOptions(output=root / "artifacts"))
-        assert converted.artifact
-        made[name] = converted.artifact.folder
-    return made
+    return {name: example_artifact(name) for name in EXAMPLES}
 
 
 @pytest.fixture(scope="module")
 def served(
-    artifacts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+    browser: Browser, artifacts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Browser, str]]:
     root = tmp_path_factory.mktemp("site")
     build_demo(list(artifacts.values()), root / "site")
     server = start(root / "site")
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    with open_browser() as browser:
-        yield browser, address(server)
+    yield browser, address(server)
     server.shutdown()
     server.server_close()
 

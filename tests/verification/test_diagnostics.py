@@ -17,7 +17,7 @@ import edge_deploy
 from edge_deploy.artifact.performance import WarningEntry
 from edge_deploy.core.spec import Feature, ModelSpec, TensorSpec
 from edge_deploy.data.reference import Reference, with_class_indices
-from edge_deploy.examples import EXAMPLES, build_example
+from edge_deploy.examples import EXAMPLES, ExampleFiles
 from edge_deploy.verification.diagnostics import diagnose
 from edge_deploy.verification.metrics import Confusion, confusion, macro_f1, performance
 from edge_deploy.verification.unlabelled import Case
@@ -165,16 +165,16 @@ def test_of_many_classes_the_pairs_are_kept_that_are_mistaken_most() -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def folder(
+    example: Callable[[str], ExampleFiles], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
     """The folder of an example or of the tabular model, built once."""
-    root = tmp_path_factory.mktemp("asked")
 
     @cache
     def build(name: str) -> Path:
         if name == "wine":
-            return _wine(root / name)
-        build_example(name, root / name)
-        return root / name
+            return _wine(tmp_path_factory.mktemp("asked") / name)
+        return example(name).folder
 
     return build
 

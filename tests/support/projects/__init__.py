@@ -7,15 +7,15 @@ data are made here; :mod:`.scripts` runs them.
 
 from __future__ import annotations
 
-import fcntl
 import importlib
-import pickle
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tests.support.once import once
 
 INPUTS = 200
 """How many raw inputs each project's own script has answered."""
@@ -110,15 +110,11 @@ def built(name: str, root: Path, **options: bool) -> Project:
     Returns:
         The project. Its folder is for reading: copy it before something is written there.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    folder = root / "-".join([name, *(option for option in options if options[option])])
-    known = folder.with_suffix(".pickle")
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not known.exists():
-            folder.mkdir()
-            project = importlib.import_module(f"{__name__}.{name}").build(folder, **options)
-            known.write_bytes(pickle.dumps(project))
-    made = pickle.loads(known.read_bytes())
-    assert isinstance(made, Project)
-    return made
+
+    def make(folder: Path) -> Project:
+        folder.mkdir()
+        project = importlib.import_module(f"{__name__}.{name}").build(folder, **options)
+        assert isinstance(project, Project)
+        return project
+
+    return once(root / "-".join([name, *(option for option in options if options[option])]), make)
