@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edge_deploy import ConvertOptions, convert
+from edge_deploy.web import browser
 from tests.support.files import CHANGES, Change, main_file, put_hashes_right
 
 pytestmark = pytest.mark.slow
@@ -245,6 +246,7 @@ def test_verify_without_a_browser_runs_what_it_can(
     run, copy, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
+    monkeypatch.setattr(browser._drivers, "browsers", {})  # one is open in this process
     folder = copy(small)
     result = run("verify", folder, "--json")
     found = json.loads(result.out)["reports"][0]["verdicts"]
