@@ -148,7 +148,9 @@ def _columns(spec: ModelSpec, answer: Prediction) -> dict[str, Any]:
         found = answer.outputs[output.name]
         name = f"predicted_{output.label or output.name}"
         if "label" in found:
-            cells[name] = found["label"]
+            # A class may be called as its shares are, and with a threshold is not their winner.
+            told = found["label"] if output.kind == "class" else cells.get(name, found["label"])
+            cells[name] = told
             shares = found.get("probabilities", {})
             order = output.classes or sorted(shares, key=lambda one: (len(one), one))
             cells |= {f"{name}: {label}": shares[label] for label in order if label in shares}

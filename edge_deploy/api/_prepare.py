@@ -209,7 +209,8 @@ def known_columns(folder: Path, options: DataOptions) -> Known:
         document = sidecars.document_of(given)
         if series_in(document) is None:
             features, _ = parse_features(document)
-            return Known(tuple(feature.name for feature in features), whole=True)
+            if features:
+                return Known(tuple(feature.name for feature in features), whole=True)
     return header_of(options.reference, options.label_column)
 
 

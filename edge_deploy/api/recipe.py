@@ -199,7 +199,7 @@ def values(recipe: Recipe) -> dict[str, Any]:
     columns = {
         name: document[name] for name in ("features", "series", "target") if name in document
     }
-    if columns and set(columns) != {"target"}:
+    if columns:
         found["features"] = columns
     return found
 

@@ -149,8 +149,12 @@ def _answer(answer: Prediction) -> str:
     import numpy as np
 
     lines = []
+    shares = {one["called"]: one["label"] for one in answer.outputs.values()
+              if "called" in one and "probabilities" in one}  # fmt: skip
     for name, output in answer.outputs.items():
         name = output.get("called", name)
+        if "probabilities" not in output and shares.get(name, "") == output.get("label"):
+            continue  # a class that its probabilities say
         if "target" in output:
             name = f"next {output['target']}"
         if "probabilities" in output:

@@ -91,7 +91,7 @@ def precheck(options: DataOptions, more: Iterable[Data | None] = ()) -> None:
         _given_labels(options.labels)
     columns = None
     if options.features is not None and series_in(told := document_of(options.features)) is None:
-        columns = parse_features(told)[0]
+        columns = parse_features(told)[0] or None
     if options.preprocess is not None:
         parse_preprocess(options.preprocess)
     for path in (options.reference, *more):
@@ -140,8 +140,8 @@ def collect(folder: Path, file_name: str, model: LoadedModel, options: DataOptio
             count = f"a series: {', '.join(series.channels)}"
         else:
             given, target = parse_features(document)
-            columns = with_ranges(model.features, given)
-            count = f"{len(columns)} features"
+            columns = with_ranges(model.features, given) if given else columns
+            count = f"{len(given)} features" if given else "what is predicted"
         if features is None:
             found.append(f"features.json ({count})")
     spec: Mapping[str, Any] | None = None
@@ -238,11 +238,12 @@ def with_targets(spec: ModelSpec, names: Sequence[str]) -> ModelSpec:
 
 
 def _with_label(outputs: Sequence[TensorSpec], name: str) -> list[TensorSpec]:
-    """The outputs, of which the answer is called as people call it: the only one, or the class."""
-    answers = [o for o in outputs if len(outputs) == 1 or o.kind == "class"]
-    if len(answers) != 1:
+    """The outputs, called as people call the answer: the only one, or a class and its shares."""
+    kinds = sorted(o.kind for o in outputs)
+    shares = ("class", "probabilities"), ("class", "probability"), ("class", "tensor")
+    if len(outputs) > 1 and tuple(kinds) not in shares:
         return list(outputs)
-    return [replace(o, label=name) if o is answers[0] else o for o in outputs]
+    return [replace(o, label=name) for o in outputs]
 
 
 def _with_labels(

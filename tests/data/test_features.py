@@ -71,6 +71,7 @@ def test_target_is_read() -> None:
     target = {"name": "price", "unit": "USD", "min": 0, "max": 9}
     features, read = parse_features({"features": [AGE], "target": target})
     assert read == target
+    assert parse_features({"target": target}) == ((), target)
     assert features == (Feature("age", min=18, max=65, step=1, default=40, unit="years"),)
 
 

@@ -26,7 +26,8 @@ def parse_features(value: Any) -> tuple[tuple[Feature, ...], dict[str, Any] | No
 
     Args:
         value: A list of feature objects, or ``{"features": [...], "target": {...}}`` where
-            target is what the model predicts: ``name``, ``unit``, ``min``, ``max``.
+            target is what the model predicts: ``name``, ``unit``, ``min``, ``max``. A target may
+            be alone.
 
     Returns:
         The features in the order of the input's columns, and the target if there is one.
@@ -41,6 +42,8 @@ def parse_features(value: Any) -> tuple[tuple[Feature, ...], dict[str, Any] | No
         target, value = value.get("target"), value.get("features")
         if target is not None and not isinstance(target, Mapping):
             raise UsageError('features: target must be like {"name": "price", "unit": "USD"}.')
+        if target and value is None:
+            return (), dict(target)
     if not isinstance(value, list) or not value:
         raise UsageError('features: must be a list of objects like {"name": "age", "min": 0}.')
     features = tuple(_feature(item, number) for number, item in enumerate(value, start=1))

@@ -15,7 +15,8 @@ from edge_deploy.frontends.project.proposal import Row, cited, listed
 from edge_deploy.frontends.project.recipe_text import Entry, Section
 
 _TESTS = ("test", "valid", "eval", "sample", "holdout")
-_TARGETS = ("label", "labels", "target", "class", "y")
+TARGETS = ("label", "labels", "target", "class", "y")
+"""What columns of true answers are called where their name says nothing."""
 _MOST_FEATURES = 400
 
 
@@ -113,7 +114,7 @@ def label_column(
             continue
         rest = [column for column in table.columns if column.name not in features]
         holding = [one for one in rest if classes and set(one.values) == set(classes)]
-        usual = [one for one in rest if one.name.lower() in _TARGETS]
+        usual = [one for one in rest if one.name.lower() in TARGETS]
         single = rest if len(rest) == 1 and features else []
         for column in holding or usual or single:
             found[column.name] = f"{table.path}, column {column.name}"
@@ -237,7 +238,7 @@ def _encoded(feature: Feature, encoding: Encoding) -> tuple[Feature, Row | None]
 
 def _section(feature: Feature, field: FormField | None, column: Column | None) -> Section:
     section: dict[str, Entry] = {"name": Entry(feature.name, _seen(field, column))}
-    if field is not None and field.label and _folded(field.label) != _folded(feature.name):
+    if field is not None and field.label not in ("", feature.name, field.name, field.variable):
         section["label"] = Entry(field.label)
     if feature.kind == "category":
         section["kind"] = Entry("category")

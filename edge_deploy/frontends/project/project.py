@@ -332,4 +332,6 @@ def _tell_truths(table: Table, label: str, why: str, spec: ModelSpec, draft: Dra
         draft.rows.append(Row("not used", found, why, f"{check}: call them alike for accuracy"))
         return
     draft.put("label_column", Entry(label, why))
+    if label.lower() not in forms.TARGETS:
+        draft.put("target", {"name": Entry(label, why)})
     draft.rows.append(Row("true answers", found, why))

@@ -272,6 +272,8 @@ def test_refusal_lists_every_name() -> None:
     ("module", "name", "says"),
     [
         ("keras.src.models.sequential", "Sequential", "Keras model"),
+        ("scikeras.wrappers", "KerasClassifier", r"wrapper\.model_\.save\('model\.keras'\)"),
+        ("keras.wrappers.scikit_learn", "KerasRegressor", "within a wrapper"),
         ("torch.nn.modules.linear", "Linear", "another library"),
         ("__main__", "MyModel", "somebody's own class"),
     ],

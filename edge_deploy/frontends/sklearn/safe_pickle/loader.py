@@ -297,6 +297,8 @@ def _held(found: Contents) -> str:
     kind = "somebody's own class"
     if stand_ins.is_tokenizer(*found.holds):
         kind = "a Keras Tokenizer"
+    elif _wraps_keras([found.holds]):
+        kind = "a Keras model within a wrapper for scikit-learn"
     elif found.holds[0].startswith(_KERAS):
         kind = "a Keras model"
     elif found.holds[0].startswith(_LIBRARIES):
@@ -306,7 +308,22 @@ def _held(found: Contents) -> str:
     return f"it holds {kind} ({_spelled(found.holds)}), and "
 
 
+def _wraps_keras(names: Iterable[Global]) -> bool:
+    """Whether some are classes that let scikit-learn fit a Keras model: scikeras', Keras 2's."""
+    return any(
+        module.startswith("scikeras") or module.endswith("wrappers.scikit_learn")
+        for module, _ in names
+    )
+
+
 def _mend(found: Contents, names: list[Global]) -> str:
+    if _wraps_keras(names):
+        return (
+            "The wrapper needs its author's function. Save the network alone, "
+            "wrapper.model_.save('model.keras') (in a pipeline pipeline[-1].model_; of Keras 2's own "
+            "wrapper .model), and each fitted step before it by joblib.dump, and give all in the "
+            "order in which data flow: scaler.pkl model.keras."
+        )
     keras = any(module.startswith(_KERAS) for module, _ in names)
     if keras and not (isinstance(found.holds, tuple) and stand_ins.is_tokenizer(*found.holds)):
         return (
