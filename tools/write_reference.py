@@ -36,6 +36,7 @@ def pages() -> dict[str, str]:
         "report.md": NOTE + report(),
         "precisions.md": NOTE + precisions(),
         "preprocessing.md": NOTE + preprocessing(),
+        "features.md": NOTE + features(),
         "recipe.md": NOTE + recipe(),
     }
 
@@ -197,6 +198,7 @@ def precisions() -> str:
 def preprocessing() -> str:
     """The presets of data/preprocessing/image.py, spelled out."""
     from edge_deploy.data.preprocessing.image import CHANNELS, CROPS, PRESETS, RESIZES, TRAINED
+    from edge_deploy.frontends.project.recipe_keys import PREPROCESSING
 
     meanings = fields("preprocessing")
     keys = [key for key in next(iter(PRESETS.values()))["image"] if key not in ("size",)]
@@ -235,6 +237,50 @@ def preprocessing() -> str:
         + table(["preset", *keys, "for"], trained)
         + "\n## Values\n\n"
         + table(["key", "takes"], [[f"`{key}`", text] for key, text in values.items()])
+        + "\n## preprocessing.json\n\n"
+        "The same in a file beside the model, which is taken without being asked for. All keys are "
+        'within `"image"`:\n\n'
+        + json_keys(PREPROCESSING, {"preset"})
+        + '\n```json\n{"image": {"size": [224, 224], "resize": "bilinear", "scale": '
+        "0.00392156862745098}}\n```\n"
+    )
+
+
+def json_keys(keys: Mapping[str, Any], without: set[str] | None = None) -> str:
+    """Keys of the recipe as they stand in a JSON file, each with an example."""
+    rows = [
+        [
+            f"`{name}`",
+            f"`{json.dumps(tomllib.loads(key.example), ensure_ascii=False)[1:-1]}`",
+            key.told + (" Required." if key.required else ""),
+        ]
+        for name, key in keys.items()
+        if name not in (without or ())
+    ]
+    return table(["key", "example", "what it is"], rows)
+
+
+def features() -> str:
+    """features.json key by key, with an example of each."""
+    from edge_deploy.frontends.project.recipe_keys import FEATURE, SERIES, TARGET
+
+    return (
+        "# features.json\n\n"
+        "What the columns of a table are, in the model's order, and what is predicted; beside the "
+        "model it is taken without being asked for, elsewhere `--features FILE` names it. A fitted "
+        "pipeline knows its categories itself: ranges, units, defaults and labels are added to "
+        "them. `[[features]]` of [the recipe](recipe.md) has the same keys.\n\n"
+        '```json\n{\n  "features": [\n'
+        '    {"name": "NumOfProducts", "label": "Products", "min": 1, "max": 4, "step": 1},\n'
+        '    {"name": "Geography", "kind": "category", "categories": ["France", "Spain"], '
+        '"encode": "one-hot"}\n  ],\n'
+        '  "target": {"name": "leaves the bank"}\n}\n```\n\n'
+        "A list of features alone will do, and a target alone.\n\n## Of a column\n\n"
+        + json_keys(FEATURE)
+        + '\n## `"target"`\n\n'
+        + json_keys(TARGET)
+        + '\n## `"series"`\n\nIn the place of columns, of a model that takes a window.\n\n'
+        + json_keys(SERIES)
     )
 
 

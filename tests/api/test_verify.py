@@ -318,7 +318,7 @@ def test_verify_judges_a_bare_file_that_somebody_else_converted(run, small: Path
 def test_packaged_labels_are_places_of_classes_whatever_the_classes_are_called(
     run, tmp_path: Path
 ) -> None:
-    """Of classes 1, 2, 3 the places 1 and 2 are the classes 2 and 3, and not the classes 1 and 2."""
+    """Of classes 1, 2, 3 the places 1 and 2 are the classes 2 and 3, not the classes 1 and 2."""
     import joblib
     from sklearn.linear_model import LogisticRegression
 

@@ -15,6 +15,7 @@ from edge_deploy.data.preprocessing.image import TRAINED, parse_preprocess, prep
 pytestmark = pytest.mark.slow
 
 READERS = ("flow-from-directory", "image-dataset-from-directory")
+LIBRARIES = ("opencv", "torchvision")
 SHAPE = (40, 30, 3)
 
 
@@ -25,13 +26,34 @@ def written(folder: Path) -> Path:
     return folder / "cats" / "a.png"
 
 
-@pytest.mark.parametrize("name", [name for name in TRAINED if name not in READERS])
+@pytest.mark.parametrize("name", [name for name in TRAINED if name not in (*READERS, *LIBRARIES)])
 def test_application_gives_the_same(name: str) -> None:
     module = importlib.import_module(f"keras.applications.{name.replace('-', '_')}")
     pixels = np.random.default_rng(1).integers(0, 256, SHAPE, dtype=np.uint8)
     wanted = module.preprocess_input(pixels.astype(np.float32)[None].copy())[0]
     given = preprocess_image(parse_preprocess(name.replace("-", "_")), pixels, SHAPE)
     np.testing.assert_allclose(given, np.asarray(wanted), rtol=2e-6, atol=2e-6)
+
+
+def test_opencv_is_within_a_grey_level_of_cv2() -> None:
+    """What cv2.resize 4.10 and 5.0 made of these pixels, in opencv.npz; both the same."""
+    pixels = np.random.default_rng(0).integers(0, 256, (61, 83, 3), dtype=np.uint8)
+    with np.load(Path(__file__).with_name("opencv.npz")) as stored:
+        wanted = stored["linear"] / np.float32(255)
+    given = preprocess_image(parse_preprocess("opencv"), pixels, SHAPE)
+    assert 0 < np.abs(given - wanted).max() < 1 / 255
+    rounded = np.rint(given * 255) / np.float32(255)
+    assert np.mean(rounded == wanted) > 0.8
+
+
+def test_torchvision_gives_the_bits_of_its_own_arithmetic() -> None:
+    """transforms.Resize of a PIL picture is Pillow's bilinear, as torchvision's source has it."""
+    pixels = np.random.default_rng(0).integers(0, 256, (61, 83, 3), dtype=np.uint8)
+    small = np.asarray(Image.fromarray(pixels).resize(SHAPE[1::-1], Image.Resampling.BILINEAR))
+    mean, std = (np.array(n, np.float32) for n in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    given = preprocess_image(parse_preprocess("torchvision"), pixels, SHAPE)
+    wanted = (small.astype(np.float32) / np.float32(255) - mean) / std
+    np.testing.assert_allclose(given, wanted, rtol=0, atol=5e-7)
 
 
 @pytest.mark.parametrize("name", READERS)

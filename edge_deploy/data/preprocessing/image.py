@@ -82,6 +82,16 @@ TRAINED: dict[str, tuple[dict[str, Any], str]] = {
         {"image": {**_OPEN, "resize": "nearest"}},
         "`ImageDataGenerator().flow_from_directory` or `load_img`, without `rescale`",
     ),
+    "opencv": (
+        {"image": {**_OPEN, "resize": "tf-bilinear", "color": "bgr", "scale": 1 / 255}},
+        "`cv2.imread`, `cv2.resize`, then `/ 255`, without `cvtColor` (after it `color=rgb`): "
+        "within one grey level, to which OpenCV rounds; its area and cubic are other functions",
+    ),
+    "torchvision": (
+        {"image": {**_OPEN, **_CHANGES["torch"]}},
+        "`transforms.Resize((h, w))` of a PIL picture, `ToTensor`, `Normalize` with ImageNet's "
+        "numbers; after `Resize(256)` and `CenterCrop(224)`, `crop=center` is the nearest",
+    ),
     **{
         name: (
             {"image": {**_OPEN, **changes}},

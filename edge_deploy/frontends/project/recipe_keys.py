@@ -286,7 +286,7 @@ FEATURE: Keys = {
         "Of a text: how it becomes a row of token ids.",
         'tokens = {vocabulary = ["bad", "good"], length = 20}',
     ),
-    "label": Key("text", "What a form calls it; else its name.", 'label = "Age of the customer"'),
+    "label": Key("text", "What a form calls it; else its name.", 'label = "Age in years"'),
 }
 """``[[features]]``: one a column of a table; features.json's."""
 
