@@ -10,11 +10,12 @@ from edge_deploy.artifact import artifact, samples
 from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.core import atomic_io
 from edge_deploy.core.filesystem import write_text
+from edge_deploy.data.model_card import FILE
 from edge_deploy.data.preprocessing.encoding import raw_rows
 from edge_deploy.data.reference import Dataset
 from edge_deploy.data.sidecars import Sidecars
 from edge_deploy.optimize.search.report import sections
-from edge_deploy.verification import report
+from edge_deploy.verification import card_draft, report
 from edge_deploy.verification.verdicts import Verdict
 
 
@@ -44,6 +45,10 @@ def write_version(
     samples.save(stage, reference, side.features or ())
     if side.labels:
         write_text(stage / "labels.txt", "\n".join(side.labels) + "\n")
+    if side.card:
+        write_text(stage / FILE, side.card)
+    else:
+        write_text(stage / card_draft.FILE, card_draft.draft(manifest, verdicts))
     if tuning is not None:
         write_text(stage / artifact.TUNING, atomic_io.to_text(tuning))
     for file, text in report.documents(manifest, verdicts, sections(tuning)).items():

@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,23 @@ from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path, as_paths
 from edge_deploy.core.spec import Array, Arrays, TensorSpec
+from edge_deploy.data import model_card
 from edge_deploy.data.preprocessing.encoding import raw_rows
 from edge_deploy.data.reference import join, sample
 from edge_deploy.verification import metrics, noise, page_limits, quality
 from edge_deploy.verification.columns import page_columns
-from edge_deploy.web import assets, hosting, precompress, service_worker, tfjs_bundle
+from edge_deploy.web import assets, hosting, page_head, precompress, service_worker, tfjs_bundle
 from edge_deploy.web import embed as embedding
 from edge_deploy.web.notebook import frame
+from edge_deploy.web.page_head import PageInfo
 from edge_deploy.web.site_writer import RECORD, SCHEMA, Files, as_json, file_digest, publish
 
 INDEX = "models/index.json"
 # What the page checks itself with: enough to see a fault, and light to download. Of two samples
 # the answers must differ; one would not show an output that never changes.
 _FEWEST, _SAMPLES, _SAMPLE_BYTES = 2, 8, 1_500_000
+# What says of a model's files what they are: the page asks for them by the revision of all.
+_DESCRIBE = ("manifest.json", "reference.json", "reference.bin", "quality.json", "card.html")
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,11 @@ def build_demo(
     host: str | None = None,
     embed: bool = False,
     work_offline: bool = True,
+    title: str | None = None,
+    description: str | None = None,
+    author: str | None = None,
+    link: str | None = None,
+    accent: str | None = None,
 ) -> DemoSite:
     """Build a static site that runs models in the browser.
 
@@ -83,6 +92,12 @@ def build_demo(
         host: One of hosting.HOSTS: what that host needs is written beside the page.
         embed: Write ``embed.mjs``, which puts the model in a page of somebody else.
         work_offline: Let a service worker keep the site for visits without a network.
+        title: What the page is called; without one, the title of its only model.
+        description: What it is for, in a sentence or two; search results and previews show it.
+        author: Who made it.
+        link: Where the author's name leads.
+        accent: The colour of buttons and bars, such as ``#0a7d5a``; it is darkened or lightened
+            until it can be read.
 
     Raises:
         UsageError: An artifact has no file, a file is in the way, or the host is unknown.
@@ -91,6 +106,8 @@ def build_demo(
     """
     output = as_path(output, "output")
     hosting.check(host)
+    info = PageInfo(title, description, author, link, accent)
+    page_head.check(info)
     source = assets.shell_folder()
     found = {}
     for path in as_paths(paths, "paths"):
@@ -105,10 +122,12 @@ def build_demo(
             got=embed,
         )
     whole = not (output.is_dir() and output.samefile(source))
-    if not whole and (host or embed):
+    if not whole and (host or embed or info.given):
+        changed = {"host": host, "embed": embed, **asdict(info)}
+        name = next(name for name, value in changed.items() if value)
         raise UsageError(
-            f"{output} is the checkout's own page, and {option('host')} and "
-            f"{option('embed', True)} write beside it: name another folder with {option('output')}."
+            f"{output} is the checkout's own page, which {option(name, changed[name])} would "
+            f"change: name another folder with {option('output')}."
         )
     with artifact.as_opened(models):
         entries: list[dict[str, Any]] = []
@@ -126,6 +145,7 @@ def build_demo(
             {
                 "schema": SCHEMA,
                 "offline": work_offline,
+                "page": {key: value for key, value in asdict(info).items() if key != "accent"},
                 "kernels": {part: f"models/{name}" for part, name in names.items()},
                 "models": entries,
             }
@@ -136,6 +156,7 @@ def build_demo(
                 source, {e["target"] for entry in entries for e in entry["files"]}
             )
             planned |= embedding.files(models[0], entries[0]) if embed else {}
+            planned |= _presented(planned, info, [e["title"] or e["key"] for e in entries])
         if work_offline:
             files[service_worker.LIST] = service_worker.site_list({**planned, **files}, entries)
         elif whole:
@@ -148,6 +169,20 @@ def build_demo(
         with atomic_io.writing(output):
             publish(output, planned)
     return DemoSite(output, tuple(keys), (*planned, RECORD), gone)
+
+
+def _presented(planned: Files, info: PageInfo, models: Sequence[str]) -> Files:
+    """The files of the page that say what it is."""
+    page, style = (_content(planned[name]).decode() for name in ("index.html", "style.css"))
+    return {
+        "index.html": page_head.with_head(page, info, models).encode(),
+        "style.css": page_head.with_accent(style, info.accent).encode(),
+        page_head.PREVIEW: page_head.preview(info, models),
+    }
+
+
+def _content(file: Path | bytes) -> bytes:
+    return file.read_bytes() if isinstance(file, Path) else file
 
 
 def _shown(site: Path) -> list[str]:
@@ -186,7 +221,8 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
     chosen = page_entry(model)
     samples = model.samples()
     shipped = [file.path for entry in manifest.artifacts for file in entry.files]
-    _check_hashes(model, {*shipped, *samples, artifact.REFERENCE, artifact.EVALUATION})
+    read = {artifact.REFERENCE, artifact.EVALUATION, model_card.FILE}
+    _check_hashes(model, {*shipped, *samples, *read})
     files: Files = {path: model.folder / path for path in (*shipped, *samples)}
     # How it was converted names folders of the author's machine, which visitors need not know.
     files["manifest.json"] = as_json({**to_document(manifest), "command": None})
@@ -194,11 +230,9 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
     files["reference.json"], files["reference.bin"] = as_json(reference), data
     if judged := _quality(model):
         files["quality.json"] = as_json(judged)
-    described = [
-        files[name]
-        for name in ("manifest.json", "reference.json", "reference.bin", "quality.json")
-        if name in files
-    ]
+    if card := model.card():
+        files["card.html"] = card.html.encode()
+    described = [files[name] for name in _DESCRIBE if name in files]
     entry = {
         "key": key,
         "name": model.name,
@@ -218,6 +252,9 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
         "pictures": [path for path in samples if not path.endswith(".json")],
         "rows": next((path for path in samples if path.endswith(".json")), None),
         "quality": "quality.json" if judged else None,
+        "title": card.title if card else None,
+        "description": card.description if card else None,
+        "card": "card.html" if card and card.html else None,
         "files": [_file(model, entry) for entry in manifest.artifacts],
     }
     return entry, files

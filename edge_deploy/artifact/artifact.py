@@ -22,6 +22,8 @@ from edge_deploy.core.atomic_io import digest, locked, replace_all, replace_text
 from edge_deploy.core.errors import ArtifactError, EdgeDeployError, UsageError
 from edge_deploy.core.messages import Shown, in_shell, option
 from edge_deploy.core.spec import Arrays, ModelSpec
+from edge_deploy.data import model_card
+from edge_deploy.data.model_card import ModelCard
 from edge_deploy.data.npz import read_npz
 from edge_deploy.data.preprocessing.decode import SUFFIXES
 from edge_deploy.data.reference import Reference
@@ -116,6 +118,17 @@ class Artifact:
         except ArtifactError:
             return None
         return found if isinstance(found, dict) else None
+
+    def card(self) -> ModelCard | None:
+        """What its author says that it is for; None where nobody said.
+
+        Raises:
+            ArtifactError: MODEL_CARD.md is unreadable.
+        """
+        path = self.folder / model_card.FILE
+        if not any(file.path == model_card.FILE for file in self.manifest.files):
+            return None
+        return model_card.parse_card(model_card.read_card(path, ArtifactError))
 
     def samples(self) -> list[str]:
         """Packaged pictures, and rows as JSON, by their paths in the folder."""

@@ -22,7 +22,16 @@ _DEVICES = frozenset(("con", "prn", "aux", "nul", "conin$", "conout$")) | {
 _UNSEEN = frozenset("\u061c\u200b\u200e\u200f\u2060\ufeff") | {
     chr(code) for code in (*range(0x2028, 0x202F), *range(0x2066, 0x2070))
 }
-_OWN = frozenset(("manifest.json", "reference.npz", "evaluation.npz", "tuning.json", "labels.txt"))
+_OWN = frozenset(
+    (
+        "manifest.json",
+        "reference.npz",
+        "evaluation.npz",
+        "tuning.json",
+        "labels.txt",
+        "MODEL_CARD.md",
+    )
+)
 
 
 def name_fault(name: str, longest: int = _LONGEST["name"]) -> str | None:

@@ -33,6 +33,17 @@ def demo(
     no_offline: Annotated[
         bool, typer.Option("--no-offline", help="Leave out the service worker.")
     ] = False,
+    title: Annotated[str | None, typer.Option(help="What the page is called.")] = None,
+    description: Annotated[
+        str | None,
+        typer.Option(help="What it is for, in a sentence or two."),
+    ] = None,
+    author: Annotated[str | None, typer.Option(help="Who made it.")] = None,
+    link: Annotated[str | None, typer.Option(help="Where the author's name leads.")] = None,
+    accent: Annotated[
+        str | None,
+        typer.Option(help="The colour of buttons and bars, such as #0a7d5a."),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -42,7 +53,16 @@ def demo(
     """
 
     site = edge_deploy.build_demo(
-        artifact, output, host=host, embed=embed, work_offline=not no_offline
+        artifact,
+        output,
+        host=host,
+        embed=embed,
+        work_offline=not no_offline,
+        title=title,
+        description=description,
+        author=author,
+        link=link,
+        accent=accent,
     )
     if as_json:
         document = {"folder": str(site.folder), "models": list(site.models)}

@@ -13,6 +13,7 @@ from edge_deploy.core.errors import UsageError, wrong_option
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import Columns, Data, Labels, Options
 from edge_deploy.core.spec import Feature, LoadedModel, ModelSpec, Series, TensorSpec
+from edge_deploy.data import model_card
 
 _REFERENCES = ("reference.npz", "reference.npy", "reference.csv", "reference")
 _NUMBERED = re.compile(r"^(\d+)[\s:,]+(.+)$")  # Teachable Machine: "0 Cat"
@@ -32,6 +33,7 @@ class Sidecars:
         preprocessing: How pictures become the input.
         folded: The preprocessing as it was before its arithmetic went into the graph.
         reference: Reference data, not read yet.
+        card: MODEL_CARD.md, in which the author says what the model is for.
         found: One line for each that was found beside the model without being asked for.
     """
 
@@ -43,6 +45,7 @@ class Sidecars:
     preprocessing: Mapping[str, Any] | None = None
     folded: Mapping[str, Any] | None = None
     reference: Data | None = None
+    card: str | None = None
     found: tuple[str, ...] = ()
 
 
@@ -158,6 +161,13 @@ def collect(folder: Path, file_name: str, model: LoadedModel, options: DataOptio
         if there is not None:
             reference = there
             found.append(f"{there.name}{'/' if there.is_dir() else ''} (reference data)")
+    card = (
+        model_card.read_card(folder / model_card.FILE)
+        if (folder / model_card.FILE).is_file()
+        else None
+    )
+    if card is not None:
+        found.append(model_card.FILE)
     if spec is not None:
         image = _image_input(model.spec, _BESIDE if preprocess is None else "")
         spec = images.with_size(dict(spec), tuple(axis or 1 for axis in image.shape[1:]))
@@ -177,6 +187,7 @@ def collect(folder: Path, file_name: str, model: LoadedModel, options: DataOptio
         series=series,
         preprocessing=spec,
         reference=reference,
+        card=card,
         found=tuple(found),
     )
 

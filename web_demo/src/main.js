@@ -13,6 +13,7 @@ import { openChecked, standIns } from './select-backend.js';
 import { PageError, words } from './errors.js';
 import { forecastOf } from './series.js';
 import { answer, history, summaries, waiting, withAnswer } from './view/answer.js';
+import { cardView } from './view/card.js';
 import { compareView } from './view/compare.js';
 import * as head from './view/header.js';
 import { showInputs } from './view/inputs.js';
@@ -43,6 +44,7 @@ async function start() {
     return;
   }
   useKernels(index.kernels);
+  head.page(index);
   if (address.has('selftest')) {
     await selftest(index, site, document.querySelector('main'));
     return;
@@ -159,6 +161,7 @@ async function prepare(entry, wanted, backend, signal) {
   const made = showInputs({ ...shown, row: address.row() }, acts(current));
   const compared = compareView(shown);
   qualityView(shown);
+  cardView(shown);
   current.leave = () => {
     made.leave();
     compared.leave();

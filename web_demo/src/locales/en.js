@@ -32,6 +32,7 @@ export default {
   'facts.series': 'takes {what}',
   'facts.tensor': 'takes numbers, {shape}',
   'facts.any': 'any',
+  'card.title': 'About this model',
   'quality.title': 'How good is it?',
   'quality.figures': 'By the true answers: {figures}, of {samples} samples.',
   'quality.file': 'This file ({file}): {figures}, of {samples} samples; the original on the same: {original}.',

@@ -32,6 +32,7 @@ export default {
   'facts.series': 'menerima {what}',
   'facts.tensor': 'menerima angka, {shape}',
   'facts.any': 'bebas',
+  'card.title': 'Tentang model ini',
   'quality.title': 'Seberapa baik?',
   'quality.figures': 'Menurut jawaban yang benar: {figures}, dari {samples} sampel.',
   'quality.file': 'Berkas ini ({file}): {figures}, dari {samples} sampel; model asli pada sampel yang sama: {original}.',

@@ -5,6 +5,7 @@ import { currentLanguage, LANGUAGES, t } from '../i18n.js';
 import { asked } from '../series.js';
 
 const $ = (id) => document.getElementById(id);
+let siteTitle = '';
 
 /** The select that changes the language. */
 export function languageChoice(choose) {
@@ -16,10 +17,26 @@ export function languageChoice(choose) {
   $('language').onchange = () => choose($('language').value);
 }
 
+/** What the site's author says of it. */
+export function page({ page: told = {}, models }) {
+  const { title, description, author, link } = told;
+  if (title) document.querySelector('h1').textContent = title;
+  if (description) document.querySelector('header div').append(el('p', { id: 'description' }, description));
+  if (author) {
+    const name = link ? el('a', { href: link, rel: 'author noopener' }, author) : author;
+    document.querySelector('footer').prepend(el('span', { id: 'author' }, name), ' · ');
+  }
+  siteTitle = title ?? (models.length === 1 ? nameOf(models[0]) : t('page.title'));
+  document.title = siteTitle;
+}
+
+/** What a model is called on the page. */
+export const nameOf = (entry) => entry.title ?? entry.key;
+
 /** A button for each model, where there are several. */
 export function gallery(models, choose) {
   const buttons = models.map((entry) =>
-    el('button', { type: 'button', onclick: () => choose(entry), 'data-key': entry.key }, entry.key),
+    el('button', { type: 'button', onclick: () => choose(entry), 'data-key': entry.key }, nameOf(entry)),
   );
   $('gallery').replaceChildren(...buttons);
   $('gallery').hidden = models.length < 2;
@@ -34,8 +51,9 @@ export function loading(entry, file, cancel) {
     if (chosen) $('gallery').scrollLeft = button.offsetLeft - $('gallery').offsetLeft - 40;
   }
   $('title').parentElement.hidden = false;
-  $('title').textContent = entry.key;
-  document.title = entry.key;
+  $('title').textContent = nameOf(entry);
+  $('purpose').textContent = entry.description ?? '';
+  document.title = nameOf(entry);
   $('facts').textContent = '';
   for (const id of ['check', 'note']) $(id).hidden = true;
   status(t('state.loading', { size: size(file.bytes) }));
@@ -171,7 +189,7 @@ export function check({ samples, worst, output, limit, pass, refused, column }, 
 
 /** Nothing of the last model is left. */
 export function clear() {
-  for (const id of ['input', 'output', 'samples', 'history', 'quality', 'compare']) {
+  for (const id of ['input', 'output', 'samples', 'history', 'quality', 'card', 'compare']) {
     $(id).replaceChildren();
     $(id).hidden = true;
   }
@@ -180,7 +198,7 @@ export function clear() {
 /** No model, and nothing to choose for it. */
 export function nothing(message) {
   $('title').parentElement.hidden = true;
-  document.title = t('page.title');
+  document.title = siteTitle || t('page.title');
   failed(message);
 }
 
