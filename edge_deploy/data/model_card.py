@@ -21,6 +21,7 @@ FILE = "MODEL_CARD.md"
 _LARGEST = 200_000  # bytes: some hundred pages
 _LONGEST = 300  # characters of a description: what a preview of a link shows
 _FACTS = re.compile(r"\A---\s*\n.*?\n---\s*(\n|\Z)", re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _DEMOTED = 2  # the page has headings of its own above a card's
 
 
@@ -55,7 +56,7 @@ def parse_card(text: str) -> ModelCard:
     a page loads nothing from elsewhere.
     """
     parser = _parser()
-    tokens = parser.parse(_FACTS.sub("", text))
+    tokens = parser.parse(_COMMENT.sub("", _FACTS.sub("", text)))
     title = None
     if len(tokens) > 2 and (tokens[0].type, tokens[0].tag) == ("heading_open", "h1"):
         title = _plain(tokens[1])

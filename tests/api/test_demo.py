@@ -235,9 +235,16 @@ def test_file_of_somebody_else_is_left_alone(
     assert file.read_text() == "mine"
 
 
-def test_the_checkout_s_own_page_gets_no_files_of_a_host(table: Path) -> None:
-    with pytest.raises(UsageError, match=r"is the checkout's own page, and host=\.\.\. and embed="):
-        build_demo([table], shell_folder(), host="nginx")
+OWN_PAGE = [{"host": "nginx"}, {"embed": True}, {"title": "Mine"}, {"accent": "#0a7d5a"}]
+
+
+@pytest.mark.parametrize("given", OWN_PAGE, ids=lambda given: next(iter(given)))
+def test_the_checkout_s_own_page_is_not_changed(table: Path, given: dict[str, Any]) -> None:
+    name = next(iter(given))
+    with pytest.raises(
+        UsageError, match=f"is the checkout's own page, which {name}=.* would change"
+    ):
+        build_demo([table], shell_folder(), **given)
 
 
 def test_own_file_that_was_edited_is_left_alone(table: Path, tmp_path: Path) -> None:

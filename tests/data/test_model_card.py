@@ -12,6 +12,7 @@ from edge_deploy.data.model_card import parse_card, read_card
 TOLD = {
     "# Cats\n\nTells *cats*\nfrom `dogs`.": ("Cats", "Tells cats from dogs."),
     "Only words.\n\nMore.": (None, "Only words."),
+    "# T\n\n<!-- A\n\ndraft. -->\n\nWords.": ("T", "Words."),
     "## Limits\n\n- few": (None, "few"),
     "---\nlicense: mit\ntags: [x]\n---\n# Named\n": ("Named", None),
     "---\r\nlicense: mit\r\n---\r\n# Named\r\n\r\nWords.\r\n": ("Named", "Words."),
@@ -30,6 +31,7 @@ def test_title_and_description(text: str) -> None:
     assert len(card.description or "") <= 300
 
 
+WEB = ' target="_blank" rel="noopener noreferrer"'
 WRITTEN = {
     "# T\n\n## Limits": "<h4>Limits</h4>\n",
     "###### deep": "<h6>deep</h6>\n",
@@ -39,16 +41,11 @@ WRITTEN = {
     "[x](JaVaScRiPt:alert(1))": "<p>[x](JaVaScRiPt:alert(1))</p>\n",
     "[x](data:text/html,y)": "<p>[x](data:text/html,y)</p>\n",
     "<javascript:alert(1)>": "<p>&lt;javascript:alert(1)&gt;</p>\n",
-    "[x](https://a.example/?b=c&d)": (
-        '<p><a href="https://a.example/?b=c&amp;d" target="_blank" rel="noopener noreferrer">x</a></p>\n'
+    "[x](https://a.example/?b=c&d)": f'<p><a href="https://a.example/?b=c&amp;d"{WEB}>x</a></p>\n',
+    "[x](https://a.example \"onclick='y'\")": (
+        f'<p><a href="https://a.example" title="onclick=\'y\'"{WEB}>x</a></p>\n'
     ),
-    '[x](https://a.example "onclick=\'y\'")': (
-        '<p><a href="https://a.example" title="onclick=\'y\'" target="_blank" '
-        'rel="noopener noreferrer">x</a></p>\n'
-    ),
-    "![p](https://a.example/p.png)": (
-        '<p>!<a href="https://a.example/p.png" target="_blank" rel="noopener noreferrer">p</a></p>\n'
-    ),
+    "![p](https://a.example/p.png)": f'<p>!<a href="https://a.example/p.png"{WEB}>p</a></p>\n',
     "```html\n<b>\n```": '<pre><code class="language-html">&lt;b&gt;\n</code></pre>\n',
     "|a|\n|-|\n|1|": (
         "<table>\n<thead>\n<tr>\n<th>a</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td>1</td>\n</tr>\n"

@@ -33,7 +33,12 @@ HEADS = [
     (PageInfo(), ("a", "b"), "Models in your browser", "Trained models, running in your browser."),
     (PageInfo(), ("Cat or dog?",), "Cat or dog?", "Trained models, running in your browser."),
     (PageInfo(title="Mine", description="For you"), ("a",), "Mine", "For you"),
-    (PageInfo(title=r"\1 & co"), ("a",), r"\1 &amp; co", "Trained models, running in your browser."),
+    (
+        PageInfo(title=r"\1 & co"),
+        ("a",),
+        r"\1 &amp; co",
+        "Trained models, running in your browser.",
+    ),
 ]
 
 
