@@ -145,8 +145,8 @@ def _doubts(picture: Picture, image: TensorSpec) -> tuple[str, ...]:
     elif picture.library == "opencv" and picture.interpolation in ("area", "cubic"):
         taken = names[picture.interpolation]
         found.append(
-            f"OpenCV's {picture.interpolation} weighs pixels otherwise than {taken}, which is taken "
-            "here; its linear is had within one grey level"
+            f"OpenCV's {picture.interpolation} weighs pixels otherwise than {taken}, which is "
+            "taken here; its linear is had within one grey level"
         )
     elif picture.library in ("opencv", "skimage") and picture.size is not None:
         found.append(f"{picture.library} rounds otherwise when it resizes: by a step of 255 or so")

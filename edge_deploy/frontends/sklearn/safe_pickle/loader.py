@@ -320,9 +320,9 @@ def _mend(found: Contents, names: list[Global]) -> str:
     if _wraps_keras(names):
         return (
             "The wrapper needs its author's function. Save the network alone, "
-            "wrapper.model_.save('model.keras') (of a pipeline pipeline[-1].model_, of Keras 2's own "
-            "wrapper .model), and each fitted step before it by joblib.dump, and give all in the "
-            "order in which data flow: scaler.pkl model.keras."
+            "wrapper.model_.save('model.keras') (of a pipeline pipeline[-1].model_, of Keras 2's "
+            "own wrapper .model), and each fitted step before it by joblib.dump, and give all in "
+            "the order in which data flow: scaler.pkl model.keras."
         )
     keras = any(module.startswith(_KERAS) for module, _ in names)
     if keras and not (isinstance(found.holds, tuple) and stand_ins.is_tokenizer(*found.holds)):
