@@ -37,7 +37,7 @@ from edge_deploy.frontends import load
 from edge_deploy.frontends.fold_preprocessing import check_pixels
 from edge_deploy.frontends.project.recipe import Recipe
 from edge_deploy.optimize import pruning
-from edge_deploy.optimize.builder import FileBuilder, check_io, check_runtime
+from edge_deploy.optimize.builder import FileBuilder, check_io, check_opset, check_runtime
 from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
 from edge_deploy.optimize.precisions import PrecisionRequest, parse
 from edge_deploy.verification.file_check import Checker, browser_if_any
@@ -130,6 +130,7 @@ def _convert(model: Any, options: ConvertOptions, recipe: Recipe | None) -> Conv
     wish = parse("quantize", options.quantize, options.targets())
     check_io(options.io, wish)
     check_runtime(options.min_runtime, wish)
+    check_opset(options.opset)
     check_keep(options.keep_float, wish)
     pruning.check_options(options.prune, options.prune_data, options.prune_epochs)
     if options.prune is not None and options.deterministic:
@@ -246,7 +247,8 @@ def _make_files(
         source = builder.path(file_format, FLOAT)
         source.parent.mkdir(parents=True)
         try:
-            converted = file_format.export(model, source, metadata)
+            settings = {"opset": options.opset} if name == "onnx" else {}
+            converted = file_format.export(model, source, metadata, **settings)
         except ConversionError as error:
             if not options.keep_going:
                 raise

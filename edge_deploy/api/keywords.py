@@ -109,6 +109,7 @@ class ConvertKeywords(ModelKeywords, CompressKeywords, BudgetKeywords, total=Fal
     quantize: Names
     prune: float | None
     min_runtime: str
+    opset: int
     fold_preprocessing: bool
     keep_going: bool
     dry_run: bool

@@ -181,6 +181,7 @@ class ConvertOptions(ModelOptions, CompressOptions, BudgetOptions):
         quantize: Precisions, such as ``float32`` or ``tflite=int8``.
         prune: The share of the weights of a Keras model that become zeros.
         min_runtime: The oldest TensorFlow Lite that must run the files, such as ``2.11``.
+        opset: The version of ONNX' operators, 13 to 18: older runtimes need a lower one.
         fold_preprocessing: The files take 0-255 pixels, RGB.
         keep_going: Publish the targets that could be converted.
         dry_run: Read and check everything, write nothing.
@@ -189,6 +190,7 @@ class ConvertOptions(ModelOptions, CompressOptions, BudgetOptions):
     quantize: tuple[str, ...] = (FLOAT,)
     prune: float | None = None
     min_runtime: str = ""
+    opset: int = 17
     fold_preprocessing: bool = False
     keep_going: bool = False
     dry_run: bool = False

@@ -63,6 +63,7 @@ _EXAMPLES = {
     "min_agreement": "min_agreement = 0.99",
     "prune": "prune = 0.8",
     "min_runtime": 'min_runtime = "2.11"',
+    "opset": "opset = 15",
     "signature": 'signature = "serving_default"',
     "input_shapes": "input_shapes = {x = [1, 128, 128, 3]}",
     "atol": "atol = 1e-6",

@@ -54,6 +54,10 @@ def convert(
     min_runtime: Annotated[
         str, typer.Option(help="Oldest TensorFlow Lite that must run the files, such as 2.11.")
     ] = "",
+    opset: Annotated[
+        int,
+        typer.Option(help="Version of ONNX' operators, 13 to 18; older runtimes need a lower one."),
+    ] = 17,
     features: shared.Features = None,
     signature: shared.Signature = None,
     input_shapes: shared.InputShape = None,

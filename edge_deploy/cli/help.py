@@ -23,8 +23,9 @@ PANELS = {
     ),
     "What is run": ("--only", "--runtime", "--backend", "--skip-missing"),
     "What comes out": (
-        "--to", "--objective", "--fold-preprocessing", "--min-runtime", "--name",
-        "--artifact-version", "--output", "--report", "--overwrite", "--keep-going", "--dry-run",
+        "--to", "--objective", "--fold-preprocessing", "--min-runtime", "--opset",
+        "--name", "--artifact-version", "--output", "--report", "--overwrite", "--keep-going",
+        "--dry-run",
     ),
     "Compression": (
         "--quantize", "--io", "--calibration", "--strict", "--keep-float", "--prune",

@@ -119,7 +119,8 @@ class Format:
         name: As in ``--to`` and in the manifest.
         path: Where its file goes in an artifact, from the model's name and the precision.
         suffixes: How a bare file of the format is named.
-        export: Writes the model to that path, with metadata embedded; raises ConversionError.
+        export: From a LoadedModel, that path and metadata to embed: writes the file; raises
+            ConversionError. ONNX' takes ``opset`` too.
         describe: Reads what a file says of itself, without TensorFlow.
         metadata: Reads what edge-deploy embedded in it; None in somebody else's file.
         precisions: Those that it has, float32 first, in the order in which files are made.
@@ -144,7 +145,7 @@ class Format:
     name: str
     path: Callable[[str, str], str]
     suffixes: tuple[str, ...]
-    export: Callable[[LoadedModel, Path, Mapping[str, Any]], Converted]
+    export: Callable[..., Converted]
     describe: Callable[[Path], FileInfo]
     metadata: Callable[[Path], Mapping[str, Any] | None]
     precisions: tuple[str, ...]

@@ -26,6 +26,7 @@ from edge_deploy.core.spec import LoadedModel, TensorSpec
 from edge_deploy.data.calibration import Samples
 from edge_deploy.formats.base import FLOAT, Converted, Format, Quantization
 from edge_deploy.formats.layers import Layer
+from edge_deploy.formats.onnx.export import OPSET, OPSETS
 from edge_deploy.formats.registry import FORMATS, default_runtime
 from edge_deploy.optimize.precisions import PrecisionRequest
 from edge_deploy.verification.file_check import Checker
@@ -185,6 +186,21 @@ def check_io(io: str, wish: PrecisionRequest) -> None:
             f"{option('io', io)} is for TFLite's int8: ask for it with tflite=int8.",
             option="io",
             got=io,
+        )
+
+
+def check_opset(opset: int) -> None:
+    """Refuse what is no opset of ONNX that files are written in.
+
+    Raises:
+        UsageError: It is below or above those.
+    """
+    if opset not in OPSETS:
+        raise wrong_option(
+            "opset",
+            opset,
+            f"files are written in {OPSETS.start} to {OPSETS.stop - 1}: ONNX Runtime 1.12 of 2022 "
+            f"reads {OPSET}, and one that reads an opset reads those before it.",
         )
 
 

@@ -16,20 +16,33 @@ from edge_deploy.formats.base import METADATA_KEY, Converted
 from edge_deploy.formats.onnx import rewrites
 
 OPSET = 17  # what ONNX Runtime Web, ONNX Runtime Mobile and WinML of the last years all read
+# Below 13 there are no scales by channel for int8; tf2onnx writes none above 18.
+OPSETS = range(13, 19)
 
 
-def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
-    """Write an ``.onnx`` file of opset 17 with a free batch axis.
+def export(
+    model: LoadedModel, path: Path, metadata: Mapping[str, Any], opset: int = OPSET
+) -> Converted:
+    """Write an ``.onnx`` file with a free batch axis.
 
     Ensembles of trees become ONNX's own operator for them, which is several times faster than
     the gathers of the other targets.
+
+    Args:
+        model: The model.
+        path: The file to write.
+        metadata: Embedded as JSON.
+        opset: The version of ONNX' operators, one of OPSETS.
 
     Raises:
         ConversionError: tf2onnx has no translation for an operator; all of them are named.
     """
     import onnx
 
-    proto = _by_tf2onnx(model, metadata["name"]) if model.onnx is None else _ready(model.onnx)
+    if model.onnx is None:
+        proto = _by_tf2onnx(model, metadata["name"], opset)
+    else:
+        proto = _ready(model.onnx, opset)
     for value, spec in zip(proto.graph.input, model.spec.inputs, strict=True):
         _name_axes(value, spec)
     for value, spec in zip(proto.graph.output, model.spec.outputs, strict=True):
@@ -45,14 +58,21 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
     return Converted(path, (path,))
 
 
-def _ready(graph: OnnxGraph) -> Any:
+def _ready(graph: OnnxGraph, opset: int) -> Any:
     """What another library has converted: it lacks the metadata only."""
     import onnx
 
-    return onnx.load_model_from_string(graph.data)
+    proto = onnx.load_model_from_string(graph.data)
+    has = max(one.version for one in proto.opset_import if not one.domain)
+    if has > opset:
+        raise ConversionError(
+            f"{graph.converter} writes this model in opset {has}, and not in {opset}: leave "
+            f"{option('opset', opset)} out."
+        )
+    return proto
 
 
-def _by_tf2onnx(model: LoadedModel, name: str) -> Any:
+def _by_tf2onnx(model: LoadedModel, name: str, opset: int) -> Any:
     import tensorflow as tf
     from tf2onnx import convert as tf2onnx
     from tf2onnx import tf_loader
@@ -72,7 +92,7 @@ def _by_tf2onnx(model: LoadedModel, name: str) -> Any:
                 graph_def,
                 name=name,
                 continue_on_error=False,
-                opset=OPSET,
+                opset=opset,
                 input_names=inputs,
                 output_names=outputs,
                 tensors_to_rename=names,
@@ -81,7 +101,7 @@ def _by_tf2onnx(model: LoadedModel, name: str) -> Any:
     except Exception as error:
         # tf2onnx raises ValueError, KeyError, AssertionError or TensorFlow's own errors.
         raise ConversionError(
-            f"ONNX (opset {OPSET}) cannot hold this model: {first_line(error)}. Leave it out "
+            f"ONNX (opset {opset}) cannot hold this model: {first_line(error)}. Leave it out "
             f"with {option('to', ['tflite', 'tfjs'])}."
         ) from error
     fill(proto.graph, ensembles)
