@@ -13,6 +13,7 @@ import inspect
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,6 +39,7 @@ def pages() -> dict[str, str]:
         "preprocessing.md": NOTE + preprocessing(),
         "features.md": NOTE + features(),
         "recipe.md": NOTE + recipe(),
+        "estimators.md": NOTE + estimators(),
     }
 
 
@@ -282,6 +284,61 @@ def features() -> str:
         + '\n## `"series"`\n\nIn the place of columns, of a model that takes a window.\n\n'
         + json_keys(SERIES)
     )
+
+
+def estimators() -> str:
+    """What becomes of each estimator that scikit-learn lists."""
+    told = estimator_states()
+    count = Counter(state for _, _, state, _ in told)
+    text = (
+        "# Every estimator of scikit-learn\n\nEach class that scikit-learn lists, with its "
+        "defaults: "
+        f"{count['all']} become TFLite, TF.js and ONNX files, {count['onnx']} an ONNX file alone "
+        f"by skl2onnx, {count['holder']} as what they hold. {count['no']} are refused, in these "
+        "words.\n\n"
+    )
+    return text + table(
+        ("estimator", "what it does", "converts"),
+        [[f"`{name}`", does, words] for name, does, _, words in told],
+    )
+
+
+def estimator_states() -> list[tuple[str, str, str, str]]:
+    """Name, what it does, the state (all, onnx, holder or no), and that in words."""
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401, it lists the class
+    from sklearn.utils import all_estimators
+
+    from edge_deploy.frontends.sklearn.converters import PREDICTORS, TRANSFORMERS
+    from edge_deploy.frontends.sklearn.converters.unsupported import ONNX_ONLY, REASONS
+    from edge_deploy.frontends.sklearn.dataframe.vectorizers import VECTORIZERS
+
+    holders = ("FrozenEstimator", "GridSearchCV", "Pipeline", "RandomizedSearchCV")
+    rows = []
+    for name, kind in all_estimators():
+        base = {one.__name__ for one in kind.__mro__}
+        does = ", ".join(word for mixin, word in _MIXINS.items() if mixin in base) or "other"
+        step = name in TRANSFORMERS or name in VECTORIZERS
+        if name in holders:
+            state, words = "holder", "as what it holds"
+        elif name in PREDICTORS:
+            state, words = "all", "yes, also as a step before a model" if step else "yes"
+        elif step:
+            state, words = "all", "yes, before a model or alone"
+        elif name in ONNX_ONLY:
+            state, words = "onnx", "to ONNX alone, by skl2onnx"
+        else:
+            state, words = "no", f"no: {REASONS[name]}"
+        rows.append((name, does, state, words))
+    return rows
+
+
+_MIXINS = {
+    "ClassifierMixin": "classifies",
+    "RegressorMixin": "estimates a value",
+    "ClusterMixin": "groups",
+    "OutlierMixin": "tells outliers",
+    "TransformerMixin": "transforms",
+}
 
 
 def recipe() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import sys
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
@@ -94,3 +95,12 @@ def test_an_import_that_runs_up_shows_in_the_picture() -> None:
     pairs = {*drawing.imports(), ("data", "api")}
     assert drawing.climbing(pairs) == [("data", "api")]
     assert drawing.picture(pairs).count('class="up"') == 1
+
+
+def test_each_estimator_of_scikit_learn_converts_or_is_told_why_not() -> None:
+    told = reference.estimator_states()
+    assert Counter(state for _, _, state, _ in told) == {
+        "all": 167, "onnx": 1, "holder": 4, "no": 37,
+    }  # fmt: skip
+    short = [name for name, _, state, words in told if state == "no" and len(words) < 60]
+    assert short == []

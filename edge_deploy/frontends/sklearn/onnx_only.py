@@ -24,6 +24,7 @@ from edge_deploy.frontends.sklearn.compat.fitted import classes, typical
 _OPSETS = {"": 17, "ai.onnx.ml": 3}
 _ROWS = 16  # that both are asked
 _ALLOWED = 1e-4  # of the scale of an output
+_SHOWN = 120  # characters of what skl2onnx says
 _INNER = "features_in_float64"
 
 
@@ -39,6 +40,8 @@ def convert(model: Sequence[Any], width: int, refusal: ConversionError) -> OnnxG
         ConversionError: skl2onnx does not do it either.
     """
     last = model[-1]
+    if any(type(step).__module__.partition(".")[0] != "sklearn" for step in model):
+        raise refusal
     try:
         with _unheard():
             proto = _by_skl2onnx(model, width)
@@ -51,7 +54,7 @@ def convert(model: Sequence[Any], width: int, refusal: ConversionError) -> OnnxG
         ) from error
     except Exception as error:
         # skl2onnx and onnx raise exceptions of many kinds.
-        raise _neither(refusal, f"{type(error).__name__}: {first_line(error)}") from error
+        raise _neither(refusal, first_line(error)[:_SHOWN]) from error
     which = f"skl2onnx {importlib.metadata.version('skl2onnx')}"
     return OnnxGraph(data, which, _named(model), outputs)
 
@@ -77,10 +80,10 @@ def check(
     """
     x = _rows(model[0], width)
     try:
-        got = _run(graph, x)
+        got = run(graph, x)
     except Exception as error:
         # onnxruntime's exceptions share no public base but Exception.
-        raise _neither(refusal, f"ONNX Runtime: {first_line(error)}") from error
+        raise _neither(refusal, "ONNX Runtime does not run its file") from error
     want = original({"features": x})
     for spec in graph.outputs:
         one, other = got[spec.name], want[spec.name]
@@ -236,12 +239,15 @@ def _rows(first: Any, width: int) -> Array:
     return drawn.astype(np.float32)
 
 
-def _run(graph: OnnxGraph, x: Array) -> Arrays:
+def run(graph: OnnxGraph, x: Array) -> Arrays:
+    """The answers of a graph, in ONNX Runtime."""
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    asked = onnxruntime.RunOptions()
+    asked.log_severity_level = 4
     session = onnxruntime.InferenceSession(graph.data, options, ["CPUExecutionProvider"])
     names = [spec.name for spec in graph.outputs]
-    return dict(zip(names, session.run(names, {"features": x}), strict=True))
+    return dict(zip(names, session.run(names, {"features": x}, asked), strict=True))

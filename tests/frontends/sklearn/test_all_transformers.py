@@ -9,14 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs, make_classification
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import (
+    RandomForestRegressor,
+    RandomTreesEmbedding,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401, it registers the class
 from sklearn.impute import IterativeImputer, KNNImputer
-from sklearn.kernel_approximation import Nystroem
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor
+from sklearn.kernel_approximation import Nystroem, PolynomialCountSketch
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, LocalOutlierFactor
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import SplineTransformer, StandardScaler
+from sklearn.preprocessing import KernelCenterer, SplineTransformer, StandardScaler
 from sklearn.utils import all_estimators
 
 from edge_deploy.core.errors import ConversionError, SourceError
@@ -39,13 +45,15 @@ REFUSED_GROUPS = (
 )  # fmt: skip
 REFUSED = (
     "DictVectorizer", "DictionaryLearning", "FeatureHasher", "Isomap", "IsotonicRegression",
-    "KNeighborsTransformer", "KernelCenterer", "LabelBinarizer", "LabelEncoder",
-    "LatentDirichletAllocation", "LocallyLinearEmbedding", "MiniBatchDictionaryLearning",
-    "MiniBatchNMF", "MultiLabelBinarizer", "NMF", "PatchExtractor", "PolynomialCountSketch",
-    "RadiusNeighborsTransformer", "RandomTreesEmbedding", "SparseCoder", "StackingClassifier",
-    "StackingRegressor", "TSNE", "VotingClassifier", "VotingRegressor",
+    "KNeighborsTransformer", "LabelBinarizer", "LabelEncoder", "LatentDirichletAllocation",
+    "LocallyLinearEmbedding", "MiniBatchDictionaryLearning", "MiniBatchNMF",
+    "MultiLabelBinarizer", "NMF", "PatchExtractor", "RadiusNeighborsTransformer", "SparseCoder",
+    "TSNE",
 )  # fmt: skip
 OF_TEXTS = ("HashingVectorizer",)  # in test_text_models.py, with CountVectorizer and Tfidf
+OF_KERNELS = ("KernelCenterer",)  # its columns are the fitted rows
+MEMBERS = [("near", KNeighborsClassifier()), ("line", LogisticRegression())]
+VALUED = [("near", KNeighborsRegressor()), ("line", Ridge())]
 OF_PAIRS = ("CCA", "PLSCanonical", "PLSRegression", "PLSSVD")  # fit_transform gives two arrays
 GIVEN: dict[str, dict[str, Any]] = {
     **{name: {"n_components": 1} for name in OF_PAIRS},
@@ -62,8 +70,8 @@ GIVEN: dict[str, dict[str, Any]] = {
     "SelectKBest": {"k": 3},
     "SparseCoder": {"dictionary": np.eye(5)},
     **{
-        name: {"estimators": []}
-        for kind in ("Classifier", "Regressor")
+        name: {"estimators": members}
+        for kind, members in (("Classifier", MEMBERS), ("Regressor", VALUED))
         for name in (f"Stacking{kind}", f"Voting{kind}")
     },
 }  # fmt: skip
@@ -131,7 +139,7 @@ def rows(shape: Callable[[np.ndarray], np.ndarray] = np.asarray) -> np.ndarray:
     return shape(np.random.default_rng(1).normal(0, 2, (100, 5))).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", sorted({*TRANSFORMERS} - {*REFUSED, *OF_TEXTS}))
+@pytest.mark.parametrize("name", sorted({*TRANSFORMERS} - {*REFUSED, *OF_TEXTS, *OF_KERNELS}))
 def test_transformer_before_a_classifier_gives_the_same(name: str) -> None:
     shape = SHAPED.get(name, np.asarray)
     same(fitted(made(name), shape(data()[0])), rows(shape))
@@ -147,9 +155,15 @@ def test_transformer_is_refused_with_a_reason(name: str) -> None:
 
 def test_counts() -> None:
     assert {*REFUSED, *OF_TEXTS} <= {*TRANSFORMERS}
-    assert (len(TRANSFORMERS) - len(REFUSED), len(TRANSFORMERS)) == (60, 85)
+    assert (len(TRANSFORMERS) - len(REFUSED), len(TRANSFORMERS)) == (67, 85)
     groups = {name for name, _ in all_estimators(type_filter="cluster")}
     assert {*REFUSED_GROUPS} == groups - {*PREDICTING} - {"FeatureAgglomeration"}
+
+
+def test_kernels_are_centred_as_the_fitted_ones() -> None:
+    x, y = data()
+    centred = make_pipeline(KernelCenterer(), LogisticRegression()).fit(rbf_kernel(x), y)
+    same(centred, rbf_kernel(rows(), x).astype(np.float32))
 
 
 OTHERWISE = {
@@ -204,6 +218,22 @@ OTHERWISE = {
     },
     # Rows that are much alike: weights of 1e5, which float32 could not add up.
     "Nystroem, wide": (lambda: Nystroem(gamma=0.01, random_state=0), np.asarray),
+    "leaves of scaled rows": (
+        lambda: make_pipeline(StandardScaler(), RandomTreesEmbedding(9, random_state=0)),
+        np.asarray,
+    ),
+    "shares of members": (
+        lambda: VotingClassifier(MEMBERS, voting="soft"), np.asarray,
+    ),
+    "members beside the row": (
+        lambda: StackingClassifier(MEMBERS, passthrough=True), np.asarray,
+    ),
+    "a sketch of three factors": (
+        lambda: PolynomialCountSketch(
+            gamma=0.5, degree=3, coef0=1.5, n_components=64, random_state=0
+        ),
+        np.asarray,
+    ),
     "side by side": (
         lambda: make_union(Nystroem(n_components=10, random_state=0), StandardScaler()), np.asarray,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import pickle
 import subprocess
 import sys
@@ -46,6 +47,8 @@ MODELS: dict[str, Callable[[], Any]] = {
     "XGBClassifier with gaps": lambda: xgb("XGBClassifier", with_gaps(classes(2))),
     "XGBRegressor": lambda: xgb("XGBRegressor", regression()),
     "XGBRegressor of counts": lambda: xgb("XGBRegressor", positive(), objective="count:poisson"),
+    "XGBModel": lambda: xgb("XGBModel", regression()),
+    "LGBMModel": lambda: lgb("LGBMModel", positive(), objective="poisson"),
     "XGBRFRegressor": lambda: xgb("XGBRFRegressor", regression()),
     "XGBRFClassifier": lambda: xgb("XGBRFClassifier", classes(4)),
     "LGBMClassifier, 2": lambda: lgb("LGBMClassifier", classes(2)),
@@ -57,6 +60,69 @@ MODELS: dict[str, Callable[[], Any]] = {
         "LGBMClassifier", classes(2), boosting_type="rf", subsample=0.7, subsample_freq=1
     ),
 }
+
+
+def ranker(kind: Any, lists: dict[str, Any], **options: Any) -> Any:
+    """Fitted on three lists: how far up each row belongs."""
+    x, y = classes(4)
+    return kind(**options).fit(x, np.unique(y, return_inverse=True)[1], **lists)
+
+
+def xgb_ranker(objective: str) -> Any:
+    import xgboost
+
+    options = {"n_estimators": 12, "objective": objective}
+    return ranker(xgboost.XGBRanker, {"group": [40, 40, 40]}, **options)
+
+
+def lgb_ranker(objective: str) -> Any:
+    import lightgbm
+
+    options = {"n_estimators": 12, "objective": objective, "verbose": -1}
+    return ranker(lightgbm.LGBMRanker, {"group": [40, 40, 40]}, **options)
+
+
+def cat_ranker(loss: str) -> Any:
+    import catboost
+
+    options = {"iterations": 12, "loss_function": loss, "verbose": 0, "allow_writing_files": False}
+    return ranker(catboost.CatBoostRanker, {"group_id": np.repeat([0, 1, 2], 40)}, **options)
+
+
+RANKERS: dict[str, Callable[[], Any]] = {
+    f"{fit.__name__}, {aim}": (lambda fit=fit, aim=aim: fit(aim))
+    for fit, aims in (
+        (xgb_ranker, ("rank:ndcg", "rank:pairwise")),
+        (lgb_ranker, ("lambdarank", "rank_xendcg")),
+        (cat_ranker, ("YetiRank", "QueryRMSE", "PairLogit")),
+    )
+    for aim in aims
+}
+
+
+@pytest.mark.parametrize("row", RANKERS)
+def test_ranker_gives_the_score_that_it_sorts_by(row: str) -> None:
+    model, x = RANKERS[row](), rows()
+    Path("model.pkl").write_bytes(pickle.dumps(model))
+    got = load(Path("model.pkl"), LoadOptions()).predict({"features": x})["value"][:, 0]
+    want = model.predict(x)
+    assert np.abs(got - want).max() < 2e-6 * np.abs(want).max()
+    assert len(np.unique(got)) > 100
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm", "catboost"])
+def test_every_estimator_of_a_library_has_a_converter(library: str) -> None:
+    from edge_deploy.frontends.sklearn.converters import PREDICTORS
+
+    kinds = importlib.import_module(library).__dict__.items()
+    found = {
+        name
+        for name, kind in kinds
+        if isinstance(kind, type) and hasattr(kind, "fit") and hasattr(kind, "predict")
+    }
+    cluster = {name for name in found if name.startswith("Dask")}
+    assert found - cluster == {name for name in PREDICTORS if name in found}
+    assert len(found - cluster) >= 3
 
 
 def rows() -> np.ndarray:

@@ -210,3 +210,44 @@ def chi_squared(model: Any) -> Transform:
         return tf.concat(parts, axis=1)
 
     return transform
+
+
+@transformer("KernelCenterer")
+def centred(model: Any) -> Transform:
+    """sklearn.preprocessing.KernelCenterer.transform, of a kernel's columns."""
+    mean = np.asarray(model.K_fit_rows_, np.float64) - float(model.K_fit_all_)
+    count = float(len(mean))
+    moved = mean.astype(real())
+    return lambda x: x - moved - tf.reduce_sum(x, axis=1, keepdims=True) / real()(count)
+
+
+@transformer("PolynomialCountSketch")
+def sketch(model: Any) -> Transform:
+    """sklearn.kernel_approximation.PolynomialCountSketch.transform, without a Fourier transform.
+
+    Each sketch is a product with a matrix of signs, and so is its transform: its real and its
+    imaginary part are columns of cosines and of sines. Pham and Pagh, Fast and scalable
+    polynomial kernels via explicit feature maps, 2013.
+    """
+    places, signs = np.asarray(model.indexHash_), np.asarray(model.bitHash_, np.float64)
+    size = int(model.n_components)
+    angle = 2 * np.pi * np.outer(np.arange(size), np.arange(size)) / size
+    cosines, sines = np.cos(angle), np.sin(angle)
+    parts = []
+    for place, sign in zip(places, signs, strict=True):
+        signed = sign[:, np.newaxis] * np.eye(size)[place]
+        bias = np.zeros(size)
+        if model.coef0 != 0:
+            bias, signed = np.sqrt(model.coef0) * signed[-1], signed[:-1]
+        signed = np.sqrt(model.gamma) * signed
+        parts.append([(product((signed @ w).T, bias @ w, IDENTITY)) for w in (cosines, -sines)])
+    back = [(w / size).astype(real()) for w in (cosines, sines)]
+
+    def transform(x: Any) -> Any:
+        real_part, imaginary = (one(x) for one in parts[0])
+        for more in parts[1:]:
+            a, b = (one(x) for one in more)
+            real_part, imaginary = real_part * a - imaginary * b, real_part * b + imaginary * a
+        return tf.matmul(real_part, back[0]) - tf.matmul(imaginary, back[1])
+
+    return transform

@@ -19,11 +19,13 @@ from edge_deploy.frontends.sklearn.converters.registry import (
     IDENTITY,
     Affine,
     Predict,
+    Transform,
     apply,
     chain,
     lower,
     predictor,
     real,
+    transformer,
 )
 from edge_deploy.frontends.sklearn.converters.tree import added, mean_shares, shares, tree_of
 from edge_deploy.frontends.sklearn.converters.tree_traversal import foldable, leaves
@@ -139,6 +141,22 @@ def adaboost(model: Any, before: Affine) -> Predict:
     if count == 2:
         return by_decision(summed, of_two)
     return by_decision(summed, lambda d: tf.nn.softmax(d / float(count - 1)))
+
+
+@transformer("RandomTreesEmbedding")
+def embedding(model: Any) -> Transform:
+    """sklearn.ensemble.RandomTreesEmbedding.transform: a column a leaf, 1 where a row falls."""
+    known = [np.asarray(one, np.int64) for one in model.one_hot_encoder_.categories_]
+    starts = np.cumsum([0, *map(len, known)])
+    trees = []
+    for one, own, start in zip(_trees_only(model), known, starts, strict=False):
+        place = np.full((one.tree_.node_count, 1), -1.0)
+        place[own, 0] = start + np.arange(len(own))
+        trees.append(tree_of(one.tree_, place))
+    answer = leaves(trees, int(model.n_features_in_))
+    tree = np.repeat(np.arange(len(known)), list(map(len, known))).astype(np.int32)
+    column = np.arange(len(tree)).astype(real())
+    return lambda x: tf.cast(tf.equal(tf.gather(answer(x)[:, :, 0], tree, axis=1), column), real())
 
 
 @predictor("AdaBoostRegressor", folds_fills=True)

@@ -11,6 +11,7 @@ from edge_deploy.core.lazy import tf
 from edge_deploy.frontends.sklearn.converters.linear_model import winner
 from edge_deploy.frontends.sklearn.converters.registry import (
     DECISION,
+    IDENTITY,
     Affine,
     Predict,
     Transform,
@@ -19,6 +20,7 @@ from edge_deploy.frontends.sklearn.converters.registry import (
     lower_whole,
     predictor,
     real,
+    transformer,
 )
 from edge_deploy.frontends.sklearn.converters.several_answers import several_marks
 from edge_deploy.frontends.sklearn.converters.svm import counted
@@ -121,6 +123,35 @@ def stacking(model: Any, before: Affine) -> Predict:
         return last(tf.concat([*parts, scaled(x)] if model.passthrough else parts, axis=1))
 
     return predict
+
+
+@transformer("StackingClassifier", "StackingRegressor")
+def stacked_columns(model: Any) -> Transform:
+    """sklearn.ensemble._stacking._BaseStacking._transform: what its members say of a row."""
+    pairs = zip(model.estimators_, model.stack_method_, strict=True)
+    members = [_stacked(one, method, IDENTITY) for one, method in pairs]
+
+    def transform(x: Any) -> Any:
+        parts = [member(x) for member in members]
+        return tf.concat([*parts, x] if model.passthrough else parts, axis=1)
+
+    return transform
+
+
+@transformer("VotingClassifier", "VotingRegressor")
+def voted_columns(model: Any) -> Transform:
+    """sklearn.ensemble.VotingClassifier.transform: what its members say of a row."""
+    shares = getattr(model, "voting", "hard") == "soft"
+    if shares and not model.flatten_transform:
+        raise ConversionError(
+            "VotingClassifier with flatten_transform=False cannot be converted before another "
+            "model, which takes rows of columns. Fit it with flatten_transform=True."
+        )
+    members = [
+        probabilities(one, IDENTITY) if shares else _stacked(one, "predict", IDENTITY)
+        for one in model.estimators_
+    ]
+    return lambda x: tf.concat([member(x) for member in members], axis=1)
 
 
 def _stacked(model: Any, method: str, before: Affine) -> Transform:

@@ -116,6 +116,44 @@ def within_radius(model: Any, before: Affine) -> Predict:
     return predict
 
 
+@predictor("RadiusNeighborsClassifier")
+def votes_within_radius(model: Any, before: Affine) -> Predict:
+    """sklearn.neighbors.RadiusNeighborsClassifier.predict_proba: the shares of all within.
+
+    A row that has none near is of the class ``outlier_label``.
+    """
+    import tensorflow as tf
+
+    name, label = "RadiusNeighborsClassifier", model.outlier_label
+    if model.weights != "uniform" or isinstance(model.classes_, list):
+        raise ConversionError(
+            f"{name} can be converted with weights='uniform' and one target only."
+        )
+    known = list(model.classes_)
+    alone = None if label is None else np.ravel(model.outlier_label_)[0]
+    if alone is None or alone not in known:
+        raise ConversionError(
+            f"{name} with outlier_label={label!r} cannot be converted: it has no answer among its "
+            "classes for a row without neighbours. Fit it with outlier_label='most_frequent', or "
+            "take KNeighborsClassifier, which always has an answer."
+        )
+    apart, squared = metric_of(model, np.asarray(model._fit_X, np.float64), before)
+    limit = float(model.radius) ** 2 if squared else float(model.radius)
+    said = np.eye(len(known))
+    table = tf.constant(said[np.ravel(model._y)], real())
+    otherwise = tf.constant(said[[known.index(alone)]], real())
+
+    def predict(x: Any) -> dict[str, Any]:
+        inside = tf.cast(apart(x) <= limit, real())
+        count = tf.reduce_sum(inside, axis=1, keepdims=True)
+        shares = tf.matmul(inside, table) / tf.maximum(count, real()(1))
+        shares = shares + tf.cast(count < 0.5, real()) * otherwise
+        found = tf.argmax(shares, axis=1, output_type=tf.int32)
+        return {"class": found, "probabilities": shares}
+
+    return predict
+
+
 @predictor("NearestCentroid")
 def centroid(model: Any, before: Affine) -> Predict:
     """sklearn.neighbors.NearestCentroid.predict, and its discriminant scores of 1.6 and later."""

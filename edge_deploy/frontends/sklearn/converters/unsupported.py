@@ -25,10 +25,13 @@ _GRAPH = (
     "KNeighborsClassifier or KNeighborsRegressor directly"
 )
 _PICTURE = "it draws the rows that it was fitted on, and cannot place new ones. PCA can"
-_INSIDE = (
-    "it stands inside a pipeline, as a step before another model. It converts as the last step; "
-    "StackingClassifier with the outer model as final_estimator is the same"
+_COVARIANCE = (
+    "it estimates a covariance, and predicts nothing. EllipticEnvelope tells outliers by one, and "
+    "converts"
 )
+
+ONNX_ONLY = ("GaussianProcessRegressor",)
+"""Of what has a reason below, those that skl2onnx converts as a rule, to ONNX alone."""
 
 REASONS = {
     "AgglomerativeClustering": _GROUPS,
@@ -36,6 +39,7 @@ REASONS = {
     "DBSCAN": _GROUPS,
     "DictVectorizer": f"{_NO_TABLE.format('dicts')}. Fit on a data frame with OneHotEncoder",
     "DictionaryLearning": _STEPS,
+    "EmpiricalCovariance": _COVARIANCE,
     "FeatureHasher": (
         f"{_NO_TABLE.format('dicts or lists of words')}. HashingVectorizer counts the words of a "
         "column of texts, and converts"
@@ -48,6 +52,8 @@ REASONS = {
         "its answers are differences of large numbers, which float32 does not hold. KernelRidge "
         "and SVR, of the same kernel (rbf), are near it"
     ),
+    "GraphicalLasso": _COVARIANCE,
+    "GraphicalLassoCV": _COVARIANCE,
     "HDBSCAN": _GROUPS,
     "Isomap": _NEIGHBOURS,
     "IsotonicRegression": (
@@ -55,40 +61,35 @@ REASONS = {
         "gives. It converts as the last step"
     ),
     "KNeighborsTransformer": _GRAPH,
-    "KernelCenterer": "it takes kernels and not a table of columns. KernelPCA centres its own",
+    "KernelDensity": (
+        "it says how dense the fitted rows lie, and predicts nothing. GaussianMixture groups rows, "
+        "and LocalOutlierFactor with novelty=True tells outliers; both convert"
+    ),
     "LabelBinarizer": _TARGET,
     "LabelEncoder": _TARGET,
     "LatentDirichletAllocation": _STEPS,
     "LocallyLinearEmbedding": _NEIGHBOURS,
+    "LedoitWolf": _COVARIANCE,
     "MDS": _PICTURE,
+    "MinCovDet": _COVARIANCE,
     "MiniBatchDictionaryLearning": _STEPS,
     "MiniBatchNMF": _STEPS,
     "MultiLabelBinarizer": _TARGET,
     "NMF": _STEPS,
+    "NearestNeighbors": (
+        "it finds rows, and predicts nothing. KNeighborsClassifier and KNeighborsRegressor do, "
+        "and convert"
+    ),
+    "OAS": _COVARIANCE,
     "OPTICS": _GROUPS,
     "PatchExtractor": f"{_NO_TABLE.format('pictures')}. Convert a Keras model for those",
-    "PolynomialCountSketch": (
-        "its transform is a product of Fourier transforms. PolynomialFeatures, and Nystroem with "
-        "kernel='poly', convert"
-    ),
-    "RadiusNeighborsClassifier": (
-        "it raises an error for a row without neighbours, which a file cannot. "
-        "KNeighborsClassifier always has an answer"
-    ),
     "RadiusNeighborsTransformer": _GRAPH,
-    "RandomTreesEmbedding": (
-        "its columns are the leaves of its trees, thousands of them. RandomForestClassifier, "
-        "RandomForestRegressor and KBinsDiscretizer convert"
-    ),
+    "ShrunkCovariance": _COVARIANCE,
     "SparseCoder": _STEPS,
     "SpectralBiclustering": _GROUPS,
     "SpectralClustering": _GROUPS,
     "SpectralCoclustering": _GROUPS,
     "SpectralEmbedding": _PICTURE,
-    "StackingClassifier": _INSIDE,
-    "StackingRegressor": _INSIDE,
     "TSNE": _PICTURE,
-    "VotingClassifier": _INSIDE,
-    "VotingRegressor": _INSIDE,
 }
 """By class name; what comes after "cannot be converted: "."""

@@ -40,9 +40,10 @@ _ENCODERS = ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
 _SEARCHES = ("GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV")
 _CONTAINERS = ("ColumnTransformer", "FeatureUnion", "FrozenEstimator", "Pipeline", *_SEARCHES)
 _BEAR_GAPS = (
-    "CatBoost", "CatBoostClassifier", "CatBoostRegressor",
+    "CatBoost", "CatBoostClassifier", "CatBoostRanker", "CatBoostRegressor",
     "HistGradientBoostingClassifier", "HistGradientBoostingRegressor", "LGBMClassifier",
-    "LGBMRegressor", "XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRegressor",
+    "LGBMModel", "LGBMRanker", "LGBMRegressor", "XGBClassifier", "XGBModel", "XGBRFClassifier",
+    "XGBRFRegressor", "XGBRanker", "XGBRegressor",
 )  # fmt: skip
 _TREES = (
     "BaggingClassifier", "BaggingRegressor", "DecisionTreeClassifier", "DecisionTreeRegressor",

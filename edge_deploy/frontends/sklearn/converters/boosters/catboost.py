@@ -15,13 +15,15 @@ from edge_deploy.frontends.sklearn.converters.boosters.catboost_format import (
 from edge_deploy.frontends.sklearn.converters.registry import Affine, Predict, predictor, real
 from edge_deploy.frontends.sklearn.converters.tree import added, chosen, voted
 
-_KINDS = ("CatBoost", "CatBoostClassifier", "CatBoostRegressor")
+_KINDS = ("CatBoost", "CatBoostClassifier", "CatBoostRanker", "CatBoostRegressor")
 _OF_TWO = ("Logloss", "CrossEntropy", "Focal")
 _OF_SEVERAL = ("MultiClass", "MultiClassOneVsAll")
 _EXP = ("Poisson", "Tweedie")
 _PLAIN = (
     *("RMSE", "MAE", "Quantile", "MultiQuantile", "Expectile", "Huber", "Lq", "MAPE", "LogCosh"),
     *("MultiRMSE", "MultiRMSEWithMissingValues", "LogLinQuantile", "RMSPE"),
+    *("PairLogit", "PairLogitPairwise", "QueryCrossEntropy", "QueryRMSE", "QuerySoftMax"),
+    *("StochasticRank", "YetiRank", "YetiRankPairwise"),
 )
 
 

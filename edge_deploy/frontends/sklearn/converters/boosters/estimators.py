@@ -109,7 +109,10 @@ def _learner(model: Any) -> dict[str, Any]:
     return xgboost_model(vars(model._Booster).get("handle"))
 
 
-@predictor("XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRegressor", folds_fills=True)
+@predictor(
+    "XGBClassifier", "XGBModel", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor",
+    folds_fills=True,
+)  # fmt: skip
 def xgboost(model: Any, before: Affine) -> Predict:
     """xgboost.XGBModel.predict: base_score and the sum of the trees, through the objective.
 
@@ -187,6 +190,7 @@ def _xgboost_tree(model: Any, tree: Any, sets: Sets) -> Tree:
 _IDENTITY = (
     *("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "reg:linear"),
     *("regression", "regression_l1", "huber", "fair", "quantile", "mape"),
+    *("rank:ndcg", "rank:pairwise", "rank:map", "lambdarank", "rank_xendcg"),
 )
 _EXP = ("count:poisson", "reg:gamma", "reg:tweedie", "poisson", "gamma", "tweedie")
 _LOGISTIC = ("binary:logistic", "binary", "reg:logistic", "cross_entropy")
@@ -207,7 +211,7 @@ def _through(model: Any, objective: str, raw: Any, sigmoid: Any, factor: float =
     raise _refuse(model, f"with the objective {objective}")
 
 
-@predictor("LGBMClassifier", "LGBMRegressor", folds_fills=True)
+@predictor("LGBMClassifier", "LGBMModel", "LGBMRanker", "LGBMRegressor", folds_fills=True)
 def lightgbm(model: Any, before: Affine) -> Predict:
     """lightgbm.LGBMModel.predict: the sum of the trees (their mean for rf), and the objective.
 
