@@ -89,6 +89,13 @@ def tflite_entry(found: Artifact, precision: str | None) -> FileEntry:
         UsageError: There is none.
     """
     there = [entry for entry in found.manifest.artifacts if entry.target == "tflite"]
+    if not there and found.manifest.source.converter:
+        raise UsageError(
+            f"{found.folder} has no .tflite file, which snippets run: "
+            f"{found.manifest.source.converter} converts this model to ONNX alone. "
+            f"{call('run', found.folder)} answers with it, the page of demo does, and an app can "
+            "with ONNX Runtime."
+        )
     if not there:
         raise UsageError(
             f"{found.folder} has no .tflite file, which snippets run. Convert the model again "
