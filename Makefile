@@ -23,10 +23,10 @@ VENDOR_SOURCES := $(wildcard $(addprefix web_demo/,package.json package-lock.jso
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart check test bench faults fuzz kills soak audit lock docs reference screenshots wheel setup vendor browser clean
+.PHONY: help quickstart check test test-next bench faults fuzz kills soak audit lock docs reference screenshots wheel setup vendor browser clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 quickstart: setup ## train the examples, convert, verify, build the page: build/
 	@$(VENV)/bin/edge-deploy quickstart -o build
@@ -44,6 +44,15 @@ test: setup ## all tests, and how much of the package they reach
 	@tools/setup.sh libraries
 	@mkdir -p build/coverage
 	@$(RUN) pytest -q -n $(JOBS) --dist loadfile --cov --cov-report= --cov-fail-under=93
+
+# The core: reading, converting, running and comparing, the commands, and the wheel as installed.
+NEXT_SLOW := tests/formats tests/frontends tests/optimize tests/api/test_convert.py \
+  tests/cli/test_windows.py tests/test_install.py
+NEXT := core data artifact codegen formats frontends verification optimize api cli
+test-next: setup ## the core of the tests, on Python 3.13 with TensorFlow 2.21
+	@tools/setup.sh next
+	@$(VENV)-next/bin/python -m pytest -q -n $(JOBS) --dist loadfile -m "not slow" $(NEXT:%=tests/%)
+	@$(VENV)-next/bin/python -m pytest -q -n $(JOBS) --dist loadfile -m slow $(NEXT_SLOW)
 
 bench: setup ## measure speed and size against other tools
 	@for script in tests/benchmarks/bench_*.py; do $(VENV)/bin/python "$$script" || exit 1; done

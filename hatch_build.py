@@ -1,4 +1,4 @@
-"""Puts the page, web_demo/, into the wheel as edge_deploy/_web_demo/, and constraints.txt."""
+"""Puts the page, web_demo/, into the wheel as edge_deploy/_web_demo/, and the constraints."""
 
 from __future__ import annotations
 
@@ -26,4 +26,5 @@ class WebDemoHook(BuildHookInterface):  # type: ignore[type-arg]
         for name in (*FILES, *FOLDERS):
             build_data["force_include"][str(shell / name)] = f"edge_deploy/_web_demo/{name}"
         # With which an extra is added to an installed wheel.
-        build_data["force_include"]["constraints.txt"] = "edge_deploy/constraints.txt"
+        for name in ("constraints.txt", "constraints-next.txt"):
+            build_data["force_include"][name] = f"edge_deploy/{name}"

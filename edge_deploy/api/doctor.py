@@ -21,7 +21,7 @@ from edge_deploy.core.errors import EdgeDeployError, MissingDependencyError
 from edge_deploy.core.worker import cage
 from edge_deploy.web.assets import shell_folder
 
-PYTHONS = ((3, 11), (3, 12))
+PYTHONS = ((3, 11), (3, 12), (3, 13))
 FREE_BYTES = 1_000_000_000
 
 # Each extra: the package that tells whether it was installed, and what it is for.
@@ -37,10 +37,7 @@ _PACKAGES = {"sklearn": "scikit-learn", "PIL": "pillow"}
 
 # Why a version is kept out, where the resolver's "needs" does not say it.
 REASONS = {
-    "ydf": "0.16 is built for protobuf 6, TensorFlow 2.19 needs protobuf 5",
-    "setuptools": "tensorflow-hub imports pkg_resources, which 81 dropped",
-    "tensorflow": "tensorflowjs needs tensorflow-decision-forests, made for 2.19",
-    "tf-keras": "Keras 2 models, and tensorflowjs, are read with it",
+    "tf-keras": "Keras 2 models are read with it, and it takes the TensorFlow of its own number",
     "keras": "Keras 3 models are read with it",
 }
 
@@ -93,10 +90,12 @@ def examine() -> Report:
 
 def _python() -> Check:
     version = sys.version_info
-    wanted = " or ".join(f"{major}.{minor}" for major, minor in PYTHONS)
+    wanted = ", ".join(f"{major}.{minor}" for major, minor in PYTHONS)
     ok = version[:2] in PYTHONS
     found = f"{version.major}.{version.minor}.{version.micro} at {sys.executable}"
-    mend = f"install Python {wanted} and make an environment with it: python3.11 -m venv .venv"
+    mend = (
+        f"install one of Python {wanted} and make an environment with it: python3.11 -m venv .venv"
+    )
     return Check("Python", ok, found, None if ok else mend)
 
 

@@ -20,11 +20,9 @@ DECLARED = [
     "numpy>=1.26",
     "edge-deploy[quantize]; extra == 'convert'",
     "ai-edge-quantizer>=0.8; extra == 'quantize'",
-    "tensorflow==2.19.*; extra == 'convert'",
-    "tf-keras==2.19.*; extra == 'convert'",
+    "tensorflow>=2.19,<2.22; extra == 'convert'",
+    "tf-keras>=2.19,<2.22; extra == 'convert'",
     "keras>=3.5; extra == 'convert'",
-    "ydf<0.16; extra == 'convert'",
-    "setuptools<81; extra == 'convert'",
     "playwright>=1.45; extra == 'browser'",
     "dask>=2024.5; extra == 'tune'",
     "pytest>=8; extra == 'dev'",
@@ -32,7 +30,7 @@ DECLARED = [
 NEEDS = {
     "edge-deploy": DECLARED,
     "tensorflow": ["protobuf<6,>=3.20", "jax; extra == 'and-cuda'", "wheel; python_version < '3'"],
-    "ydf": [],
+    "tf-keras": ["tensorflow<2.20,>=2.19"],
 }
 WHOLE = {
     "numpy": "2.1.3",
@@ -40,13 +38,11 @@ WHOLE = {
     "tensorflow": "2.19.0",
     "tf-keras": "2.19.0",
     "keras": "3.15.1",
-    "ydf": "0.15.0",
-    "setuptools": "80.10.2",
     "playwright": "1.65.2",
     "dask": "2026.8.0",
     "protobuf": "5.29.6",
 }
-CONVERT = ("ai-edge-quantizer", "tensorflow", "tf-keras", "keras", "ydf", "setuptools", "dask")
+CONVERT = ("ai-edge-quantizer", "tensorflow", "tf-keras", "keras", "dask")
 
 
 def examine(monkeypatch: pytest.MonkeyPatch, installed: dict[str, str]) -> dict[str, doctor.Check]:
@@ -80,12 +76,10 @@ def test_packages_are_right_when_all_are_installed(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("changed", "check", "found", "mend"),
     [
-        ({"ydf": "0.16.0"}, "[convert]", "ydf 0.16.0 (needs <0.16", '"ydf<0.16"'),
-        ({"setuptools": "84.0"}, "[convert]", "pkg_resources", '"setuptools<81"'),
-        ({"setuptools": None}, "[convert]", "setuptools MISSING", '"setuptools<81"'),
-        ({"tf-keras": None}, "[convert]", "tf-keras MISSING", '"tf-keras==2.19.*"'),
+        ({"tf-keras": None}, "[convert]", "tf-keras MISSING", '"tf-keras<2.22,>=2.19"'),
+        ({"tensorflow": "2.21.0"}, "versions together", "not 2.21.0", '"tensorflow<2.20,>=2.19"'),
         ({"keras": None}, "[convert]", "keras MISSING", '"keras>=3.5"'),
-        ({"tensorflow": "2.20.0"}, "[convert]", "2.20.0 (needs ==2.19.*", '"tensorflow==2.19.*"'),
+        ({"tensorflow": "2.18.0"}, "[convert]", "2.18.0 (needs <2.22", '"tensorflow<2.22,>=2.19"'),
         ({"numpy": "1.24.0"}, "base packages", "numpy 1.24.0 (needs >=1.26", '"numpy>=1.26"'),
         ({"protobuf": "6.31"}, "versions together", "protobuf<6,>=3.20, not 6.31", "protobuf<6"),
     ],
