@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.bounds import read_bytes
-from edge_deploy.core.dependencies import install
+from edge_deploy.core.dependencies import install, pip_install
 from edge_deploy.core.errors import ArtifactError, MissingDependencyError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Array, Arrays, Runner, as_dtype
@@ -106,7 +106,7 @@ def _dequantized(values: Array, detail: Any) -> Array:
 
 
 def _flex_runner(path: Path) -> Runner:
-    """Only TensorFlow's own interpreter links the Flex delegate."""
+    """TensorFlow's own interpreter links the Flex delegate; that of 2.21 no longer does."""
     try:
         import tensorflow as tf
     except ImportError as error:
@@ -115,5 +115,12 @@ def _flex_runner(path: Path) -> Runner:
             f"not have. TensorFlow, which has them, is installed with: {install('convert')}"
         ) from error
     interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=1)
-    interpreter.allocate_tensors()
+    try:
+        interpreter.allocate_tensors()
+    except RuntimeError as error:
+        raise MissingDependencyError(
+            f"{path}: this file needs TensorFlow's Flex operators, which the interpreter of "
+            f"TensorFlow {tf.__version__} cannot run. That of 2.19 can, on Python 3.11 and 3.12: "
+            f"{pip_install('tensorflow==2.19.*', 'tf-keras==2.19.*')}"
+        ) from error
     return LiteRTRunner(path, interpreter)
