@@ -14,6 +14,8 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# Test processes share the processors: threads that wait for each other would spin in vain.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from edge_deploy import ConvertOptions, cli, convert
 from edge_deploy.core.errors import MissingDependencyError

@@ -5,6 +5,7 @@ Run by a test, and by tests/benchmarks/bench_folds.py, which prints the table.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,8 +41,10 @@ class Row:
     after: float
 
 
-def digits(folder: Path, seed: int = 0) -> list[Row]:
-    """Train, convert, prune and ask five times; the counts over all folds."""
+def digits(
+    folder: Path, seed: int = 0, precisions: Sequence[str] = PRECISIONS, pruned: int = FOLDS
+) -> list[Row]:
+    """Train, convert and ask five times, and prune the first ``pruned``; the counts over all."""
     order = np.random.default_rng(seed).permutation(digits_mlp.DIGITS)
     found: dict[tuple[str, str, bool], list[Verdict]] = {}
     for number, test in enumerate(np.array_split(order, FOLDS)):
@@ -54,7 +57,7 @@ def digits(folder: Path, seed: int = 0) -> list[Row]:
         training.save(model, path)
         np.savez(folder / "train.npz", picture=x, labels=classes)
         np.savez(folder / "held.npz", picture=digits_mlp.as_inputs(held[0]), labels=held[1])
-        for prune in (None, 0.8):
+        for prune in (None, 0.8) if number < pruned else (None,):
             options = ConvertOptions(
                 to=("tflite", "onnx"),
                 version="1" if prune is None else "2",
@@ -62,7 +65,7 @@ def digits(folder: Path, seed: int = 0) -> list[Row]:
                 labels=",".join("0123456789"),
                 reference=folder / "held.npz",
                 calibration=folder / "train.npz",
-                quantize=PRECISIONS,
+                quantize=tuple(precisions),
                 prune=prune,
                 prune_data=None if prune is None else folder / "train.npz",
                 seed=seed,

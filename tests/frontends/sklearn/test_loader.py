@@ -28,6 +28,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import LinearSVC, LinearSVR
 
+from edge_deploy.core.decimals import shortest_decimals
 from edge_deploy.core.errors import ConversionError, SourceError
 from edge_deploy.core.spec import Arrays, LoadedModel, LoadOptions
 from edge_deploy.frontends.sklearn.converters import PREDICTORS, TRANSFORMERS
@@ -241,7 +242,7 @@ def test_lowered_numbers_are_the_originals(row: str) -> None:
         assert got[spec.name].dtype == spec.dtype
         assert got[spec.name].shape[1:] == spec.shape[1:]
         close(got[spec.name], want[spec.name])
-    answer = original.predict(x.astype(np.float64))
+    answer = original.predict(shortest_decimals(x))
     if model.spec.outputs[0].name == "class":
         names = np.array(model.spec.outputs[0].classes)
         assert model.spec.outputs[0].kind == "class"
@@ -359,7 +360,7 @@ def test_pickle_of_024_is_read_with_a_note(row: str) -> None:
     for name, values in want.items():
         close(got[name], values)
     if "value" in want:
-        np.testing.assert_allclose(want["value"][:, 0], original.predict(x.astype(np.float64)))
+        np.testing.assert_allclose(want["value"][:, 0], original.predict(shortest_decimals(x)))
 
 
 @pytest.mark.parametrize(
@@ -370,7 +371,7 @@ def test_multi_class_of_old_logistic_regression_is_honoured(kind: str, count: in
     x, y = classes(count)
     original = lm.LogisticRegression().fit(x, y)
     model = read(original, dump_as("0.24.2", multi_class=kind))
-    d = original.decision_function(x.astype(np.float32).astype(np.float64))
+    d = original.decision_function(shortest_decimals(x.astype(np.float32)))
     if kind == "ovr":
         shares = 1 / (1 + np.exp(-(d if count > 2 else np.stack([-d, d], 1))))
     else:
@@ -386,7 +387,7 @@ def test_loss_of_an_old_sgd_classifier_is_known_by_its_old_name() -> None:
     original = fitted("SGDClassifier log_loss, 4")
     model = read(original, dump_as("0.24.2", loss="log"))
     x = rows(COLUMNS)
-    want = original.predict_proba(x.astype(np.float64))
+    want = original.predict_proba(shortest_decimals(x))
     np.testing.assert_array_equal(model.predict({"features": x})["probabilities"], want)
     close(lowered(model, x)["probabilities"], want)
 

@@ -22,6 +22,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from edge_deploy.core.decimals import shortest_decimals
 from edge_deploy.core.spec import LoadOptions
 from edge_deploy.frontends.sklearn import loader
 from edge_deploy.web.browser import Browser
@@ -91,7 +92,7 @@ def test_each_target_has_its_own_answer(row: str, tmp_path: Path) -> None:
     assert [one.name for one in model.spec.outputs] == names
     x = RNG.normal(size=(64, 4)).astype(np.float32)
     given, lowered = model.predict({"features": x}), model.function({"features": x})
-    said = np.asarray(fitted.predict(x.astype(np.float64)))
+    said = np.asarray(fitted.predict(shortest_decimals(x)))
     for output in model.spec.outputs:
         value = np.asarray(lowered[output.name])
         np.testing.assert_allclose(given[output.name], value, atol=1e-5, err_msg=output.name)
