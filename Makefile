@@ -13,6 +13,8 @@ export COVERAGE_FILE := $(CURDIR)/build/coverage/.coverage
 # TensorFlow's start-up lines, and a search for a GPU that would change the numbers.
 export TF_CPP_MIN_LOG_LEVEL := 3
 export CUDA_VISIBLE_DEVICES := -1
+# What is measured or tested is done, not taken from the cache of conversions.
+export EDGE_DEPLOY_CACHE :=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 

@@ -16,6 +16,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 # Test processes share the processors: threads that wait for each other would spin in vain.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What is converted in a test is converted; test_cache.py has caches of its own.
+os.environ["EDGE_DEPLOY_CACHE"] = ""
 
 from edge_deploy import ConvertOptions, cli, convert
 from edge_deploy.core.errors import MissingDependencyError

@@ -10,6 +10,7 @@ from typing import Any, Unpack
 
 from msgspec import structs
 
+from edge_deploy.api import cache
 from edge_deploy.api._prepare import check, default_name, prepare, training
 from edge_deploy.api._write import write_version
 from edge_deploy.api.keywords import ConvertKeywords
@@ -41,6 +42,7 @@ from edge_deploy.optimize.builder import FileBuilder, check_io, check_opset, che
 from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
 from edge_deploy.optimize.precisions import PrecisionRequest, parse
 from edge_deploy.verification.file_check import Checker, browser_if_any
+from edge_deploy.verification.history import verdicts_of
 from edge_deploy.verification.notebook import card
 from edge_deploy.verification.steps import with_first_step
 from edge_deploy.verification.tolerances import check_labels
@@ -118,10 +120,33 @@ def convert(
     model, taken, asked, recipe = resolve(model, options, keywords)
     options = given(ConvertOptions, taken, asked, "convert")
     set_environment()
-    with quiet(options.verbose):
-        done = _convert(model, options, recipe)
+    key = cache.key_of(model, options, recipe)
+    done = from_cache(key, options)
+    if done is None:
+        with quiet(options.verbose):
+            done = _convert(model, options, recipe)
+        if key is not None and done.complete and done.artifact:
+            same = key == cache.key_of(model, options, recipe)  # no file was changed meanwhile
+            note = cache.keep(key, done.artifact.folder) if same else None
+            done = replace(done, notes=(*done.notes, note)) if note else done
     log.tell(done.notes, done.warnings)
     return done
+
+
+def from_cache(key: str | None, options: ConvertOptions) -> ConvertResult | None:
+    """The same conversion, published anew without doing it; None where it was not done before.
+
+    Args:
+        key: ``cache.key_of`` of it.
+        options: Where the version goes.
+    """
+    found = cache.restore(key, options) if key else None
+    if found is None:
+        return None
+    note = f"converted before, and taken from the cache ({option('cache', False)} converts again)"
+    warnings = found.manifest.reference.warnings
+    told = tuple(one.text for one in warnings) if warnings else ()
+    return ConvertResult(found, found.manifest, tuple(verdicts_of(found)), {}, (note,), told)
 
 
 def _convert(model: Any, options: ConvertOptions, recipe: Recipe | None) -> ConvertResult:

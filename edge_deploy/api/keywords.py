@@ -113,6 +113,7 @@ class ConvertKeywords(ModelKeywords, CompressKeywords, BudgetKeywords, total=Fal
     fold_preprocessing: bool
     keep_going: bool
     dry_run: bool
+    cache: bool
 
 
 class QuantizeKeywords(CompressKeywords, BudgetKeywords, RunKeywords, SizeKeywords, total=False):

@@ -185,6 +185,7 @@ class ConvertOptions(ModelOptions, CompressOptions, BudgetOptions):
         fold_preprocessing: The files take 0-255 pixels, RGB.
         keep_going: Publish the targets that could be converted.
         dry_run: Read and check everything, write nothing.
+        cache: Take the files of the same conversion, where it was done before.
     """
 
     quantize: tuple[str, ...] = (FLOAT,)
@@ -194,6 +195,7 @@ class ConvertOptions(ModelOptions, CompressOptions, BudgetOptions):
     fold_preprocessing: bool = False
     keep_going: bool = False
     dry_run: bool = False
+    cache: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

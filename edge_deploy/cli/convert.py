@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +16,33 @@ from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
 from edge_deploy.cli.help import LongCommand
 from edge_deploy.core.messages import in_shell
+
+if TYPE_CHECKING:
+    from edge_deploy.frontends.project.recipe import Recipe
+
+
+@contextlib.contextmanager
+def _keeping(
+    model: Any, options: edge_deploy.ConvertOptions, recipe: Recipe | None
+) -> Iterator[None]:
+    """Keep what a caged child makes: it cannot, and the body ends its parent with its exit code."""
+    from edge_deploy.api import cache
+
+    key, began = cache.key_of(model, options, recipe), time.time()
+    try:
+        yield
+    except SystemExit as end:
+        made = cache.version_of(model, options)
+        if (
+            key
+            and made
+            and end.code == exit_codes.DONE
+            and key == cache.key_of(model, options, recipe)
+        ):
+            note = cache.keep(key, made, began)
+            if note:
+                typer.echo(f"note: {note}", err=True)
+        raise
 
 
 @app.command(cls=LongCommand)
@@ -79,6 +109,10 @@ def convert(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read and check everything, write nothing.")
     ] = False,
+    no_cache: Annotated[
+        bool,
+        typer.Option("--no-cache", help="Convert again what was converted before."),
+    ] = False,
     seed: shared.Seed = 0,
     browser: shared.BrowserPath = None,
     timeout: shared.Timeout = 900,
@@ -90,26 +124,33 @@ def convert(
 
     Example: edge-deploy convert keras_model.h5 --labels labels.txt --preprocess teachable-machine
     """
-    options = shared.options_of(edge_deploy.ConvertOptions, locals())
+    options = shared.options_of(edge_deploy.ConvertOptions, {**locals(), "cache": not no_cache})
     original = shared.one_or_all(model) if model else None
+    from edge_deploy.api import cache as conversions
     from edge_deploy.api import recipe as recipes
 
-    given = shared.by_name(context, options)
+    given = {**shared.by_name(context, options), "cache": options.cache}
     _, _, asked, recipe = recipes.resolve(original, None, given)
     if recipe is not None:
         options = edge_deploy.ConvertOptions(**asked)
-    cage.enter(
-        timeout,
-        models=shared.files_of(model or [Path()]) if recipe is None else recipe.files,
-        read=recipes.files_read(options),
-        write=(options.output,),
-        browser=browser,
-    )
-    with console.progress(quiet or as_json or verbose), console.unheard():
-        if recipe is None:
-            done = edge_deploy.convert(original, options)
-        else:  # read again, shut in
-            done = edge_deploy.convert(original, **given)
+    from edge_deploy.api.convert import from_cache
+
+    what = original if recipe is None else recipes.model_of(recipe)
+    done = from_cache(conversions.key_of(what, options, recipe), options)
+    if done is None:
+        with _keeping(what, options, recipe):
+            cage.enter(
+                timeout,
+                models=shared.files_of(model or [Path()]) if recipe is None else recipe.files,
+                read=recipes.files_read(options),
+                write=(options.output,),
+                browser=browser,
+            )
+        with console.progress(quiet or as_json or verbose), console.unheard():
+            if recipe is None:
+                done = edge_deploy.convert(original, options)
+            else:  # read again, shut in
+                done = edge_deploy.convert(original, **given)
     console.made(done, "converted", as_json, quiet)
     if done.artifact and not (as_json or quiet):
         typer.echo(f"{done.artifact.folder}")

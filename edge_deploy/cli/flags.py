@@ -18,8 +18,13 @@ _NAMES = {
 
 
 def flag(name: str, value: object = ...) -> str:
-    """``overwrite`` is ``--overwrite``, ``max_drop`` of 0.1 is ``--max-drop 0.1``."""
+    """``overwrite`` is ``--overwrite``, ``max_drop`` of 0.1 is ``--max-drop 0.1``.
+
+    ``cache`` of False is ``--no-cache``.
+    """
     text = f"--{_NAMES.get(name, name.replace('_', '-'))}"
+    if value is False:
+        return f"--no-{text.removeprefix('--')}"
     return text if value is True or value is ... else f"{text} {_quoted(value)}"
 
 

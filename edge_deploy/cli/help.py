@@ -25,7 +25,7 @@ PANELS = {
     "What comes out": (
         "--to", "--objective", "--fold-preprocessing", "--min-runtime", "--opset",
         "--name", "--artifact-version", "--output", "--report", "--overwrite", "--keep-going",
-        "--dry-run",
+        "--dry-run", "--no-cache",
     ),
     "Compression": (
         "--quantize", "--io", "--calibration", "--strict", "--keep-float", "--prune",

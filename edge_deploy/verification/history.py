@@ -37,12 +37,12 @@ def with_earlier(
         and not any(file.path in changed for file in entry.files)
     }
     kept = same - {verdict.path for verdict in verdicts}
-    old = [] if "report.json" in changed else _read(found)
+    old = [] if "report.json" in changed else verdicts_of(found)
     both = [*(verdict for verdict in old if verdict.path in kept), *verdicts]
     return sorted(both, key=lambda verdict: places[verdict.path])
 
 
-def _read(found: Artifact) -> list[Verdict]:
+def verdicts_of(found: Artifact) -> list[Verdict]:
     """The verdicts of report.json; a report that cannot be read is as good as none."""
     try:
         document = read_json(found.folder / "report.json", ArtifactError)

@@ -19,7 +19,7 @@ FLAGS = {
         "model --to --reference --samples --label-column --labels --preprocess --features "
         "--signature --input-shape --custom-objects --trust-pickle --deterministic --threshold "
         "--pad --max-size --name --artifact-version --output -o --overwrite --keep-going --dry-run "
-        "--seed --browser "
+        "--no-cache --seed --browser "
         "--timeout --json --quiet -q --verbose -v --fold-preprocessing --min-runtime --opset "
         "--quantize --io --calibration --keep-float --max-drop --min-agreement --strict "
         "--prune --prune-data --prune-epochs"

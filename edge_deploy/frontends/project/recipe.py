@@ -25,8 +25,8 @@ _MOST = 1 << 20
 _MOST_STEPS = 200
 
 CALLERS = (
-    "browser", "command", "custom_objects", "dry_run", "max_size", "overwrite", "trust_pickle",
-    "verbose",
+    "browser", "cache", "command", "custom_objects", "dry_run", "max_size", "overwrite",
+    "trust_pickle", "verbose",
 )  # fmt: skip
 """Options that a recipe cannot give: they run code, lift a limit, or replace what is there."""
 
