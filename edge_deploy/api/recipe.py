@@ -55,6 +55,7 @@ _TOLD = {
     "rtol": "The same, as a share of the output's scale.",
 }
 _EXAMPLES = {
+    "to": 'to = ["tflite", "onnx"]',
     "name": 'name = "churn"',
     "calibration": 'calibration = "train.csv"',
     "prune_data": 'prune_data = "train.csv"',

@@ -31,7 +31,7 @@ COMMANDS = {
     "tune": options.TuneOptions,
     "verify": options.VerifyOptions,
 }
-SPELLED = {"artifact_version": "version", "input_shape": "input_shapes"} | {
+SPELLED = {"artifact_version": "version", "input_shape": "input_shapes", "no_cache": "cache"} | {
     "runtime": "runtimes",
     "backend": "backends",
 }
