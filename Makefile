@@ -40,12 +40,12 @@ check: $(INSTALLED) vendor ## style, types, imports, documentation, fast tests
 	@$(RUN) mypy --no-error-summary
 	@said=$$($(VENV)/bin/lint-imports --no-cache --no-logo 2>&1) || { echo "$$said"; exit 1; }
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet --strict
-	@$(RUN) pytest -q -n $(JOBS) --dist loadfile -m "not slow"
+	@$(RUN) pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test: setup ## all tests, and how much of the package they reach
 	@tools/setup.sh libraries
 	@mkdir -p build/coverage
-	@$(RUN) pytest -q -n $(JOBS) --dist loadfile --cov --cov-report= --cov-fail-under=93
+	@$(RUN) pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report= --cov-fail-under=93
 
 # The core: reading, converting, running and comparing, the commands, and the wheel as installed.
 NEXT_SLOW := tests/formats tests/frontends tests/optimize tests/api/test_convert.py \

@@ -27,6 +27,12 @@ from tests.support.once import once
 from tests.support.projects import Project, built
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: with a short one at the end no process waits for another."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command gave."""

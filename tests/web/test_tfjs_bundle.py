@@ -43,7 +43,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Artif
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
 @pytest.mark.filterwarnings("ignore:.*np.asarray:DeprecationWarning")
 @pytest.mark.parametrize("backend", tfjs_bundle.BACKENDS)
-@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("name", sorted(set(GOOD) - {"teachable_machine_zip"}))  # as the .h5
 def test_model_runs_on_the_kernels_of_its_site(
     converted: Callable[[str], Artifact], browser: Browser, name: str, backend: str
 ) -> None:
