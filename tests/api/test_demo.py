@@ -421,7 +421,7 @@ def test_page_checks_itself_on_the_backend_that_was_asked(visit: Open, backend: 
         "backend": backend,
         "check": "pass",
     }
-    assert "8 reference samples" in page.inner_text("#check")
+    assert "8 reference samples" in page.text_content("#check")
 
 
 def test_auto_takes_wasm_when_there_is_no_gpu(visit: Open) -> None:
@@ -499,10 +499,12 @@ def test_models_and_backends_are_changed_on_the_page(visit: Open) -> None:
     for _ in range(2):
         page.click("nav button:nth-child(2)")
         page.wait_for_selector("html[data-state=ready][data-model*=gits]", state="attached")
+        page.locator("#details").evaluate("one => { one.open = true; }")
         page.select_option("#backend", "wasm")
         page.wait_for_selector("html[data-state=ready][data-backend=wasm]", state="attached")
         page.click("nav button:nth-child(1)")
         page.wait_for_selector("html[data-state=ready][data-model=costs]", state="attached")
+        page.locator("#details").evaluate("one => { one.open = true; }")
         page.select_option("#backend", "cpu")
         page.wait_for_selector("html[data-state=ready][data-backend=cpu]", state="attached")
     assert page.url.endswith("?model=costs&backend=cpu")

@@ -182,7 +182,7 @@ def test_page_s_verdict_is_verify_s_with_a_budget(
         page.wait_for_selector("html[data-check]", state="attached", timeout=60_000)
         shown = page.evaluate("({...document.documentElement.dataset})")
         assert (shown["check"], shown["backend"]) == (status, "wasm")
-        assert ("costs more than it may" in page.inner_text("#check")) is (status == "fail")
+        assert ("costs more than it may" in page.text_content("#check")) is (status == "fail")
     page.close()
     server.shutdown()
     server.server_close()

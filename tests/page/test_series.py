@@ -146,7 +146,7 @@ def test_page_begins_with_a_sample_and_its_forecast(show: Open, artifacts: list[
     assert len(values) == STEPS
     assert answer(page) == pytest.approx(expected(artifacts[0], values), rel=1e-4)
     assert page.inner_text("#output h4") == "Next Close"
-    assert "takes the last 20 values of Close (USD)" in page.inner_text("#facts")
+    assert "takes the last 20 values of Close (USD)" in page.text_content("#facts")
     assert page.inner_text("#series-count") == "20 steps."
     settled(page, lambda: page.locator(".plot .dot").count() == 1)
     told = page.inner_text("#output .value").replace("\u00a0", " ").split()[0]

@@ -197,10 +197,10 @@ def test_new_version_is_taken_whole_and_the_old_one_dropped(
         wanted = sorted(f"costs/{part['path']}?sha256={part['sha256']}" for part in parts)
         assert ready(page, url)["check"] == "pass"
         if worker:  # which shows what it has, and fetches the new version meanwhile
-            assert "Version 1" in page.inner_text("#facts")
+            assert "Version 1" in page.text_content("#facts")
             page.wait_for_selector("#note:has-text('There is a new version')", timeout=60_000)
             assert ready(page, url)["check"] == "pass"
-        assert "Version 2" in page.inner_text("#facts")
+        assert "Version 2" in page.text_content("#facts")
         deadline = time.monotonic() + PATIENCE
         while (kept := page.evaluate(KEPT)) != [wanted, int(then)]:
             assert time.monotonic() < deadline, kept

@@ -446,7 +446,7 @@ def test_ranges_that_no_feature_gives_are_of_all_samples(
 def test_history_has_each_row_once_by_its_values(site: Site) -> None:
     page = site.open("?model=costs&lang=en")
     page.wait_for_selector("#output .value")
-    assert "takes a row of 2 columns: length, pet" in page.inner_text("#facts")
+    assert "takes a row of 2 columns: length, pet" in page.text_content("#facts")
     page.fill("input[name=length]", "6.5")
     page.select_option("select[name=pet]", "yes")
     page.wait_for_timeout(150)
@@ -514,7 +514,7 @@ def test_facts_tell_what_a_row_has(modules: Any, names: str, code: str, words: s
     }"""
     features = [{"name": name, "kind": "number"} for name in names]
     modules.evaluate(script, [code, features or [{"name": "review", "kind": "text"}]])
-    assert modules.inner_text("#facts").endswith(words)
+    assert modules.text_content("#facts").endswith(words)
 
 
 def test_link_restores_model_backend_and_inputs(site: Site) -> None:
@@ -537,6 +537,7 @@ def test_back_and_forward_go_through_the_models(site: Site) -> None:
     page.wait_for_function("location.search.includes('6.5')")
     page.click("#gallery button[data-key=digits]")
     page.wait_for_selector("html[data-model=digits][data-state=ready]", state="attached")
+    page.locator("#details").evaluate("one => { one.open = true; }")
     page.select_option("#backend", "cpu")
     page.wait_for_selector("html[data-backend=cpu][data-state=ready]", state="attached")
     page.evaluate("location.hash = 'main'")  # as the link that skips to the model does
@@ -876,7 +877,7 @@ def test_language_is_the_browser_s_and_can_be_chosen(site: Site) -> None:
     numbers = site.open("?model=costs&lang=id", locale="en-US")
     numbers.fill("input[name=length]", "6.5")
     numbers.wait_for_selector("#output .value")
-    assert "parameter" in numbers.inner_text("#facts")
+    assert "parameter" in numbers.text_content("#facts")
 
 
 # Pleasant and safe.
@@ -1112,7 +1113,7 @@ def test_unused_words_are_not_kept(site: Site) -> None:
         for path in [*SOURCE.rglob("*.js"), shell_folder() / "index.html"]
         if path.parent.name != "words"
     )
-    families = ("backend.", "facts.", "check.", "compare.", "feature.", "error.")
+    families = ("backend.", "runs.", "facts.", "check.", "compare.", "feature.", "error.")
     unused = [
         key
         for key in strings(page, "en")

@@ -5,6 +5,8 @@ import { t } from '../i18n.js';
 
 const $ = (id) => document.getElementById(id);
 const TOP = 5;
+const CLOSE = 0.1; // between the two likeliest
+const LONG = 18; // characters of a winner that is still written large
 // What a visitor has opened stays open from one answer to the next.
 const open = { all: false, raw: false };
 
@@ -34,13 +36,13 @@ export function answer(specs, outputs, more) {
   // Sixty answers a second would drown whoever listens.
   box.setAttribute('aria-live', more.live ? 'off' : 'polite');
   const twice = saidTwice(specs, outputs);
-  const single = twice.filter((said) => !said).length === 1;
-  const parts = specs.map((spec, n) => {
+  // A class that is said with its probability is not said before it, too.
+  const shown = specs.filter((_, n) => !twice[n]);
+  const parts = shown.map((spec) => {
     const named = more.titles?.[spec.name] ?? spec.label;
     const about = target(spec) && `class_${target(spec)}`;
-    const title = el('h4', { className: single && !named ? 'said' : '' }, named ?? (about || spec.name));
-    const shown = rendered(spec, outputs[spec.name], more);
-    return el('div', { className: twice[n] ? 'said' : '' }, ...(specs.length > 1 || named ? [title] : []), ...shown);
+    const title = shown.length > 1 || named ? [el('h4', {}, named ?? (about || spec.name))] : [];
+    return el('div', {}, ...title, ...rendered(spec, outputs[spec.name], more));
   });
   if (more.warning) parts.unshift(el('p', { className: 'badge warn' }, more.warning));
   box.replaceChildren(el('h3', {}, t('page.answer')), ...parts, ...details(more));
@@ -132,6 +134,13 @@ function range(value, [min, max], unit, samples) {
 
 function bars({ labels, shares }) {
   const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]);
+  const [first, second] = order;
+  const winner = [labels[first], ' ', el('span', { className: 'unit' }, share(shares[first]))];
+  const long = labels[first].length > LONG ? ' long' : '';
+  const said = [el('p', { className: `value winner${long}` }, ...winner)];
+  if (shares[first] - shares[second] < CLOSE) {
+    said.push(el('p', { className: 'quiet unsure' }, t('answer.unsure', { label: labels[second] })));
+  }
   const rows = order.map((n, place) => {
     const part = Math.max(0, Math.min(1, shares[n]));
     const fill = el('span', { className: 'fill' });
@@ -139,13 +148,14 @@ function bars({ labels, shares }) {
     return el(
       'li',
       { hidden: place >= TOP && !open.all },
-      el('span', { className: 'label' }, labels[n]),
-      el('span', { className: 'share' }, share(part)),
+      // The winner stands above its bar.
+      el('span', { className: place ? 'label' : 'label aside', 'aria-hidden': String(!place) }, labels[n]),
+      el('span', { className: place ? 'share' : 'share aside', 'aria-hidden': String(!place) }, share(part)),
       el('span', { className: 'bar', 'aria-hidden': 'true' }, fill),
     );
   });
   const list = el('ol', { className: 'bars' }, ...rows);
-  if (rows.length <= TOP) return [list];
+  if (rows.length <= TOP) return [...said, list];
   const words = () => t(open.all ? 'answer.top' : 'answer.all', { count: open.all ? TOP : rows.length });
   const more = el('button', { type: 'button', className: 'plain more' }, words());
   more.onclick = () => {
@@ -153,7 +163,7 @@ function bars({ labels, shares }) {
     rows.forEach((row, place) => (row.hidden = place >= TOP && !open.all));
     more.textContent = words();
   };
-  return [list, more];
+  return [...said, list, more];
 }
 
 function details({ document: json, act }) {

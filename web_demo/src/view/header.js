@@ -50,7 +50,9 @@ export function loading(entry, file, cancel) {
     // On a phone the row of models is wider than the page.
     if (chosen) $('gallery').scrollLeft = button.offsetLeft - $('gallery').offsetLeft - 40;
   }
-  $('title').parentElement.hidden = false;
+  $('title').hidden = false;
+  $('details').hidden = false;
+  runs('wait');
   $('title').textContent = nameOf(entry);
   $('purpose').textContent = entry.description ?? '';
   document.title = nameOf(entry);
@@ -185,6 +187,14 @@ export function check({ samples, worst, output, limit, pass, refused, column }, 
   $('check').textContent = `${pass ? '✓' : '✗'} ${t(`check.${kind}`, values)}`;
   $('check').classList.toggle('fail', !pass);
   $('check').hidden = false;
+  runs(pass ? 'pass' : 'fail');
+}
+
+/** The line that says whether all is well; what is not, is shown at once. */
+function runs(how) {
+  $('runs').textContent = t(`runs.${how}`);
+  $('runs').classList.toggle('trouble', how === 'fail');
+  if (how === 'fail') $('details').open = true;
 }
 
 /** Nothing of the last model is left. */
@@ -197,7 +207,8 @@ export function clear() {
 
 /** No model, and nothing to choose for it. */
 export function nothing(message) {
-  $('title').parentElement.hidden = true;
+  $('title').hidden = true;
+  $('details').hidden = true;
   document.title = siteTitle || t('page.title');
   failed(message);
 }

@@ -35,6 +35,7 @@ export function qualityView({ entry, file, manifest, folder }) {
   }
 
   function fill(found) {
+    for (const [n, [is]] of (found.shown ?? []).entries()) truth(n, nameOf(is));
     lead.textContent = found.accuracy ? sure(found) : off(found, performance, unit);
     const parts = found.accuracy
       ? [
@@ -45,6 +46,15 @@ export function qualityView({ entry, file, manifest, folder }) {
       : [points(found, unit), residuals(found, unit)];
     charts.replaceChildren(...parts, ...files(entry, manifest, performance));
   }
+}
+
+/** The true answer beside a packaged sample. */
+function truth(n, name) {
+  const button = document.querySelector(`#samples [data-sample="${n}"]`);
+  if (!button) return;
+  const label = button.getAttribute('aria-label');
+  if (label) button.setAttribute('aria-label', `${label}, ${t('quality.truly', { name })}`);
+  button.append(el('span', { className: 'truth' }, t('quality.truly', { name })));
 }
 
 /** What verify found of a file by the same labels. */

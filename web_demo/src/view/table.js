@@ -7,6 +7,8 @@ import { csvControls } from './csv.js';
 import { samplesOf } from './header.js';
 
 const MOST_COLUMNS = 40;
+const TELLING = 3; // columns that tell a sample
+const LONGEST = 60; // characters of a text
 
 /** Features of a model that has none: its columns, by number; null where it is no such model. */
 export function unnamedFeatures({ inputs, preprocessing }) {
@@ -84,8 +86,9 @@ export function tableControls({ manifest, reference, features, rows, row: wanted
     event.preventDefault();
     send(false, true);
   };
+  const columns = telling(features, rows);
   const buttons = rows.map((values, n) =>
-    chip(n, () => {
+    told(n, values, columns, () => {
       fill(values);
       send(false, true, t('table.sample', { n: n + 1 }));
     }),
@@ -95,7 +98,7 @@ export function tableControls({ manifest, reference, features, rows, row: wanted
   if (wanted) fill(wanted);
   return {
     controls: [...remark, form, csv.element],
-    samples: buttons.length ? [el('div', { className: 'chips' }, ...buttons)] : [],
+    samples: buttons.length ? [el('div', { className: 'chips told' }, ...buttons)] : [],
     begin: () => send(!wanted, Boolean(wanted)),
     leave: csv.leave,
   };
@@ -141,7 +144,8 @@ function numberField(feature, label, samples) {
   const { name, min, max, step, low, high, seen, whole } = feature;
   const bounded = low != null && high != null && high > low;
   const middle = bounded ? (low + high) / 2 : low ?? 0;
-  const start = feature.default ?? (step ? Math.round(middle / step) * step : middle);
+  const near = step ?? (bounded ? fine(high - low) : 0);
+  const start = feature.default ?? (near ? round(middle, near, Math.round) : middle);
   const input = el('input', { type: 'number', name, min, max, step: step ?? 'any', value: start });
   input.inputMode = 'decimal';
   input.required = feature.missing === 'error';
@@ -193,6 +197,24 @@ function fine(width) {
   const power = 10 ** Math.floor(Math.log10(width / 100));
   const [digit] = [1, 2, 5, 10].filter((one) => one * power * 100 >= width);
   return Number(((digit ?? 10) * power).toPrecision(3));
+}
+
+/** The two or three columns by which a person tells rows apart: those with the most values. */
+function telling(features, rows) {
+  const values = ({ name }) => new Set(rows.map((row) => row[name] ?? '')).size;
+  const order = [...features].sort((a, b) => values(b) - values(a)).slice(0, TELLING);
+  return features.filter((one) => order.includes(one));
+}
+
+/** A button of a sample row, with what tells it apart. */
+function told(n, row, columns, onclick) {
+  const said = (value) => (typeof value === 'number' ? number(value) : String(value ?? '–').slice(0, LONGEST));
+  const words = columns.map((one) =>
+    columns.length === 1 ? said(row[one.name]) : `${calledOf(one)} ${said(row[one.name])}`,
+  );
+  const label = `${t('table.sample', { n: n + 1 })}: ${words.join(', ')}`;
+  const text = el('span', {}, words.join(' · '));
+  return el('button', { type: 'button', onclick, 'aria-label': label, 'data-sample': n }, text);
 }
 
 /** A numbered button of a sample. */
