@@ -200,7 +200,7 @@ def _walk(root: Path, notes: list[str]) -> Iterator[tuple[str, list[str], list[s
                     if entry.name.startswith("."):
                         continue
                     if not _is_name(entry.name):
-                        notes.append(f"{entry.name!r}: has signs that no recipe can hold: left out; rename it")
+                        notes.append(f"{entry.name!r}: no recipe can hold the name: rename it")
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.name)
