@@ -30,6 +30,7 @@ from edge_deploy.core.messages import option
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.core.stdio import quiet, set_environment
+from edge_deploy.core.worker.limits import give_memory_back
 from edge_deploy.data.calibration_checks import calibrate
 from edge_deploy.data.reference import Dataset
 from edge_deploy.formats.base import FLOAT
@@ -267,6 +268,7 @@ def _make_files(
     notes: list[str] = []
     metadata = file_metadata(builder.manifest)
     for name, precisions in wish.by_target.items():
+        give_memory_back()
         file_format = FORMATS[name]
         _log.info("converting to %s", name)
         source = builder.path(file_format, FLOAT)
@@ -281,6 +283,7 @@ def _make_files(
             shutil.rmtree(builder.stage / name)
             continue
         notes.extend(converted.notes)
+        give_memory_back()
         for precision in precisions:
             _log.info("%s %s", name, precision)
             try:

@@ -9,6 +9,9 @@ import numpy as np
 from edge_deploy.core.graph import freeze
 from edge_deploy.core.spec import Arrays, Function, ModelSpec
 
+# What most networks for pictures hold; all others tell when the graph is built.
+_ONLY_FLOAT32 = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
+
 
 def predict(function: Function, spec: ModelSpec, inputs: Arrays) -> Arrays | None:
     """The answers with every float32 of the graph in float64.
@@ -24,6 +27,8 @@ def predict(function: Function, spec: ModelSpec, inputs: Arrays) -> Arrays | Non
     import tensorflow as tf
 
     frozen = freeze(function, spec.inputs)
+    if any(node.op in _ONLY_FLOAT32 for node in frozen.graph_def.node):
+        return None
     graph_def = type(frozen.graph_def)()
     graph_def.CopyFrom(frozen.graph_def)
     inner = [node for one in graph_def.library.function for node in one.node_def]

@@ -8,11 +8,11 @@ converters a SavedModel on disk.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from edge_deploy.core import randomness
 from edge_deploy.core.errors import ConversionError, SourceError
@@ -24,6 +24,7 @@ from edge_deploy.core.spec import Function, TensorSpec
 
 # Operators that only move or relabel what another one computed.
 _PASS_THROUGH = frozenset({"Identity", "Reshape", "Squeeze", "Cast", "NoOp", "StopGradient"})
+_LARGE = 1 << 16  # bytes of a constant that is a weight; shapes and axes are smaller
 _CONTROL_FLOW = frozenset({"While", "StatelessWhile", "If", "StatelessIf"})
 # What reaches out of the graph when it runs, on disk or into Python: no model needs it to answer.
 _REACHES_OUT = frozenset(
@@ -36,53 +37,57 @@ class FrozenGraph:
     """A graph of constants with its named ends.
 
     Attributes:
-        function: The ConcreteFunction of the graph, its operators as TensorFlow traced them.
-        graph_def: The same as a GraphDef; its output nodes carry the model's names if they can.
+        graph_def: The graph; its output nodes carry the model's names if they can.
         inputs: The model's input names and the graph's tensor names (``x`` -> ``x:0``).
         outputs: The model's output names and the graph's tensor names.
+        types: Shape and dtype of each input and output, by the graph's tensor names.
         random: Whether it drew random numbers, of which means are left.
         tables: Look-up tables by the names of their nodes, which stand for them in the graph.
-        rewritten: Whether ``graph_def`` has other operators than ``function`` has.
     """
 
-    function: Any
     graph_def: Any
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
+    types: Mapping[str, Any]
     random: bool = False
     tables: Mapping[str, Any] = field(default_factory=dict)
-    rewritten: bool = False
 
 
-@functools.lru_cache(maxsize=8)
-def freeze(
-    function: Function,
-    inputs: tuple[TensorSpec, ...],
-    batch: int | None = None,
-    lower_control_flow: bool = False,
-    marks: frozenset[str] = frozenset(),
-    means: bool = False,
-) -> FrozenGraph:
-    """Trace a function of named tensors and fold its variables into constants.
+@dataclass(frozen=True, eq=False)
+class TracedFunction:
+    """A function of named tensors as TensorFlow traced it, its variables still variables.
+
+    Attributes:
+        concrete: The ConcreteFunction, from a list of tensors to a list of tensors.
+        outputs: What the latter are called.
+    """
+
+    concrete: Any
+    outputs: tuple[str, ...]
+
+
+# By function and then by what else was asked. Nothing here outlives the function, which a model
+# has: the graph of a model is as large as the model.
+_traced: WeakKeyDictionary[Function, dict[Any, TracedFunction]] = WeakKeyDictionary()
+_frozen: WeakKeyDictionary[Function, dict[Any, FrozenGraph]] = WeakKeyDictionary()
+
+
+def trace(
+    function: Function, inputs: tuple[TensorSpec, ...], batch: int | None = None
+) -> TracedFunction:
+    """Trace a function of named tensors; it is done once.
 
     Args:
         function: Named TensorFlow tensors in, named tensors out.
         inputs: The inputs, in order; a free first axis becomes ``batch``.
         batch: The batch size, None for a free one.
-        lower_control_flow: Write loops as Switch/Merge nodes, which TF.js reads, in place of
-            While functions, which the other converters read.
-        marks: Operators that stand for others of the target's own, and will be replaced.
-        means: Replace random numbers by their means in ``graph_def``.
 
     Raises:
-        ConversionError: The graph keeps state between calls or draws random numbers, so it cannot
-            be frozen.
         SourceError: TensorFlow cannot trace the model.
     """
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
-
+    known = _traced.setdefault(function, {})
+    if (inputs, batch) in known:
+        return known[inputs, batch]
     names: list[str] = []
 
     def wrapped(*tensors: Any) -> list[Any]:
@@ -102,6 +107,55 @@ def freeze(
             f"TensorFlow cannot trace the model: {first_line(error)}. If an axis is free in the "
             f"file, say its size with {option('input_shapes', {'name': (1, 128, 128, 3)})}."
         ) from error
+    known[inputs, batch] = TracedFunction(concrete, tuple(names))
+    return known[inputs, batch]
+
+
+def freeze(
+    function: Function,
+    inputs: tuple[TensorSpec, ...],
+    batch: int | None = None,
+    lower_control_flow: bool = False,
+    marks: frozenset[str] = frozenset(),
+    means: bool = False,
+) -> FrozenGraph:
+    """Trace a function of named tensors and fold its variables into constants.
+
+    It is done once for a free batch, which several ask for.
+
+    Args:
+        function: Named TensorFlow tensors in, named tensors out.
+        inputs: The inputs, in order; a free first axis becomes ``batch``.
+        batch: The batch size, None for a free one.
+        lower_control_flow: Write loops as Switch/Merge nodes, which TF.js reads, in place of
+            While functions, which the other converters read.
+        marks: Operators that stand for others of the target's own, and will be replaced.
+        means: Replace random numbers by their means in ``graph_def``.
+
+    Raises:
+        ConversionError: The graph keeps state between calls or draws random numbers, so it cannot
+            be frozen.
+        SourceError: TensorFlow cannot trace the model.
+    """
+    known = _frozen.setdefault(function, {})
+    asked = (inputs, batch, lower_control_flow, marks, means)
+    found = known.get(asked)
+    if found is None:
+        traced = trace(function, inputs, batch)
+        found = _freeze(traced, inputs, lower_control_flow, marks, means)
+        if batch is None:
+            known[asked] = found
+    return found
+
+
+def _freeze(
+    traced: TracedFunction,
+    inputs: tuple[TensorSpec, ...],
+    lower_control_flow: bool,
+    marks: frozenset[str],
+    means: bool,
+) -> FrozenGraph:
+    concrete = traced.concrete
     ops = _op_types(concrete.graph.as_graph_def())
     if reaches := sorted((ops & _REACHES_OUT) - marks):
         raise ConversionError(
@@ -115,19 +169,19 @@ def freeze(
             "layer with stateful=True does; converted files keep no state from one call to the "
             "next. Rebuild it with stateful=False, load the weights, and save it again."
         )
-    with randomness.counters_left_alone():
-        frozen = convert_variables_to_constants_v2(
-            concrete, lower_control_flow=lower_control_flow, aggressive_inlining=True
-        )
-    ends = [tensor.name for tensor in (*_placeholders(frozen), *frozen.outputs)]
-    graph_def = inline_calls(frozen.graph.as_graph_def(add_shapes=True), ends)
+    given = concrete.inputs[: len(inputs)]
+    ends = [tensor.name for tensor in (*given, *concrete.outputs)]
+    graph_def = inline_calls(_with_constants(concrete, lower_control_flow), ends)
+    _drop_unreached(graph_def, ends)
+    graph = _write_shapes(graph_def)
+    results = [graph.as_graph_element(tensor.name) for tensor in concrete.outputs]
     _write_erfc_as_erf(graph_def)
     _pass_on(graph_def)
-    rewritten = rewrite_operators(graph_def)
+    rewrite_operators(graph_def)
     taken = {node.name for node in graph_def.node}
     outputs = {}
     nodes = {node.name: node for node in graph_def.node}
-    for n, (name, tensor) in enumerate(zip(names, frozen.outputs, strict=True)):
+    for n, (name, tensor) in enumerate(zip(traced.outputs, concrete.outputs, strict=True)):
         old = tensor.name.split(":")[0]
         new = node_name(name, n)
         if new not in taken:
@@ -140,18 +194,23 @@ def freeze(
     _check_random(drawn, means)
     randomness.use_means(graph_def, drawn)
     placeholders = {node.name for node in graph_def.node if node.op == "Placeholder"}
+    named = {spec.name: tensor.name for spec, tensor in zip(inputs, given, strict=True)}
     return FrozenGraph(
-        function=frozen,
         graph_def=graph_def,
-        inputs={spec.name: t.name for spec, t in zip(inputs, _placeholders(frozen), strict=True)},
+        inputs=named,
         outputs=outputs,
+        types={
+            name: tf.TensorSpec(tensor.shape, tensor.dtype, name)
+            for name, tensor in zip(
+                (*named.values(), *outputs.values()), (*given, *results), strict=True
+            )
+        },
         random=bool(drawn),
         tables={
             inner.op.name: handle
             for handle, inner in concrete.graph.captures
             if inner.dtype.name == "resource" and inner.op.name in placeholders
         },
-        rewritten=rewritten,
     )
 
 
@@ -170,6 +229,68 @@ def as_function(frozen: FrozenGraph) -> Any:
         [graph.as_graph_element(tensor) for tensor in frozen.inputs.values()],
         [graph.as_graph_element(tensor) for tensor in frozen.outputs.values()],
     )
+
+
+def _with_constants(concrete: Any, lower_control_flow: bool) -> Any:
+    """The GraphDef of a traced function, its calls written out and its variables constants.
+
+    TensorFlow's own ``convert_variables_to_constants_v2`` does the same and then makes functions
+    of the graph, which hold each constant four times over.
+    """
+    from tensorflow.python.framework import convert_to_constants as constants
+
+    with randomness.counters_left_alone():
+        data = constants._FunctionConverterDataInEager(
+            func=concrete, lower_control_flow=lower_control_flow, aggressive_inlining=True
+        )
+    graph_def, _ = constants._replace_variables_by_constants(converter_data=data)
+    return graph_def
+
+
+def _drop_unreached(graph_def: Any, ends: Sequence[str]) -> None:
+    """Drop the nodes that no input or output needs."""
+    nodes = {node.name: node for node in graph_def.node}
+    waiting = [_node(name) for name in ends]
+    reached: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting.extend(map(_node, nodes[name].input))
+    for place in reversed(range(len(graph_def.node))):
+        if graph_def.node[place].name not in reached:
+            del graph_def.node[place]
+
+
+def _write_shapes(graph_def: Any) -> Any:
+    """Write what is known of shapes into the nodes, as ``_output_shapes``; the graph it is of."""
+    with tf.Graph().as_default() as graph:
+        tf.graph_util.import_graph_def(without_weights(graph_def), name="")
+    for node in graph_def.node:
+        if outputs := graph.get_operation_by_name(node.name).outputs:
+            shapes = node.attr["_output_shapes"].list.shape
+            del shapes[:]
+            shapes.extend(tensor.shape.as_proto() for tensor in outputs)
+    return graph
+
+
+def without_weights(graph_def: Any) -> Any:
+    """A copy in which large constants have a shape and no values: for what looks at shapes only."""
+    copy = type(graph_def)()
+    copy.versions.CopyFrom(graph_def.versions)
+    copy.library.CopyFrom(graph_def.library)
+    for node in graph_def.node:
+        tensor = node.attr["value"].tensor if node.op == "Const" else None
+        if tensor is None or tensor.ByteSize() < _LARGE:
+            copy.node.add().CopyFrom(node)
+            continue
+        empty = copy.node.add(name=node.name, op=node.op, device=node.device, input=node.input)
+        for key in node.attr:
+            if key != "value":
+                empty.attr[key].CopyFrom(node.attr[key])
+        empty.attr["value"].tensor.dtype = tensor.dtype
+        empty.attr["value"].tensor.tensor_shape.CopyFrom(tensor.tensor_shape)
+    return copy
 
 
 def _check_random(drawn: Sequence[Any], means: bool) -> None:
@@ -253,11 +374,6 @@ def _op_types(graph_def: Any) -> set[str]:
     return {node.op for node in graph_def.node}.union(inner)
 
 
-def _placeholders(frozen: Any) -> list[Any]:
-    """The inputs of a frozen function; TensorFlow keeps unused ones too."""
-    return [tensor for tensor in frozen.inputs if tensor.dtype.name != "resource"]
-
-
 def with_batch(shape: tuple[int | None, ...], batch: int | None) -> tuple[int | None, ...]:
     """A shape with its free first axis set."""
     return (batch, *shape[1:]) if shape and shape[0] is None else shape
@@ -282,7 +398,8 @@ def describe_outputs(frozen: FrozenGraph) -> tuple[TensorSpec, ...]:
     """
     nodes = {node.name: node for node in frozen.graph_def.node}
     specs = []
-    for (name, tensor), value in zip(frozen.outputs.items(), frozen.function.outputs, strict=True):
+    for name, tensor in frozen.outputs.items():
+        value = frozen.types[tensor]
         shape = tuple(value.shape.as_list()) if value.shape.rank is not None else (None,)
         maker = _source(nodes, tensor).op
         one = len(shape) == 2 and shape[1] == 1
@@ -353,53 +470,68 @@ def input_arithmetic(frozen: FrozenGraph, name: str) -> InputArithmetic | None:
     """
     import numpy as np
 
-    graph = frozen.function.graph
-    tensor = graph.get_tensor_by_name(frozen.inputs[name])
-    width = tensor.shape[-1] if tensor.shape.rank else None
+    given = frozen.inputs[name]
+    shape = frozen.types[given].shape
+    width = shape[-1] if shape.rank else None
+    nodes = {node.name: node for node in frozen.graph_def.node}
+    at = _node(given)
     scale, offset, found = np.ones(()), np.zeros(()), False
-    while (step := _only_consumer(tensor)) is not None:
-        if step.type == "FusedBatchNormV3" and step.inputs[0] is tensor:
-            weights = [_constant(frozen, one) for one in step.inputs[1:]]
+    while (step := _only_consumer(frozen.graph_def, at)) is not None:
+        first = _node(step.input[0]) == at
+        if step.op == "FusedBatchNormV3" and first:
+            weights = [_constant(nodes, one) for one in step.input[1:]]
             if any(one is None for one in weights):
                 break
             _, _, mean, variance = weights
-            spread = np.sqrt(variance + step.get_attr("epsilon"))
+            spread = np.sqrt(variance + step.attr["epsilon"].f)
             # What the layer takes for ordinary, whatever its own gamma and beta make of it.
             return InputArithmetic(scale / spread, (offset - mean) / spread)
-        if step.type in ("Mul", "AddV2", "Add", "Sub", "RealDiv", "BiasAdd"):
-            first = step.inputs[0] is tensor
-            value = _constant(frozen, step.inputs[1 if first else 0])
-            if value is None or (not first and step.type in ("Sub", "RealDiv")):
+        if step.op in ("Mul", "AddV2", "Add", "Sub", "RealDiv", "BiasAdd"):
+            value = _constant(nodes, step.input[1 if first else 0])
+            if value is None or (not first and step.op in ("Sub", "RealDiv")):
                 break
             value = np.squeeze(np.asarray(value, np.float64))
             if value.ndim > 1 or (value.ndim == 1 and len(value) != width):
                 break
             found = True
-            if step.type in ("Mul", "RealDiv"):
-                by = value if step.type == "Mul" else 1 / np.where(value == 0, 1, value)
+            if step.op in ("Mul", "RealDiv"):
+                by = value if step.op == "Mul" else 1 / np.where(value == 0, 1, value)
                 scale, offset = scale * by, offset * by
             else:
-                offset = offset - value if step.type == "Sub" else offset + value
-        elif step.type not in _PASS_THROUGH:
+                offset = offset - value if step.op == "Sub" else offset + value
+        elif step.op not in _PASS_THROUGH:
             break
-        tensor = step.outputs[0]
+        at = step.name
     return InputArithmetic(scale, offset) if found else None
 
 
-def _only_consumer(tensor: Any) -> Any:
-    """The one operator that takes a tensor's values; None where there are several or none."""
-    taking = [op for op in tensor.consumers() if op.type not in ("Shape", "NoOp")]
-    return taking[0] if len(taking) == 1 and taking[0].outputs else None
+def _only_consumer(graph_def: Any, name: str) -> Any:
+    """The one node that takes another's values; None where there are several or none."""
+    taking = [
+        node
+        for node in graph_def.node
+        if node.op not in ("Shape", "NoOp")
+        and any(_node(one) == name for one in node.input if not one.startswith("^"))
+    ]
+    return taking[0] if len(taking) == 1 else None
 
 
-def _constant(frozen: FrozenGraph, tensor: Any) -> Any:
+def _constant(nodes: Mapping[str, Any], tensor: str) -> Any:
     """The value of a tensor that depends on no input and is no weight matrix; None of others."""
-    waiting = [tensor.op]
-    seen: set[str] = set()
+    waiting = [_node(tensor)]
+    needed: dict[str, Any] = {}
     while waiting:
-        op = waiting.pop()
-        if op.type == "Placeholder" or len(seen) > 20:
+        node = nodes[waiting.pop()]
+        if node.op in ("Placeholder", *_CONTROL_FLOW) or len(needed) > 20:
             return None
-        seen.add(op.name)
-        waiting += [one.op for one in op.inputs if one.op.name not in seen]
-    return frozen.function.prune([], tensor)().numpy()
+        needed[node.name] = node
+        waiting += [one for one in map(_node, node.input) if one not in needed]
+    graph_def = tf.compat.v1.GraphDef(node=needed.values())
+    with tf.Graph().as_default() as graph:
+        tf.graph_util.import_graph_def(graph_def, name="")
+        with tf.compat.v1.Session(graph=graph) as session:
+            return session.run(tensor if ":" in tensor else f"{tensor}:0")
+
+
+def _node(tensor: str) -> str:
+    return tensor.lstrip("^").partition(":")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from edge_deploy.data.reference import Reference
 from edge_deploy.data.sidecars import Sidecars
 
 _SAMPLES = 16
+_FEWEST = 4
+_BYTES = 4_000_000  # of all samples: each is asked in every runtime, and tells little
 _FREE_AXIS = 16  # the size that a free axis, such as a sequence's length, gets
 
 
@@ -37,7 +40,10 @@ def synthesize(
         seed: Of the random generator.
     """
     features, preprocessing, series = side.features, side.preprocessing, side.series
-    count = _SAMPLES
+    sizes = [
+        math.prod(axis or 1 for axis in s.shape) * np.dtype(s.dtype).itemsize for s in spec.inputs
+    ]
+    count = min(_SAMPLES, max(_FEWEST, _BYTES // max(sum(sizes), 1)))
     rng = np.random.default_rng(seed)
     single = spec.inputs[0]
     plain = all(f.kind == "number" and f.missing != "nan" for f in features or ())

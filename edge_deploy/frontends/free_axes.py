@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from edge_deploy.core.errors import EdgeDeployError
-from edge_deploy.core.graph import FrozenGraph, freeze
+from edge_deploy.core.graph import FrozenGraph, freeze, without_weights
 from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Function, TensorSpec
 from edge_deploy.frontends.tracing import input_kind
@@ -62,8 +62,7 @@ def _sizes(graph_def: Any) -> list[int]:
 
 def _fits(frozen: FrozenGraph, inputs: Sequence[TensorSpec], n: int, size: int) -> bool:
     """Whether shape inference passes with a size of one input's last axis."""
-    graph_def = tf.compat.v1.GraphDef()
-    graph_def.CopyFrom(frozen.graph_def)
+    graph_def = without_weights(frozen.graph_def)
     name = frozen.inputs[inputs[n].name].partition(":")[0]
     for node in graph_def.node:
         for key in ("_output_shapes",):  # those of the free axis

@@ -7,19 +7,23 @@ from collections.abc import Callable
 import numpy as np
 
 from edge_deploy.core.errors import SourceError, wrong_option
+from edge_deploy.core.graph import trace
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Array, Arrays, Function, TensorSpec, as_dtype
 
-_BATCH = 32
+_MOST = 32
+_BYTES = 4_000_000  # of inputs at a time: what layers make of them is a hundred times as much
 
 
 def predictor(
     function: Function, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
 ) -> Callable[[Arrays], Arrays]:
-    """The original's own answers, by running it as its framework runs it.
+    """The original's own answers, by running it as its framework's ``predict`` does: traced.
 
-    Samples go in batches of at most 32 where every input and output has a free batch axis,
-    else one by one, in the form that reference.npz has.
+    Called layer by layer, a Keras model keeps what every layer gave until it is done.
+
+    Samples go in batches of at most 32 where every input and output has a free batch axis, fewer
+    where they are large, else one by one, in the form that reference.npz has.
     """
     free = all(spec.shape and spec.shape[0] is None for spec in (*inputs, *outputs))
 
@@ -27,17 +31,19 @@ def predictor(
         import tensorflow as tf
 
         count = len(next(iter(arrays.values())))
-        step = _BATCH if free else 1
+        size = sum(array.nbytes for array in arrays.values()) // max(count, 1)
+        step = max(1, min(_MOST, _BYTES // max(size, 1))) if free else 1
+        traced = trace(function, inputs)
         parts: dict[str, list[Array]] = {spec.name: [] for spec in outputs}
         for start in range(0, count, step):
-            feed = {}
+            feed = []
             for spec in inputs:
                 part = arrays[spec.name][start : start + step]
                 part = part if spec.batched else part[0]
                 dtype = "object" if spec.dtype == "string" else spec.dtype
-                feed[spec.name] = tf.constant(as_dtype(part, dtype), spec.dtype)
+                feed.append(tf.constant(as_dtype(part, dtype), spec.dtype))
             try:
-                answer = function(feed)
+                answer = dict(zip(traced.outputs, traced.concrete(*feed), strict=True))
             except Exception as error:
                 # Whatever TensorFlow or an author's layer raises, the model cannot answer.
                 raise SourceError(

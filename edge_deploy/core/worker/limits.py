@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import math
 import os
 import struct
@@ -57,6 +58,19 @@ def restrict(seconds: float) -> None:
     if (most := memory()) is not None:
         # Not the address space: TensorFlow reserves much more than it uses.
         _lower(resource.RLIMIT_DATA, most)
+
+
+def give_memory_back() -> None:
+    """Give the system back what nobody uses any more.
+
+    glibc keeps what was freed for whoever asks next. One converter needs a gigabyte for a moment
+    and the next one other pieces of it.
+    """
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+        if trim is not None:
+            trim(0)
 
 
 def _lower(what: int, most: int) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError
@@ -49,12 +50,14 @@ def export(
         _name_axes(value, spec)
     del proto.graph.value_info[:]  # inferred shapes with the placeholders' names
     onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(metadata, ensure_ascii=False)})
+    path.write_bytes(proto.SerializeToString())
+    del proto
     try:
-        onnx.checker.check_model(proto)
+        onnx.checker.check_model(str(path))
     except onnx.checker.ValidationError as error:
+        path.unlink()
         who = "tf2onnx" if model.onnx is None else model.onnx.converter
         raise ConversionError(f"{who} wrote an invalid file: {first_line(error)}.") from error
-    path.write_bytes(proto.SerializeToString())
     return Converted(path, (path,))
 
 
@@ -73,41 +76,72 @@ def _ready(graph: OnnxGraph, opset: int) -> Any:
 
 
 def _by_tf2onnx(model: LoadedModel, name: str, opset: int) -> Any:
-    import tensorflow as tf
-    from tf2onnx import convert as tf2onnx
-    from tf2onnx import tf_loader
-
     from edge_deploy.formats.onnx.tree_ensemble import fill
 
     frozen, ensembles = _freeze(model)
-    inputs, outputs = list(frozen.inputs.values()), list(frozen.outputs.values())
-    names = {tensor: name for name, tensor in (*frozen.inputs.items(), *frozen.outputs.items())}
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     try:
-        with tf.device("/cpu:0"):
-            with tf.Graph().as_default():
-                tf.import_graph_def(frozen.graph_def, name="")
-                graph_def = tf_loader.tf_optimize(inputs, outputs, frozen.graph_def)
-            proto, _ = tf2onnx._convert_common(
-                graph_def,
-                name=name,
-                continue_on_error=False,
-                opset=opset,
-                input_names=inputs,
-                output_names=outputs,
-                tensors_to_rename=names,
-                **_handlers(ensembles),
-            )
+        options = {**_handlers(ensembles), "opset": opset}
+        proto = _translate(frozen, name, options)
     except Exception as error:
         # tf2onnx raises ValueError, KeyError, AssertionError or TensorFlow's own errors.
         raise ConversionError(
             f"ONNX (opset {opset}) cannot hold this model: {first_line(error)}. Leave it out "
             f"with {option('to', ['tflite', 'tfjs'])}."
         ) from error
+    del frozen
     fill(proto.graph, ensembles)
     rewrites.keep_padding_apart(proto.graph)
     rewrites.pad_outputs(proto.graph)
     return proto
+
+
+def _translate(frozen: FrozenGraph, name: str, options: Mapping[str, Any]) -> Any:
+    """The graph as a ModelProto.
+
+    tf2onnx's own ``convert`` copies the whole model before each of its passes, for the case that
+    one fails; here that is what a second try does.
+    """
+    import tensorflow as tf
+    from tf2onnx import optimizer, tf_loader
+    from tf2onnx.tfonnx import process_tf_graph
+
+    inputs, outputs = list(frozen.inputs.values()), list(frozen.outputs.values())
+    names = {tensor: name for name, tensor in (*frozen.inputs.items(), *frozen.outputs.items())}
+
+    def translated() -> Any:
+        with tf.device("/cpu:0"):
+            with tf.Graph().as_default():
+                graph_def = tf_loader.tf_optimize(inputs, outputs, frozen.graph_def)
+            with tf.Graph().as_default() as graph:
+                tf.import_graph_def(graph_def, name="")
+                del graph_def
+                made = process_tf_graph(
+                    graph,
+                    input_names=inputs,
+                    output_names=outputs,
+                    tensors_to_rename=names,
+                    **options,
+                )
+        made.update_proto = MethodType(_update_nodes, made)
+        return made
+
+    made = translated()
+    try:
+        made = optimizer.optimize_graph(made, catch_errors=False)
+    except Exception:  # any, of a pass that the file can do without
+        made = optimizer.optimize_graph(translated(), catch_errors=True)
+    return made.make_model(f"converted from {name}")
+
+
+def _update_nodes(graph: Any, storage: Any = None) -> None:
+    """What tf2onnx does after each pass, but for constants.
+
+    Protobuf gives no memory back of what is written anew into a message, here all weights.
+    """
+    for node in graph.get_nodes():
+        if not node.is_const():
+            node.update_proto(storage)
 
 
 def _freeze(model: LoadedModel) -> tuple[FrozenGraph, Mapping[str, Any]]:

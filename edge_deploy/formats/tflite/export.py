@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError
-from edge_deploy.core.graph import as_function, freeze
+from edge_deploy.core.graph import FrozenGraph, freeze
 from edge_deploy.core.lazy import tf
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel
@@ -32,13 +33,11 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
     """
     frozen = freeze(model.function, model.spec.inputs, batch=1)
     notes: tuple[str, ...] = ()
-    function = as_function(frozen) if frozen.rewritten else frozen.function
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
     try:
-        data = converter.convert()
+        data = converter_of(frozen).convert()
     except Exception as error:
         # The converter raises its own ConverterError, whose base is Exception.
-        data = _convert_with_flex(function, error)
+        data = _convert_with_flex(frozen, error)
         notes = (
             "NEEDS FLEX: the built-in operators cannot hold this model, so the .tflite uses "
             "TensorFlow's own (Flex). Apps must link the Flex delegate; browsers have none.",
@@ -50,8 +49,24 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
     return Converted(path, (path,), notes)
 
 
-def _convert_with_flex(function: Any, reason: Exception) -> bytes:
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+def converter_of(frozen: FrozenGraph) -> Any:
+    """TensorFlow's converter of a graph that is frozen already.
+
+    ``from_concrete_functions`` wants a function, of which it makes such a graph: by way of four
+    copies of the weights.
+    """
+    converter = tf.lite.TFLiteConverter([], SimpleNamespace(graph_debug_info=None))
+    converter.experimental_lower_to_saved_model = False
+    ends = [
+        [frozen.types[tensor] for tensor in side.values()]
+        for side in (frozen.inputs, frozen.outputs)
+    ]
+    converter._freeze_concrete_function = lambda: (frozen.graph_def, *ends, None)
+    return converter
+
+
+def _convert_with_flex(frozen: FrozenGraph, reason: Exception) -> bytes:
+    converter = converter_of(frozen)
     converter.target_spec.supported_ops = [
         tf.lite.OpsSet.TFLITE_BUILTINS,
         tf.lite.OpsSet.SELECT_TF_OPS,

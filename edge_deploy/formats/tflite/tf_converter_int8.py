@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError
-from edge_deploy.core.graph import as_function, freeze
+from edge_deploy.core.graph import freeze
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import LoadedModel
 from edge_deploy.formats.base import Quantization
+from edge_deploy.formats.tflite.export import converter_of
 from edge_deploy.formats.tflite.file import ends, name_ends, unpack
 from edge_deploy.formats.tflite.metadata import finish, read
 from edge_deploy.formats.tflite.quantize import complete
@@ -39,9 +40,7 @@ def quantize(model: LoadedModel, source: Path, path: Path, wanted: Quantization)
         for feed in wanted.samples or ():
             yield [feed[name] for name in names[0]]
 
-    frozen = freeze(model.function, model.spec.inputs, batch=1)
-    function = as_function(frozen) if frozen.rewritten else frozen.function
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    converter = converter_of(freeze(model.function, model.spec.inputs, batch=1))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = calibration
     ops = tf.lite.OpsSet
