@@ -260,6 +260,8 @@ def _drop_unreached(graph_def: Any, ends: Sequence[str]) -> None:
     for place in reversed(range(len(graph_def.node))):
         if graph_def.node[place].name not in reached:
             del graph_def.node[place]
+        else:
+            graph_def.node[place].attr.pop("_class", None)  # "on the device of", which may be gone
 
 
 def _write_shapes(graph_def: Any) -> Any:
