@@ -25,7 +25,7 @@ VENDOR_SOURCES := $(wildcard $(addprefix web_demo/,package.json package-lock.jso
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart check test test-next bench faults fuzz kills soak audit lock docs reference screenshots wheel setup vendor browser clean
+.PHONY: help quickstart check test test-next bench zoo faults fuzz kills soak audit lock docs reference screenshots wheel setup vendor browser clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +58,9 @@ test-next: setup ## the core of the tests, on Python 3.13 with TensorFlow 2.21
 
 bench: setup ## measure speed and size against other tools
 	@for script in tests/benchmarks/bench_*.py; do $(VENV)/bin/python "$$script" || exit 1; done
+
+zoo: setup ## convert and compare every network of keras.applications that the table lacks
+	@$(RUN) tests.benchmarks.zoo
 
 fuzz: setup ## ask about 10,000 damaged models, archives, artifacts, data and command lines
 	@$(VENV)/bin/python -m tests.fuzz

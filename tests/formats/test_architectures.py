@@ -19,6 +19,7 @@ from edge_deploy.artifact.artifact import describe_files, open_artifact, write_m
 from edge_deploy.web.browser import Browser
 from edge_deploy.web.server import address, start
 from tests.conftest import Run
+from tests.support.architectures import pictures, real_model
 from tests.support.models import randomize, save
 
 pytestmark = pytest.mark.slow
@@ -27,54 +28,15 @@ PICTURE = (8, 8, 6)
 
 SIDE = 160
 
-
-def real_model(name: str) -> Any:
-    """An architecture of keras.applications at a real size, its statistics those of pictures.
-
-    Weights are Keras' own, but for biases, which would be zeros, and the last layer, which spreads
-    the answers. Without fitting statistics a deep network amplifies rounding to anything.
-    """
-    import keras
-
-    keras.utils.set_random_seed(0)
-    make = getattr(keras.applications, name)
-    shape = (SIDE, SIDE, 3)
-    model = make(weights=None, input_shape=shape, classes=10, classifier_activation=None)
-    x = pictures(8)
-    rng = np.random.default_rng(0)
-    for weight in model.weights:
-        if "gamma" in weight.path and "scale" not in weight.path:
-            weight.assign(rng.uniform(0.8, 1.2, weight.shape))
-        elif weight.path.endswith(("beta", "bias")):
-            weight.assign(rng.normal(0, 0.05, weight.shape))
-    norms = [one for one in model.layers if isinstance(one, keras.layers.BatchNormalization)]
-    for layer in norms:
-        layer.momentum = 0.0
-    if norms:
-        model(x, training=True)
-    logits = model(x).numpy()
-    last = next(layer for layer in reversed(model.layers) if layer.weights)
-    kernel, bias = last.get_weights()
-    spread = logits.std(axis=0).mean() / 0.3
-    last.set_weights([kernel / spread, (bias - logits.mean(axis=0)) / spread])
-    return keras.Model(model.input, keras.layers.Softmax()(model.output), name=name.lower())
-
-
-def pictures(count: int) -> Any:
-    """Pictures of 64 fields, whose colours differ from one picture to the next."""
-    fields = np.random.default_rng(7).uniform(0, 255, (count, 8, 8, 3))
-    return fields.repeat(SIDE // 8, axis=1).repeat(SIDE // 8, axis=2).astype(np.float32)
-
-
-# The larger ones are of the parts in tfjs/test_rewrites.py, and take 10 GB.
+# All others: make zoo. What the larger ones are made of stands in tfjs/test_rewrites.py.
 SMALLEST = ("MobileNetV3Small", "MobileNetV2", "EfficientNetB0", "EfficientNetV2B0")
 
 
 @pytest.mark.parametrize("name", SMALLEST)
 def test_architecture_passes_in_every_runtime(name: str, tmp_path: Path) -> None:
     data = tmp_path / "pictures.npz"
-    np.savez(data, x=pictures(2))
-    path = save(real_model(name), tmp_path / f"{name}.keras")
+    np.savez(data, x=pictures(2, SIDE))
+    path = save(real_model(name, SIDE), tmp_path / f"{name}.keras")
     made = convert(path, reference=data, output=tmp_path / "artifacts")
     assert {(v.runtime, v.backend): v.problems for v in made.verdicts} == {
         ("litert", None): (),
