@@ -160,20 +160,114 @@ def dense_activations(keras: Any, x: Any) -> Any:
     return layers.Concatenate()([layers.Dense(4, activation=name)(flat) for name in names])
 
 
+def volume(keras: Any, x: Any) -> Any:
+    return keras.layers.Reshape((4, 4, 4, 6))(x)
+
+
+def channels_first(keras: Any, x: Any) -> Any:
+    return keras.layers.Permute((3, 1, 2))(x)
+
+
+def channels_first_convolutions(keras: Any, x: Any) -> Any:
+    layers, y = keras.layers, channels_first(keras, x)
+    own = {"data_format": "channels_first"}
+    y = layers.Conv2D(5, 3, strides=2, padding="same", activation="relu", **own)(y)
+    y = layers.BatchNormalization(axis=1)(layers.DepthwiseConv2D(2, **own)(y))
+    y = layers.ReLU()(layers.SeparableConv2D(4, 2, **own)(y))
+    return layers.Conv2DTranspose(3, 3, strides=2, padding="same", **own)(y)
+
+
+def channels_first_pools(keras: Any, x: Any) -> Any:
+    layers, own = keras.layers, {"data_format": "channels_first"}
+    y = layers.Conv2D(4, 3, padding="same", **own)(channels_first(keras, x))
+    y = layers.AveragePooling2D(2, **own)(layers.MaxPooling2D(3, strides=1, **own)(y))
+    return layers.ZeroPadding2D(1, **own)(layers.UpSampling2D(2, **own)(y))
+
+
+def channels_first_of_one_axis(keras: Any, x: Any) -> Any:
+    layers, own = keras.layers, {"data_format": "channels_first"}
+    y = layers.Conv1D(5, 3, activation="relu", **own)(layers.Reshape((6, 64))(x))
+    return layers.MaxPooling1D(2, **own)(y)
+
+
+def channels_first_of_three_axes(keras: Any, x: Any) -> Any:
+    y = keras.layers.Permute((4, 1, 2, 3))(volume(keras, x))
+    return keras.layers.Conv3D(5, 2, activation="relu", data_format="channels_first")(y)
+
+
+def select_of_five_axes(keras: Any, x: Any) -> Any:
+    y = volume(keras, x)
+    last = keras.ops.sum(y, axis=(1, 2, 3), keepdims=True)
+    return keras.ops.where(y > 0, keras.ops.where(last > 0, y, 0.5), y * 0.25)
+
+
+def select_of_six_axes(keras: Any, x: Any) -> Any:
+    y = keras.layers.Reshape((2, 2, 4, 4, 6))(x)
+    return keras.ops.where(y > 0, y, keras.ops.exp(y))
+
+
+def transposed_volume(keras: Any, x: Any) -> Any:
+    layers, y = keras.layers, volume(keras, x)
+    y = layers.Conv3DTranspose(5, 3, strides=2, padding="same", activation="relu")(y)
+    return layers.Conv3DTranspose(3, 2, strides=(1, 2, 1))(y)
+
+
+def bicubic(keras: Any, x: Any) -> Any:
+    smaller = keras.layers.Resizing(13, 5, interpolation="bicubic")(x)
+    return keras.layers.UpSampling2D(2, interpolation="bicubic")(smaller)
+
+
+def steps(keras: Any, x: Any) -> Any:
+    return keras.layers.Discretization([-0.5, 0.0, 0.7])(x)
+
+
+def softsign(keras: Any, x: Any) -> Any:
+    return keras.layers.Activation("softsign")(keras.layers.Dense(4)(x))
+
+
+def exponentials(keras: Any, x: Any) -> Any:
+    ops = keras.ops
+    made = (keras.activations.celu(x, 0.7), ops.expm1(x), ops.log1p(ops.abs(x)))
+    return ops.concatenate(made, axis=-1)
+
+
+def padded_volume(keras: Any, x: Any) -> Any:
+    return keras.layers.ZeroPadding3D((1, (2, 1), (0, 3)))(volume(keras, x))
+
+
+def pooled_volume(keras: Any, x: Any) -> Any:
+    """Windows of numbers below zero among them."""
+    layers, y = keras.layers, volume(keras, x) - 2.0
+    y = layers.MaxPooling3D(2, strides=1, padding="same")(y)
+    return layers.AdaptiveMaxPooling3D((2, 3, 2))(y)
+
+
+def long_integers(keras: Any, x: Any) -> Any:
+    whole = keras.ops.cast(keras.ops.abs(x) * 3, "int64")
+    known = keras.layers.Flatten()(keras.ops.minimum(whole, 9))
+    return keras.layers.Embedding(10, 4)(known)
+
+
 PARTS: tuple[Layers, ...] = (
     batch_norm, one_number, one_number_depthwise, hard_swish, residual, squeezed, positions,
     one_filter, dense_one_number, transposed, small_unet, padded_pool, conv_lstm,
     groups, a_group_a_channel, groups_of_one_axis, groups_of_three_axes, grouped_and_normalized,
     convnext, activations, dense_activations,
 )  # fmt: skip
+# What is rewritten for TF.js alone.
+OF_TFJS: tuple[Layers, ...] = (
+    channels_first_convolutions, channels_first_pools, channels_first_of_one_axis,
+    channels_first_of_three_axes, select_of_five_axes, select_of_six_axes, transposed_volume,
+    bicubic, steps, softsign, exponentials, padded_volume, pooled_volume, long_integers,
+)  # fmt: skip
 OF_GENERATION = {
-    3: PARTS,
+    3: (*PARTS, *OF_TFJS),
     # What Keras 2 writes otherwise: fused batch normalization, calls, its own gelu.
     2: (batch_norm, transposed, groups, a_group_a_channel, grouped_and_normalized, activations,
-        dense_activations),
+        dense_activations, steps),
 }  # fmt: skip
 # TensorFlow Lite has no grouped Conv3D, and neither has TensorFlow, which it falls back to.
-LACKING = {"tflite": (groups_of_three_axes,)}
+LACKING = {"onnx": OF_TFJS, "tflite": (groups_of_three_axes, *OF_TFJS)}
 
 
 def keras_of(generation: int) -> Any:
@@ -191,7 +285,9 @@ def built(parts: Sequence[Layers], generation: int, folder: Path) -> LoadedModel
     keras = keras_of(generation)
     with third_party():
         x = keras.Input(PICTURE, name="x")
-        ends = [keras.layers.Activation("linear", name=p.__name__)(p(keras, x)) for p in parts]
+        ends = [
+            keras.layers.Activation("linear", name=f"{p.__name__}_end")(p(keras, x)) for p in parts
+        ]
         model = keras.Model(x, ends, name="parts")
     randomize(model)
     return load_model(save(model, folder / ("parts.h5" if generation == 2 else "parts.keras")))

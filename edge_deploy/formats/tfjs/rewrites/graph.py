@@ -35,6 +35,16 @@ class Graph:
         """The nodes of some operators, in a list of its own: a rewrite may add nodes."""
         return [node for node in self.graph_def.node if node.op in ops]
 
+    @staticmethod
+    def dtype(kind: Any) -> int:
+        """TensorFlow's number of a numpy dtype, as attributes have it."""
+        return int(tf.as_dtype(kind).as_datatype_enum)
+
+    @staticmethod
+    def numpy_dtype(node: Any) -> Any:
+        """The numpy dtype that a node computes in."""
+        return tf.as_dtype(node.attr["T"].type).as_numpy_dtype
+
     def source(self, tensor: str) -> Any:
         """The node that makes a tensor, past those that only pass it on."""
         node = self.nodes[node_of(tensor)]
@@ -53,6 +63,14 @@ class Graph:
         shape = attributes["_output_shapes"].list.shape[int(index or 0)]
         return None if shape.unknown_rank else tuple(dim.size for dim in shape.dim)
 
+    def set_shape(self, node: Any, sizes: Sequence[int]) -> None:
+        """Say the shape of a new node's one output, for the rewrites that come after."""
+        shape = node.attr["_output_shapes"].list
+        shape.Clear()
+        axes = shape.shape.add()
+        for size in sizes:
+            axes.dim.add(size=size)
+
     def constant(self, tensor: str) -> Array | None:
         """A constant's values; None for what is none."""
         node = self.source(tensor)
@@ -69,18 +87,32 @@ class Graph:
         return found
 
     def add(self, name: str, op: str, inputs: Sequence[str], like: Any, *keep: str) -> Any:
-        """A new node of another's dtype, and of those of its attributes that are named."""
-        node = self.graph_def.node.add(name=name, op=op, input=inputs)
+        """A new node of another's dtype, and of those of its attributes that are named.
+
+        The name is the one that is asked for, or a longer one where the graph has that.
+        """
+        node = self.graph_def.node.add(name=self._free(name), op=op, input=inputs)
         for key in ("T", *keep):
             if key in like.attr:
                 node.attr[key].CopyFrom(like.attr[key])
-        self.nodes[name] = node
+        self.nodes[node.name] = node
         return node
 
     def add_constant(self, name: str, value: Any) -> str:
         """A new constant; gives its name."""
-        self.nodes[name] = self.graph_def.node.add(name=name, op="Const")
-        self.set_constant(self.nodes[name], np.asarray(value))
+        node = self.graph_def.node.add(name=self._free(name), op="Const")
+        self.nodes[node.name] = node
+        self.set_constant(node, np.asarray(value))
+        return str(node.name)
+
+    def add_reshape(self, name: str, tensor: str, sizes: Sequence[int], like: Any) -> str:
+        """A tensor of another node's dtype with other axes, of which one may be free; its name."""
+        shape = self.add_constant(f"{name}/shape", np.array(sizes, np.int32))
+        return str(self.add(name, "Reshape", [tensor, shape], like).name)
+
+    def _free(self, name: str) -> str:
+        while name in self.nodes:
+            name += "_"
         return name
 
     def set_constant(self, node: Any, values: Array) -> None:
