@@ -10,22 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edge_deploy.formats.tfjs.rewrites.activations import gather_prelu, write_softsign
+from edge_deploy.formats.tfjs.rewrites.activations import gather_prelu
 from edge_deploy.formats.tfjs.rewrites.checks import drop_checks
 from edge_deploy.formats.tfjs.rewrites.convolutions import split_groups, spread_volumes
-from edge_deploy.formats.tfjs.rewrites.elementwise import count_boundaries
 from edge_deploy.formats.tfjs.rewrites.fusion import fuse_products
 from edge_deploy.formats.tfjs.rewrites.graph import Graph
 from edge_deploy.formats.tfjs.rewrites.layouts import put_channels_last
-from edge_deploy.formats.tfjs.rewrites.pooling import pool_volumes_by_pictures
+from edge_deploy.formats.tfjs.rewrites.masks import keep_bands_by_places
 from edge_deploy.formats.tfjs.rewrites.ranks import pad_one_axis_at_a_time, select_in_few_axes
-from edge_deploy.formats.tfjs.rewrites.resizing import resize_by_products
+from edge_deploy.formats.tfjs.rewrites.shapes import (
+    count_axes_from_the_first,
+    fold_known_reshapes,
+    fold_known_sizes,
+)
 
 Rewrite = Callable[[Graph], None]
 
 BEFORE_OPTIMIZER: tuple[Rewrite, ...] = (
-    drop_checks, put_channels_last, split_groups, spread_volumes, pool_volumes_by_pictures,
-    resize_by_products, count_boundaries, write_softsign, select_in_few_axes,
+    drop_checks, fold_known_sizes, fold_known_reshapes, count_axes_from_the_first,
+    keep_bands_by_places, put_channels_last, split_groups, spread_volumes, select_in_few_axes,
     pad_one_axis_at_a_time,
 )  # fmt: skip
 """Of a frozen graph, whose nodes have ``_output_shapes``."""

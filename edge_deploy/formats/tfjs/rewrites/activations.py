@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from edge_deploy.formats.tfjs.rewrites.graph import Graph, node_of
 
 
@@ -33,12 +31,3 @@ def gather_prelu(graph: Graph) -> None:
                 if own == shape[len(shape) - len(own) :]:
                     name = graph.add_constant(f"{node.name}/alpha", -values.reshape(own))
                     graph.replace(node, "Prelu", [x, name])
-
-
-def write_softsign(graph: Graph) -> None:
-    """Write softsign as ``x / (1 + |x|)``."""
-    for node in graph.of("Softsign"):
-        size = graph.add(f"{node.name}/size", "Abs", list(node.input), node)
-        one = graph.add_constant(f"{node.name}/one", np.ones((), graph.numpy_dtype(node)))
-        below = graph.add(f"{node.name}/below", "AddV2", [size.name, one], node)
-        graph.replace(node, "RealDiv", [node.input[0], below.name])
