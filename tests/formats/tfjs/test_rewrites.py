@@ -242,6 +242,26 @@ def pooled_volume(keras: Any, x: Any) -> Any:
     return layers.AdaptiveMaxPooling3D((2, 3, 2))(y)
 
 
+def causal_attention(keras: Any, x: Any) -> Any:
+    y = keras.layers.Reshape((64, 6))(x)
+    return keras.layers.MultiHeadAttention(2, 4)(y, y, use_causal_mask=True)
+
+
+def causal_attention_of_any_length(keras: Any, x: Any) -> Any:
+    y = keras.layers.Reshape((-1, 6))(x)
+    return keras.layers.MultiHeadAttention(2, 4)(y, y, use_causal_mask=True)
+
+
+def sparsemax(keras: Any, x: Any) -> Any:
+    """Running sums along the last of four axes."""
+    return keras.layers.Activation("sparsemax")(x)
+
+
+def spectrum(keras: Any, x: Any) -> Any:
+    parts = keras.ops.rfft(keras.layers.Reshape((6, 64))(x))
+    return keras.ops.concatenate(parts, axis=-1)
+
+
 def long_integers(keras: Any, x: Any) -> Any:
     whole = keras.ops.cast(keras.ops.abs(x) * 3, "int64")
     known = keras.layers.Flatten()(keras.ops.minimum(whole, 9))
@@ -253,12 +273,14 @@ PARTS: tuple[Layers, ...] = (
     one_filter, dense_one_number, transposed, small_unet, padded_pool, conv_lstm,
     groups, a_group_a_channel, groups_of_one_axis, groups_of_three_axes, grouped_and_normalized,
     convnext, activations, dense_activations,
+    # Written otherwise for all targets, in core/operator_rewrites.py.
+    bicubic, steps, softsign, exponentials, pooled_volume, spectrum,
 )  # fmt: skip
 # What is rewritten for TF.js alone.
 OF_TFJS: tuple[Layers, ...] = (
     channels_first_convolutions, channels_first_pools, channels_first_of_one_axis,
     channels_first_of_three_axes, select_of_five_axes, select_of_six_axes, transposed_volume,
-    bicubic, steps, softsign, exponentials, padded_volume, pooled_volume, long_integers,
+    padded_volume, causal_attention, causal_attention_of_any_length, sparsemax, long_integers,
 )  # fmt: skip
 OF_GENERATION = {
     3: (*PARTS, *OF_TFJS),
