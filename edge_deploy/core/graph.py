@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 from edge_deploy.core import randomness
 from edge_deploy.core.errors import ConversionError, SourceError
+from edge_deploy.core.half_precision import widen_halves
 from edge_deploy.core.inlining import inline_calls
 from edge_deploy.core.lazy import tf
 from edge_deploy.core.messages import first_line, option
@@ -175,6 +176,7 @@ def _freeze(
     _drop_unreached(graph_def, ends)
     graph = _write_shapes(graph_def)
     results = [graph.as_graph_element(tensor.name) for tensor in concrete.outputs]
+    widen_halves(graph_def)
     _write_erfc_as_erf(graph_def)
     _pass_on(graph_def)
     rewrite_operators(graph_def)

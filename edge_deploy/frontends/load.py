@@ -14,6 +14,7 @@ from edge_deploy.core.bounds import bounded, check_file, extract, open_zip
 from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError, SourceError, UsageError
 from edge_deploy.core.filesystem import temporary_folder
+from edge_deploy.core.half_precision import with_float32_ends
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel, LoadKeywords, LoadOptions
 from edge_deploy.core.stdio import quietly, set_environment
@@ -180,7 +181,7 @@ def read_model(source: Source, options: LoadOptions, known: Known = NOTHING) -> 
         known: What is known of a table's columns from elsewhere.
     """
     try:
-        loaded = _read(source, options, known)
+        loaded = with_float32_ends(_read(source, options, known))
         if options.threshold is not None:
             return behind.with_threshold(loaded, options.threshold)
         return loaded
