@@ -90,6 +90,16 @@ def steps(folder: Path, texts: Any) -> list[str]:
     return [str(folder / text) for text in texts]
 
 
+def test_columns_of_a_network_are_called_as_is_said(folder: Path) -> None:
+    model = load_model([f"{folder / 'kinds.h5'}@a,b,c,d"])
+    assert [feature.name for feature in model.features or ()] == ["a", "b", "c", "d"]
+    assert model.spec.inputs[0].kind == "table"
+    with pytest.raises(UsageError, match=r"kinds\.h5@a,b calls 2 columns.*it takes 4"):
+        load_model([f"{folder / 'kinds.h5'}@a,b"])
+    with pytest.raises(UsageError, match=r"four\.pkl names the columns"):
+        load_model([str(folder / "four.pkl"), f"{folder / 'kinds.h5'}@a,b,c,d"])
+
+
 def test_a_churn_network_answers_people_in_all_targets(folder: Path, tmp_path: Path) -> None:
     done = edge_deploy.convert(
         steps(folder, CHURN),

@@ -103,6 +103,25 @@ def test_each_target_has_its_own_answer(row: str, tmp_path: Path) -> None:
             assert set(output.classes or ()) == {str(one) for one in np.unique(targets[:, n])}
 
 
+def test_answers_are_called_as_the_columns_of_their_true_answers(tmp_path: Path) -> None:
+    import edge_deploy
+
+    joblib.dump(MultiOutputClassifier(forest()).fit(X, WORDS), tmp_path / "model.joblib")
+    data = pd.DataFrame(X, columns=list("abcd")).assign(deed=WORDS[:, 0], level=WORDS[:, 1])
+    data.to_csv(tmp_path / "data.csv", index=False)
+    done = edge_deploy.convert(
+        tmp_path / "model.joblib", reference=tmp_path / "data.csv", label_column="deed,level",
+        output=tmp_path, to=["onnx"],
+    )  # fmt: skip
+    assert [(one.name, one.label) for one in done.manifest.outputs] == [
+        ("class_0", "deed"), ("probabilities_0", "deed"),
+        ("class_1", "level"), ("probabilities_1", "level"),
+    ]  # fmt: skip
+    assert done.artifact is not None
+    (answer,) = edge_deploy.run(done.artifact.folder, X[:1].astype(np.float32))
+    assert {one["called"] for one in answer.outputs.values()} == {"deed", "level"}
+
+
 def test_frame_in_three_targets(browser: Browser) -> None:
     columns = make_column_transformer((OneHotEncoder(), ["city"]), remainder="passthrough")
     fitted = make_pipeline(columns, MultiOutputClassifier(forest())).fit(FRAME, WORDS)
