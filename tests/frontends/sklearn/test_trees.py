@@ -34,7 +34,7 @@ from edge_deploy.frontends.sklearn.converters.tree_traversal import limits
 from edge_deploy.frontends.sklearn.loader import load
 from tests.support.sklearn_models import TREES
 
-ROWS = 100_000
+ROWS = 40_000
 
 
 def data(count: int) -> tuple[np.ndarray, np.ndarray]:
