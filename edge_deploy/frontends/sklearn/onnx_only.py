@@ -86,6 +86,8 @@ def check(
         raise _neither(refusal, "ONNX Runtime does not run its file") from error
     want = original({"features": x})
     for spec in graph.outputs:
+        if spec.name not in want:
+            raise _neither(refusal, f"its {spec.name} is not scikit-learn's")
         one, other = got[spec.name], want[spec.name]
         if spec.kind == "class":
             continue  # what is unsure may turn; its probabilities or scores tell
@@ -130,24 +132,30 @@ def _by_skl2onnx(model: Sequence[Any], width: int) -> Any:
 
     last = model[-1]
     whole = last if len(model) == 1 else Pipeline([(str(n), s) for n, s in enumerate(model)])
-    options: dict[str, Any] = {}
-    if _asked(last) == "scores":
-        options["raw_scores"] = True
-    elif _asked(last) == "probabilities":
-        options["zipmap"] = False  # a list of dicts, which ONNX Runtime Web cannot read
-    return convert_sklearn(
-        whole,
-        initial_types=[(_INNER, DoubleTensorType([None, width]))],
-        target_opset=_OPSETS,
-        options={id(last): options} if options else None,
-    )
+    # Without these there is a list of dicts, which ONNX Runtime Web cannot read, and no scores.
+    plain, raw = {"zipmap": False}, {"raw_scores": True}
+    tried: dict[str | None, list[dict[str, bool]]] = {
+        None: [{}], "class": [{}], "probabilities": [plain],
+        "scores": [{**plain, **raw}, raw, plain, {}],
+    }  # fmt: skip
+    for options in tried[_asked(last)]:
+        with contextlib.suppress(NameError):  # an option that its converter of this class has not
+            return convert_sklearn(
+                whole,
+                initial_types=[(_INNER, DoubleTensorType([None, width]))],
+                target_opset=_OPSETS,
+                options={id(last): options} if options else None,
+            )
+    raise ConversionError(f"it has no plain answers of {type(last).__name__}")
 
 
 def _asked(last: Any) -> str | None:
-    """What a classifier says beside the class; None of what is none."""
+    """What a classifier says beside the class, or ``class`` alone; None of what is none."""
     if classes(last) is None or getattr(last, "_estimator_type", None) == "regressor":
         return None
-    return "probabilities" if hasattr(last, "predict_proba") else "scores"
+    if hasattr(last, "predict_proba"):
+        return "probabilities"
+    return "scores" if hasattr(last, "decision_function") else "class"
 
 
 def _with_own_ends(proto: Any, last: Any) -> tuple[TensorSpec, ...]:
@@ -168,7 +176,8 @@ def _with_own_ends(proto: Any, last: Any) -> tuple[TensorSpec, ...]:
     del graph.output[:]
     shares = _asked(last)
     if shares is None:
-        width = int((shapes[0][1:] or [1])[-1] or 1)
+        told = int((shapes[0][1:] or [1])[-1] or 1)  # of trees with several values it is wrong
+        width = int(getattr(last, "n_outputs_", None) or told)
         _reshaped(graph, given[0], "value", width)
         return (TensorSpec("value", (None, width), "float32", "value"),)
     known = np.asarray(classes(last))
@@ -177,11 +186,14 @@ def _with_own_ends(proto: Any, last: Any) -> tuple[TensorSpec, ...]:
             opset.version = max(opset.version, 2)
     labels = tuple(str(label) for label in known)
     _class_of(graph, given[0], known)
+    place = TensorSpec("class", (None,), "int32", "class", labels)
+    if shares == "class":
+        return (place,)
     width = 1 if shares == "scores" and len(known) == 2 else len(known)
     _reshaped(graph, given[1], shares, width)
     kind = "probabilities" if shares == "probabilities" else "tensor"
     return (
-        TensorSpec("class", (None,), "int32", "class", labels),
+        place,
         TensorSpec(
             shares, (None, width), "float32", kind, labels if width == len(labels) else None
         ),
