@@ -55,7 +55,9 @@ def row(library: str, name: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         command = [sys.executable, "-m", "tests.benchmarks.zoo", "--build", library, name]
-        subprocess.run([*command, "--folder", temporary], cwd=ROOT, check=True)
+        built = subprocess.run([*command, "--folder", temporary], cwd=ROOT, check=False)
+        if built.returncode:
+            raise RuntimeError(f"{library} {name}: Keras cannot build it here (see above)")
         facts = json.loads((folder / "facts.json").read_text())
         file = next(folder.glob("model.*")).name
         asked = ["--reference", "pictures.npz", "--keep-going", "--json", "--timeout", str(LIMIT)]
@@ -159,7 +161,11 @@ def main() -> None:
             if (given.models and name not in given.models) or (known and not given.again):
                 continue
             print(f"{library} {name}", flush=True)
-            done = row(library, name)
+            try:
+                done = row(library, name)
+            except RuntimeError as error:
+                print(error, flush=True)
+                continue
             store(done)
             print(f"  {done['cpu']} s {done['megabytes']:,} MB {done['verdicts']}", flush=True)
 

@@ -32,7 +32,9 @@ def real_model(name: str, side: int | None = None, library: str = "keras") -> An
     make = getattr(keras.applications, name)
     shape = {} if side is None else {"input_shape": (side, side, 3)}
     model = make(weights=None, classes=10, classifier_activation=None, **shape)
-    side = int(model.inputs[0].shape[1])
+    side = model.inputs[0].shape[1]
+    if side is None:  # MobileNetV3 says no size; its weights are of pictures of 224
+        return real_model(name, 224, library)
     x = pictures(max(2, min(8, 8 * 224**2 // side**2)), side)
     rng = np.random.default_rng(0)
     for weight in model.weights:
