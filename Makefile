@@ -59,8 +59,9 @@ test-next: setup ## the core of the tests, on Python 3.13 with TensorFlow 2.21
 bench: setup ## measure speed and size against other tools
 	@for script in tests/benchmarks/bench_*.py; do $(VENV)/bin/python "$$script" || exit 1; done
 
-zoo: setup ## convert and compare every network of keras.applications that the table lacks
+zoo: setup ## compare every network of keras.applications, and every layer on all backends
 	@$(RUN) tests.benchmarks.zoo
+	@EDGE_DEPLOY_ZOO=1 $(RUN) pytest -q tests/formats/test_every_layer.py
 
 fuzz: setup ## ask about 10,000 damaged models, archives, artifacts, data and command lines
 	@$(VENV)/bin/python -m tests.fuzz

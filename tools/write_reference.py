@@ -12,6 +12,7 @@ import dataclasses
 import inspect
 import json
 import re
+import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +41,7 @@ def pages() -> dict[str, str]:
         "features.md": NOTE + features(),
         "recipe.md": NOTE + recipe(),
         "estimators.md": NOTE + estimators(),
+        "layers.md": NOTE + layers(),
     }
 
 
@@ -367,6 +369,47 @@ def recipe() -> str:
         text += f"\n## {head}\n\n{one.told}\n\n{listed(one.keys)}"
     told = "Options of `convert`, named as in Python."
     return text + f"\n## [convert]\n\n{told}\n\n{listed(convert_keys())}"
+
+
+def layers() -> str:
+    """The rows of tests/support/layer_table.py, which a test runs."""
+    if str(ROOT) not in sys.path:  # a script has its own folder there
+        sys.path.insert(0, str(ROOT))
+    from tests.support import layer_table as known
+
+    def cells(row: known.Row, target: str) -> str:
+        if not row.inputs:
+            return "–"
+        if target in row.pending:
+            return "not yet"
+        return "no" if {"load", target} & set(row.refused) else "yes"
+
+    def listed(rows: Mapping[str, known.Row]) -> str:
+        return table(
+            ["layer", "TFLite", "TF.js", "ONNX", "note"],
+            [
+                [f"`{name}`", *(cells(row, one) for one in ("tflite", "tfjs", "onnx")), row.note]
+                for name, row in sorted(rows.items())
+            ],
+        )
+
+    old = {name: row for name, row in known.KERAS_2.items() if name not in known.KERAS_3}
+    return (
+        "# Layers\n\n"
+        "Every public layer and activation of Keras 3, as a small model with random weights: a "
+        "test converts each, and compares the answers in LiteRT, TF.js (wasm and webgl) and ONNX "
+        "Runtime, with batches of 1 and 3 where the runtime takes them. `no` is refused before "
+        "anything is written, with what to use; `not yet` is wrong or "
+        "refused today. Other names of the same layer (`Convolution2D`, "
+        "`MaxPool2D`) are left out.\n\n"
+        + listed(known.KERAS_3)
+        + "\n## Activations\n\n"
+        + listed(known.ACTIVATIONS)
+        + "\n## What else is asked of them\n\n"
+        + listed(known.VARIANTS)
+        + "\n## Only in Keras 2\n\nThe other layers of `tf_keras` are those above, and are asked "
+        "in the same way.\n\n" + listed(old)
+    )
 
 
 def manifest() -> str:

@@ -358,8 +358,43 @@ def _slice(node: Any, inputs: Sequence[Any], constant: Constant) -> Any:
     one = step[0] == 1 and end[0] in (begin[0] + 1, 0)
     if masks != [others, others, 0, 0, 1] or not one:
         raise Unwritten
-    rows = tf.reshape(x, (x.shape[0], -1))[int(begin[0])]
+    # By the sizes that it has when it runs: tf2onnx stacks all steps where TensorFlow keeps one.
+    rows = tf.reshape(x, tf.concat([tf.shape(x)[:2], [-1]], 0))[int(begin[0])]
     return tf.reshape(rows, _sizes(x)[1:])
+
+
+def _gather(node: Any, inputs: Sequence[Any], constant: Constant) -> Any:
+    """A gather within each sample as one of all: TF.js' wasm backend takes the wrong rows."""
+    x, index, batch = inputs[0], inputs[1], node.attr["batch_dims"].i
+    if not batch or x.shape.rank is None or index.shape.rank is None:
+        raise Unwritten
+    batch, axis = batch % index.shape.rank, int(constant(2)) % x.shape.rank
+    each, size, rest = index.shape[batch:], x.shape[axis], x.shape[axis + 1 :]
+    if axis != batch or size is None or None in each or None in rest:
+        raise Unwritten
+    rows = tf.reshape(x, (-1, *rest))
+    flat = tf.cast(tf.reshape(index, (-1, each.num_elements())), tf.int32)
+    first = tf.range(tf.shape(flat)[0]) * size
+    taken = tf.gather(rows, flat + first[:, tf.newaxis])
+    front = x.shape.as_list()[:batch]
+    if front.count(None) > 1:
+        raise Unwritten
+    return tf.reshape(taken, [-1 if axis is None else axis for axis in front] + [*each, *rest])
+
+
+def _cumulate(node: Any, inputs: Sequence[Any], constant: Constant) -> Any:
+    """A running sum along one of more than four axes, for which TF.js' webgl backend has none."""
+    x = inputs[0]
+    if x.shape.rank is None or x.shape.rank < 5:
+        raise Unwritten
+    axis = int(constant(1)) % x.shape.rank
+    if x.shape[axis] is None:
+        raise Unwritten
+    order = [n for n in range(x.shape.rank) if n != axis] + [axis]
+    turned = tf.transpose(x, order)
+    how = {key: node.attr[key].b for key in ("exclusive", "reverse")}
+    summed = tf.cumsum(tf.reshape(turned, (-1, x.shape[axis])), 1, **how)
+    return tf.transpose(tf.reshape(summed, _sizes(turned)), np.argsort(order))
 
 
 def _transposed(node: Any, inputs: Sequence[Any], constant: Constant) -> Any:
@@ -448,6 +483,8 @@ _REWRITES: Mapping[str, Rewrite] = {
     "MaxPool3D": _pool,
     "Conv2DBackpropInput": _transposed,
     "StridedSlice": _slice,
+    "GatherV2": _gather,
+    "Cumsum": _cumulate,
     **{part: _spectrum(part) for part in ("Real", "Imag", "ComplexAbs")},
     **dict.fromkeys(("ResizeBicubic", "ResizeArea", "ScaleAndTranslate"), _resize),
 }

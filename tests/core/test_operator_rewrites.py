@@ -79,6 +79,9 @@ ROWS: dict[str, tuple[str, tuple[int, ...], Call]] = {
     "average pool inside": ("AvgPool3D", VOLUME, pool("avg_pool3d", "VALID")),
     "largest": ("MaxPool3D", VOLUME, pool("max_pool3d", "SAME")),
     "slice": ("", (2, 2, 2, 3, 2), lambda x: tf.stack([x, x + 1])[1]),
+    "gather": ("", (5, 3), lambda x: tf.gather(x, tf.argsort(x[..., 0], axis=1), batch_dims=1)),
+    "gather in two": ("", (4, 5), lambda x: tf.gather(x, tf.argsort(x, axis=2), batch_dims=2)),
+    "running sum": ("", (2, 3, 2, 2), lambda x: tf.cumsum(x, 2, exclusive=True, reverse=True)),
     "loop": ("Softsign", (4,), within_a_loop),
     "branch": ("Softsign", (4,), softsign_in_a_branch),
 }
