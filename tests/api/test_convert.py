@@ -33,7 +33,7 @@ def test_convert_then_verify_pass_in_every_runtime(
     rows = [(v["target"], f"{v['runtime']} {v['backend'] or ''}".strip()) for v in verdicts]
     assert rows == [(target, runtime) for target in targets for runtime in ROWS[target]]
     for verdict in verdicts:
-        assert verdict["samples"] >= 8
+        assert verdict["samples"] >= 6  # pictures of 224 x 224: 4 MB of what is made up
         for output in verdict["outputs"]:
             assert output["needed_rtol"] < 2e-5, (verdict["path"], output)
     manifest = json.loads(Path("artifacts/it/1/manifest.json").read_text())
@@ -233,7 +233,7 @@ def test_a_recurrent_model_of_many_steps_keeps_one_copy_of_its_weights(run, tmp_
     assert size < 1.1 * 4 * model.count_params()
     document = json.loads((folder / "model.json").read_text())
     # Protobuf's maps have no order of their own, and the same model is to give the same bytes.
-    attributes = [list(node["attr"]) for node in document["modelTopology"]["node"]]
+    attributes = [list(node.get("attr", ())) for node in document["modelTopology"]["node"]]
     assert attributes == [sorted(names) for names in attributes]
     (group,) = document["weightsManifest"]
     kinds = [weight["dtype"] for weight in group["weights"]]
