@@ -296,8 +296,8 @@ class LoadedModel:
         parameters: How many trained numbers it holds.
         predict: The original's own answers: arrays with a batch axis in, the same out.
         function: The model as a TensorFlow function of named tensors, traceable.
-        plain: The same function in plainer operators, where it can be traced so: recurrent loops
-            written out, einsum as matrix products.
+        plain: The same function in plainer operators, where it can be traced so: einsum as matrix
+            products.
         trackables: What must stay alive while ``function`` is traced.
         notes: What a user should know about how the file was read, one line each.
         features: Columns read from the fitted transformers of a scikit-learn pipeline.

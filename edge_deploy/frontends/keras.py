@@ -136,10 +136,8 @@ def _described(
         with rows_told(model._flatten_layers()):
             return outputs_of(model(feed(tensors), training=False))
 
-    recurrent = _recurrent_layers(model)
-
-    def written_out(tensors: Any) -> Any:
-        with _unrolling(recurrent), _einsum_as_products():
+    def plain(tensors: Any) -> Any:
+        with _einsum_as_products():
             return original(tensors)
 
     return described(
@@ -151,7 +149,7 @@ def _described(
             parameters=int(model.count_params()),
             trackables=(model,),
             notes=notes,
-            plain=written_out,
+            plain=plain,
         ),
         options.deterministic,
     )
@@ -258,33 +256,6 @@ def _ends(
         return result
 
     return names, named
-
-
-def _recurrent_layers(model: Any) -> list[Any]:
-    """LSTM, GRU and other recurrent layers, wherever they are nested."""
-    return [layer for layer in model._flatten_layers() if hasattr(layer, "unroll")]
-
-
-@contextlib.contextmanager
-def _unrolling(layers: list[Any]) -> Iterator[None]:
-    """Have recurrent layers write out their loops while they are traced.
-
-    tf_keras looks at ``unroll`` only where its fused kernel is ruled out.
-    """
-    wanted = {"unroll": True, "_could_use_gpu_kernel": False}
-    before = [
-        (layer, {key: getattr(layer, key) for key in wanted if hasattr(layer, key)})
-        for layer in layers
-    ]
-    try:
-        for layer, found in before:
-            for key in found:
-                setattr(layer, key, wanted[key])
-        yield
-    finally:
-        for layer, found in before:
-            for key, value in found.items():
-                setattr(layer, key, value)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError
-from edge_deploy.core.graph import FrozenGraph, freeze, has_control_flow
+from edge_deploy.core.graph import FrozenGraph, freeze
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.formats.base import METADATA_KEY, Converted
@@ -26,9 +26,8 @@ _FRAMES = frozenset({"Enter", "Switch"})
 def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
     """Write a graph model: ``model.json`` at ``path`` and 4 MB weight shards beside it.
 
-    Recurrent Keras layers of a fixed length are unrolled: TF.js runs an unrolled graph at once,
-    and a loop step by step. Attention layers are traced without einsum, which its wasm backend
-    does not have.
+    Short loops of recurrent layers are written out: TF.js runs those at once, and a loop step by
+    step. Attention layers are traced without einsum, which its wasm backend does not have.
 
     Args:
         model: The model.
@@ -38,36 +37,24 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
     Raises:
         ConversionError: TF.js has no kernel for an operator; all of them are named.
     """
-    frozen, notes = _freeze(model)
+    frozen = _freeze(model)
     ends = [name.partition(":")[0] for name in (*frozen.inputs.values(), *frozen.outputs.values())]
     graph_def = _optimized(frozen.graph_def, ends)
     graph = Graph(graph_def, ends)
     for rewrite in AFTER_OPTIMIZER:
         rewrite(graph)
         graph.prune()
-    notes += _check_operators(graph_def)
+    notes = _check_operators(graph_def)
     _merge_constants(graph_def)
     write_model(graph_def, path, _signature(model.spec, frozen), {METADATA_KEY: dict(metadata)})
     return Converted(path, tuple(sorted(path.parent.iterdir())), notes)
 
 
-def _freeze(model: LoadedModel) -> tuple[FrozenGraph, tuple[str, ...]]:
-    inputs = model.spec.inputs
-    frozen = freeze(model.function, inputs)
-    loops, einsum = has_control_flow(frozen), any(n.op == "Einsum" for n in frozen.graph_def.node)
-    if not loops and not einsum:
-        return frozen, ()
-    fixed = all(None not in spec.shape[1:] for spec in inputs)
-    if model.plain is not None and (fixed or not loops):
-        plain = freeze(model.plain, inputs)
-        if not has_control_flow(plain):
-            return plain, ()
-    if not loops:
-        return frozen, ()
-    note = "TF.js runs this model's loops step by step, which is slow and not always possible"
-    if not fixed:
-        note += f"; say the sequence's length with {option('input_shapes')} and they are unrolled"
-    return freeze(model.function, inputs, lower_control_flow=True), (note,)
+def _freeze(model: LoadedModel) -> FrozenGraph:
+    frozen = freeze(model.function, model.spec.inputs)
+    if model.plain is not None and any(node.op == "Einsum" for node in frozen.graph_def.node):
+        return freeze(model.plain, model.spec.inputs)
+    return frozen
 
 
 def _optimized(frozen: Any, ends: Collection[str]) -> Any:

@@ -5,6 +5,7 @@
 import { nameOf } from '../fetching.js';
 import { SITE, at, load as loadModule } from '../paths.js';
 import { bytesOf, rehearse } from './warmup.js';
+import { findLoops, runWithLoops } from './loops.js';
 import { given, wire } from './tensor-map.js';
 
 export const backends = ['webgl', 'wasm', 'webgpu', 'cpu'];
@@ -32,7 +33,8 @@ export async function load(url, backend, entry, { get, ahead, first, kernels = n
     inputs: nodesOf('inputs', entry.inputs, artifacts.signature?.inputs, model.inputs),
     outputs: nodesOf('outputs', entry.outputs, artifacts.signature?.outputs, model.outputs),
   });
-  if (backend === 'webgl') await rehearse(tf, artifacts, wires, beginning);
+  const loops = findLoops(artifacts.modelTopology);
+  if (backend === 'webgl' && !loops) await rehearse(tf, artifacts, wires, beginning);
   const weightData = await shards;
   const model = new tf.GraphModel({ load: () => ({ ...artifacts, weightData }) });
   await model.load();
@@ -41,6 +43,7 @@ export async function load(url, backend, entry, { get, ahead, first, kernels = n
   let sequential = false;
 
   async function run(feed) {
+    if (loops) return runWithLoops(tf, model, loops, feed, nodes);
     if (!sequential) {
       try {
         return model.execute(feed, nodes);

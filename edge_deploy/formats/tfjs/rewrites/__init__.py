@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edge_deploy.formats.tfjs.rewrites.activations import gather_prelu
+from edge_deploy.formats.tfjs.rewrites.booleans import reverse_numbers
 from edge_deploy.formats.tfjs.rewrites.checks import drop_checks
 from edge_deploy.formats.tfjs.rewrites.convolutions import split_groups, spread_volumes
 from edge_deploy.formats.tfjs.rewrites.fusion import fuse_products
@@ -18,6 +19,7 @@ from edge_deploy.formats.tfjs.rewrites.graph import Graph
 from edge_deploy.formats.tfjs.rewrites.layouts import put_channels_last
 from edge_deploy.formats.tfjs.rewrites.masks import keep_bands_by_places
 from edge_deploy.formats.tfjs.rewrites.ranks import pad_one_axis_at_a_time, select_in_few_axes
+from edge_deploy.formats.tfjs.rewrites.recurrence import write_loops
 from edge_deploy.formats.tfjs.rewrites.shapes import (
     count_axes_from_the_first,
     fold_known_reshapes,
@@ -33,7 +35,9 @@ BEFORE_OPTIMIZER: tuple[Rewrite, ...] = (
 )  # fmt: skip
 """Of a frozen graph, whose nodes have ``_output_shapes``."""
 
-AFTER_OPTIMIZER: tuple[Rewrite, ...] = (gather_prelu, fuse_products)
+AFTER_OPTIMIZER: tuple[Rewrite, ...] = (
+    reverse_numbers, write_loops, gather_prelu, fuse_products,
+)  # fmt: skip
 """Of an optimized one; a node that the optimizer made has no ``_output_shapes``."""
 
 __all__ = ["AFTER_OPTIMIZER", "BEFORE_OPTIMIZER", "Graph", "Rewrite"]
