@@ -74,7 +74,8 @@ def row(library: str, name: str) -> dict[str, Any]:
             only = ["--only", "tfjs", "--backend", "webgl", "--json", "--timeout", str(LIMIT)]
             made = edge_deploy("verify", "artifacts/model/1", *only)
             again = measure(made, 1, temporary, expect=(0, 1, 3))
-            verdicts |= dict(_verdicts(json.loads(again.output)))
+            (report,) = json.loads(again.output)["reports"]
+            verdicts |= dict(_verdicts(report))
         return done | {"verdicts": verdicts, "failed": said.get("failed", {})}
 
 
