@@ -130,7 +130,8 @@ def freeze(
         batch: The batch size, None for a free one.
         lower_control_flow: Write loops as Switch/Merge nodes, which TF.js reads, in place of
             While functions, which the other converters read.
-        marks: Operators that stand for others of the target's own, and will be replaced.
+        marks: Operators that stand for others of the target's own, and will be replaced; Erfc,
+            where the target has it.
         means: Replace random numbers by their means in ``graph_def``.
 
     Raises:
@@ -177,7 +178,8 @@ def _freeze(
     graph = _write_shapes(graph_def)
     results = [graph.as_graph_element(tensor.name) for tensor in concrete.outputs]
     widen_halves(graph_def)
-    _write_erfc_as_erf(graph_def)
+    if "Erfc" not in marks:
+        _write_erfc_as_erf(graph_def)
     _pass_on(graph_def)
     rewrite_operators(graph_def)
     taken = {node.name for node in graph_def.node}

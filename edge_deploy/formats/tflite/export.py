@@ -31,7 +31,9 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
     Raises:
         ConversionError: Neither the built-in operators nor TensorFlow's own can hold it.
     """
-    frozen = freeze(model.function, model.spec.inputs, batch=1)
+    # TensorFlow's converter knows a gelu by its erfc, and has no erf.
+    gelu = frozenset({"Erfc"})
+    frozen = freeze(model.function, model.spec.inputs, batch=1, marks=gelu)
     notes: tuple[str, ...] = ()
     try:
         data = converter_of(frozen).convert()
