@@ -189,10 +189,11 @@ class Asked:
 
 
 def in_pages(path: Path, asked: Asked, pages: Mapping[str, Any], browser: Browser) -> None:
-    browser._mounts["layer"] = path.parent
+    mount = path.parent.parent.name  # the test's own: a page keeps what it got from an address
+    browser._mounts[mount] = path.parent
     for backend in BACKENDS:
         page = PageRunner(pages[backend], backend, asked.model.spec)
-        page.start("tfjs", "layer/model.json", backend)
+        page.start("tfjs", f"{mount}/model.json", backend)
         asked.compare(page, 1, 3)
 
 
