@@ -12,8 +12,8 @@ from edge_deploy.formats.onnx.export import OPSETS
 from edge_deploy.formats.registry import FORMATS, default_runtime
 from edge_deploy.frontends import keras as keras_files
 from tests.conftest import Run
-from tests.formats.test_architectures import META
 from tests.support.models import save
+from tests.support.three_targets import META
 
 pytestmark = pytest.mark.slow
 

@@ -111,7 +111,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
             patch.setattr(recurrence, "STEPS_WRITTEN_OUT", FORMS[form])
             path = exported(model, folder / form / "model.json")
         ops = describe(path).ops
-        assert ops is not None and ("StatelessWhile" in ops) == (form == "loops")
+        if generation == 3:  # Keras 2 leaves the length of some to be found when it runs
+            assert ops is not None and ("StatelessWhile" in ops) == (form == "loops")
         return model, path, want
 
     return file_of
