@@ -57,6 +57,7 @@ def converter_of(frozen: FrozenGraph) -> Any:
     ``from_concrete_functions`` wants a function, of which it makes such a graph: by way of four
     copies of the weights.
     """
+    _write_erf_as_erfc(frozen.graph_def)
     converter = tf.lite.TFLiteConverter([], SimpleNamespace(graph_debug_info=None))
     converter.experimental_lower_to_saved_model = False
     ends = [
@@ -65,6 +66,15 @@ def converter_of(frozen: FrozenGraph) -> Any:
     ]
     converter._freeze_concrete_function = lambda: (frozen.graph_def, *ends, None)
     return converter
+
+
+def _write_erf_as_erfc(graph_def: Any) -> None:
+    """Write 1 - erf(x) as erfc(x) again: TFLite has no erf, and knows a gelu by its erfc."""
+    nodes = {node.name: node for node in graph_def.node}
+    for node in graph_def.node:
+        if node.op == "Sub" and node.input[0].endswith("/one") and node.input[1].endswith("/erf"):
+            node.op = "Erfc"
+            node.input[:] = nodes[node.input[1]].input[:1]
 
 
 def _convert_with_flex(frozen: FrozenGraph, reason: Exception) -> bytes:
