@@ -45,3 +45,4 @@ from edge_deploy.verification.benchmark_report import BenchRow as BenchRow
 from edge_deploy.verification.tolerances import Tolerances as Tolerances
 from edge_deploy.verification.verdicts import OutputVerdict as OutputVerdict
 from edge_deploy.verification.verdicts import Verdict as Verdict
+from edge_deploy.web.page_head import PageInfo as PageInfo

@@ -77,11 +77,7 @@ def build_demo(
     host: str | None = None,
     embed: bool = False,
     work_offline: bool = True,
-    title: str | None = None,
-    description: str | None = None,
-    author: str | None = None,
-    link: str | None = None,
-    accent: str | None = None,
+    page: PageInfo | None = None,
 ) -> DemoSite:
     """Build a static site that runs models in the browser.
 
@@ -92,12 +88,7 @@ def build_demo(
         host: One of hosting.HOSTS: what that host needs is written beside the page.
         embed: Write ``embed.mjs``, which puts the model in a page of somebody else.
         work_offline: Let a service worker keep the site for visits without a network.
-        title: What the page is called; without one, the title of its only model.
-        description: What it is for, in a sentence or two; search results and previews show it.
-        author: Who made it.
-        link: Where the author's name leads.
-        accent: The colour of buttons and bars, such as ``#0a7d5a``; it is darkened or lightened
-            until it can be read.
+        page: What the site says of itself: title, description, author, link, colour.
 
     Raises:
         UsageError: An artifact has no file, a file is in the way, or the host is unknown.
@@ -106,7 +97,7 @@ def build_demo(
     """
     output = as_path(output, "output")
     hosting.check(host)
-    info = PageInfo(title, description, author, link, accent)
+    info = page or PageInfo()
     page_head.check(info)
     source = assets.shell_folder()
     found = {}

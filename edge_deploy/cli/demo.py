@@ -58,11 +58,7 @@ def demo(
         host=host,
         embed=embed,
         work_offline=not no_offline,
-        title=title,
-        description=description,
-        author=author,
-        link=link,
-        accent=accent,
+        page=edge_deploy.PageInfo(title, description, author, link, accent),
     )
     if as_json:
         document = {"folder": str(site.folder), "models": list(site.models)}

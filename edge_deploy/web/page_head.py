@@ -91,17 +91,13 @@ def with_accent(style: str, accent: str | None) -> str:
     if accent is None:
         return style
     colour = _parse(accent)
-    rules = []
+    themes = {}
     for theme, paper in _CARDS.items():
         shown = _readable(colour, paper)
         on = max(((255, 255, 255), (16, 19, 27)), key=lambda ink: contrast(ink, shown))
-        names = {"--accent": shown, "--on-accent": on, "--line-0": shown}
-        told = " ".join(f"{name}: {_hex(value)};" for name, value in names.items())
-        rule = f":root {{ {told} }}"
-        rules.append(
-            rule if theme == "light" else f"@media (prefers-color-scheme: dark) {{ {rule} }}"
-        )
-    return style + "\n/* The colour of this site. */\n" + "\n".join(rules) + "\n"
+        themes[theme] = {"shown": _hex(shown), "on": _hex(on)}
+    template = environment("edge_deploy.web", escape=html_text).get_template("accent.css.j2")
+    return style + template.render(**themes)
 
 
 def contrast(one: Colour, other: Colour) -> float:

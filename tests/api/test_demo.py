@@ -26,6 +26,7 @@ from edge_deploy.data.preprocessing.image import parse_preprocess, preprocess_im
 from edge_deploy.web import precompress
 from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser import Browser
+from edge_deploy.web.page_head import PageInfo
 from edge_deploy.web.server import address, start
 from edge_deploy.web.site_writer import Files
 from tests.support.tfjs_files import write_model
@@ -235,12 +236,17 @@ def test_file_of_somebody_else_is_left_alone(
     assert file.read_text() == "mine"
 
 
-OWN_PAGE = [{"host": "nginx"}, {"embed": True}, {"title": "Mine"}, {"accent": "#0a7d5a"}]
+OWN_PAGE: dict[str, dict[str, Any]] = {
+    "host": {"host": "nginx"},
+    "embed": {"embed": True},
+    "title": {"page": PageInfo(title="Mine")},
+    "accent": {"page": PageInfo(accent="#0a7d5a")},
+}
 
 
-@pytest.mark.parametrize("given", OWN_PAGE, ids=lambda given: next(iter(given)))
-def test_the_checkout_s_own_page_is_not_changed(table: Path, given: dict[str, Any]) -> None:
-    name = next(iter(given))
+@pytest.mark.parametrize("name", OWN_PAGE)
+def test_the_checkout_s_own_page_is_not_changed(table: Path, name: str) -> None:
+    given = OWN_PAGE[name]
     with pytest.raises(
         UsageError, match=f"is the checkout's own page, which {name}=.* would change"
     ):
@@ -445,7 +451,7 @@ def test_form_answers_with_a_number_and_its_unit(visit: Open, site: tuple[Path, 
     page.click("text=Predict")
     page.wait_for_selector("#status.trouble")
     assert page.inner_text("#status") == "length has no value"
-    page.click("[aria-label='Sample 1']")
+    page.click("[data-sample='0']")
     page.wait_for_selector("#status:not(.trouble)")
     assert page.input_value("input[name=length]") == "2.5"
 

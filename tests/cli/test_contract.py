@@ -44,7 +44,10 @@ FLAGS = {
         "--artifact-version --output -o --overwrite --seed --browser --timeout --json "
         "--quiet -q --verbose -v"
     ),
-    "demo": "artifact --output -o --host --embed --no-offline --json --quiet -q",
+    "demo": (
+        "artifact --output -o --host --embed --no-offline --title --description --author "
+        "--link --accent --json --quiet -q"
+    ),
     "serve": "folder --port --host --any --json",
     "run": (
         "artifact inputs --only --precision --output -o --label-column --every --max-size --json"
@@ -146,10 +149,10 @@ def test_the_defaults_of_flags_are_those_of_the_api() -> None:
 PUBLIC = (
     "ArtifactError BenchOptions BenchResult BenchRow Candidate CandidateResult ConversionError "
     "ConvertOptions ConvertResult EdgeDeployError Feature InitResult LoadOptions LoadedModel "
-    "MissingDependencyError ModelSpec OutputVerdict Prediction QuantizeOptions QuantizeResult "
-    "Recommendation Snippet SourceError TensorSpec Tolerances TuneOptions TuneResult "
-    "UntrustedError UsageError Verdict VerifyOptions VerifyResult __version__ bench build_demo "
-    "bundle convert init inspect load_model quantize run snippet tune verify "
+    "MissingDependencyError ModelSpec OutputVerdict PageInfo Prediction QuantizeOptions "
+    "QuantizeResult Recommendation Snippet SourceError TensorSpec Tolerances TuneOptions "
+    "TuneResult UntrustedError UsageError Verdict VerifyOptions VerifyResult __version__ bench "
+    "build_demo bundle convert init inspect load_model quantize run snippet tune verify "
 )
 
 

@@ -267,7 +267,7 @@ def test_lost_graphics_context_is_recovered(browser: Browser, site: tuple[Path, 
     assert ready(page, f"{site[1]}?backend=webgl")["backend"] == "webgl"
     page.wait_for_selector("#output .value")
     first = page.inner_text("#output .value")  # of the form as it opens
-    page.click("[aria-label='Sample 1']")
+    page.click("[data-sample='0']")
     shown_within(page, lambda value: value != first)
     expected = page.inner_text("#output .value")
     index = json.loads((site[0] / "models/index.json").read_text())
@@ -280,9 +280,9 @@ def test_lost_graphics_context_is_recovered(browser: Browser, site: tuple[Path, 
     }"""
     [worker] = page.workers
     assert worker.evaluate(lose, site[1] + index["kernels"]["core"])
-    page.click("[aria-label='Sample 2']")
+    page.click("[data-sample='1']")
     shown_within(page, lambda value: value != expected)
-    page.click("[aria-label='Sample 1']")
+    page.click("[data-sample='0']")
     shown_within(page, lambda value: value == expected)
     page.close()
 

@@ -25,6 +25,7 @@ from edge_deploy.data.preprocessing.encoding import encode_rows
 from edge_deploy.data.preprocessing.features import features_to_json, parse_features
 from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser import FLAGS, Browser
+from edge_deploy.web.page_head import PageInfo
 from edge_deploy.web.server import address, start
 from tests.api.test_demo import make_artifact
 from tests.support import PATIENCE
@@ -455,7 +456,7 @@ def test_history_has_each_row_once_by_its_values(site: Site) -> None:
     page.wait_for_selector("#history li", state="attached")
     page.click("text=Predict")
     page.wait_for_timeout(150)
-    page.click("[aria-label='Sample 1']")
+    page.click("[data-sample='0']")
     page.wait_for_selector("#history li:nth-child(2)")
     page.click("text=Predict")  # the sample's own row
     page.wait_for_timeout(150)
@@ -1082,8 +1083,8 @@ def test_page_says_what_it_is_and_what_a_model_is_for(browser: Browser, tmp_path
     made = make_artifact(tmp_path / "artifacts", "costs")
     (made / "MODEL_CARD.md").write_text(CARD)
     artifact.write_manifest(made, artifact.open_artifact(made).manifest)
-    told = {"title": "Mine & yours", "description": "All", "link": "https://a.example/"}
-    build_demo(made, tmp_path / "www", author="Ana", accent="#0a7d5a", **told)
+    info = PageInfo("Mine & yours", "All", "Ana", "https://a.example/", "#0a7d5a")
+    build_demo(made, tmp_path / "www", page=info)
     server = start(tmp_path / "www")
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     page = browser.new_page(service_workers="block", color_scheme="light", bypass_csp=True)

@@ -76,7 +76,7 @@ def test_what_is_no_address_or_no_colour(info: PageInfo, message: str) -> None:
 def test_any_colour_can_be_read_on_light_and_on_dark(accent: str) -> None:
     check(PageInfo(accent=accent))
     style = with_accent("", accent)
-    found = re.findall(r"--accent: #(\w{6}); --on-accent: #(\w{6})", style)
+    found = re.findall(r"--accent: #(\w{6});\s+--on-accent: #(\w{6});", style)
     assert len(found) == 2
     for (shown, on), paper in zip(found, (LIGHT, DARK), strict=True):
         colours = [tuple(bytes.fromhex(text)) for text in (shown, on)]
