@@ -162,7 +162,8 @@ function run(loop, arrays) {
     for (const work of step) work();
     for (const move of next) move();
   }
-  return states.map((state, n) => (starts[n] ? state : stacked(state)));
+  // A copy: what is handed on may be given away, and with it the memory.
+  return states.map((state, n) => (starts[n] ? { ...state, data: state.data.slice() } : stacked(state)));
 }
 
 function stacked({ rows, shape }) {
@@ -355,25 +356,46 @@ function multiply(a, w, out, rows, depth, width) {
   }
 }
 
-/** Equal parts along an axis; a part is a run of numbers for each place on the axes before it. */
-function split([axis, x], attr) {
-  const count = Number(attr.num_split.i);
-  const rank = x.shape.length;
-  const along = (axis.data[0] + rank) % rank;
-  const shape = x.shape.map((size, n) => (n === along ? size / count : size));
-  const rows = sizeOf(shape.slice(0, along));
-  const width = sizeOf(shape.slice(along));
-  const outputs = Array.from({ length: count }, () => made(shape, x.data));
+/** Parts along an axis; a part is a run of numbers for each place on the axes before it. */
+function parts(x, axis, sizes, keepAxis = true) {
+  const along = (axis + x.shape.length) % x.shape.length;
+  const before = x.shape.slice(0, along);
+  const after = x.shape.slice(along + 1);
+  const rows = sizeOf(before);
+  const run = sizeOf(after);
+  const all = x.shape[along] * run;
+  const outputs = sizes.map((size) => made([...before, ...(keepAxis ? [size] : []), ...after], x.data));
   const work = () => {
-    for (let n = 0; n < count; n++) {
-      const to = outputs[n].data;
+    let start = 0;
+    for (const { data } of outputs) {
+      const width = data.length / rows;
       for (let r = 0; r < rows; r++) {
-        const from = (r * count + n) * width;
-        for (let j = 0; j < width; j++) to[r * width + j] = x.data[from + j];
+        const from = r * all + start;
+        for (let j = 0; j < width; j++) data[r * width + j] = x.data[from + j];
       }
+      start += width;
     }
   };
   return { outputs, run: work };
+}
+
+const equal = (total, count) => Array(count).fill(total / count);
+
+function split([axis, x], attr) {
+  const [at] = axis.data;
+  return parts(x, at, equal(x.shape.at(at), Number(attr.num_split.i)));
+}
+
+function splitSizes([x, sizes, axis]) {
+  const [at] = axis.data;
+  const given = [...sizes.data];
+  const rest = x.shape.at(at) - given.reduce((sum, size) => sum + Math.max(size, 0), 0);
+  return parts(x, at, given.map((size) => (size < 0 ? rest : size)));
+}
+
+function unpack([x], attr) {
+  const at = Number(attr.axis?.i ?? 0);
+  return parts(x, at, equal(x.shape.at(at), x.shape.at(at)), false);
 }
 
 function select([mask, a, b]) {
@@ -468,6 +490,8 @@ const OPERATORS = {
   LogicalAnd: binary((a, b) => a && b, null, truth),
   MatMul: matMul,
   Split: split,
+  SplitV: splitSizes,
+  Unpack: unpack,
   SelectV2: select,
   Squeeze: squeeze,
   StridedSlice: stridedSlice,
