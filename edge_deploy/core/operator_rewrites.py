@@ -365,7 +365,9 @@ def _slice(node: Any, inputs: Sequence[Any], constant: Constant) -> Any:
 
 def _gather(node: Any, inputs: Sequence[Any], constant: Constant) -> Any:
     """A gather within each sample as one of all: TF.js' wasm backend takes the wrong rows."""
-    x, index, batch = inputs[0], inputs[1], node.attr["batch_dims"].i
+    # Asking for an attribute that is absent would add an empty one, which TFLite does not read.
+    batch = node.attr["batch_dims"].i if "batch_dims" in node.attr else 0
+    x, index = inputs[:2]
     if not batch or x.shape.rank is None or index.shape.rank is None:
         raise Unwritten
     batch, axis = batch % index.shape.rank, int(constant(2)) % x.shape.rank
