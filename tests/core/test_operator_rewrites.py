@@ -96,9 +96,9 @@ def operators(graph_def: Any) -> set[str]:
 def test_written_otherwise_it_answers_the_same(name: str) -> None:
     op, shape, call = ROWS[name]
     given = (TensorSpec("x", (None, *shape), "float32"),)
+    traced = tf.function(call).get_concrete_function(tf.TensorSpec((None, *shape), tf.float32))
+    assert op in operators(traced.graph.as_graph_def()) or not op
     frozen = freeze(lambda tensors: {"y": call(tensors["x"])}, given)
-    assert frozen.rewritten
-    assert op in operators(frozen.function.graph.as_graph_def()) or not op
     assert op not in operators(frozen.graph_def)
     run = as_function(frozen)
     for batch in (1, 3):
@@ -115,7 +115,9 @@ def test_transposed_convolution_that_is_dilated_becomes_a_plain_one() -> None:
     """TensorFlow runs a dilated one when XLA compiles it, as Keras has it do, and not else."""
     given = (TensorSpec("x", (None, 7, 6, 3), "float32"),)
     frozen = freeze(lambda tensors: {"y": dilated(tensors["x"])}, given)
-    assert frozen.rewritten
+    dilated_by = [n.attr["dilations"] for n in frozen.graph_def.node if "dilations" in n.attr]
+    steps = {step for one in dilated_by for step in one.list.i}
+    assert steps == {1}
     for batch in (1, 3):
         x = np.random.default_rng(0).normal(size=(batch, 7, 6, 3)).astype(np.float32)
         want = tf.function(dilated, jit_compile=True)(tf.constant(x)).numpy()
@@ -132,7 +134,6 @@ def test_what_depends_on_the_data_stays() -> None:
         return {"y": tf.raw_ops.ScaleAndTranslate(images=tensors["x"], **ends)}
 
     frozen = freeze(call, given)
-    assert not frozen.rewritten
     assert "ScaleAndTranslate" in operators(frozen.graph_def)
 
 
@@ -140,6 +141,5 @@ def test_nothing_to_rewrite_changes_nothing() -> None:
     given = (TensorSpec("x", (None, 4), "float32"),)
     frozen = freeze(lambda tensors: {"y": tf.nn.relu(tensors["x"])}, given)
     before = frozen.graph_def.SerializeToString(deterministic=True)
-    assert not frozen.rewritten
     assert not rewrite_operators(frozen.graph_def)
     assert frozen.graph_def.SerializeToString(deterministic=True) == before

@@ -83,6 +83,8 @@ def _by_tf2onnx(model: LoadedModel, name: str, opset: int) -> Any:
     try:
         options = {**_handlers(ensembles), "opset": opset}
         proto = _translate(frozen, name, options)
+    except ModuleNotFoundError:
+        raise  # told as a missing dependency
     except Exception as error:
         # tf2onnx raises ValueError, KeyError, AssertionError or TensorFlow's own errors.
         raise ConversionError(
