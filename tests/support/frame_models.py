@@ -14,6 +14,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
+from edge_deploy.core.decimals import shortest_decimals
+
 ROWS = 600
 NUMBERS, WORDS = ["age", "fare", "year"], ["sex", "town", "class"]
 COLUMNS = (*NUMBERS, *WORDS, "ticket", "member")
@@ -31,7 +33,7 @@ def frame() -> pd.DataFrame:
         {
             "age": rng.integers(1, 80, ROWS).astype(float),
             "ticket": [f"T{n}" for n in range(ROWS)],
-            "fare": rng.exponential(30, ROWS).astype(np.float32).astype(float),
+            "fare": shortest_decimals(rng.exponential(30, ROWS).astype(np.float32)),
             "sex": rng.choice([" male", " female"], ROWS),  # blanks, as in the UCI's tables
             "town": rng.choice(["S", "C", "Q", "NA-1", "Z"], ROWS, p=[0.6, 0.2, 0.1, 0.06, 0.04]),
             "class": rng.integers(1, 4, ROWS),

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import RandomForestClassifier, RandomTreesEmbedding
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import Isomap
@@ -26,6 +26,7 @@ from sklearn.preprocessing import (
 )
 
 from edge_deploy.artifact.manifest import columns_of
+from edge_deploy.core.decimals import shortest_decimals
 from edge_deploy.core.errors import ConversionError, UsageError
 from edge_deploy.core.spec import Feature, LoadedModel, LoadOptions
 from edge_deploy.data.preprocessing.encoding import encode_rows
@@ -82,8 +83,9 @@ def test_answers_are_those_to_the_frame(row: str) -> None:
     got = {
         key: value.numpy() for key, value in model.function({"features": tf.constant(x)}).items()
     }
-    scale = np.abs(own).max()
-    np.testing.assert_allclose(got[name], own, rtol=0, atol=2e-6 * scale)
+    # At its ends the quantile function of a normal distribution is steep.
+    far = 1e-5 if row == "quantiles, normal" else 2e-6
+    np.testing.assert_allclose(got[name], own, rtol=0, atol=far * np.abs(own).max())
     if "class" in got:
         np.testing.assert_array_equal(got["class"], own.argmax(axis=1))
 
@@ -181,8 +183,8 @@ def test_scaling_in_a_branch_is_folded_into_thresholds() -> None:
         x = np.where(step == 0, x, beside)
     words = rng.integers(0, 2, 100_000)
     tensor = np.column_stack([x, words]).astype(np.float32)
-    given = pd.DataFrame({"fare": x[:, 0].astype(float), "year": x[:, 1].astype(float),
-                          "sex": np.array([" female", " male"])[words]})  # fmt: skip
+    fare, year = shortest_decimals(x).T
+    given = pd.DataFrame({"fare": fare, "year": year, "sex": np.array([" female", " male"])[words]})
     got = model.function({"features": tf.constant(tensor)})["probabilities"].numpy()
     np.testing.assert_allclose(got, original.predict_proba(given), rtol=0, atol=1e-6)
 
@@ -190,7 +192,6 @@ def test_scaling_in_a_branch_is_folded_into_thresholds() -> None:
 @pytest.mark.parametrize(
     ("step", "words"),
     [
-        (RandomTreesEmbedding(2), "RandomTreesEmbedding cannot be converted: .* StandardScaler"),
         (FunctionTransformer(np.sinh), "FunctionTransformer of sinh cannot be converted"),
         (FunctionTransformer(np.mean), "FunctionTransformer of mean cannot be converted"),
         (Isomap(), "Isomap cannot be converted: .*PCA, KernelPCA and Nystroem"),
