@@ -292,12 +292,12 @@ def _softsign(node: Any, inputs: Sequence[Any], constant: Constant) -> Any:
 
 
 def _bucketize(node: Any, inputs: Sequence[Any], constant: Constant) -> Any:
-    """How many boundaries a number has reached."""
+    """How many boundaries are not above a number; as in TensorFlow none is above NaN."""
     (x,) = inputs
     boundaries = np.array(node.attr["boundaries"].list.f, np.float32)
     column = tf.reshape(tf.cast(x, tf.float32), (-1, 1))
-    counted = tf.reduce_sum(tf.cast(column >= boundaries, tf.int32), axis=1)
-    return tf.reshape(counted, _sizes(x))
+    above = tf.reduce_sum(tf.cast(column < boundaries, tf.int32), axis=1)
+    return tf.reshape(boundaries.size - above, _sizes(x))
 
 
 def _spectrum(part: str) -> Rewrite:

@@ -427,10 +427,13 @@ print(json.dumps(found))
 @slow
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="tflite-runtime has no wheel for it")
 def test_a_file_held_to_an_old_runtime_runs_there_and_others_are_refused(
-    classifiers, environment: Callable[[str], str], tmp_path: Path
+    classifiers,
+    example: Callable[[str], ExampleFiles],
+    environment: Callable[[str], str],
+    tmp_path: Path,
 ) -> None:
     folder, _ = classifiers["chihuahua-vs-muffin"]
-    model = folder.parents[2] / "example" / "chihuahua-vs-muffin.h5"
+    model = example("chihuahua-vs-muffin").model
     files = {}
     for oldest in ("", "2.14", "2.3"):
         options = ConvertOptions(
@@ -465,9 +468,11 @@ def test_a_file_held_to_an_old_runtime_runs_there_and_others_are_refused(
 
 
 @slow
-def test_a_precision_that_an_old_runtime_cannot_open_is_refused(run, classifiers) -> None:
+def test_a_precision_that_an_old_runtime_cannot_open_is_refused(
+    run, classifiers, example: Callable[[str], ExampleFiles]
+) -> None:
     folder, _ = classifiers["chihuahua-vs-muffin"]
-    model = folder.parents[2] / "example" / "chihuahua-vs-muffin.h5"
+    model = example("chihuahua-vs-muffin").model
     arguments = ("convert", model, "--to", "tflite", "--min-runtime", "2.11", "--quantize")
     alone = run(*arguments, "int4")
     assert alone.code == 3 and "FULLY_CONNECTED 12 (since 2.17.0)" in alone.err

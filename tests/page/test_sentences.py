@@ -107,7 +107,7 @@ def test_a_sentence_is_answered_as_by_its_own_script(tmp_path: Path, browser: Br
     try:
         page.goto(address(server))
         page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
-        assert "takes a text" in page.inner_text("body")
+        assert "takes a text" in page.text_content("#facts")
         page.evaluate("() => { document.querySelector('#output .raw').open = true; }")
         for text, share in zip(ASKED, wanted, strict=True):
             page.fill("textarea", text)

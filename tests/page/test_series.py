@@ -319,10 +319,11 @@ def test_nothing_overflows_and_axe_finds_nothing(show, model: str, width: int, s
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     outside = page.evaluate(
         """() => {
-          const box = document.querySelector('.plot').getBoundingClientRect();
-          const inside = ({ left, right }) => left >= box.left - 1 && right <= box.right + 1;
-          const texts = [...document.querySelectorAll('.plot text')];
-          const out = texts.filter((one) => !inside(one.getBoundingClientRect()));
+          const inside = (one) => {
+            const [text, box] = [one, one.closest('.plot')].map((part) => part.getBoundingClientRect());
+            return text.left >= box.left - 1 && text.right <= box.right + 1;
+          };
+          const out = [...document.querySelectorAll('.plot text')].filter((one) => !inside(one));
           return out.map((one) => one.textContent);
         }"""
     )

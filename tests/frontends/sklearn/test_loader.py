@@ -259,6 +259,7 @@ def test_every_registered_estimator_is_a_row() -> None:
     names |= {*PREDICTING} | {*STEPS} - {*REFUSED_STEPS}
     names |= {"_ConstantPredictor"}  # OutputCodeClassifier holds some of these
     names |= {row.partition(",")[0].partition(" ")[0] for row in (*BOOSTERS, *CATBOOST)}
+    names |= {"XGBRanker", "LGBMRanker", "CatBoostRanker"}  # test_boosters ranks with each
     names |= {"CatBoost"}  # what the .cbm files of those rows hold
     names |= {"CategoryEncoder"}  # test_other_libraries has a row of each
     with warnings.catch_warnings():
