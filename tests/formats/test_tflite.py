@@ -469,9 +469,8 @@ def test_a_file_held_to_an_old_runtime_runs_there_and_others_are_refused(
 
 @slow
 def test_a_precision_that_an_old_runtime_cannot_open_is_refused(
-    run, classifiers, example: Callable[[str], ExampleFiles]
+    run, example: Callable[[str], ExampleFiles]
 ) -> None:
-    folder, _ = classifiers["chihuahua-vs-muffin"]
     model = example("chihuahua-vs-muffin").model
     arguments = ("convert", model, "--to", "tflite", "--min-runtime", "2.11", "--quantize")
     alone = run(*arguments, "int4")

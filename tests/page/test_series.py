@@ -320,7 +320,8 @@ def test_nothing_overflows_and_axe_finds_nothing(show, model: str, width: int, s
     outside = page.evaluate(
         """() => {
           const inside = (one) => {
-            const [text, box] = [one, one.closest('.plot')].map((part) => part.getBoundingClientRect());
+            const text = one.getBoundingClientRect();
+            const box = one.closest('.plot').getBoundingClientRect();
             return text.left >= box.left - 1 && text.right <= box.right + 1;
           };
           const out = [...document.querySelectorAll('.plot text')].filter((one) => !inside(one));
