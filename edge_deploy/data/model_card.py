@@ -81,6 +81,7 @@ def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    # What markdown-it documents for rules of one's own about links.
     parser.validateLink = _is_of_the_web  # type: ignore[method-assign, assignment]
     return parser
 

@@ -6,10 +6,14 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edge_deploy.core.errors import wrong_option
 from edge_deploy.core.escapes import html_text
 from edge_deploy.core.templates import environment
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 PREVIEW = "preview.png"
 PREVIEW_SIZE = (1200, 630)
@@ -133,15 +137,15 @@ def preview(info: PageInfo, models: Sequence[str]) -> bytes:
     return done.getvalue()
 
 
-def _lines(text: str, room: int, font: object, most: int) -> list[str]:
+def _lines(text: str, room: int, font: FreeTypeFont | ImageFont, most: int) -> list[str]:
     """A text in at most so many lines of a width, the last cut short."""
     lines: list[str] = []
     words = text.split()
     while words and len(lines) < most:
         line = words.pop(0)
-        while words and font.getlength(f"{line} {words[0]}") <= room:  # type: ignore[attr-defined]
+        while words and font.getlength(f"{line} {words[0]}") <= room:
             line += f" {words.pop(0)}"
-        while font.getlength(line) > room:  # type: ignore[attr-defined]
+        while font.getlength(line) > room:
             line = line[:-2] + "…"
         lines.append(line)
     if words and not lines[-1].endswith("…"):

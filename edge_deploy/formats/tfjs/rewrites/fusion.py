@@ -123,12 +123,13 @@ def _step(
     value = _per_channel(graph, step.input[1 if first else 0], channels, axes)
     if value is None or (not first and step.op in ("Sub", "RealDiv")):
         return None
+    if step.op == "RealDiv" and not value.all():
+        return None  # folded, 1 / 0 would make NaN of a kernel's zeros
     if step.op in _SUMS:
         return None, value
     if step.op == "Sub":
         return None, -value
-    with np.errstate(divide="ignore"):
-        return (value if step.op == "Mul" else 1 / value), None
+    return (value if step.op == "Mul" else 1 / value), None
 
 
 def _per_channel(graph: Graph, tensor: str, channels: int, axes: int) -> Array | None:
@@ -165,7 +166,9 @@ def _write(graph: Graph, node: Any, affine: _Affine, activation: Any) -> None:
     offset = affine.offset
     if offset is None and prelu and node.op == "MatMul":
         # TF.js takes the first argument of a fused product for its bias, whatever is fused.
-        offset = np.zeros(graph.constant(activation.input[1]).size)  # type: ignore[union-attr]
+        alpha = graph.constant(activation.input[1])
+        assert alpha is not None  # one number a channel, or _activation had not taken it
+        offset = np.zeros(alpha.size)
     if offset is not None:
         inputs.append(graph.add_constant(f"{last.name}/bias", offset.astype(np.float32)))
         steps.append("BiasAdd")
