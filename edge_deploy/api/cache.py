@@ -28,13 +28,15 @@ from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact, open_artifact, write_manifest
 from edge_deploy.core import atomic_io
 from edge_deploy.core.dependencies import PACKAGE
-from edge_deploy.core.errors import ArtifactError, EdgeDeployError
+from edge_deploy.core.errors import ArtifactError, EdgeDeployError, MissingDependencyError
 from edge_deploy.core.filesystem import is_link, rename, write_text
 from edge_deploy.core.options import Inline
 from edge_deploy.core.worker import process
+from edge_deploy.formats.registry import FORMATS, need_browser
 from edge_deploy.frontends.project.recipe import Recipe
 from edge_deploy.frontends.project.steps import Step, parse_step
 from edge_deploy.verification.history import verdicts_of
+from edge_deploy.web.browser_discovery import find_browser
 
 ENVIRONMENT = "EDGE_DEPLOY_CACHE"
 """Names another folder; where it is empty there is no cache."""
@@ -97,6 +99,7 @@ def key_of(model: Any, options: ConvertOptions, recipe: Recipe | None) -> str | 
             "recipe": recipe and recipe.sha256,
             "files": _hashes([step.path for step in steps], given),
             "program": _program(),
+            "browser": _browser(options),
             "variables": {name: os.environ.get(name) for name in _VARIABLES},
         }
     except (_UntoldError, OSError, EdgeDeployError):
@@ -196,12 +199,26 @@ def _step(model: Any) -> Step:
     raise _UntoldError
 
 
+def _browser(options: ConvertOptions) -> list[str | int] | None:
+    """What the TF.js files were run in, by its place, size and time; None where there is none."""
+    if not need_browser(options.to or FORMATS):
+        return None
+    try:
+        program = find_browser(options.browser)
+    except MissingDependencyError:
+        return None
+    found = program.stat()
+    return [str(program), found.st_size, found.st_mtime_ns]
+
+
 def _named(options: ConvertOptions) -> Iterator[str | Path]:
     """Files that options name."""
     for one in fields(options):
         value = getattr(options, one.name)
         if isinstance(value, Path) and one.name not in _ELSEWHERE:
             yield value
+    if options.custom_objects is not None:  # it may import what lies beside it
+        yield from sorted(options.custom_objects.absolute().parent.glob("*.py"))
     if isinstance(options.labels, str):
         yield options.labels  # or the labels themselves
 

@@ -115,6 +115,29 @@ def test_key_is_another_for_another_program(
     assert key(model) != before
 
 
+def test_key_is_another_for_another_browser_where_one_is_asked(kept: Path, model: Path) -> None:
+    """A verdict of TF.js is one of the browser that it was run in."""
+    browsers = [model.parent.parent / name for name in ("one", "other")]
+    for browser in browsers:
+        browser.write_text("#!/bin/sh\n")
+        browser.chmod(0o755)
+    keys = [key(model, to=("tfjs",), browser=browser) for browser in browsers]
+    assert all(keys) and keys[0] != keys[1]
+    browsers[0].write_text("#!/bin/sh\n# a newer version\n")
+    assert key(model, to=("tfjs",), browser=browsers[0]) not in keys
+    assert key(model, to=("onnx",), browser=browsers[0]) == key(model, to=("onnx",))
+
+
+def test_key_is_another_where_what_custom_objects_may_import_is(kept: Path, model: Path) -> None:
+    code = model.parent.parent / "code"
+    code.mkdir()
+    (code / "train.py").write_text("from layers import Own\n")
+    (code / "layers.py").write_text("class Own: pass\n")
+    before = key(model, custom_objects=code / "train.py")
+    (code / "layers.py").write_text("class Own: more = 1\n")
+    assert before and key(model, custom_objects=code / "train.py") != before
+
+
 def test_what_no_hash_tells_has_no_key(
     kept: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
