@@ -22,7 +22,7 @@ from edge_deploy.core.spec import LoadedModel, LoadOptions, TensorSpec
 from edge_deploy.frontends import keras_weights
 from edge_deploy.frontends.custom_objects import find_definition, load_custom_objects
 from edge_deploy.frontends.keras_allowlist import Checked, check
-from edge_deploy.frontends.keras_config import read_config, write_checked
+from edge_deploy.frontends.keras_config import is_archive, read_config, write_checked
 from edge_deploy.frontends.lookups.described import Original, described
 from edge_deploy.frontends.lookups.static_rows import rows_told
 from edge_deploy.frontends.tracing import apply_shapes, input_kind
@@ -50,7 +50,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     known = {*custom, *_registered()}
     judged = [(kind, check(config, kind, known)) for kind in order]
     allowed = [(kind, one.config) for kind, one in judged if not one.refused and not one.unknown]
-    notes = [*keras_weights.note(path)]
+    notes = [] if is_archive(path) else [*keras_weights.note(path)]
     if not allowed:
         found = judged[0][1]
         if not options.trust_pickle:

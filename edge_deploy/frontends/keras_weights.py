@@ -78,8 +78,6 @@ def note(path: Path) -> tuple[str, ...]:
     """Where the layers of an HDF5 file stand, if not in it."""
     import h5py
 
-    if not h5py.is_hdf5(path):
-        return ()
     with h5py.File(path, "r") as file:
         if not holds_weights_only(file):
             return ()

@@ -63,6 +63,28 @@ def test_layers_and_weights_are_one_model(name: str, build: Any, tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_archive_whose_weights_lie_where_hdf5_may_begin(tmp_path: Path) -> None:
+    """HDF5 may begin at byte 1024 of a file: a zip with its member there passes for HDF5."""
+    model = sequential(importlib.import_module("keras"))
+    model.save(tmp_path / "net.keras")
+    with zipfile.ZipFile(tmp_path / "net.keras") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    weights = parts.pop("model.weights.h5")
+    moved = tmp_path / "moved.keras"
+    with zipfile.ZipFile(moved, "w") as archive:
+        archive.writestr("config.json", parts["config.json"])
+        archive.writestr("metadata.json", parts["metadata.json"])
+        begin = archive.start_dir + 2 * 30 + len("pad") + len("model.weights.h5")
+        start = next(place for place in (1024, 2048, 4096, 8192) if place >= begin)
+        archive.writestr("pad", b" " * (start - begin))
+        archive.writestr("model.weights.h5", weights)
+    assert h5py.is_hdf5(moved)
+    found = edge_deploy.load_model(moved)
+    given = found.predict({found.spec.inputs[0].name: X})
+    np.testing.assert_allclose(next(iter(given.values())), answers(model)[0], atol=1e-6)
+
+
+@pytest.mark.slow
 def test_weights_that_windows_saved_are_found(tmp_path: Path) -> None:
     """Keras 2.12 to 2.15 made groups called ``layers\\dense`` there."""
     model = functional(importlib.import_module("tf_keras"))
