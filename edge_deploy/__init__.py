@@ -12,6 +12,7 @@ The functions mirror the commands:
     run          answers from a converted file
     inspect      what a model, a converted file or an artifact is
     build_demo   a static site that runs them in the browser
+    push         a site to its host, by git
     snippet      code for an app; ``bundle`` makes a folder or zip of it
 
 Every option of a command is a keyword argument, and a field of the class of its options:

@@ -12,9 +12,11 @@ from edge_deploy.api.init import init as init
 from edge_deploy.api.inspect import inspect as inspect
 from edge_deploy.api.options import BenchOptions as BenchOptions
 from edge_deploy.api.options import ConvertOptions as ConvertOptions
+from edge_deploy.api.options import PushOptions as PushOptions
 from edge_deploy.api.options import QuantizeOptions as QuantizeOptions
 from edge_deploy.api.options import TuneOptions as TuneOptions
 from edge_deploy.api.options import VerifyOptions as VerifyOptions
+from edge_deploy.api.push import push as push
 from edge_deploy.api.quantize import QuantizeResult as QuantizeResult
 from edge_deploy.api.quantize import quantize as quantize
 from edge_deploy.api.run import Prediction as Prediction
@@ -45,4 +47,6 @@ from edge_deploy.verification.benchmark_report import BenchRow as BenchRow
 from edge_deploy.verification.tolerances import Tolerances as Tolerances
 from edge_deploy.verification.verdicts import OutputVerdict as OutputVerdict
 from edge_deploy.verification.verdicts import Verdict as Verdict
+from edge_deploy.web.git_push import PushedFile as PushedFile
+from edge_deploy.web.git_push import PushResult as PushResult
 from edge_deploy.web.page_head import PageInfo as PageInfo

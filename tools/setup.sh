@@ -120,6 +120,8 @@ browser() {
 libraries() {
   local have
   web_server
+  git lfs version >/dev/null 2>&1 || apt_install git-lfs ||
+    say "the LFS test needs git-lfs: apt install git-lfs"
   have=$(ldconfig -p 2>/dev/null || true)
   case "$have" in *libGLESv2.so.2*) case "$have" in *libEGL.so.1*) return ;; esac ;; esac
   apt_install libgles2 libegl1 || say "the MediaPipe test needs libGLESv2 and libEGL: apt install" \

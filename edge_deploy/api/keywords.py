@@ -156,3 +156,13 @@ class TuneKeywords(SearchKeywords, ModelKeywords, total=False):
     """``TuneOptions``."""
 
     resume: bool
+
+
+class PushKeywords(TypedDict, total=False):
+    """``PushOptions``."""
+
+    branch: str | None
+    host: str | None
+    lfs: bool
+    dry_run: bool
+    force: bool

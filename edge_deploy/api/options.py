@@ -257,3 +257,24 @@ class TuneOptions(SearchOptions, ModelOptions):
 
     version: str = "tuned"
     resume: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushOptions(Options):
+    """What ``push`` can be asked for.
+
+    Attributes:
+        branch: The branch; without it what the host serves, gh-pages where that is not known.
+        host: github-pages, hf-space, gitlab-pages or codeberg, whose files are added; without it
+            the one that the address names.
+        lfs: Send files of more than 10 MB by Git LFS; to hf-space that is done without it, and for
+            every file that is no text.
+        dry_run: Look, and send nothing.
+        force: Go on where others have pushed since; their commits stay in the history.
+    """
+
+    branch: str | None = None
+    host: str | None = None
+    lfs: bool = False
+    dry_run: bool = False
+    force: bool = False

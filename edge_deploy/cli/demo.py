@@ -25,7 +25,10 @@ def demo(
     ),
     host: Annotated[
         str | None,
-        typer.Option(help="Add what it needs: github-pages, hf-space, netlify, nginx."),
+        typer.Option(
+            help="Add what it needs: github-pages, hf-space, gitlab-pages, codeberg, netlify, "
+            "nginx."
+        ),
     ] = None,
     embed: Annotated[
         bool, typer.Option("--embed", help="Write embed.mjs: the model for a page of your own.")

@@ -27,6 +27,7 @@ COMMANDS = {
     "convert": options.ConvertOptions,
     "inspect": LoadOptions,
     "load_model": LoadOptions,
+    "push": options.PushOptions,
     "quantize": options.QuantizeOptions,
     "tune": options.TuneOptions,
     "verify": options.VerifyOptions,
@@ -37,6 +38,8 @@ SPELLED = {"artifact_version": "version", "input_shape": "input_shapes", "no_cac
 }
 # `timeout` stops a process: a function that Python calls is in the caller's.
 OF_THE_TERMINAL = {"help", "json", "quiet", "skip_missing", "timeout"}
+# Flags that no default can stand for: arguments of the functions.
+ARGUMENTS = {"git"}
 
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"load_model"}))
@@ -50,7 +53,7 @@ def test_every_flag_is_a_keyword_argument(command: str) -> None:
         if option.startswith("--")
     }
     known = {field.name for field in fields(COMMANDS[command])}
-    assert {SPELLED.get(flag, flag) for flag in flags} - OF_THE_TERMINAL <= known
+    assert {SPELLED.get(flag, flag) for flag in flags} - OF_THE_TERMINAL - ARGUMENTS <= known
 
 
 @pytest.mark.parametrize("name", COMMANDS)
