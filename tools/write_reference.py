@@ -513,6 +513,7 @@ def full_report() -> Mapping[str, Any]:
         samples=1,
         outputs=(output,),
         median_ms=0.1,
+        batches=(1, 3),
         task=Task("y", "R²", 1.0, 0.9, {"MAE": (0.1, 0.2)}),
         layers=(LayerError("dense", 0.1, 0.2),),
         advice=("keep dense in float",),

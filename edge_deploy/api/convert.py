@@ -39,7 +39,13 @@ from edge_deploy.frontends import load
 from edge_deploy.frontends.fold_preprocessing import check_pixels
 from edge_deploy.frontends.project.recipe import Recipe
 from edge_deploy.optimize import pruning
-from edge_deploy.optimize.builder import FileBuilder, check_io, check_opset, check_runtime
+from edge_deploy.optimize.builder import (
+    FileBuilder,
+    check_batch,
+    check_io,
+    check_opset,
+    check_runtime,
+)
 from edge_deploy.optimize.mixed_precision import check_keep, make_and_judge
 from edge_deploy.optimize.precisions import PrecisionRequest, parse
 from edge_deploy.verification.file_check import Checker, browser_if_any
@@ -157,6 +163,7 @@ def _convert(model: Any, options: ConvertOptions, recipe: Recipe | None) -> Conv
     check_io(options.io, wish)
     check_runtime(options.min_runtime, wish)
     check_opset(options.opset)
+    check_batch(options.free_batch, wish)
     check_keep(options.keep_float, wish)
     pruning.check_options(options.prune, options.prune_data, options.prune_epochs)
     if options.prune is not None and options.deterministic:
@@ -259,6 +266,13 @@ def _with_pruned(dataset: Dataset, model: LoadedModel) -> Dataset:
     return replace(dataset, reference=reference, evaluation=evaluation)
 
 
+def _settings(target: str, options: ConvertOptions) -> dict[str, Any]:
+    """What only one format is asked for."""
+    if target == "onnx":
+        return {"opset": options.opset}
+    return {"free_batch": options.free_batch} if target == "tflite" else {}
+
+
 def _make_files(
     builder: FileBuilder, model: LoadedModel, wish: PrecisionRequest, options: ConvertOptions
 ) -> tuple[list[FileEntry], list[Verdict], dict[str, str], list[str]]:
@@ -274,7 +288,7 @@ def _make_files(
         source = builder.path(file_format, FLOAT)
         source.parent.mkdir(parents=True)
         try:
-            settings = {"opset": options.opset} if name == "onnx" else {}
+            settings = _settings(name, options)
             converted = file_format.export(model, source, metadata, **settings)
         except ConversionError as error:
             if not options.keep_going:

@@ -110,6 +110,7 @@ class ConvertKeywords(ModelKeywords, CompressKeywords, BudgetKeywords, total=Fal
     prune: float | None
     min_runtime: str
     opset: int
+    free_batch: bool
     fold_preprocessing: bool
     keep_going: bool
     dry_run: bool

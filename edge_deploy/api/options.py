@@ -182,6 +182,8 @@ class ConvertOptions(ModelOptions, CompressOptions, BudgetOptions):
         prune: The share of the weights of a Keras model that become zeros.
         min_runtime: The oldest TensorFlow Lite that must run the files, such as ``2.11``.
         opset: The version of ONNX' operators, 13 to 18: older runtimes need a lower one.
+        free_batch: TFLite files take any number of samples at a time, where a runtime can resize
+            their inputs; one without it.
         fold_preprocessing: The files take 0-255 pixels, RGB.
         keep_going: Publish the targets that could be converted.
         dry_run: Read and check everything, write nothing.
@@ -192,6 +194,7 @@ class ConvertOptions(ModelOptions, CompressOptions, BudgetOptions):
     prune: float | None = None
     min_runtime: str = ""
     opset: int = 17
+    free_batch: bool = False
     fold_preprocessing: bool = False
     keep_going: bool = False
     dry_run: bool = False

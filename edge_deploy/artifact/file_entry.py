@@ -169,6 +169,8 @@ class VerdictRow(Part, frozen=True, kw_only=True):
         problems: What is wrong, in words.
         median_ms: Median milliseconds of the model's own answer to one sample, by a clock beside
             the model; the first answer is left out.
+        batches: Sizes of batches that it answers: 1, and 3 where the file and the runtime take
+            several samples in one call; absent in manifests of before.
         tolerances: What ``--atol``, ``--rtol``, ``--max-drop`` and ``--min-agreement`` said; null
             for the defaults.
         max_abs_error: The largest difference of any output.
@@ -183,6 +185,7 @@ class VerdictRow(Part, frozen=True, kw_only=True):
     reason: str | None
     problems: tuple[str, ...]
     median_ms: Number | None
+    batches: tuple[Positive, ...] | UnsetType = UNSET
     tolerances: dict[str, Any] | UnsetType | None = UNSET
     max_abs_error: Number | None
     performance: PerformanceEntry | UnsetType = UNSET

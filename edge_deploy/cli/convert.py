@@ -88,6 +88,14 @@ def convert(
         int,
         typer.Option(help="Version of ONNX' operators, 13 to 18; older runtimes need a lower one."),
     ] = 17,
+    free_batch: Annotated[
+        bool,
+        typer.Option(
+            "--free-batch",
+            help="TFLite files take any number of samples at a time, where a runtime can resize "
+            "their inputs; else one.",
+        ),
+    ] = False,
     features: shared.Features = None,
     signature: shared.Signature = None,
     input_shapes: shared.InputShape = None,

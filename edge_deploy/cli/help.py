@@ -23,7 +23,7 @@ PANELS = {
     ),
     "What is run": ("--only", "--runtime", "--backend", "--skip-missing"),
     "What comes out": (
-        "--to", "--objective", "--fold-preprocessing", "--min-runtime", "--opset",
+        "--to", "--objective", "--fold-preprocessing", "--min-runtime", "--opset", "--free-batch",
         "--name", "--artifact-version", "--output", "--report", "--overwrite", "--keep-going",
         "--dry-run", "--no-cache",
     ),

@@ -81,6 +81,7 @@ class TemplateContext:
         features: The columns, where the input is a row of a table.
         example: A row that can be asked, where the input is one.
         series: Of what the input is a window, where it is one.
+        free_batch: Whether the file takes any number of samples, once its inputs are resized.
     """
 
     name: str
@@ -94,6 +95,7 @@ class TemplateContext:
     features: tuple[Feature, ...] | None
     example: Mapping[str, Any] | None
     series: Series | None = None
+    free_batch: bool = False
 
     @property
     def type_name(self) -> str:
@@ -185,6 +187,7 @@ def make(found: Artifact, precision: str | None) -> TemplateContext:
         features=features,
         example=rows(found, features)[0] if features else None,
         series=series_of(manifest) if alone else None,
+        free_batch=any(None in given.shape[:1] for given in info.inputs),
     )
 
 

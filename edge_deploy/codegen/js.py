@@ -21,8 +21,13 @@ def _more(plan: TemplateContext) -> Mapping[str, Any]:
     """Names of arrays, and functions of the page.
 
     Raises:
-        UsageError: A tensor is of a type that LiteRT.js does not have.
+        UsageError: A tensor is of a type that LiteRT.js does not have, or its batch is free.
     """
+    if plan.free_batch:
+        raise UsageError(
+            f"{plan.path.name} leaves the number of samples free; LiteRT.js opens no such file. "
+            f"Convert the model again without {option('free_batch', True)}."
+        )
     for tensor in (*plan.inputs, *plan.outputs):
         if tensor.dtype not in _ARRAYS:
             raise UsageError(

@@ -120,7 +120,7 @@ class Format:
         path: Where its file goes in an artifact, from the model's name and the precision.
         suffixes: How a bare file of the format is named.
         export: From a LoadedModel, that path and metadata to embed: writes the file; raises
-            ConversionError. ONNX' takes ``opset`` too.
+            ConversionError. ONNX' takes ``opset`` too, TFLite's ``free_batch``.
         describe: Reads what a file says of itself, without TensorFlow.
         metadata: Reads what edge-deploy embedded in it; None in somebody else's file.
         precisions: Those that it has, float32 first, in the order in which files are made.

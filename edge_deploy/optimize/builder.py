@@ -204,6 +204,21 @@ def check_opset(opset: int) -> None:
         )
 
 
+def check_batch(free: bool, wish: PrecisionRequest) -> None:
+    """Refuse a free batch for files that have one anyway.
+
+    Raises:
+        UsageError: No TFLite file is asked for.
+    """
+    if free and "tflite" not in wish.by_target:
+        raise UsageError(
+            f"{option('free_batch', True)} is for TFLite files, and none is asked for: TF.js and "
+            "ONNX files take any number of samples as they are.",
+            option="free_batch",
+            got=free,
+        )
+
+
 def check_runtime(version: str, wish: PrecisionRequest) -> None:
     """Refuse what ``min_runtime`` cannot mean.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.core.messages import Shown, option
 from edge_deploy.core.spec import Array, Arrays, ModelSpec, Runner, TensorSpec
 from edge_deploy.data.reference import Reference, sample
-from edge_deploy.verification import metrics, noise
+from edge_deploy.verification import batches, metrics, noise
 from edge_deploy.verification.columns import column_name, judge_columns
 from edge_deploy.verification.tolerances import RTOL, Budget, Tolerance, Tolerances
 from edge_deploy.verification.verdicts import OutputVerdict, Verdict
@@ -49,7 +49,7 @@ def judge(
     """Run every reference sample through one runner, one after another, and compare.
 
     A runner that keeps state from one call to the next is off from its second answer on, which
-    is why samples share one.
+    is why samples share one. Then the first ones are asked in one call (see batches.py).
 
     Args:
         verdict: What is judged: target, precision, path, runtime, backend.
@@ -67,22 +67,33 @@ def judge(
         answers, times = run_samples(runner, spec, reference)
     except EdgeDeployError as error:
         return replace(verdict, failures=(str(error),))
-    unsure = {} if verdict.compressed else reference.unsure
-    outputs = _outputs(verdict, spec, replace(reference, unsure=unsure), tolerances, answers)
-    if measure and not verdict.compressed and not unsure and any(map(_close, outputs)):
-        known = replace(reference, unsure=measure())
-        outputs = _outputs(verdict, spec, known, tolerances, answers)
+    known = replace(reference, unsure={} if verdict.compressed else reference.unsure)
+
+    def compared(
+        given: Mapping[str, list[Array]], asked: Sequence[int] | None = None
+    ) -> list[OutputVerdict]:
+        nonlocal known
+        data = known if asked is None else known.take(asked)
+        outputs = _outputs(verdict, spec, data, tolerances, given)
+        if measure and not verdict.compressed and not data.unsure and any(map(_close, outputs)):
+            known = replace(known, unsure=measure())
+            return compared(given, asked) if known.unsure else outputs
+        return outputs
+
+    outputs = compared(answers)
     task = metrics.task(spec, reference.outputs, answers, reference.labels)
     failures = list(verdict.failures)
     if verdict.compressed:
         failures.extend(_judge_task(task, tolerances, verdict, reference.count))
+    batch = batches.judge(runner, spec, reference, answers, compared)
     return replace(
         verdict,
         task=task,
-        failures=tuple(failures),
+        failures=(*failures, *batch.failures),
         samples=reference.count,
         outputs=tuple(outputs),
         median_ms=statistics.median(times[1:] or times) * 1e3,
+        batches=batch.sizes,
     )
 
 
@@ -97,7 +108,7 @@ def _outputs(
     spec: ModelSpec,
     reference: Reference,
     tolerances: Tolerances,
-    answers: dict[str, list[Array]],
+    answers: Mapping[str, list[Array]],
 ) -> list[OutputVerdict]:
     outputs = []
     for output in spec.outputs:

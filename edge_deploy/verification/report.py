@@ -184,6 +184,7 @@ def _part(manifest: Manifest, verdict: Verdict, kept: Sequence[str]) -> dict[str
         "where": f"{verdict.path} · {verdict.runtime} {verdict.backend or ''}".strip(),
         "verdict": verdict,
         "kept": ", ".join(kept),
+        "batches": batches_text(verdict),
         "layers": [("", cells) for cells in layers],
         "rounding": [
             f"{o.name}: the original's own answers to a sample vary by up to {o.own_rounding:.3g} "
@@ -197,6 +198,14 @@ def _part(manifest: Manifest, verdict: Verdict, kept: Sequence[str]) -> dict[str
         else None,
         "figures": map(errors, verdict.outputs),
     }
+
+
+def batches_text(verdict: Verdict) -> str:
+    """How many samples a file takes in one call; nothing where it was not run."""
+    if verdict.batches == (1,):
+        return "answers one sample at a time"
+    sizes = " and ".join(map(str, verdict.batches))
+    return f"answers several samples in one call: asked with {sizes}" if sizes else ""
 
 
 def _kept(manifest: Manifest) -> dict[str, Sequence[str]]:

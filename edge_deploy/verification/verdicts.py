@@ -84,6 +84,8 @@ class Verdict:
         advice: Which layers those are, and what helps.
         sparsity: The share of zeros in the kernels of a pruned file, else None.
         tolerances: What the user let pass (Tolerances.to_json); None for the defaults.
+        batches: Sizes of batches that it answered rightly: 1, and 3 where the file and the
+            runtime take several samples in one call; none where it was not run.
     """
 
     target: str
@@ -102,6 +104,7 @@ class Verdict:
     advice: tuple[str, ...] = ()
     sparsity: float | None = None
     tolerances: Mapping[str, Any] | None = None
+    batches: tuple[int, ...] = ()
 
     @property
     def status(self) -> str:
@@ -140,6 +143,7 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "status": verdict.status,
         "samples": verdict.samples,
         "median_ms": verdict.median_ms,
+        "batches": list(verdict.batches),
         "reason": verdict.reason,
         "tolerances": verdict.tolerances,
         "task": verdict.task.to_json() if verdict.task else None,
@@ -211,6 +215,7 @@ def from_json(entry: Mapping[str, Any]) -> Verdict:
         advice=tuple(entry["advice"]),
         sparsity=entry["sparsity"],
         tolerances=entry.get("tolerances"),
+        batches=tuple(entry.get("batches", ())),
     )
 
 
@@ -252,6 +257,7 @@ def summarize(rows: Sequence[Verdict]) -> tuple[VerdictRow, ...]:
             reason=row.reason,
             problems=row.problems,
             median_ms=row.median_ms,
+            batches=row.batches,
             tolerances=dict(row.tolerances) if row.tolerances else None,
             max_abs_error=max((_finite(o.max_abs_error) or 0.0 for o in row.outputs), default=None),
             performance=row.task.to_entry() if row.task else UNSET,

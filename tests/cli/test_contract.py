@@ -21,6 +21,7 @@ FLAGS = {
         "--pad --max-size --name --artifact-version --output -o --overwrite --keep-going --dry-run "
         "--no-cache --seed --browser "
         "--timeout --json --quiet -q --verbose -v --fold-preprocessing --min-runtime --opset "
+        "--free-batch "
         "--quantize --io --calibration --keep-float --max-drop --min-agreement --strict "
         "--prune --prune-data --prune-epochs"
     ),

@@ -254,6 +254,11 @@ def test_text_columns_are_refused_in_words() -> None:
             PLATFORMS[name].code(one)
 
 
+def test_javascript_takes_no_free_batch_and_says_so() -> None:
+    with pytest.raises(UsageError, match=r"LiteRT\.js opens no such file.*free_batch"):
+        PLATFORMS["js"].code(replace(PLANS["table"], free_batch=True))
+
+
 def test_javascript_takes_no_int8_and_says_so() -> None:
     with pytest.raises(UsageError, match=r"int8; LiteRT\.js takes float32, int32, uint8"):
         PLATFORMS["js"].code(PLANS["int8"])

@@ -17,33 +17,46 @@ from edge_deploy.formats.tflite.file import ends, name_ends, unpack
 from edge_deploy.formats.tflite.metadata import finish
 
 
-def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Converted:
-    """Write a ``.tflite`` file of built-in operators, for one sample at a time.
+def export(
+    model: LoadedModel, path: Path, metadata: Mapping[str, Any], free_batch: bool = False
+) -> Converted:
+    """Write a ``.tflite`` file of built-in operators.
 
     The batch is fixed to 1: that is what a phone asks, what recurrent layers need to stay
-    within the built-in operators, and what lets a delegate plan its memory.
+    within the built-in operators, and what lets a delegate plan its memory. With ``free_batch`` it
+    is 1 until an app resizes the inputs.
 
     Args:
         model: The model.
         path: The file to write.
         metadata: Embedded as JSON.
+        free_batch: Leave the number of samples free.
 
     Raises:
-        ConversionError: Neither the built-in operators nor TensorFlow's own can hold it.
+        ConversionError: Neither the built-in operators nor TensorFlow's own can hold it; or only
+            the latter can with a free batch.
     """
     # TensorFlow's converter knows a gelu by its erfc, and has no erf.
     gelu = frozenset({"Erfc"})
-    frozen = freeze(model.function, model.spec.inputs, batch=1, marks=gelu)
+    batch = None if free_batch else 1
+    frozen = freeze(model.function, model.spec.inputs, batch=batch, marks=gelu)
     notes: tuple[str, ...] = ()
     try:
         data = converter_of(frozen).convert()
     except Exception as error:
         # The converter raises its own ConverterError, whose base is Exception.
+        if free_batch:
+            raise ConversionError(
+                f"TFLite cannot hold this model with a free batch: {first_line(error)}. It may "
+                f"hold it for one sample at a time: leave out {option('free_batch', True)}."
+            ) from error
         data = _convert_with_flex(frozen, error)
         notes = (
             "NEEDS FLEX: the built-in operators cannot hold this model, so the .tflite uses "
             "TensorFlow's own (Flex). Apps must link the Flex delegate; browsers have none.",
         )
+    if free_batch and not any(spec.shape[:1] == (None,) for spec in model.spec.inputs):
+        notes += ("The .tflite has no free batch: the model itself has a fixed one.",)
     names = [spec.name for spec in model.spec.inputs], [spec.name for spec in model.spec.outputs]
     file = unpack(path, data)
     name_ends(file, *names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from edge_deploy.core.bounds import read_bytes
 from edge_deploy.core.dependencies import install, pip_install
 from edge_deploy.core.errors import ArtifactError, MissingDependencyError
-from edge_deploy.core.messages import first_line
+from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import Array, Arrays, Runner, as_dtype
 from edge_deploy.formats.tflite.file import SIGNATURE, unpack
 
@@ -53,14 +53,15 @@ class LiteRTRunner:
         self._signature = interpreter.get_signature_runner(key) if key else None
 
     def predict(self, inputs: Arrays) -> Arrays:
-        """Answer one sample.
+        """Answer one sample, or several where the file leaves the batch free.
 
         Raises:
-            ArtifactError: LiteRT cannot run the file.
+            ArtifactError: LiteRT cannot run the file, or it takes one sample at a time.
         """
         try:
             if self._signature is not None:
                 details = self._signature.get_input_details()
+                self._check_batch(inputs, details)
                 feed = {n: _quantized(inputs[n], d) for n, d in details.items()}
                 given = self._signature.get_output_details()
                 answers = self._signature(**feed)
@@ -70,6 +71,16 @@ class LiteRTRunner:
             raise ArtifactError(
                 f"{self._path}: LiteRT cannot run it: {first_line(error)}."
             ) from error
+
+    def _check_batch(self, inputs: Arrays, details: Mapping[str, Any]) -> None:
+        """LiteRT resizes any input, and a file for one sample then answers anything."""
+        for name, detail in details.items():
+            fixed, count = list(detail["shape_signature"][:1]), inputs[name].shape[:1]
+            if fixed == [1] and count > (1,):
+                raise ArtifactError(
+                    f"{self._path}: takes one sample at a time, and got {count[0]}. A file that "
+                    f"takes several is made with {option('free_batch', True)}."
+                )
 
     def _by_tensor(self, inputs: Arrays) -> Arrays:
         """Somebody else's file without a signature: by the names of its tensors."""

@@ -40,7 +40,11 @@ def quantize(model: LoadedModel, source: Path, path: Path, wanted: Quantization)
         for feed in wanted.samples or ():
             yield [feed[name] for name in names[0]]
 
-    converter = converter_of(freeze(model.function, model.spec.inputs, batch=1))
+    before = source.read_bytes()
+    whole = unpack(source, before)
+    free = any(spec.shape[:1] == (None,) for spec in ends(whole)[0])
+    batch = None if free else 1
+    converter = converter_of(freeze(model.function, model.spec.inputs, batch=batch))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = calibration
     ops = tf.lite.OpsSet
@@ -54,9 +58,8 @@ def quantize(model: LoadedModel, source: Path, path: Path, wanted: Quantization)
         raise ConversionError(
             f"TFLite in int8: TFLiteConverter cannot do it: {first_line(error)}."
         ) from error
-    before = source.read_bytes()
-    metadata = read(source, before, unpack(source, before)) or {}
+    metadata = read(source, before, whole) or {}
     file = unpack(path, data)
     name_ends(file, *names)
-    whole = finish(file, metadata, *ends(file))
-    path.write_bytes(complete(before, whole, "int8", wanted.io))
+    made = finish(file, metadata, *ends(file))
+    path.write_bytes(complete(before, made, "int8", wanted.io))

@@ -1,7 +1,7 @@
 // LiteRT.js: .tflite files, behind the interface of tfjs.js.
 import { SITE, load as loadModule } from '../paths.js';
 import { fromFile, toFile } from './dtypes.js';
-import { readTensors } from './tflite_file.js';
+import { readTensors, withFixedAxes } from './tflite_file.js';
 import { given, wire } from './tensor-map.js';
 
 export const backends = ['wasm', 'webgpu'];
@@ -12,7 +12,7 @@ let starting = null;
 export async function load(url, backend, entry, { get }) {
   const [data, litert] = await Promise.all([get(url), start(backend)]);
   const file = readTensors(data);
-  const compiled = await litert.loadAndCompile(data, { accelerator: backend });
+  const compiled = await litert.loadAndCompile(withFixedAxes(data), { accelerator: backend });
   if (backend === 'webgpu' && !compiled.isFullyAccelerated) {
     compiled.delete();
     throw new Error('WebGPU does not take all operators of this file');

@@ -1,15 +1,10 @@
-// What a .tflite file says of its inputs and outputs: LiteRT.js tells neither the scale of
-// integers nor a free axis. The layout is TensorFlow Lite's schema.fbs, read field by field.
+// What a .tflite file says of its inputs and outputs: LiteRT.js does not tell the scale of
+// integers, and it takes no free axis. The layout is TensorFlow Lite's schema.fbs, read field by field.
 
 const TYPES = { 0: 'float32', 1: 'float16', 2: 'int32', 3: 'uint8', 4: 'int64', 6: 'bool', 7: 'int16', 9: 'int8' };
 
-/**
- * @param {Uint8Array} data a whole file
- * @returns {{inputs: Array, outputs: Array}} each {name, dtype, scale, zero}: real numbers are
- *   (integer - zero) * scale, and scale is 0 where the tensor is not quantized. Names are the
- *   first signature's where there is one
- */
-export function readTensors(data) {
+/** The tables of a file, and how to read in them. */
+function tablesOf(data) {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   if (data.length < 8 || String.fromCharCode(...data.subarray(4, 8)) !== 'TFL3') {
     throw new Error('it is not a TFLite file');
@@ -42,6 +37,40 @@ export function readTensors(data) {
   const [graph] = tables(model, 2); // Model.subgraphs
   const tensors = tables(graph, 0); // SubGraph.tensors
   const [signature] = tables(model, 7); // Model.signature_defs
+  return { view, u32, follow, field, vector, tables, text, graph, tensors, signature };
+}
+
+/**
+ * A file for one sample at a time: a free axis becomes the size that its tensors are made with.
+ * @param {Uint8Array} data a whole file
+ * @returns {Uint8Array} the same where it has no free axis, else a copy
+ */
+export function withFixedAxes(data) {
+  const { view, vector, tensors } = tablesOf(data);
+  const places = [];
+  for (const table of tensors) {
+    const shape = vector(table, 0); // Tensor.shape
+    const free = vector(table, 7); // Tensor.shape_signature
+    for (let n = 0; n < Math.min(free.length, shape.length); n += 1) {
+      const at = free.start + 4 * n;
+      if (view.getInt32(at, true) < 0) places.push([at, view.getInt32(shape.start + 4 * n, true)]);
+    }
+  }
+  if (!places.length) return data;
+  const fixed = data.slice();
+  const changed = new DataView(fixed.buffer);
+  for (const [at, size] of places) changed.setInt32(at, size, true);
+  return fixed;
+}
+
+/**
+ * @param {Uint8Array} data a whole file
+ * @returns {{inputs: Array, outputs: Array}} each {name, dtype, scale, zero}: real numbers are
+ *   (integer - zero) * scale, and scale is 0 where the tensor is not quantized. Names are the
+ *   first signature's where there is one
+ */
+export function readTensors(data) {
+  const { view, u32, follow, field, vector, tables, text, graph, tensors, signature } = tablesOf(data);
 
   const describe = (graphField, signatureField) => {
     const named = new Map();
