@@ -6,9 +6,11 @@ A change that is meant renews tests/codegen/snapshots/: RENEW=1 python -m pytest
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import unicodedata
 from dataclasses import replace
 from importlib import import_module
 from itertools import product
@@ -28,6 +30,9 @@ from edge_deploy.data.preprocessing.features import parse_features
 from edge_deploy.data.preprocessing.image import PRESETS, RESIZES, preprocess_image, with_size
 
 HERE = Path(__file__).parent
+# The tables of letters with cases are those of the Python that writes the code: 3.13 knows more.
+SNAPSHOTS_UNICODE = "14.0.0"
+UNICODE_TABLE = re.compile(r'(?<=numbers\(")[0-9a-z ]+')
 GRAMMARS = {".kt": "kotlin", ".swift": "swift", ".dart": "dart", ".hpp": "cpp", ".cpp": "cpp"}
 FEATURES, _ = parse_features(
     [
@@ -220,7 +225,10 @@ def test_code_is_the_snapshot(platform: str, name: str) -> None:
     if os.environ.get("RENEW"):
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(code, encoding="utf-8")
-    assert code == kept.read_text(encoding="utf-8")
+    expected = kept.read_text(encoding="utf-8")
+    if unicodedata.unidata_version != SNAPSHOTS_UNICODE:
+        code, expected = (UNICODE_TABLE.sub("", text) for text in (code, expected))
+    assert code == expected
 
 
 def load(one: TemplateContext) -> dict[str, Any]:

@@ -238,9 +238,9 @@ def _is_inside(entry: os.DirEntry[str], root: Path) -> bool:
     try:
         if not entry.is_symlink():
             return entry.is_file()
-        real = Path(entry.path).resolve()
+        real = Path(entry.path).resolve(strict=True)
         return real.is_file() and real.is_relative_to(root.resolve())
-    except OSError:
+    except (OSError, RuntimeError):  # a ring of links, among others
         return False
 
 

@@ -230,8 +230,8 @@ def _inside(entry: os.DirEntry[str], real: Path) -> bool:
     if not entry.is_symlink():
         return True
     try:
-        return Path(entry.path).resolve().is_relative_to(real)
-    except (OSError, RuntimeError):
+        return Path(entry.path).resolve(strict=True).is_relative_to(real)
+    except (OSError, RuntimeError):  # a ring of links, among others
         return False
 
 
