@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from edge_deploy.core.errors import MissingDependencyError
+from edge_deploy.core.escapes import html_text
 
 # What a site consists of, besides models/. The rest of web_demo/ builds vendor/.
 FILES = ("index.html", "harness.html", "style.css", "icon.svg", "sw.js")
@@ -20,6 +21,8 @@ _RUNTIMES = {"tfjs": "vendor/tfjs", "tflite": "vendor/litert", "onnx": "vendor/o
 # What tfjs_bundle.py and precompress.py read, and no visitor.
 _INSIDE = ("vendor/kernels/", "vendor/page/")
 _BUNDLE = "vendor/page"
+_LOCALES = "src/locales"
+_LANGUAGE_CHOICE = re.compile(r'<select id="language">.*?</select>', re.DOTALL)
 _STATIC_IMPORT = re.compile(
     r"^(?:import|export)\b[^;'\"]*?['\"](\.{1,2}/[^'\"]+)['\"]", re.MULTILINE
 )
@@ -69,7 +72,12 @@ def files(source: Path, targets: Collection[str]) -> dict[str, Path | bytes]:
                 found[name] = file
     modules = list(_imported(source, source / "src/main.js", {}))
     if bundle := _fresh_bundle(source):
-        found = {name: file for name, file in found.items() if not name.startswith("src/")}
+        in_code = f"{_LOCALES}/en.json"
+        found = {
+            name: file
+            for name, file in found.items()
+            if not name.startswith("src/") or (name.startswith(_LOCALES) and name != in_code)
+        }
         found |= {f"src/{file.name}": file for file in bundle}
         modules = []
     found["index.html"] = _with_hints(source, modules).encode()
@@ -90,12 +98,30 @@ def _fresh_bundle(source: Path) -> list[Path]:
 
 def _with_hints(source: Path, modules: Iterable[str]) -> str:
     """index.html that asks for all of the page's modules at once, and not one after another."""
-    page = (source / "index.html").read_text(encoding="utf-8")
+    page = _with_languages(source, (source / "index.html").read_text(encoding="utf-8"))
     links = [f'    <link rel="modulepreload" href="{name}" />' for name in modules]
     links.append(
         '    <link rel="preload" as="fetch" crossorigin="anonymous" href="models/index.json" />'
     )
     return page.replace("  </head>", "\n".join([*links, "  </head>"]), 1)
+
+
+def languages(source: Path) -> dict[str, str]:
+    """The languages of the page, by code: what each calls itself. A language is one file."""
+    files = sorted((source / _LOCALES).glob("*.json"))
+    words = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
+    return {code: str(own["language.name"]) for code, own in words.items()}
+
+
+def _with_languages(source: Path, page: str) -> str:
+    """index.html that offers the languages that there are."""
+    options = "".join(
+        f'          <option value="{html_text(code)}" lang="{html_text(code)}">'
+        f"{html_text(name)}</option>\n"
+        for code, name in languages(source).items()
+    )
+    select = f'<select id="language">\n{options}        </select>'
+    return _LANGUAGE_CHOICE.sub(lambda _: select, page, count=1)
 
 
 def _imported(source: Path, file: Path, seen: dict[str, None]) -> dict[str, None]:

@@ -510,7 +510,7 @@ def test_facts_tell_what_a_row_has(modules: Any, names: str, code: str, words: s
       const {chooseLanguage} = await import(new URL('src/i18n.js', document.baseURI));
       const {facts} = await import(new URL('src/view/header.js', document.baseURI));
       document.body.innerHTML = '<p id="facts"></p>';
-      chooseLanguage(code);
+      await chooseLanguage(code, [code]);
       const source = {framework: 'keras', parameters: 3};
       facts({version: '1'}, {bytes: 10, precision: 'float32'}, {features, inputs: [], source});
     }"""

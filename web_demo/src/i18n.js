@@ -1,18 +1,27 @@
-// The page's words, in the language of the browser or the one that was chosen by hand.
-import en from './locales/en.js';
-import id from './locales/id.js';
+// The page's words, in the language of the browser or the one that was chosen by hand. A language
+// is one file in locales/; English comes with the code, the others when they are asked for.
+import english from './locales/en.json' with { type: 'json' };
+import { fetchOk } from './fetching.js';
+import { SITE } from './paths.js';
 
-export const TABLES = { en, id };
-export const LANGUAGES = { en: 'English', id: 'Bahasa Indonesia' };
 const KEPT = 'edge-deploy-language';
 let language = 'en';
+let words = english;
+let plurals = new Intl.PluralRules('en');
 
-/** Choose the language: the address's, the one kept, the browser's, else English. */
-export function chooseLanguage(wanted) {
+/**
+ * Choose the language: the address's, the one kept, the browser's, else English.
+ * @param {?string} wanted its code
+ * @param {string[]} offered codes of the languages that the site has
+ * @returns {Promise<string>} the code of the one in use
+ */
+export async function chooseLanguage(wanted, offered) {
   // "in" is what old systems call Indonesian.
   const own = navigator.languages.map((code) => code.toLowerCase().split('-')[0].replace(/^in$/, 'id'));
-  language = [wanted, kept(), ...own].find((code) => Object.hasOwn(TABLES, code ?? '')) ?? 'en';
+  const chosen = [wanted, kept(), ...own].find((code) => code === 'en' || offered.includes(code)) ?? 'en';
+  await use(chosen).catch(() => use('en')); // a file is missing: the page still works
   document.documentElement.lang = language;
+  document.documentElement.dir = t('language.direction');
   for (const element of document.querySelectorAll('[data-t]')) {
     element.textContent = t(element.dataset.t);
   }
@@ -21,6 +30,13 @@ export function chooseLanguage(wanted) {
   }
   document.title = t('page.title');
   return language;
+}
+
+async function use(code) {
+  const file = new URL(`src/locales/${code}.json`, SITE);
+  words = code === 'en' ? english : await (await fetchOk(file)).json();
+  plurals = new Intl.PluralRules(code);
+  language = code;
 }
 
 /** Keep a choice for the next visit, where the browser lets us. */
@@ -40,14 +56,22 @@ function kept() {
   }
 }
 
-/** The language in use: en or id. */
+/** The code of the language in use, such as en. */
 export function currentLanguage() {
   return language;
 }
 
-/** A string of the page, with {…} filled in. */
+/**
+ * A string of the page, with {…} filled in. Of one with plural forms `count` is a number and
+ * chooses the form. Numbers are written as the language writes them.
+ */
 export function t(key, values = {}) {
-  const text = TABLES[language][key];
-  if (text === undefined) throw new Error(`no words for ${key}`);
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+  const entry = words[key];
+  if (entry === undefined) throw new Error(`no words for ${key}`);
+  const text = typeof entry === 'string' ? entry : (entry[plurals.select(values.count)] ?? entry.other);
+  return text.replace(/\{(\w+)\}/g, (_, name) => shown(values[name]));
+}
+
+function shown(value) {
+  return typeof value === 'number' ? new Intl.NumberFormat(language).format(value) : String(value);
 }

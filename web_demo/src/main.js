@@ -31,14 +31,16 @@ let past = [];
 start();
 
 async function start() {
-  chooseLanguage(address.get('lang'));
+  const listed = json(new URL('index.json', site)); // beside the words
+  listed.catch(() => {}); // told below
+  await chooseLanguage(address.get('lang'), head.languages());
   head.languageChoice((code) => {
     keepLanguage(code);
     address.reload({ lang: code });
   });
   let index;
   try {
-    index = await json(new URL('index.json', site));
+    index = await listed;
   } catch {
     nothing(t('error.nothing'));
     return;

@@ -16,7 +16,7 @@ const DAY = /^\d{4}-\d{2}-\d{2}/;
 export function asked({ steps, channels, unit }) {
   const key = channels.length > 1 ? 'series.rows' : 'series.values';
   const of = channels.slice(0, 4).join(', ') + (channels.length > 4 ? ', …' : '');
-  return t(steps ? key : `${key}.any`, { count: count(steps ?? 0), of: unit ? `${of} (${unit})` : of });
+  return t(steps ? key : `${key}.any`, { count: steps ?? 0, of: unit ? `${of} (${unit})` : of });
 }
 
 /** The channel that an output forecasts, and the output; null where it is none. */

@@ -1,7 +1,7 @@
 // Answers as people read them: bars, a number with its unit, raw numbers on demand.
 import { el } from '../dom.js';
 import { number, scientific, share } from '../format.js';
-import { t } from '../i18n.js';
+import { currentLanguage, t } from '../i18n.js';
 
 const $ = (id) => document.getElementById(id);
 const TOP = 5;
@@ -128,7 +128,7 @@ function range(value, [min, max], unit, samples) {
   const words = el('p', { className: 'quiet' }, t('answer.between', ends));
   if (!(max > min)) return [];
   const mark = el('span', { className: 'mark' });
-  mark.style.left = `${Math.min(1, Math.max(0, (value - min) / (max - min))) * 100}%`;
+  mark.style.insetInlineStart = `${Math.min(1, Math.max(0, (value - min) / (max - min))) * 100}%`;
   return [el('div', { className: 'scale', 'aria-hidden': 'true' }, mark), words];
 }
 
@@ -235,4 +235,4 @@ export function history(items) {
   $('history').hidden = items.length < 2;
 }
 
-const clock = (at) => at.toTimeString().slice(0, 8);
+const clock = (at) => new Intl.DateTimeFormat(currentLanguage(), { timeStyle: 'medium' }).format(at);

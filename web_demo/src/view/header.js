@@ -1,18 +1,17 @@
 // The upper part of the page: which model, on what, and how far it is.
 import { el } from '../dom.js';
-import { below, count, percent, size, time } from '../format.js';
-import { currentLanguage, LANGUAGES, t } from '../i18n.js';
+import { below, percent, size, time } from '../format.js';
+import { currentLanguage, t } from '../i18n.js';
 import { asked } from '../series.js';
 
 const $ = (id) => document.getElementById(id);
 let siteTitle = '';
 
+/** The codes of the languages that the site has. */
+export const languages = () => [...$('language').options].map(({ value }) => value);
+
 /** The select that changes the language. */
 export function languageChoice(choose) {
-  const options = Object.entries(LANGUAGES).map(([value, name]) =>
-    el('option', { value, lang: value }, name),
-  );
-  $('language').replaceChildren(...options);
   $('language').value = currentLanguage();
   $('language').onchange = () => choose($('language').value);
 }
@@ -48,7 +47,7 @@ export function loading(entry, file, cancel) {
     const chosen = button.dataset.key === entry.key;
     button.setAttribute('aria-current', String(chosen));
     // On a phone the row of models is wider than the page.
-    if (chosen) $('gallery').scrollLeft = button.offsetLeft - $('gallery').offsetLeft - 40;
+    if (chosen) button.scrollIntoView({ block: 'nearest', inline: 'center' });
   }
   $('title').hidden = false;
   $('details').hidden = false;
@@ -101,7 +100,7 @@ export function facts(entry, file, manifest) {
   $('facts').textContent = [
     t('facts.version', { version: entry.version }),
     framework,
-    t('facts.parameters', { count: count(parameters) }),
+    t('facts.parameters', { count: parameters }),
     `${size(file.bytes)} ${file.precision}`,
     ...takes,
   ].join(' · ');
@@ -112,7 +111,7 @@ function columns(features) {
   if (features.length === 1 && features[0].kind === 'text') return t('facts.text');
   const names = features.slice(0, NAMED).map(({ name }) => name);
   const all = names.join(', ') + (features.length > NAMED ? ', …' : '');
-  return t(features.length === 1 ? 'facts.column' : 'facts.columns', { count: count(features.length), names: all });
+  return t('facts.columns', { count: features.length, names: all });
 }
 
 /** The one line that says where the page is. */
@@ -161,7 +160,7 @@ export function ready(backend, milliseconds, pass) {
 /** So many samples, and whether somebody gave them or they were made up. */
 export function samplesOf(manifest, many) {
   const key = manifest.reference.origin === 'synthetic' ? 'check.synthetic' : 'check.samples';
-  return t(key, { count: count(many) });
+  return t(key, { count: many });
 }
 
 /** The badge: what running the packaged samples here has shown. */
