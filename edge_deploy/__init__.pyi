@@ -12,6 +12,7 @@ from edge_deploy.api.init import init as init
 from edge_deploy.api.inspect import inspect as inspect
 from edge_deploy.api.options import BenchOptions as BenchOptions
 from edge_deploy.api.options import ConvertOptions as ConvertOptions
+from edge_deploy.api.options import DemoOptions as DemoOptions
 from edge_deploy.api.options import PushOptions as PushOptions
 from edge_deploy.api.options import QuantizeOptions as QuantizeOptions
 from edge_deploy.api.options import TuneOptions as TuneOptions

@@ -10,13 +10,15 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
+from edge_deploy.api.keywords import DemoKeywords
+from edge_deploy.api.options import DemoOptions
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.document import to_document
@@ -28,14 +30,22 @@ from edge_deploy.artifact.statistics import answer_ranges, column_ranges
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.messages import option
-from edge_deploy.core.options import as_path, as_paths
+from edge_deploy.core.options import as_path, as_paths, given, takes
 from edge_deploy.core.spec import Array, Arrays, TensorSpec
 from edge_deploy.data import model_card
 from edge_deploy.data.preprocessing.encoding import raw_rows
 from edge_deploy.data.reference import join, sample
 from edge_deploy.verification import metrics, noise, page_limits, quality
 from edge_deploy.verification.columns import page_columns
-from edge_deploy.web import assets, hosting, page_head, precompress, service_worker, tfjs_bundle
+from edge_deploy.web import (
+    assets,
+    hosting,
+    page_head,
+    precompress,
+    runtimes,
+    service_worker,
+    tfjs_bundle,
+)
 from edge_deploy.web import embed as embedding
 from edge_deploy.web.notebook import frame
 from edge_deploy.web.page_head import PageInfo
@@ -58,26 +68,27 @@ class DemoSite:
         models: What the page calls them: the name, or name@version where a name is there twice.
         files: Every file that was written, by path from the root.
         gone: Models that the site showed before and that were not named this time.
+        sizes: Bytes of its parts: page, models, each runtime by name, and what lies compressed
+            beside them.
     """
 
     folder: Path
     models: tuple[str, ...]
     files: tuple[str, ...]
     gone: tuple[str, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     def _repr_html_(self) -> str:
         """The page itself, where a notebook can show it."""
         return frame(self.folder)
 
 
+@takes(DemoOptions)
 def build_demo(
     paths: Path | str | Sequence[Path | str],
     output: Path | str = "web_demo",
-    *,
-    host: str | None = None,
-    embed: bool = False,
-    work_offline: bool = True,
-    page: PageInfo | None = None,
+    options: DemoOptions | None = None,
+    **keywords: Unpack[DemoKeywords],
 ) -> DemoSite:
     """Build a static site that runs models in the browser.
 
@@ -85,10 +96,8 @@ def build_demo(
         paths: An artifact's folder, or several.
         output: The site. When it is the checkout's own web_demo/, only its models/ is filled;
             otherwise a whole copy of the page is written.
-        host: One of hosting.HOSTS: what that host needs is written beside the page.
-        embed: Write ``embed.mjs``, which puts the model in a page of somebody else.
-        work_offline: Let a service worker keep the site for visits without a network.
-        page: What the site says of itself: title, description, author, link, colour.
+        options: What it brings, and for which host.
+        **keywords: Fields of ``DemoOptions`` by name, which win over ``options``.
 
     Raises:
         UsageError: An artifact has no file, a file is in the way, or the host is unknown.
@@ -96,16 +105,15 @@ def build_demo(
         MissingDependencyError: The page's vendor/ is not built.
     """
     output = as_path(output, "output")
+    options = given(DemoOptions, options, keywords, "build_demo")
+    host, embed = options.host, options.embed
     hosting.check(host)
-    info = page or PageInfo()
+    info = options.page or PageInfo()
     page_head.check(info)
     source = assets.shell_folder()
-    found = {}
-    for path in as_paths(paths, "paths"):
-        opened = artifact.open_artifact(path)
-        found[opened.folder.resolve()] = opened
-    models = list(found.values())
-    keys = _keys(models)
+    models = opened(paths)
+    keys = keys_of(models)
+    targets = runtimes.targets_of(models, options.runtimes, options.compare)
     if embed and len(models) != 1:
         raise UsageError(
             f"{option('embed', True)} puts one model in a page; {len(models)} were given.",
@@ -121,13 +129,8 @@ def build_demo(
             f"change: name another folder with {option('output')}."
         )
     with artifact.as_opened(models):
-        entries: list[dict[str, Any]] = []
-        files: Files = {}
-        for key, model in zip(keys, models, strict=True):
-            entry, own = _model(key, model)
-            files |= {f"models/{entry['folder']}/{name}": file for name, file in own.items()}
-            entries.append(entry)
-        ops = set().union(*(_operators(model) for model in models))
+        entries, files = listed(keys, models, targets)
+        ops = set().union(*(_operators(model) for model in models)) if "tfjs" in targets else set()
         linked = tfjs_bundle.link(source, ops) if ops else None
         names = {part: tfjs_bundle.file_name(part, code) for part, code in (linked or {}).items()}
         files |= {f"models/{names[part]}": code for part, code in (linked or {}).items()}
@@ -135,7 +138,7 @@ def build_demo(
         files[INDEX] = as_json(
             {
                 "schema": SCHEMA,
-                "offline": work_offline,
+                "offline": options.work_offline,
                 "page": {key: value for key, value in asdict(info).items() if key != "accent"},
                 "kernels": {part: f"models/{name}" for part, name in names.items()},
                 "models": entries,
@@ -143,12 +146,10 @@ def build_demo(
         )
         planned: Files = {}
         if whole:
-            planned |= assets.files(
-                source, {e["target"] for entry in entries for e in entry["files"]}
-            )
+            planned |= assets.files(source, targets)
             planned |= embedding.files(models[0], entries[0]) if embed else {}
             planned |= _presented(planned, info, [e["title"] or e["key"] for e in entries])
-        if work_offline:
+        if options.work_offline:
             files[service_worker.LIST] = service_worker.site_list({**planned, **files}, entries)
         elif whole:
             planned.pop(service_worker.WORKER, None)
@@ -159,7 +160,35 @@ def build_demo(
         gone = tuple(key for key in _shown(output) if key not in keys)
         with atomic_io.writing(output):
             publish(output, planned)
-    return DemoSite(output, tuple(keys), (*planned, RECORD), gone)
+    return DemoSite(output, tuple(keys), (*planned, RECORD), gone, runtimes.sizes(planned))
+
+
+def opened(paths: Path | str | Sequence[Path | str]) -> list[Artifact]:
+    """The artifacts of some folders, each once."""
+    found = {}
+    for path in as_paths(paths, "paths"):
+        one = artifact.open_artifact(path)
+        found[one.folder.resolve()] = one
+    return list(found.values())
+
+
+def listed(
+    keys: Sequence[str], models: Sequence[Artifact], targets: Collection[str]
+) -> tuple[list[dict[str, Any]], Files]:
+    """The entries of the page's index, and the files of the models.
+
+    Args:
+        keys: What the page calls the models.
+        models: The models.
+        targets: The formats whose files the page brings.
+    """
+    entries: list[dict[str, Any]] = []
+    files: Files = {}
+    for key, model in zip(keys, models, strict=True):
+        entry, own = _model(key, model, targets)
+        files |= {f"models/{entry['folder']}/{name}": file for name, file in own.items()}
+        entries.append(entry)
+    return entries, files
 
 
 def _presented(planned: Files, info: PageInfo, models: Sequence[str]) -> Files:
@@ -192,7 +221,12 @@ def _operators(model: Artifact) -> set[str]:
     return ops
 
 
-def _keys(models: Sequence[Artifact]) -> list[str]:
+def keys_of(models: Sequence[Artifact]) -> list[str]:
+    """What the page calls each model.
+
+    Raises:
+        UsageError: Two have the same name and version.
+    """
     names = Counter(model.name for model in models)
     keys = [
         model.name if names[model.name] == 1 else f"{model.name}@{model.manifest.version}"
@@ -206,12 +240,13 @@ def _keys(models: Sequence[Artifact]) -> list[str]:
     return keys
 
 
-def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
+def _model(key: str, model: Artifact, targets: Collection[str]) -> tuple[dict[str, Any], Files]:
     """The page's entry of a model, and its files."""
     manifest = model.manifest
-    chosen = page_entry(model)
+    chosen = page_entry(model, targets)
     samples = model.samples()
-    shipped = [file.path for entry in manifest.artifacts for file in entry.files]
+    there = [entry for entry in manifest.artifacts if entry.target in targets]
+    shipped = [file.path for entry in there for file in entry.files]
     read = {artifact.REFERENCE, artifact.EVALUATION, model_card.FILE}
     _check_hashes(model, {*shipped, *samples, *read})
     files: Files = {path: model.folder / path for path in (*shipped, *samples)}
@@ -246,7 +281,7 @@ def _model(key: str, model: Artifact) -> tuple[dict[str, Any], Files]:
         "title": card.title if card else None,
         "description": card.description if card else None,
         "card": "card.html" if card and card.html else None,
-        "files": [_file(model, entry) for entry in manifest.artifacts],
+        "files": [_file(model, entry) for entry in there],
     }
     return entry, files
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from edge_deploy.core.spec import LoadKeywords, SizeKeywords
+from edge_deploy.web.page_head import PageInfo
 
 AnyPath = str | os.PathLike[str]
 Names = str | Sequence[str]
@@ -141,6 +142,17 @@ class BenchKeywords(RuntimeKeywords, total=False):
 
     seconds: float
     page: AnyPath | None
+
+
+class DemoKeywords(TypedDict, total=False):
+    """``DemoOptions``."""
+
+    host: str | None
+    embed: bool
+    work_offline: bool
+    page: PageInfo | None
+    runtimes: Names | None
+    compare: bool
 
 
 class SearchKeywords(TypedDict, total=False):

@@ -20,6 +20,7 @@ from edge_deploy.formats.base import FLOAT
 from edge_deploy.formats.registry import FORMATS, default_runtimes
 from edge_deploy.optimize.search.search import SearchOptions
 from edge_deploy.verification.tolerances import Tolerances
+from edge_deploy.web.page_head import PageInfo
 
 ByOutput = Mapping[str, float]
 """Numbers by output name, ``""`` for all outputs."""
@@ -248,6 +249,28 @@ class BenchOptions(RuntimeOptions):
 
     seconds: float = 1.0
     page: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions(Options):
+    """What ``build_demo`` can be asked for.
+
+    Attributes:
+        host: One of hosting.HOSTS: what that host needs is written beside the page.
+        embed: Write ``embed.mjs``, which puts the model in a page of somebody else.
+        work_offline: Let a service worker keep the site for visits without a network.
+        page: What the site says of itself: title, description, author, link, colour.
+        runtimes: Of tfjs, litert-web and ort-web, those that the site brings, with the files
+            that run in them; without it the ones that the models need to run.
+        compare: Bring every runtime that there is a file for, so that visitors can compare.
+    """
+
+    host: str | None = None
+    embed: bool = False
+    work_offline: bool = True
+    page: PageInfo | None = None
+    runtimes: tuple[str, ...] | None = None
+    compare: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

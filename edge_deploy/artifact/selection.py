@@ -13,7 +13,7 @@ page          ``demo``                    TF.js, else ONNX, else TFLite; not pru
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.file_entry import FileEntry
@@ -126,8 +126,12 @@ def float_entry(found: Artifact, target: str) -> FileEntry:
     return min(entries, key=lambda entry: entry.pruned is not None)
 
 
-def page_entry(found: Artifact) -> FileEntry:
+def page_entry(found: Artifact, targets: Collection[str] = _PAGE) -> FileEntry:
     """The file that the page answers with: the one of the smallest runtime.
+
+    Args:
+        found: The artifact.
+        targets: Formats that the page brings a runtime for; the artifact has a file of one.
 
     Raises:
         UsageError: There is none.
@@ -138,4 +142,4 @@ def page_entry(found: Artifact) -> FileEntry:
     def rank(entry: FileEntry) -> tuple[int, bool, bool]:
         return _PAGE.index(entry.target), bool(entry.pruned), entry.precision != FLOAT
 
-    return min(found.manifest.artifacts, key=rank)
+    return min((e for e in found.manifest.artifacts if e.target in targets), key=rank)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,8 @@ import typer
 import edge_deploy
 from edge_deploy.cli import console
 from edge_deploy.cli.app import app
-from edge_deploy.cli.options import Json, Quiet
-from edge_deploy.core.messages import in_shell
+from edge_deploy.cli.options import Json, Quiet, split
+from edge_deploy.core.messages import in_shell, size_text
 
 
 @app.command()
@@ -32,6 +33,17 @@ def demo(
     ] = None,
     embed: Annotated[
         bool, typer.Option("--embed", help="Write embed.mjs: the model for a page of your own.")
+    ] = False,
+    runtimes: Annotated[
+        str | None,
+        typer.Option(
+            "--runtimes",
+            "--runtime",
+            help="Runtimes to bring: tfjs, litert-web, ort-web; else what the models need.",
+        ),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Bring every runtime, for the page's Compare.")
     ] = False,
     no_offline: Annotated[
         bool, typer.Option("--no-offline", help="Leave out the service worker.")
@@ -61,13 +73,16 @@ def demo(
         host=host,
         embed=embed,
         work_offline=not no_offline,
+        runtimes=None if runtimes is None else split(runtimes),
+        compare=compare,
         page=edge_deploy.PageInfo(title, description, author, link, accent),
     )
     if as_json:
         document = {"folder": str(site.folder), "models": list(site.models)}
-        console.json_document({**document, "gone": list(site.gone)})
+        console.json_document({**document, "gone": list(site.gone), "bytes": dict(site.sizes)})
     elif not quiet:
         typer.echo(f"{site.folder} shows {', '.join(site.models)}")
+        typer.echo(_weight(site.sizes))
         if site.gone:
             typer.echo(
                 f"No longer there: {', '.join(site.gone)}. A site shows the artifacts that are "
@@ -76,6 +91,14 @@ def demo(
         if embed:
             typer.echo(f"For a page of your own: {site.folder / 'embed.html'} shows how")
         typer.echo(f"Look at it: edge-deploy serve {in_shell(site.folder)}")
+
+
+def _weight(sizes: Mapping[str, int]) -> str:
+    """What the site weighs, and what of it."""
+    plain = {part: size for part, size in sizes.items() if part != "compressed"}
+    parts = ", ".join(f"{part} {size_text(size)}" for part, size in plain.items())
+    beside = size_text(sizes["compressed"])
+    return f"{size_text(sum(plain.values()))}: {parts}; {beside} compressed beside them"
 
 
 @app.command()

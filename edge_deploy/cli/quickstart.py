@@ -62,7 +62,7 @@ def quickstart(
         documents.append(report.to_document(checked.manifest, checked.verdicts))
         rows += [(name, *row) for row in report.rows(checked.manifest, checked.verdicts)]
         console.problems(checked.verdicts)
-    site = edge_deploy.build_demo(folders, output / "web_demo")
+    site = edge_deploy.build_demo(folders, output / "web_demo", compare=True)
     if as_json:
         ok = not any(codes)
         console.json_document({"ok": ok, "reports": documents, "site": str(site.folder)})

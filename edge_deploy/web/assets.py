@@ -21,6 +21,8 @@ _RUNTIMES = {"tfjs": "vendor/tfjs", "tflite": "vendor/litert", "onnx": "vendor/o
 # What tfjs_bundle.py and precompress.py read, and no visitor.
 _INSIDE = ("vendor/kernels/", "vendor/page/")
 _BUNDLE = "vendor/page"
+_CHUNK = "vendor/chunk-"
+_CHUNK_NAME = re.compile(r'"\./(chunk-[A-Z0-9]+\.js)"')
 _LOCALES = "src/locales"
 _LANGUAGE_CHOICE = re.compile(r'<select id="language">.*?</select>', re.DOTALL)
 _STATIC_IMPORT = re.compile(
@@ -70,6 +72,12 @@ def files(source: Path, targets: Collection[str]) -> dict[str, Path | bytes]:
                 if file.suffix in (".br", ".gz"):
                     continue
                 found[name] = file
+    shared = _chunks(file for name, file in found.items() if name.startswith("vendor/"))
+    found = {
+        name: file
+        for name, file in found.items()
+        if not name.startswith(_CHUNK) or name.removeprefix("vendor/") in shared
+    }
     modules = list(_imported(source, source / "src/main.js", {}))
     if bundle := _fresh_bundle(source):
         in_code = f"{_LOCALES}/en.json"
@@ -82,6 +90,19 @@ def files(source: Path, targets: Collection[str]) -> dict[str, Path | bytes]:
         modules = []
     found["index.html"] = _with_hints(source, modules).encode()
     return found
+
+
+def _chunks(modules: Iterable[Path | bytes]) -> set[str]:
+    """The names of what a build shares between modules, as far as these need it."""
+    named: set[str] = set()
+    left = [file for file in modules if isinstance(file, Path) and file.suffix == ".js"]
+    left = [file for file in left if not file.name.startswith("chunk-")]
+    while left:
+        file = left.pop()
+        new = set(_CHUNK_NAME.findall(file.read_text(encoding="utf-8"))) - named
+        named |= new
+        left += [file.parent / name for name in new]
+    return named
 
 
 def _fresh_bundle(source: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from edge_deploy.web.browser import Browser
 from edge_deploy.web.page_head import PageInfo
 from edge_deploy.web.server import address, start
 from edge_deploy.web.site_writer import Files
+from tests.conftest import Run
 from tests.support.tfjs_files import write_model
 
 pytestmark = pytest.mark.slow
@@ -154,6 +156,90 @@ def test_site_holds_the_page_and_the_models_and_nothing_else(table: Path, tmp_pa
     assert {"models/index.json", "models/site.json", "models/costs/reference.bin"} < found
     assert not {path for path in found if "package" in path or "node_modules" in path}
     assert "secret" not in (site.folder / "models/costs/manifest.json").read_text()
+
+
+BOTH = ("tfjs", "onnx")
+
+
+def with_onnx(folder: Path, name: str, status: str | None = None) -> Path:
+    """An artifact with an ONNX file beside its TF.js file, which `verify` found so."""
+    made = make_artifact(folder, name)
+    (made / "onnx").mkdir()
+    (made / "onnx" / "m.onnx").write_bytes(b"onnx")
+    document = json.loads((made / "manifest.json").read_text())
+    [entry] = document["artifacts"]
+    files = list(map(to_document, artifact.describe_files(made, [made / "onnx" / "m.onnx"])))
+    other = {**entry, "target": "onnx", "files": files}
+    if status:
+        row = {"runtime": "tfjs", "backend": "wasm", "status": status, "samples": 1}
+        row |= {"reason": None, "problems": [], "median_ms": None, "max_abs_error": 0.0}
+        entry["verification"] = [row]
+    (made / "manifest.json").write_text(json.dumps({**document, "artifacts": [entry, other]}))
+    return made
+
+
+# What is asked for, what verify found of the TF.js file -> the runtimes, the file shown.
+BROUGHT: dict[str, tuple[dict[str, Any], str | None, set[str], str]] = {
+    "what is needed": ({}, None, {"tfjs"}, "tfjs"),
+    "a runtime by name": ({"runtimes": "ort-web"}, None, {"ort-web"}, "onnx"),
+    "two": ({"runtimes": ["tfjs", "ort-web"]}, None, {"tfjs", "ort-web"}, "tfjs"),
+    "all, to compare": ({"compare": True}, None, {"tfjs", "ort-web"}, "tfjs"),
+    "a file that passed": ({}, "pass", {"tfjs"}, "tfjs"),
+    "a file that failed": ({}, "fail", {"tfjs", "ort-web"}, "tfjs"),
+}
+
+
+@pytest.mark.parametrize("case", BROUGHT)
+def test_site_brings_the_runtimes_that_are_needed_or_asked_for_once(
+    tmp_path: Path, case: str
+) -> None:
+    asked, status, runtimes, shown = BROUGHT[case]
+    made = [with_onnx(tmp_path / "made", name, status) for name in ("one", "two")]
+    site = build_demo(made, tmp_path / "site", **asked)
+    there = set(site.sizes) - {"page", "models", "compressed"}
+    assert there == runtimes
+    found = files_of(site.folder)
+    assert ("vendor/ort.js" in found) is ("ort-web" in runtimes)
+    assert ("vendor/tfjs.js" in found) is ("tfjs" in runtimes)
+    wasm = [path for path in found if path.endswith(".wasm")]
+    assert len({path.rpartition("/")[2] for path in wasm}) == len(wasm)  # each once
+    for entry in json.loads((site.folder / "models/index.json").read_text())["models"]:
+        assert entry["target"] == shown
+        targets = {"tfjs": "tfjs", "ort-web": "onnx"}
+        assert {one["target"] for one in entry["files"]} == {targets[name] for name in runtimes}
+    on_disk = sum((site.folder / path).stat().st_size for path in site.files)
+    record = (site.folder / "models/site.json").stat().st_size
+    assert sum(site.sizes.values()) == on_disk - record
+
+
+WRONG_RUNTIMES: dict[str, tuple[dict[str, Any], str]] = {
+    "none of that name": ({"runtimes": "tflite"}, "no runtime of the page is called 'tflite'"),
+    "no file for it": (
+        {"runtimes": "litert-web"},
+        "no file for litert-web; .* runs in ort-web, tfjs",
+    ),
+    "some and all": ({"runtimes": "tfjs", "compare": True}, "leave one out"),
+    "unknown": ({"runtime": "tfjs"}, "Did you mean 'runtimes'|no option"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_RUNTIMES)
+def test_runtimes_that_cannot_be_meant_are_told(tmp_path: Path, case: str) -> None:
+    asked, words = WRONG_RUNTIMES[case]
+    with pytest.raises(UsageError, match=words):
+        build_demo([with_onnx(tmp_path / "made", "one")], tmp_path / "site", **asked)
+    assert not (tmp_path / "site").exists()
+
+
+def test_site_of_a_small_model_is_small(table: Path, tmp_path: Path, run: Run) -> None:
+    result = run("demo", table, "-o", tmp_path / "site")
+    assert result.code == 0
+    told = re.search(
+        r"^([\d.]+) MB: page [\d.]+ KB, models [\d.]+ KB, tfjs [\d.]+ MB", result.out, re.M
+    )
+    assert told and float(told[1]) < 4  # it was 55
+    document = json.loads(run("demo", table, "-o", tmp_path / "site", "--json").out)
+    assert set(document["bytes"]) == {"page", "models", "tfjs", "compressed"}
 
 
 def test_reference_is_light_and_complete(table: Path, tmp_path: Path) -> None:

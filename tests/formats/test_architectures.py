@@ -128,7 +128,7 @@ def shown(browser: Browser, tmp_path: Path) -> Iterator[Shown]:
     with ExitStack() as stack:
 
         def show(artifact: Path, query: str = "") -> dict[str, str]:
-            site = build_demo([artifact], tmp_path / "site", embed=True).folder
+            site = build_demo([artifact], tmp_path / "site", embed=True, compare=True).folder
             server = start(site)
             stack.callback(server.server_close)
             stack.callback(server.shutdown)

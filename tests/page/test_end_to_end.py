@@ -44,7 +44,7 @@ def served(
     browser: Browser, artifacts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Browser, str]]:
     root = tmp_path_factory.mktemp("site")
-    build_demo(list(artifacts.values()), root / "site")
+    build_demo(list(artifacts.values()), root / "site", compare=True)
     server = start(root / "site")
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield browser, address(server)
@@ -173,7 +173,7 @@ def test_page_s_verdict_is_verify_s_with_a_budget(
     found = verify(folder, VerifyOptions(only=("tflite",), **vars(tolerances)))
     statuses = {verdict.precision: verdict.status for verdict in found.verdicts}
     assert statuses == {"float32": "pass", "int8": wanted}
-    build_demo([folder], tmp_path / "site")
+    build_demo([folder], tmp_path / "site", compare=True)
     server = start(tmp_path / "site")
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     page = served[0].new_page(service_workers="block")

@@ -49,23 +49,11 @@ def test_language_has_every_text_with_the_same_places(code: str) -> None:
     assert all("count" in places(own[key]) for key in plural)
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
-def test_every_text_that_the_code_names_is_there_and_no_other(code: str) -> None:
-    source = "\n".join(
-        file.read_text()
-        for file in [*FOLDER.parent.rglob("*.js"), FOLDER.parents[1] / "index.html"]
-    )
-    families = set(re.findall(r"`([a-z]+(?:\.[a-z]+)*)\.\$\{", source))  # `backend.${name}`
-    families |= {"series.values", "series.rows"}  # and `.any` of them
-    unused = {
-        key
-        for key in LANGUAGES[code]
-        if not re.search(rf"""['"`]{re.escape(key)}['"`]""", source)
-        and not any(key.startswith(f"{family}.") for family in families)
-    }
-    assert unused == {"language.name"}
-    named = set(re.findall(r"""\bt\('([\w.]+)'""", source))
-    assert named <= set(LANGUAGES[code])
+def test_every_text_that_the_code_names_is_there() -> None:
+    code = "".join(file.read_text() for file in FOLDER.parent.rglob("*.js"))
+    named = set(re.findall(r"(?:\bt\(|PageError\(|\? |: )'([a-z]+\.[a-z.]+)'", code))
+    assert len(named) > 100
+    assert named <= set(LANGUAGES["en"])
 
 
 @contextmanager
