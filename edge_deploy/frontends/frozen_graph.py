@@ -7,6 +7,7 @@ is looked through and read as one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,10 @@ def _meta_graph(path: Path, graph: Any) -> Any:
     inputs = [node for node in graph.node if node.op == "Placeholder"]
     read = {source.lstrip("^").partition(":")[0] for node in graph.node for source in node.input}
     outputs = [n for n in graph.node if n.name not in read and n.op not in _NO_ANSWER]
+    # A loop leaves its counter unread, and a branch which way it went.
+    ops = {node.name: node.op for node in graph.node}
+    inner = [n for n in outputs if n.op == "Exit" or _source(n, ops) == "Switch"]
+    outputs = [n for n in outputs if n not in inner] or outputs
     if not inputs or not outputs:
         what = "takes nothing: it has no placeholder" if not inputs else "gives no answer"
         raise SourceError(f"{path}: the frozen graph {what}. Give the SavedModel it was made from.")
@@ -104,6 +109,11 @@ def _meta_graph(path: Path, graph: Any) -> Any:
             end.dtype = tensor.dtype.as_datatype_enum
             end.tensor_shape.CopyFrom(tensor.shape.as_proto())
     return document
+
+
+def _source(node: Any, ops: Mapping[str, str]) -> str | None:
+    """The operator that a node takes its first input from."""
+    return ops.get(node.input[0].lstrip("^").partition(":")[0]) if node.input else None
 
 
 def _alone(node: Any, nodes: list[Any]) -> bool:

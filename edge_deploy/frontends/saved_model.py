@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, LoadOptions, TensorSpec
 from edge_deploy.frontends.free_axes import with_columns
 from edge_deploy.frontends.lookups.described import Original, described
-from edge_deploy.frontends.saved_model_check import check_saved_model
+from edge_deploy.frontends.saved_model_check import check_saved_model, tag_sets
 from edge_deploy.frontends.tracing import apply_shapes, input_kind
 
 _NOT_INFERENCE = ("__saved_model_init_op", "train", "eval")
@@ -31,8 +33,9 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     import tensorflow as tf
 
     outside = check_saved_model(path, options.trust_pickle)
+    tags, chosen = _tags(path)
     try:
-        loaded = tf.saved_model.load(str(path))
+        loaded = tf.saved_model.load(str(path), tags=tags)
     except Exception as error:
         # The loader raises whatever protobuf, the file system or an operator raises.
         raise SourceError(
@@ -40,13 +43,15 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
             "with model.export() or tf.saved_model.save()."
         ) from error
     name, notes = _choose(path, sorted(loaded.signatures), options.signature)
+    notes = (*chosen, *notes)
     if outside:
         ran = ", ".join(dict.fromkeys(outside))
         notes += (f"was allowed to run ({option('trust_pickle', True)}): {ran}",)
     signature = loaded.signatures[name]
+    call, held = _callable(signature)
 
     def original(tensors: Any) -> Any:
-        return signature(**{key: tensors[key] for key in keywords})
+        return call({key: tensors[key] for key in keywords})
 
     keywords = signature.structured_input_signature[1]
     if not keywords:
@@ -71,12 +76,65 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
             inputs,
             kind="saved_model",
             framework=f"tensorflow {tf.__version__}",
-            parameters=sum(_size(variable) for variable in variables),
+            parameters=held + sum(_size(variable) for variable in variables),
             trackables=(loaded,),
             notes=notes,
         ),
         options.deterministic,
     )
+
+
+def _tags(path: Path) -> tuple[list[str] | None, tuple[str, ...]]:
+    """Which of several graphs in one SavedModel is read, and a note that says so.
+
+    TensorFlow 1 saved one graph for each purpose, with tags such as ``serve``, ``train``, ``gpu``.
+
+    Returns:
+        None where there is one graph, whatever its tags are.
+
+    Raises:
+        UsageError: None of them is for serving.
+    """
+    sets = tag_sets(path)
+    if len(sets) < 2:
+        return None, ()
+    named = "; ".join(", ".join(tags) or "no tag" for tags in sets)
+    serving = sorted((tags for tags in sets if "serve" in tags), key=len)
+    if not serving:
+        raise UsageError(
+            f"{path}: holds {len(sets)} graphs ({named}), and none is tagged serve. Save the one "
+            "that answers alone, with that tag."
+        )
+    return serving[0], (f"holds {len(sets)} graphs ({named}): {', '.join(serving[0])} was taken",)
+
+
+_REFERENCES = frozenset({"Variable", "VariableV2"})
+
+
+def _callable(signature: Any) -> tuple[Callable[[Mapping[str, Any]], Any], int]:
+    """A signature as a function of named tensors, and how many numbers it holds as constants.
+
+    TensorFlow 1's own variables are nodes of the signature's graph, where no function that calls
+    it finds them: they become constants.
+    """
+    from tensorflow.python.framework import convert_to_constants
+
+    nodes = signature.graph.as_graph_def().node
+    held = [node for node in nodes if node.op in _REFERENCES]
+    if not held:
+        return lambda tensors: signature(**tensors), 0
+    frozen = convert_to_constants.convert_variables_to_constants_v2(
+        signature, lower_control_flow=False
+    )
+    order = list(signature._arg_keywords)
+    of_name = {tensor.name: name for name, tensor in signature.structured_outputs.items()}
+    names = [of_name[tensor.name] for tensor in signature.outputs]
+
+    def call(tensors: Mapping[str, Any]) -> dict[str, Any]:
+        answers = frozen(*(tensors[key] for key in order))
+        return dict(zip(names, answers, strict=True))
+
+    return call, sum(math.prod(d.size for d in node.attr["shape"].shape.dim) for node in held)
 
 
 def _size(variable: Any) -> int:

@@ -91,6 +91,11 @@ def check_saved_model(path: Path, trusted: bool = False) -> tuple[str, ...]:
     return tuple(found)
 
 
+def tag_sets(path: Path) -> list[list[str]]:
+    """The tags of each graph of a SavedModel folder that was looked through."""
+    return [sorted(meta.meta_info_def.tags) for meta in _parse(path).meta_graphs]
+
+
 def _few(names: list[str]) -> str:
     names = list(dict.fromkeys(names))
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""

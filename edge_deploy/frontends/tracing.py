@@ -51,6 +51,12 @@ def predictor(
                 ) from error
             for spec in outputs:
                 value = answer[spec.name].numpy()
+                if spec.batched and not value.ndim:
+                    raise SourceError(
+                        f"The original model answers {spec.name} with one number for all samples "
+                        "together, as a loss or a mean is: not what an app can show. Save it "
+                        "without that output."
+                    )
                 parts[spec.name].append(value if spec.batched else value[np.newaxis])
         return {name: np.concatenate(values) for name, values in parts.items()}
 
