@@ -11,7 +11,7 @@ The functions mirror the commands:
     bench        size and latency of every file in every runtime
     run          answers from a converted file
     inspect      what a model, a converted file or an artifact is
-    build_demo   a static site that runs them in the browser
+    build_demo   a static site that runs them in the browser; ``build_single_file`` one HTML file
     push         a site to its host, by git
     snippet      code for an app; ``bundle`` makes a folder or zip of it
 

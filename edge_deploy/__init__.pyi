@@ -22,6 +22,8 @@ from edge_deploy.api.quantize import QuantizeResult as QuantizeResult
 from edge_deploy.api.quantize import quantize as quantize
 from edge_deploy.api.run import Prediction as Prediction
 from edge_deploy.api.run import run as run
+from edge_deploy.api.single_file import SingleFile as SingleFile
+from edge_deploy.api.single_file import build_single_file as build_single_file
 from edge_deploy.api.snippets import Snippet as Snippet
 from edge_deploy.api.snippets import bundle as bundle
 from edge_deploy.api.snippets import snippet as snippet

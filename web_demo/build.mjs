@@ -128,6 +128,13 @@ async function bundlePage() {
     const made = await build({ ...common, entryPoints: entries.map(entry), splitting: entries.length > 1 });
     Object.assign(inputs, made.metafile.inputs);
   }
+  // For the page as one HTML file, which has no address of its own to find other files by.
+  const inside = {
+    entryPoints: [entry('single')],
+    define: { 'import.meta.url': 'globalThis.edgeDeployBase' },
+    banner: { js: "globalThis.edgeDeployBase='https://single-file.invalid/src/main.js';" },
+  };
+  Object.assign(inputs, (await build({ ...common, ...inside })).metafile.inputs);
   const hashes = {};
   for (const input of Object.keys(inputs)) {
     const code = await readFile(join(process.cwd(), input));

@@ -130,7 +130,7 @@ def build_demo(
         )
     with artifact.as_opened(models):
         entries, files = listed(keys, models, targets)
-        ops = set().union(*(_operators(model) for model in models)) if "tfjs" in targets else set()
+        ops = set().union(*(operators(model) for model in models)) if "tfjs" in targets else set()
         linked = tfjs_bundle.link(source, ops) if ops else None
         names = {part: tfjs_bundle.file_name(part, code) for part, code in (linked or {}).items()}
         files |= {f"models/{names[part]}": code for part, code in (linked or {}).items()}
@@ -213,7 +213,7 @@ def _shown(site: Path) -> list[str]:
         return []
 
 
-def _operators(model: Artifact) -> set[str]:
+def operators(model: Artifact) -> set[str]:
     ops: set[str] = set()
     for entry in model.manifest.artifacts:
         if entry.target == "tfjs":

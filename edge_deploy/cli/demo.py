@@ -11,12 +11,14 @@ import typer
 import edge_deploy
 from edge_deploy.cli import console
 from edge_deploy.cli.app import app
-from edge_deploy.cli.options import Json, Quiet, split
+from edge_deploy.cli.options import Json, Quiet, is_given, split
+from edge_deploy.core.errors import UsageError
 from edge_deploy.core.messages import in_shell, size_text
 
 
 @app.command()
 def demo(
+    context: typer.Context,
     artifact: Annotated[
         list[Path],
         typer.Argument(help="Artifacts to show: by their TF.js file, else ONNX, else TFLite."),
@@ -45,6 +47,10 @@ def demo(
     compare: Annotated[
         bool, typer.Option("--compare", help="Bring every runtime, for the page's Compare.")
     ] = False,
+    single_file: Annotated[
+        bool,
+        typer.Option("--single-file", help="One HTML file of models of up to 1 MB: -o FILE.html."),
+    ] = False,
     no_offline: Annotated[
         bool, typer.Option("--no-offline", help="Leave out the service worker.")
     ] = False,
@@ -67,6 +73,12 @@ def demo(
     Example: edge-deploy demo artifacts/insurance/1 && edge-deploy serve
     """
 
+    page = edge_deploy.PageInfo(title, description, author, link, accent)
+    if single_file:
+        _refuse_with_single_file(context)
+        place = output if is_given(context, "output") else None
+        _tell_file(edge_deploy.build_single_file(artifact, place, page), as_json, quiet)
+        return
     site = edge_deploy.build_demo(
         artifact,
         output,
@@ -75,7 +87,7 @@ def demo(
         work_offline=not no_offline,
         runtimes=None if runtimes is None else split(runtimes),
         compare=compare,
-        page=edge_deploy.PageInfo(title, description, author, link, accent),
+        page=page,
     )
     if as_json:
         document = {"folder": str(site.folder), "models": list(site.models)}
@@ -91,6 +103,27 @@ def demo(
         if embed:
             typer.echo(f"For a page of your own: {site.folder / 'embed.html'} shows how")
         typer.echo(f"Look at it: edge-deploy serve {in_shell(site.folder)}")
+
+
+def _refuse_with_single_file(context: typer.Context) -> None:
+    """What only a site can have."""
+    for name in ("host", "embed", "runtimes", "compare", "no_offline"):
+        if is_given(context, name):
+            raise UsageError(
+                f"--single-file and --{name.replace('_', '-')} do not go together: that is for a "
+                "site of many files."
+            )
+
+
+def _tell_file(made: edge_deploy.SingleFile, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        document = {"file": str(made.file), "models": list(made.models), "bytes": made.bytes}
+        console.json_document({**document, "left_out": made.left_out})
+    elif not quiet:
+        typer.echo(f"{made.file} shows {', '.join(made.models)}: {size_text(made.bytes)}")
+        if made.left_out:
+            typer.echo(f"{made.left_out} packaged pictures have no room in it.")
+        typer.echo("Open it in a browser: it needs no server and no network.")
 
 
 def _weight(sizes: Mapping[str, int]) -> str:

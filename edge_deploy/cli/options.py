@@ -152,11 +152,12 @@ def by_name(context: typer.Context, options: Options) -> dict[str, Any]:
     from dataclasses import fields
 
     names = [field.name for field in fields(options)]
-    given = [name for name in names if _is_given(context, name)]
+    given = [name for name in names if is_given(context, name)]
     return {name: getattr(options, name) for name in given}
 
 
-def _is_given(context: typer.Context, name: str) -> bool:
+def is_given(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line."""
     source = context.get_parameter_source(name)
     return name == "command" or (source is not None and source.name == "COMMANDLINE")
 

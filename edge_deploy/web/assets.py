@@ -23,6 +23,7 @@ _INSIDE = ("vendor/kernels/", "vendor/page/")
 _BUNDLE = "vendor/page"
 _CHUNK = "vendor/chunk-"
 _CHUNK_NAME = re.compile(r'"\./(chunk-[A-Z0-9]+\.js)"')
+_SINGLE = "single.js"  # of the bundle: for a page that is one file
 _LOCALES = "src/locales"
 _LANGUAGE_CHOICE = re.compile(r'<select id="language">.*?</select>', re.DOTALL)
 _STATIC_IMPORT = re.compile(
@@ -86,7 +87,7 @@ def files(source: Path, targets: Collection[str]) -> dict[str, Path | bytes]:
             for name, file in found.items()
             if not name.startswith("src/") or (name.startswith(_LOCALES) and name != in_code)
         }
-        found |= {f"src/{file.name}": file for file in bundle}
+        found |= {f"src/{file.name}": file for file in bundle if file.name != _SINGLE}
         modules = []
     found["index.html"] = _with_hints(source, modules).encode()
     return found
@@ -120,11 +121,26 @@ def _fresh_bundle(source: Path) -> list[Path]:
 def _with_hints(source: Path, modules: Iterable[str]) -> str:
     """index.html that asks for all of the page's modules at once, and not one after another."""
     page = _with_languages(source, (source / "index.html").read_text(encoding="utf-8"))
-    links = [f'    <link rel="modulepreload" href="{name}" />' for name in modules]
+    scripts = [name for name in modules if name.endswith(".js")]
+    links = [f'    <link rel="modulepreload" href="{name}" />' for name in scripts]
     links.append(
         '    <link rel="preload" as="fetch" crossorigin="anonymous" href="models/index.json" />'
     )
     return page.replace("  </head>", "\n".join([*links, "  </head>"]), 1)
+
+
+def single_script(source: Path) -> str:
+    """All of the page's code, for a page that is one file.
+
+    Raises:
+        MissingDependencyError: The bundle is not of the sources that are there.
+    """
+    for file in _fresh_bundle(source):
+        if file.name == _SINGLE:
+            return file.read_text(encoding="utf-8")
+    raise MissingDependencyError(
+        f"{source}/vendor is older than {source}/src: run `npm run build` in {source}."
+    )
 
 
 def languages(source: Path) -> dict[str, str]:

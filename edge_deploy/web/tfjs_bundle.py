@@ -53,6 +53,43 @@ def link(shell: Path, ops: Iterable[str]) -> dict[str, bytes] | None:
         ``core``, ``webgl`` and ``wasm`` -> the code of an ES module; None where an operator is
         not known, so that only the whole of TF.js will do.
     """
+    starts = _starts(shell, ops, BACKENDS)
+    return None if starts is None else _bundle(shell, *starts)
+
+
+def link_inside(shell: Path, ops: Iterable[str]) -> str | None:
+    """TF.js for some graph operators, on wasm, as a script for a page that is one file.
+
+    Args:
+        shell: The page's folder.
+        ops: Graph operators.
+
+    Returns:
+        JavaScript that sets ``edgeDeployModules`` to functions, which give the exports of
+        ``models/tfjs-core.js`` and ``models/tfjs-wasm.js``; None as of ``link``.
+    """
+    starts = _starts(shell, ops, ("wasm",))
+    if starts is None:
+        return None
+    folder, names, definitions = (shell / PARTS).parent, *starts
+    parts: dict[str, _Part] = {}
+    order = [f"{start}.js" for own in names.values() for start in own]
+    everything = _order(folder, order, parts, definitions)
+    number = {part: f"p{n}" for n, part in enumerate(everything)}
+    code = "".join(_as_function(part, parts[part], number) for part in everything)
+    given = {"core": number["core.js"], "wasm": number["wasm/base.js"]}
+    made = ",".join(f"{name}:{value}" for name, value in given.items())
+    modules = ",".join(f"'models/tfjs-{name}.js':()=>all().{name}" for name in given)
+    return (
+        f"{{let made;const all=()=>made??=(()=>{{{code}return{{{made}}}}})();"
+        f"globalThis.edgeDeployModules={{{modules}}}}}"
+    )
+
+
+def _starts(
+    shell: Path, ops: Iterable[str], backends: Sequence[str]
+) -> tuple[dict[str, list[str]], set[str]] | None:
+    """The parts that some operators begin with, by module; and which parts only define."""
     known: dict[str, Any] = json.loads((shell / PARTS).read_text(encoding="utf-8"))
     wanted = [known["operators"].get(op) for op in sorted(ops)]
     if any(entry is None for entry in wanted):
@@ -62,15 +99,16 @@ def link(shell: Path, ops: Iterable[str]) -> dict[str, bytes] | None:
     shared += sorted({f"op/{name}" for entry in wanted for name in entry["operations"]})
     kernels = sorted({name for entry in wanted for name in entry["kernels"]} | {*_ALWAYS})
     starts = {"core": shared}
-    for backend in BACKENDS:
+    for backend in backends:
         there = [f"{backend}/{k}" for k in kernels if k in known["kernels"][backend]]
         starts[backend] = [f"{backend}/base", *there]
-    return _bundle((shell / PARTS).parent, starts, set(known.get("definitions", ())))
+    return starts, set(known.get("definitions", ()))
 
 
 def _bundle(
-    folder: Path, starts: dict[str, list[str]], definitions: Collection[str]
+    shell: Path, starts: dict[str, list[str]], definitions: Collection[str]
 ) -> dict[str, bytes]:
+    folder = (shell / PARTS).parent
     parts: dict[str, _Part] = {}
     orders = {
         name: _order(folder, [f"{start}.js" for start in own], parts, definitions)

@@ -46,8 +46,9 @@ FLAGS = {
         "--quiet -q --verbose -v"
     ),
     "demo": (
-        "artifact --output -o --host --embed --runtimes --runtime --compare --no-offline --title "
-        "--description --author --link --accent --json --quiet -q"
+        "artifact --output -o --host --embed --runtimes --runtime --compare "
+        "--single-file --no-offline --title --description --author --link --accent --json "
+        "--quiet -q"
     ),
     "push": "site --git --branch --host --lfs --dry-run --force --json --quiet -q",
     "serve": "folder --port --host --any --json",
@@ -152,10 +153,10 @@ PUBLIC = (
     "ArtifactError BenchOptions BenchResult BenchRow Candidate CandidateResult ConversionError "
     "ConvertOptions ConvertResult DemoOptions EdgeDeployError Feature InitResult LoadOptions "
     "LoadedModel MissingDependencyError ModelSpec OutputVerdict PageInfo Prediction PushOptions "
-    "PushResult PushedFile QuantizeOptions QuantizeResult Recommendation Snippet SourceError "
-    "TensorSpec Tolerances TuneOptions TuneResult UntrustedError UsageError Verdict VerifyOptions "
-    "VerifyResult __version__ bench build_demo bundle convert init inspect load_model push "
-    "quantize run snippet tune verify "
+    "PushResult PushedFile QuantizeOptions QuantizeResult Recommendation SingleFile Snippet "
+    "SourceError TensorSpec Tolerances TuneOptions TuneResult UntrustedError UsageError Verdict "
+    "VerifyOptions VerifyResult __version__ bench build_demo build_single_file bundle convert "
+    "init inspect load_model push quantize run snippet tune verify "
 )
 
 

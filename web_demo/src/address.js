@@ -30,7 +30,7 @@ export function remember(entry, file, backend) {
   if (file.file !== entry.file) query.set('file', file.file);
   if (backend !== 'auto') query.set('backend', backend);
   if (arriving) replace();
-  else if (`?${query}` !== location.search) window.history.pushState(null, '', `?${query}`);
+  else if (`?${query}` !== location.search) change('pushState');
 }
 
 /** The table inputs of a link; null where it has none. */
@@ -55,5 +55,14 @@ export function reload(changes) {
 }
 
 function replace() {
-  window.history.replaceState(null, '', `?${query}`);
+  change('replaceState');
+}
+
+/** A page within another one, or one that is a file, may not change its address. */
+function change(how) {
+  try {
+    window.history[how](null, '', `?${query}`);
+  } catch {
+    // There is no link to share, and the page works.
+  }
 }

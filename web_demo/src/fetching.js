@@ -1,5 +1,5 @@
 // Files of a model over the network: streamed with progress, kept by content, checked.
-import { SITE, Unserved, filesOf } from './paths.js';
+import { SITE, Unserved, filesOf, inside } from './paths.js';
 
 const CACHE = 'edge-deploy-files';
 
@@ -117,6 +117,7 @@ function arrivals() {
 }
 
 async function openCache() {
+  if (inside.there) return undefined; // the file itself is kept
   try {
     return await globalThis.caches?.open(CACHE);
   } catch {

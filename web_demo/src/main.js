@@ -6,6 +6,7 @@ import { time } from './format.js';
 import { chooseLanguage, keepLanguage, t } from './i18n.js';
 import { RUNTIMES, useKernels } from './model.js';
 import { keepOffline } from './offline.js';
+import { SITE } from './paths.js';
 import { decode } from './preprocess.js';
 import { describe } from './reference.js';
 import { selftest } from './selftest.js';
@@ -21,7 +22,7 @@ import { qualityView } from './view/quality.js';
 import { unnamedFeatures } from './view/table.js';
 
 const root = document.documentElement;
-const site = new URL('models/', document.baseURI);
+const site = new URL('models/', SITE);
 
 let current = null; // {entry, file, manifest, reference, model, leave}
 let loading = null; // {entry, controller} of the load that goes on

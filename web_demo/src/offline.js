@@ -1,9 +1,9 @@
 // Lets the site work without a network from the second visit on.
 
 import { dropOld } from './fetching.js';
-import { SITE } from './paths.js';
+import { SITE, inside } from './paths.js';
 
-const { serviceWorker } = navigator; // none where the page came over plain http
+const serviceWorker = workers(); // none where the page came over plain http
 const kept = serviceWorker?.controller; // none at the first visit
 
 /**
@@ -14,6 +14,7 @@ const kept = serviceWorker?.controller; // none at the first visit
  *   for the site, and when there is another version of it, which the next visit takes
  */
 export async function keepOffline(index, { full, newer }) {
+  if (inside.there) return;
   await dropOld(index).catch(() => {}); // another time
   if (!serviceWorker) return;
   const url = new URL('sw.js', SITE);
@@ -27,6 +28,14 @@ export async function keepOffline(index, { full, newer }) {
     else if (await ended()) newer();
   } catch {
     // The page works without it.
+  }
+}
+
+function workers() {
+  try {
+    return navigator.serviceWorker;
+  } catch {
+    return undefined; // a frame without an origin of its own
   }
 }
 

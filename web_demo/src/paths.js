@@ -3,6 +3,9 @@
 /** The root of the site, whatever page it is used from. */
 export const SITE = new URL('../', import.meta.url);
 
+/** How to read a site that is one HTML file; inside.js fills it there. */
+export const inside = { there: false, module: () => undefined, address: (url) => url.href };
+
 /** A file in a folder of the site, whatever its name. */
 export const at = (folder, path) => new URL(path.split('/').map(encodeURIComponent).join('/'), folder);
 
@@ -17,6 +20,8 @@ export class Unserved extends Error {
 
 /** A module of vendor/ or of the site; by its address, so that no bundler takes it in. */
 export async function load(path) {
+  const own = inside.module(path);
+  if (own) return own;
   try {
     return await import(new URL(path, SITE).href);
   } catch (error) {

@@ -1,6 +1,6 @@
 // Threads for models.
 import { memoryOf } from './arrays.js';
-import { SITE, load, reason } from './paths.js';
+import { SITE, inside, load, reason } from './paths.js';
 
 const WORKER = 'src/worker.js';
 
@@ -9,6 +9,7 @@ export const aborted = () => new DOMException('stopped', 'AbortError');
 /** A thread of {call(message, signal) -> Promise, end(), progress}, which model.js sets. */
 export function newThread() {
   try {
+    if (inside.there) return pageThread();
     return workerThread();
   } catch {
     return pageThread(); // a module of another site may not start a worker here

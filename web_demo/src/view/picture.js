@@ -1,7 +1,7 @@
 // Inputs that are pictures: a file, a drop, a paste, a drawing, the camera, a sample.
 import { el } from '../dom.js';
 import { t } from '../i18n.js';
-import { at } from '../paths.js';
+import { at, inside } from '../paths.js';
 import { camera } from './camera.js';
 import { drawing } from './drawing.js';
 import { dropZone } from './drop.js';
@@ -70,7 +70,7 @@ function thumbs(pictures, folder, take) {
     const url = at(folder, path);
     const label = sampleName(path) || t('picture.sample', { n: n + 1 });
     const load = async () => take(await (await fetch(url)).blob(), label);
-    const picture = el('img', { src: url.href, alt: label, loading: 'lazy' });
+    const picture = el('img', { src: inside.address(url), alt: label, loading: 'lazy' });
     return el('button', { type: 'button', title: label, onclick: load, 'data-sample': n }, picture);
   });
   return el('div', { className: 'thumbs' }, ...buttons);

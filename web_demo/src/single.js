@@ -1,0 +1,3 @@
+// The whole page in one module: inside.js comes first, as the page begins at once.
+import './inside.js';
+import './main.js';
