@@ -114,12 +114,6 @@ def build_demo(
     models = opened(paths)
     keys = keys_of(models)
     targets = runtimes.targets_of(models, options.runtimes, options.compare)
-    if embed and len(models) != 1:
-        raise UsageError(
-            f"{option('embed', True)} puts one model in a page; {len(models)} were given.",
-            option="embed",
-            got=embed,
-        )
     whole = not (output.is_dir() and output.samefile(source))
     if not whole and (host or embed or info.given):
         changed = {"host": host, "embed": embed, **asdict(info)}
@@ -147,7 +141,7 @@ def build_demo(
         planned: Files = {}
         if whole:
             planned |= assets.files(source, targets)
-            planned |= embedding.files(models[0], entries[0]) if embed else {}
+            planned |= embedding.files(source, models, entries) if embed else {}
             planned |= _presented(planned, info, [e["title"] or e["key"] for e in entries])
         if options.work_offline:
             files[service_worker.LIST] = service_worker.site_list({**planned, **files}, entries)

@@ -257,7 +257,8 @@ class DemoOptions(Options):
 
     Attributes:
         host: One of hosting.HOSTS: what that host needs is written beside the page.
-        embed: Write ``embed.mjs``, which puts the model in a page of somebody else.
+        embed: Write ``embed.mjs`` and ``edge-model.mjs``, which put the models in a page of
+            somebody else.
         work_offline: Let a service worker keep the site for visits without a network.
         page: What the site says of itself: title, description, author, link, colour.
         runtimes: Of tfjs, litert-web and ort-web, those that the site brings, with the files

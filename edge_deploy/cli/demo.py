@@ -34,7 +34,8 @@ def demo(
         ),
     ] = None,
     embed: Annotated[
-        bool, typer.Option("--embed", help="Write embed.mjs: the model for a page of your own.")
+        bool,
+        typer.Option("--embed", help="Write embed.mjs, edge-model.mjs: models in a page of yours."),
     ] = False,
     runtimes: Annotated[
         str | None,

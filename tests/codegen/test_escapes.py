@@ -149,11 +149,8 @@ def _module(words: str) -> str:
 
     made = environment("edge_deploy.web", escape=json_text).get_template("embed.mjs.j2")
     name = json_text(words).replace("*/", "*\\/")
-    return str(
-        made.render(
-            name=Markup(c_comment(f"{words} 1")), key=words, takes=Markup("{" + name + ": string}")
-        )
-    )
+    model = {"key": words, "name": Markup(c_comment(words))}
+    return str(made.render(models=[{**model, "takes": Markup("{" + name + ": string}")}]))
 
 
 @pytest.mark.parametrize("words", EVIL.values(), ids=EVIL)
@@ -176,6 +173,8 @@ def test_card_of_a_space_is_the_same_document(words: str) -> None:
 def test_html_holds_words_and_no_tags(words: str) -> None:
     from html.parser import HTMLParser
 
+    from markupsafe import Markup
+
     class Tags(HTMLParser):
         def __init__(self) -> None:
             super().__init__()
@@ -192,7 +191,9 @@ def test_html_holds_words_and_no_tags(words: str) -> None:
         )
         parser.feed(filled.render(name=one))
         page = environment("edge_deploy.web", escape=html_text).get_template("embed.html.j2")
-        parser.feed(page.render(title=one, module=one, picture=True))
+        script = Markup(json_text(one).replace("<", "\\u003c"))
+        model = {"key": one, "script": script, "input": script, "picture": True}
+        parser.feed(page.render(title=one, module="a.mjs", element="b.mjs", models=[model]))
         return parser.found
 
     assert tags(words) == tags("plain name") != []

@@ -394,12 +394,9 @@ def test_host_gets_what_it_needs(
         assert "\nsdk: static\n" in (made.folder / "README.md").read_text()
 
 
-def test_unknown_host_and_two_embedded_models_are_refused(artifact: Path, tmp_path: Path) -> None:
+def test_unknown_host_is_refused(artifact: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=", ".join(HOSTS)):
         build_demo([artifact], tmp_path / "site", host="geocities")
-    other = make_artifact(tmp_path / "more", "other")
-    with pytest.raises(UsageError, match="one model"):
-        build_demo([artifact, other], tmp_path / "site", embed=True)
 
 
 # What a server does wrong, to which files, and what the page says of it.

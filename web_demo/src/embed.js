@@ -3,6 +3,7 @@ import { pictureInput, rowInput, tensorInput } from './inference.js';
 import { json } from './fetching.js';
 import { useKernels } from './model.js';
 import { decode } from './preprocess.js';
+import { readable } from './readable.js';
 import { describe } from './reference.js';
 import { openChecked, standIns } from './select-backend.js';
 
@@ -60,25 +61,4 @@ async function inputsOf(manifest, input) {
   if (features && input) return rowInput(manifest, features, input);
   const names = inputs.map(({ name }) => name).join(', ');
   throw new Error(`give the tensors {name: {data, shape}} of: ${names}`);
-}
-
-/** The answer in the words of its kinds. */
-function readable(specs, outputs) {
-  const answer = {};
-  for (const { name, kind, classes, unit } of specs) {
-    const { data } = outputs[name];
-    if (kind === 'probabilities' || kind === 'probability') {
-      const shares = kind === 'probability' && data.length === 1 ? [1 - data[0], data[0]] : [...data];
-      const labels = classes ?? [...shares.keys()].map(String);
-      const ranked = shares.map((probability, n) => ({ label: labels[n], probability }));
-      answer.classes = ranked.sort((a, b) => b.probability - a.probability);
-      Object.assign(answer, answer.classes[0]);
-    } else if (kind === 'class') {
-      answer.label ??= classes?.[data[0]] ?? String(data[0]);
-    } else if (data.length === 1) {
-      answer.value = data[0];
-      if (unit) answer.unit = unit;
-    }
-  }
-  return answer;
 }

@@ -2,6 +2,7 @@
 import * as address from './address.js';
 import { asDocument, pictureInput, rowInput, tensorInput } from './inference.js';
 import { json } from './fetching.js';
+import * as frame from './framed.js';
 import { time } from './format.js';
 import { chooseLanguage, keepLanguage, t } from './i18n.js';
 import { RUNTIMES, useKernels } from './model.js';
@@ -32,6 +33,7 @@ let past = [];
 start();
 
 async function start() {
+  frame.begin();
   const listed = json(new URL('index.json', site)); // beside the words
   listed.catch(() => {}); // told below
   await chooseLanguage(address.get('lang'), head.languages());
@@ -260,6 +262,7 @@ async function answerOne(question) {
     const more = { ranges: rangesOf(asked), titles: titlesOf(asked) };
     answer(specs, outputs, { original, warning, live, document, act, ...more });
     told?.(outputs);
+    frame.answered(asked, outputs);
     head.status(t('state.answered', { time: time(took), backend: t(`backend.${asked.model.backend}`) }));
     if (keep) {
       past = withAnswer(past, { what, row, words: summaries(specs, outputs) });
