@@ -11,8 +11,8 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from edge_deploy.artifact.artifact import Artifact
+from edge_deploy.artifact.preparation import FeatureEntry
 from edge_deploy.core.escapes import c_comment, html_text, json_text
-from edge_deploy.core.spec import Feature
 from edge_deploy.core.templates import environment
 from edge_deploy.web.site_writer import Files
 
@@ -83,7 +83,7 @@ def _example(model: Artifact, entry: Mapping[str, Any]) -> Markup:
         values = data.inputs[spec.name][:1]
         numbers = _script([float(value) for value in values.ravel()])
         if values.size > _FEW:
-            numbers = f"new Float32Array({values.size}).fill(0.5)"
+            numbers = Markup(f"new Float32Array({values.size}).fill(0.5)")
         shape = _script(list(values.shape))
         tensors.append(f"{_script(spec.name)}: {{ data: {numbers}, shape: {shape} }}")
     return Markup("{ " + ", ".join(tensors) + " }")
@@ -101,7 +101,7 @@ def _rows(model: Artifact, entry: Mapping[str, Any]) -> Sequence[Mapping[str, An
     return found
 
 
-def _value(feature: Feature, rows: Sequence[Mapping[str, Any]]) -> Any:
+def _value(feature: FeatureEntry, rows: Sequence[Mapping[str, Any]]) -> Any:
     """The first sample's value, else the form's own."""
     for row in rows[:1]:
         if (value := row.get(feature.name)) not in (None, ""):
