@@ -22,7 +22,12 @@ from edge_deploy.core.spec import LoadedModel, LoadOptions, TensorSpec
 from edge_deploy.frontends import keras_weights
 from edge_deploy.frontends.custom_objects import find_definition, load_custom_objects
 from edge_deploy.frontends.keras_allowlist import Checked, check
-from edge_deploy.frontends.keras_config import is_archive, read_config, write_checked
+from edge_deploy.frontends.keras_config import (
+    is_archive,
+    lambda_activation,
+    read_config,
+    write_checked,
+)
 from edge_deploy.frontends.lookups.described import Original, described
 from edge_deploy.frontends.lookups.static_rows import rows_told
 from edge_deploy.frontends.tracing import apply_shapes, input_kind
@@ -48,6 +53,13 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
     if version and _generation(version) == "keras3":
         order.reverse()
     known = {*custom, *_registered()}
+    if name := lambda_activation(config):
+        raise SourceError(
+            f"{path}: the activation of the layer {name!r} is a <lambda>, and that word is all the "
+            "file holds of it. Build the model in Python with a named function in its place "
+            "(def gate(x): ...), load the weights into it, save it again, and give the file that "
+            f"defines the function: {option('custom_objects', 'FILE.py')}."
+        )
     judged = [(kind, check(config, kind, known)) for kind in order]
     allowed = [(kind, one.config) for kind, one in judged if not one.refused and not one.unknown]
     notes = [] if is_archive(path) else [*keras_weights.note(path)]

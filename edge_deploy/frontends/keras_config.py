@@ -10,6 +10,7 @@ import errno
 import json
 import shutil
 import zipfile
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,6 +19,7 @@ from edge_deploy.core.errors import EdgeDeployError, SourceError
 from edge_deploy.core.messages import first_line
 from edge_deploy.frontends import keras_weights
 from edge_deploy.frontends.hdf5_check import check_hdf5
+from edge_deploy.frontends.keras_upgrade import upgrade
 from edge_deploy.frontends.keras_weights import WEIGHTS
 
 MAX_CONFIG = 100_000_000
@@ -50,6 +52,10 @@ def read_config(path: Path) -> tuple[Any, str | None]:
     if only_weights:
         _, document = keras_weights.find_architecture(path)
         version = keras_weights.version_of(document)
+        try:
+            document = upgrade(document, partial(_too_old, path))
+        except RecursionError as error:
+            raise _damaged(path, "model's configuration is", error) from error
         return document if grouped else keras_weights.with_module(document), version
     if config is None:
         raise SourceError(
@@ -59,9 +65,17 @@ def read_config(path: Path) -> tuple[Any, str | None]:
     try:
         text = config.decode() if isinstance(config, bytes) else str(config)
         written = version.decode() if isinstance(version, bytes) else version
-        return json.loads(text), written if isinstance(written, str) else None
+        document = upgrade(json.loads(text), partial(_too_old, path))
+        return document, written if isinstance(written, str) else None
     except (ValueError, RecursionError) as error:
         raise _damaged(path, "model's configuration is", error) from error
+
+
+def _too_old(path: Path, what: str) -> SourceError:
+    return SourceError(
+        f"{path}: the model has {what}, which Keras has no layer for since version 2. Build it "
+        "anew in Python with today's layers, load the weights into it, and save it again."
+    )
 
 
 def _archive_config(path: Path) -> tuple[Any, str | None]:
@@ -80,6 +94,20 @@ def _damaged(path: Path, what: str, error: BaseException) -> SourceError:
     return SourceError(
         f"{path}: the {what} damaged or cut short ({first_line(error)}). Save or download it again."
     )
+
+
+def lambda_activation(config: Any) -> str | None:
+    """A layer whose activation was a lambda, of which Keras keeps nothing but that word."""
+    waiting = [config]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if "<lambda>" in (one.get("activation"), one.get("recurrent_activation")):
+                return str(one.get("name"))
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+    return None
 
 
 def is_archive(path: Path) -> bool:
@@ -125,6 +153,7 @@ def _write_checked(path: Path, config: Any, folder: Path) -> Path:
             return keras_weights.write_model(copy, config, folder)
         with h5py.File(copy, "r+") as file:
             file.attrs["model_config"] = json.dumps(config)
+            _say_keras_1(file)
             if "training_config" in file.attrs:
                 del file.attrs["training_config"]
         return copy
@@ -143,6 +172,14 @@ def _write_checked(path: Path, config: Any, folder: Path) -> Path:
             raise
         raise _damaged(path, ".keras archive is", error) from error
     return copy
+
+
+def _say_keras_1(file: Any) -> None:
+    """Have tf_keras take weights of Keras 1 as such: it asks for "1", and files say "1.2.2"."""
+    version = file.attrs.get("keras_version", "")
+    version = version.decode() if isinstance(version, bytes) else str(version)
+    if version.startswith("1.") and "model_weights" in file:
+        file["model_weights"].attrs["keras_version"] = "1"
 
 
 def _copy_weights(

@@ -1,23 +1,28 @@
 """Weights that were saved without the layers they belong to: ``save_weights`` and ``to_json``.
 
-The layers stand in a JSON file beside them. Both become one file that Keras loads as any other:
-HDF5 of the first layout (a group a layer, named in ``layer_names``) an HDF5 model, that of Keras 3
-and of tf_keras' ``.weights.h5`` a ``.keras`` archive.
+The layers stand in a JSON file beside them, or in YAML, which Keras wrote until TensorFlow 2.6.
+Both become one file that Keras loads as any other: HDF5 of the first layout (a group a layer, named
+in ``layer_names``) an HDF5 model, that of Keras 3 and of tf_keras' ``.weights.h5`` a ``.keras``
+archive.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.core.bounds import read_json
+from edge_deploy.core.bounds import read_json, read_text
 from edge_deploy.core.errors import EdgeDeployError, SourceError, UsageError
 
 WEIGHTS = "model.weights.h5"
 _MOST_JSON = 100_000_000
 _MOST_FILES = 100
+_YAML = (".yaml", ".yml")
+_MOST_YAML = 5_000_000  # bytes: it is read slowly
+_MOST_VALUES = 1_000_000
 _CLASSES = ("Sequential", "Functional", "Model")
 # What tells the layout of Keras 3 and of tf_keras' .weights.h5.
 _NEWER = ("layers", "_layer_checkpoint_dependencies", "vars")
@@ -33,7 +38,7 @@ def is_architecture(document: Any) -> bool:
 
 
 def find_architecture(weights: Path) -> tuple[Path, Any]:
-    """The JSON file beside weights that describes their layers, and what stands in it.
+    """The JSON or YAML file beside weights that describes their layers, and what stands in it.
 
     One with the same name comes first: ``net.json`` beside ``net.h5`` or ``net.weights.h5``.
 
@@ -42,7 +47,8 @@ def find_architecture(weights: Path) -> tuple[Path, Any]:
         UsageError: There are several.
     """
     stem = weights.name.partition(".")[0]
-    beside = sorted(weights.absolute().parent.glob("*.json"))[:_MOST_FILES]
+    folder = weights.absolute().parent
+    beside = sorted(p for p in folder.iterdir() if p.suffix in (".json", *_YAML))[:_MOST_FILES]
     found = [
         (path, document) for path in beside if (document := read_architecture(path)) is not None
     ]
@@ -52,8 +58,8 @@ def find_architecture(weights: Path) -> tuple[Path, Any]:
     if not own:
         raise SourceError(
             f"{weights}: this HDF5 file holds the weights of a model only, not its layers, and no "
-            "JSON file beside it describes them. Put model.to_json() of the same model there as "
-            f"{stem}.json; or build the model in Python, model.load_weights(...), then "
+            "JSON or YAML file beside it describes them. Put model.to_json() of the same model "
+            f"there as {stem}.json; or build the model in Python, model.load_weights(...), then "
             "model.save(...) the whole of it."
         )
     names = ", ".join(path.name for path, _ in own)
@@ -64,14 +70,49 @@ def find_architecture(weights: Path) -> tuple[Path, Any]:
 
 
 def read_architecture(path: Path) -> Any:
-    """What ``to_json`` wrote into a file; None where it is another file."""
+    """What ``to_json`` or ``to_yaml`` wrote into a file; None where it is another file."""
     try:
+        if path.suffix in _YAML:
+            document = _read_yaml(path)
+            return document if is_architecture(document) else None
         document = read_json(path, EdgeDeployError, _MOST_JSON)
         if isinstance(document, str):  # json.dump(model.to_json(), file)
             document = json.loads(document)
     except (EdgeDeployError, ValueError, RecursionError):
         return None
     return document if is_architecture(document) else None
+
+
+def _read_yaml(path: Path) -> Any:
+    """YAML as JSON has it: tuples are lists, and what is named twice stands there twice.
+
+    Raises:
+        ValueError: It is no YAML, holds Python objects, or becomes too large.
+    """
+    import yaml
+
+    # Of plain values, and of the tuples that Keras wrote its shapes as.
+    loader: Any = type("Loader", (yaml.SafeLoader,), {})
+    for tag, kind in (("tuple", "seq"), ("unicode", "str")):
+        loader.add_constructor(
+            f"tag:yaml.org,2002:python/{tag}", getattr(loader, f"construct_yaml_{kind}")
+        )
+    try:
+        document = yaml.load(read_text(path, EdgeDeployError, _MOST_YAML), loader)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+    count = itertools.count()
+
+    def plain(value: Any) -> Any:
+        if next(count) > _MOST_VALUES:
+            raise ValueError("more values than a model's layers have")
+        if isinstance(value, dict):
+            return {str(key): plain(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [plain(one) for one in value]
+        return value if value is None or isinstance(value, str | int | float) else str(value)
+
+    return plain(document)
 
 
 def note(path: Path) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import yaml
 
 import edge_deploy
 from edge_deploy.core.errors import EdgeDeployError, SourceError, UsageError
@@ -42,7 +44,24 @@ SAVED = {
     "Keras 3": ("keras", "net.weights.h5", "net.json", False),
     "layers under another name": ("tf_keras", "weights.h5", "model.json", False),
     "layers as a text in JSON": ("tf_keras", "net.h5", "net.json", True),
+    "layers as YAML": ("tf_keras", "net.h5", "net.yaml", False),
 }
+
+
+def as_yaml(text: str) -> str:
+    """An architecture as Keras 2 wrote it before TensorFlow 2.6, with tuples of Python."""
+    document = json.loads(text)
+
+    def shapes(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                k: tuple(v) if k == "batch_input_shape" else shapes(v) for k, v in value.items()
+            }
+        return [shapes(one) for one in value] if isinstance(value, list) else value
+
+    told = yaml.dump(shapes(document))
+    assert "!!python/tuple" in told
+    return str(told)
 
 
 @pytest.mark.slow
@@ -53,6 +72,7 @@ def test_layers_and_weights_are_one_model(name: str, build: Any, tmp_path: Path)
     model = build(importlib.import_module(library))
     model.save_weights(str(tmp_path / file))
     text = model.to_json()
+    text = as_yaml(text) if json_name.endswith(".yaml") else text
     (tmp_path / json_name).write_text(json.dumps(text) if twice else text)
     (tmp_path / "package.json").write_text('{"name": "page"}')
     found = edge_deploy.load_model(tmp_path / file)
@@ -135,13 +155,35 @@ def test_backslashes_become_groups(name: str, tmp_path: Path) -> None:
 SEQUENTIAL = {"class_name": "Sequential", "config": {"layers": []}}
 
 FAULTS: dict[str, tuple[dict[str, Any], type[EdgeDeployError], str]] = {
-    "no layers": ({"package.json": {"name": "page"}}, SourceError, "no JSON file beside it"),
+    "no layers": (
+        {"package.json": {"name": "page"}},
+        SourceError,
+        "no JSON or YAML file beside it",
+    ),
     "two, neither of the name": (
         {"a.json": SEQUENTIAL, "b.json": SEQUENTIAL},
         UsageError,
         r"a\.json, b\.json.*net\.json",
     ),
-    "a JSON that is damaged": ({"net.json": "{"}, SourceError, "no JSON file beside it"),
+    "a JSON that is damaged": ({"net.json": "{"}, SourceError, "no JSON or YAML file beside it"),
+    "a YAML that is damaged": ({"net.yml": "a: [1"}, SourceError, "no JSON or YAML file beside it"),
+    "a YAML of Python objects": (
+        {"net.yaml": "class_name: Sequential\nconfig: !!python/object/apply:os.system [touch x]"},
+        SourceError,
+        "no JSON or YAML file beside it",
+    ),
+    "a YAML that grows": (
+        {
+            "net.yaml": "a: &a [1,1,1,1,1,1,1,1,1,1]\n"
+            + "".join(
+                f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n"
+                for a, b in itertools.pairwise("abcdefghi")
+            )
+            + "class_name: Sequential\nconfig: {layers: *i}"
+        },
+        SourceError,
+        "no JSON or YAML file beside it",
+    ),
 }
 
 
