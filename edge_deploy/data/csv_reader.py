@@ -145,7 +145,7 @@ def _table(
     taken: tuple[Sequence[int], int],
     reading: Reading,
 ) -> Table:
-    from edge_deploy.data.preprocessing.encoding import encode_rows
+    from edge_deploy.data.preprocessing.encoding import encode_rows, own_categories
 
     columns, told = _columns(origin, rows, reading)
     places, given = taken
@@ -164,6 +164,7 @@ def _table(
         raise UsageError(f"{origin}: {error}{mend if plain else ''}") from error
     labels, gaps = _labels(rows, told, places)
     names = [feature.name for feature in features]
+    rows = own_categories(features, rows)
     kept = tuple({name: row[name] for name in names if name in row} for row in rows)
     others = {
         name: frozenset(str(row[name]) for row in rows) for name in columns if name not in names

@@ -61,6 +61,7 @@ ROWS: list[dict[str, Any]] = [
      "town": 'y "2"'},
     {"age": 18.0, "sex": "f", "job": "?", "size": "?"},
     {"age": 64.0, "sex": "f", "job": "a"},
+    {"age": 64.0, "sex": " F", "job": " a", "size": "s", "town": 'Y "2"\n'},
 ]  # fmt: skip
 
 
@@ -336,7 +337,7 @@ def test_cpp_golden_test_is_compiled(name: str) -> None:
 
 
 def quote(value: str) -> str:
-    escaped = value.replace('"', '\\"')
+    escaped = value.replace('"', '\\"').replace("\n", "\\n")
     return f'std::string("{escaped}")'
 
 

@@ -23,6 +23,8 @@ from edge_deploy.data.sidecars import DataOptions, precheck
 AGE = {"name": "age", "min": 18, "max": 65, "step": 1, "default": 40, "unit": "years"}
 GENDER = {"name": "gender", "kind": "category", "categories": ["Female", "Male"],
           "encode": "ordinal"}  # fmt: skip
+GRADE = {"name": "grade", "kind": "category", "categories": ["A ", "b+", "C", "c", "\u00c4"],
+         "encode": "ordinal"}  # fmt: skip
 SEX = {"name": "sex", "kind": "category", "categories": ["f", "m"], "encode": "one-hot"}
 SIZE = {"name": "size", "kind": "category", "categories": ["S", "M", "L"], "encode": "ordinal"}
 RIVER = {"name": "river", "kind": "category", "categories": [0, 1]}
@@ -99,6 +101,10 @@ def test_target_is_read() -> None:
         ({**SIZE, "missing": "nan"}, None, [3]),
         (JOB, "Clerk", [0]),  # as the UCI's tables have it, and as a person types it
         (JOB, " Clerk", [0]),
+        (GENDER, "male", [1]),
+        (GENDER, " FEMALE\n", [0]),
+        (GRADE, "\u00e4", [4]),
+        ({**GENDER, "unknown": "ignore"}, "male", [-1]),
         (JOB, "None", [1]),  # a category here, and not a missing value
         ({**RIVER, "unknown": "ignore"}, "7.0", [7]),
         ({**RIVER, "unknown": "infrequent"}, "7", [1]),
@@ -206,8 +212,9 @@ def test_what_may_not_be_meant_is_remarked(features: Any, rows: Any, expected: l
         (AGE, {"age": 1e39}, "not a number"),
         (SEX, {"sex": "male"}, r"no category is called 'male'.* one of f, m"),
         (SIZE, {"size": "XXL"}, "one of S, M, L"),
-        (GENDER, {"gender": "male"}, r"Did you mean 'Male'\? Give one of Female, Male\.$"),
-        (GENDER, {"gender": "FEMALE"}, r"Did you mean 'Female'\? Give"),
+        (GENDER, {"gender": "mal"}, r"Did you mean 'Male'\? Give one of Female, Male\.$"),
+        (GENDER, {"gender": "FEMAL"}, r"Did you mean 'Female'\? Give"),
+        ({**GENDER, "categories": ["MALE", "Male"]}, {"gender": "male"}, "no category is called"),
         (MAIL, {"mail": None}, "has no value. Give a text"),
     ],
 )
@@ -289,6 +296,7 @@ FORMS: list[dict[str, Any]] = [
     {**SIZE, "missing": "value", "default": "S"},
     {"name": "blank", "kind": "category", "categories": ["", "a b", "a b "], "encode": "ordinal"},
     {"name": "true", "kind": "category", "categories": ["False", "True"], "encode": "one-hot"},
+    GRADE,
     MAIL,
     {**MAIL, "missing": "value", "default": "buy"},
 ]  # fmt: skip
@@ -297,6 +305,7 @@ GIVEN: list[Any] = [
     0, 1, 1.0, 2.5, -3, 40, 1e21, 1e-7, 0.1, 3.4028235e38, 3.4028236e38, 1e39, True, False,
     "0", "1", " 1 ", "1.0", "1e0", "+1", ".5", "5.", "-0", "1e400", "0x10", "1_000", "１", "1,5",
     "3.4028235677973366e38", "inf", "Infinity", "0.30000001192092896", "16777217", "1 2",
+    "a", "A", "c", "C", " B+", "\u00e4\n", "\u00c4", "F",
     "f", "m", " m", "M\n", "S", "XXL", " Clerk", "Clerk", "clerk", "Boss\u3000", "a b", "a b ",
     " a b", "True", "true", " FALSE\n", "fal\u017fe", "tru", "buy now, buy", "BUY", "b\u00fcy",
 ]  # fmt: skip

@@ -20,7 +20,15 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Binarizer, MinMaxScaler, PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import (
+    Binarizer,
+    FunctionTransformer,
+    MinMaxScaler,
+    PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
+    StandardScaler,
+)
 
 COLUMNS = 5
 
@@ -311,6 +319,18 @@ COMPOUND: dict[str, Callable[[], Any]] = {
     ).fit(*regression()),
     "target of a scaler": lambda: TransformedTargetRegressor(
         Ridge(), transformer=StandardScaler()
+    ).fit(*regression()),
+    "target of a power": lambda: TransformedTargetRegressor(
+        Ridge(), transformer=PowerTransformer()
+    ).fit(*regression()),
+    "target of a power of a logarithm": lambda: TransformedTargetRegressor(
+        Ridge(),
+        transformer=make_pipeline(
+            FunctionTransformer(np.log1p, np.expm1), PowerTransformer("box-cox")
+        ),
+    ).fit(*positive()),
+    "target of quantiles": lambda: TransformedTargetRegressor(
+        Ridge(), transformer=QuantileTransformer(n_quantiles=20)
     ).fit(*regression()),
     "target of a logarithm": lambda: TransformedTargetRegressor(
         Ridge(), func=np.log, inverse_func=np.exp

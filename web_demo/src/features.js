@@ -46,7 +46,7 @@ export function encodeRow(features, row) {
 
 /** Whether a value of a feature counts as none. */
 export function isMissing(feature, value) {
-  return absent(value, places(feature.categories));
+  return absent(value, places(feature));
 }
 
 function encoder(feature) {
@@ -55,7 +55,7 @@ function encoder(feature) {
     const write = feature.text ? counter(feature.text) : tokenizer(feature.tokens);
     return (value, input, at) => write(givenText(feature, value), input, at);
   }
-  const known = places(feature.categories);
+  const known = places(feature);
   const size = feature.categories?.length;
   return (given, input, at) => {
     let value = given;
@@ -86,18 +86,26 @@ function givenText(feature, value) {
 /** What people call a feature. */
 export const calledOf = ({ name, label }) => label ?? name;
 
-/** The index of a category by its name, as it is and without blanks around it. */
-function places(names) {
-  const found = new Map((names ?? []).map((name, n) => [name, n]));
-  for (const [n, name] of (names ?? []).entries()) {
-    if (!found.has(name.trim())) found.set(name.trim(), n);
+/**
+ * The index of a category by its name, as it is and without blanks around it; and in any case, where an
+ * unknown one would be an error.
+ */
+function places({ categories, unknown }) {
+  const names = categories ?? [];
+  const found = new Map(names.map((name, n) => [name, n]));
+  for (const [n, name] of names.entries()) if (!found.has(name.trim())) found.set(name.trim(), n);
+  if (unknown !== 'error') return { found, lower: new Map() };
+  const lower = new Map();
+  for (const [n, name] of names.entries()) {
+    const key = name.trim().toLowerCase();
+    lower.set(key, lower.has(key) ? undefined : n); // of two none is meant
   }
-  return found;
+  return { found, lower };
 }
 
 function absent(value, known) {
   if (value === null || value === undefined || Number.isNaN(value)) return true;
-  return typeof value === 'string' && NOTHING.has(value.trim()) && !known.has(value.trim());
+  return typeof value === 'string' && NOTHING.has(value.trim()) && !known.found.has(value.trim());
 }
 
 function number(feature, value) {
@@ -115,7 +123,8 @@ function number(feature, value) {
 
 function indexOf(feature, text, known) {
   const { categories, unknown } = feature;
-  const index = known.get(text) ?? known.get(text.trim());
+  const plain = text.trim();
+  const index = known.found.get(text) ?? known.found.get(plain) ?? known.lower.get(plain.toLowerCase());
   if (index !== undefined) return index;
   if (unknown === 'ignore') return -1;
   if (unknown === 'infrequent') return categories.length - 1;

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -93,6 +94,28 @@ def raw_rows(
     return tuple({f.name: _raw(row[f.name]) for f in features if f.name in row} for row in rows)
 
 
+def own_categories(
+    features: Sequence[Feature], rows: Sequence[dict[str, str]]
+) -> list[dict[str, str]]:
+    """Rows with the categories that were typed in other capitals as the model has them.
+
+    The original is asked with rows, too, and knows ``Male`` alone.
+
+    Args:
+        features: The columns, by which the rows were encoded without an error.
+        rows: Values by column name.
+    """
+    known = [(f.name, _places(f)) for f in features if f.encode in ("one-hot", "ordinal")]
+
+    def told(row: Mapping[str, str]) -> dict[str, str]:
+        found = {name: places.find(row[name]) for name, places in known if row.get(name)}
+        return {
+            name: places.names[n] for name, places in known if (n := found.get(name)) is not None
+        }
+
+    return [{**row, **told(row)} for row in rows]
+
+
 def _raw(value: Any) -> Any:
     value = value.item() if isinstance(value, np.generic) else value
     if value is None or value != value:
@@ -138,21 +161,31 @@ def _given_text(feature: Feature, value: Any) -> str:
 
 
 class _Places(dict[str, int]):
-    """The index of a category by its name, as it is and without blanks around it."""
+    """The index of a category by its name, as it is and without blanks around it.
 
-    def __init__(self, names: Sequence[str]) -> None:
+    Where an unknown one would be an error, the one that differs in capitals alone is meant.
+    """
+
+    def __init__(self, names: Sequence[str], any_case: bool) -> None:
         super().__init__({name: n for n, name in enumerate(names)})
         self.names = names
-        for n, name in enumerate(names):
-            self.setdefault(name.strip(_BLANK), n)
+        plain = [name.strip(_BLANK) for name in names]
+        for n, name in enumerate(plain):
+            self.setdefault(name, n)
+        lower = [name.lower() for name in plain] if any_case else []
+        counts = Counter(lower)
+        self._lower = {name: n for n, name in enumerate(lower) if counts[name] == 1}
 
     def find(self, text: str) -> int | None:
-        found = self.get(text)
-        return self.get(text.strip(_BLANK)) if found is None else found
+        plain = text.strip(_BLANK)
+        for known, name in ((self, text), (self, plain), (self._lower, plain.lower())):
+            if (index := known.get(name)) is not None:
+                return index
+        return None
 
 
 def _places(feature: Feature) -> _Places:
-    return _Places(feature.categories or ())
+    return _Places(feature.categories or (), feature.unknown == "error")
 
 
 def _is_missing(value: Any, places: _Places) -> bool:

@@ -8,6 +8,8 @@ import numpy as np
 
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.lazy import tf
+from edge_deploy.frontends.sklearn.compat.fitted import attribute
+from edge_deploy.frontends.sklearn.converters.inverse import inverse
 from edge_deploy.frontends.sklearn.converters.linear_model import winner
 from edge_deploy.frontends.sklearn.converters.registry import (
     DECISION,
@@ -289,22 +291,11 @@ def chained(model: Any, before: Affine) -> Predict:
 
 @predictor("TransformedTargetRegressor", folds_fills=True)
 def transformed_target(model: Any, before: Affine) -> Predict:
-    """sklearn.compose.TransformedTargetRegressor.predict, of scalers and known functions."""
-    from edge_deploy.frontends.sklearn.converters.registry import TRANSFORMERS
-
+    """sklearn.compose.TransformedTargetRegressor.predict, of transformers that can be undone."""
     inner, back = lower(model.regressor_, before), model.transformer_
-    if type(back).__name__ == "FunctionTransformer":
-        known = {None: lambda v: v, np.exp: tf.exp, np.expm1: lambda v: tf.exp(v) - 1.0,
-                 np.square: tf.square, np.sqrt: tf.sqrt, np.log: tf.math.log}  # fmt: skip
-        if back.inverse_func in known:
-            function = known[back.inverse_func]
-            return lambda x: {"value": function(inner(x)["value"])}
-    scaling = TRANSFORMERS.get(type(back).__name__, lambda _: None)(back)
-    if not isinstance(scaling, Affine):
-        raise ConversionError(
-            f"TransformedTargetRegressor with {type(back).__name__} of this kind cannot be "
-            "converted. Scalers can, and exp, expm1, square, sqrt and log as inverse_func."
-        )
-    slope = (1.0 / np.asarray(scaling.gain)).astype(real())
-    start = np.asarray(scaling.centre - scaling.offset / scaling.gain, real())
-    return lambda x: {"value": inner(x)["value"] * slope + start}
+    width = int(attribute(back, "n_features_in_") or 1)
+    try:
+        undo = inverse(back, tuple(range(width)), width)
+    except ConversionError as error:
+        raise ConversionError(f"TransformedTargetRegressor: {error}") from error
+    return lambda x: {"value": undo(inner(x)["value"])}

@@ -81,15 +81,22 @@ private fun number(row: Map<String, Any?>, name: String, missing: Float? = null)
     return floatArrayOf(requireNotNull(value) { "$name is missing" })
 }
 
-/** The place of a category; `missing` and `unknown` are places, null is an error. */
+/**
+ * The place of a category; `missing` and `unknown` are places, null is an error. Blanks around it do not
+ * count, nor does its case where one fits.
+ */
 private fun index(
     row: Map<String, Any?>, name: String, names: List<String>,
     missing: Int? = null, unknown: Int? = null,
 ): Int {
     val value = row[name] ?: return requireNotNull(missing) { "$name is missing" }
-    val place = names.indexOf(value)
-    if (place >= 0) return place
-    return requireNotNull(unknown) { "$name is $value; it must be one of $names" }
+    val text = value.toString().trim()
+    val plain = names.map { it.trim() }
+    val places = listOf(names.indexOf(value), names.indexOf(text), plain.indexOf(text))
+    val place = places.firstOrNull { it >= 0 } ?: unknown
+    if (place != null) return place
+    val alike = plain.indices.filter { plain[it].lowercase() == text.lowercase() }
+    return requireNotNull(alike.singleOrNull()) { "$name is $value; it must be one of $names" }
 }
 
 private fun ordinal(place: Int): FloatArray = floatArrayOf(place.toFloat())

@@ -71,7 +71,8 @@ private func number(_ row: [String: Any], _ name: String, _ missing: Float? = ni
     return [missing]
 }
 
-/// The place of a category; `missing` and `unknown` are places, nil is an error.
+/// The place of a category; `missing` and `unknown` are places, nil is an error. Blanks around it do
+/// not count, nor does its case where one fits.
 private func index(
     _ row: [String: Any], _ name: String, _ names: [String], missing: Int? = nil,
     unknown: Int? = nil
@@ -80,9 +81,13 @@ private func index(
         guard let missing = missing else { throw SnippetError.missing(name) }
         return missing
     }
-    if let place = names.firstIndex(of: value) { return place }
-    guard let unknown = unknown else { throw SnippetError.unknown(value) }
-    return unknown
+    let text = value.trimmingCharacters(in: .whitespacesAndNewlines)
+    let plain = names.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
+    let place = names.firstIndex(of: value) ?? names.firstIndex(of: text) ?? plain.firstIndex(of: text)
+    if let place = place ?? unknown { return place }
+    let alike = plain.indices.filter { plain[$0].lowercased() == text.lowercased() }
+    guard alike.count == 1 else { throw SnippetError.unknown(value) }
+    return alike[0]
 }
 
 private func ordinal(_ place: Int) -> [Float] { [Float(place)] }

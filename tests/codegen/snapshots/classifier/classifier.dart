@@ -74,14 +74,23 @@ List<double> _number(Map<String, Object?> row, String name, [double? missing]) {
   return [value];
 }
 
-/// The place of a category; [missing] and [unknown] are places, null is an error.
+/// The place of a category; [missing] and [unknown] are places, null is an error. Blanks around it
+/// do not count, nor does its case where one fits.
 int _index(Map<String, Object?> row, String name, List<String> names,
     {int? missing, int? unknown}) {
   final value = row[name];
-  final place = names.indexWhere((known) => known == value);
-  final found = place >= 0 ? place : (value == null ? missing : unknown);
-  if (found == null) throw ArgumentError('$name is $value; it must be one of $names');
-  return found;
+  final text = '$value'.trim();
+  final plain = [for (final known in names) known.trim()];
+  final places = [names.indexWhere((known) => known == value), names.indexOf(text), plain.indexOf(text)];
+  final place = places.firstWhere((n) => n >= 0, orElse: () => -2);
+  if (value != null && place >= 0) return place;
+  final other = value == null ? missing : unknown;
+  if (other != null) return other;
+  final alike = plain.where((known) => known.toLowerCase() == text.toLowerCase());
+  if (value == null || alike.length != 1) {
+    throw ArgumentError('$name is $value; it must be one of $names');
+  }
+  return plain.indexOf(alike.first);
 }
 
 List<double> _ordinal(int place) => [place.toDouble()];

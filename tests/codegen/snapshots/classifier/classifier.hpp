@@ -35,17 +35,40 @@ inline void number(std::vector<float>& out, const Row& row, const std::string& n
     out.push_back(float(found == row.end() ? *missing : std::get<double>(found->second)));
 }
 
-/** The place of a category; `missing` and `unknown` are places, -2 is an error. */
+/** A text without blanks around it; with `lower`, its letters A to Z small. */
+inline std::string plain(const std::string& text, bool lower = false) {
+    const char* blanks = " \t\n\v\f\r";
+    const auto first = text.find_first_not_of(blanks);
+    if (first == std::string::npos) return "";
+    std::string cut = text.substr(first, text.find_last_not_of(blanks) - first + 1);
+    for (char& c : cut) {
+        if (lower && c >= 'A' && c <= 'Z') c += 'a' - 'A';
+    }
+    return cut;
+}
+
+/**
+ * The place of a category; `missing` and `unknown` are places, -2 is an error. Blanks around it do
+ * not count, nor does the case of A to Z where one fits.
+ */
 inline int index(const Row& row, const std::string& name, const std::vector<std::string>& names,
                  int missing = -2, int unknown = -2) {
     const auto found = row.find(name);
     if (found == row.end() && missing != -2) return missing;
     if (found == row.end()) throw std::invalid_argument(name + " is missing");
     const auto& value = std::get<std::string>(found->second);
-    const auto place = std::find(names.begin(), names.end(), value);
-    if (place != names.end()) return int(place - names.begin());
-    if (unknown == -2) throw std::invalid_argument(name + " is not one of its categories");
-    return unknown;
+    for (const auto& text : {value, plain(value)}) {
+        const auto place = std::find(names.begin(), names.end(), text);
+        if (place != names.end()) return int(place - names.begin());
+    }
+    std::vector<int> alike;
+    for (int n = 0; n < int(names.size()); ++n) {
+        if (plain(names[n]) == plain(value)) return n;
+        if (plain(names[n], true) == plain(value, true)) alike.push_back(n);
+    }
+    if (unknown != -2) return unknown;
+    if (alike.size() != 1) throw std::invalid_argument(name + " is not one of its categories");
+    return alike[0];
 }
 
 inline void ordinal(std::vector<float>& out, int place) {

@@ -62,13 +62,17 @@ function number(row, name, missing) {
   return [Number(value)];
 }
 
-/** The place of a category. */
+/** The place of a category; blanks around it do not count, nor does its case where one fits. */
 function index(row, name, names, { missing, unknown } = {}) {
   const value = row[name] ?? missing;
-  const place = names.indexOf(value);
-  if (place >= 0) return place;
   if (typeof value === 'number') return value; // what stands for a missing one
-  if (unknown !== undefined) return unknown;
+  const text = String(value).trim();
+  const plain = names.map((known) => known.trim());
+  const places = [names.indexOf(value), names.indexOf(text), plain.indexOf(text)];
+  const place = places.find((n) => n >= 0) ?? unknown;
+  if (place !== undefined) return place;
+  const alike = plain.filter((known) => known.toLowerCase() === text.toLowerCase());
+  if (alike.length === 1) return plain.indexOf(alike[0]);
   throw new Error(`${name} is ${value}; it must be one of ${names.join(', ')}`);
 }
 

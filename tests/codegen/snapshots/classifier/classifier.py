@@ -27,16 +27,22 @@ def number(row, name, missing=None):
 
 
 def index(row, name, names, missing=None, unknown=None):
-    """The place of a category."""
+    """The place of a category; blanks around it do not count, nor does its case where one fits."""
     value = row.get(name)
     value = missing if value is None else value
-    if value in names:
-        return names.index(value)
     if isinstance(value, int):  # what stands for a missing one
         return value
-    if unknown is None:
+    plain = [known.strip() for known in names]
+    if isinstance(value, str):
+        for places, text in ((names, value), (names, value.strip()), (plain, value.strip())):
+            if text in places:
+                return places.index(text)
+    if unknown is not None:
+        return unknown
+    alike = [n for n, known in enumerate(plain) if known.lower() == str(value).strip().lower()]
+    if len(alike) != 1:
         raise ValueError(f"{name} is {value!r}; it must be one of {names}")
-    return unknown
+    return alike[0]
 
 
 def ordinal(row, name, names, missing=None, unknown=None):
