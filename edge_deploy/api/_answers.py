@@ -16,7 +16,7 @@ from edge_deploy.core.errors import EdgeDeployError, UsageError, wrong_option
 from edge_deploy.core.log import NOTES
 from edge_deploy.core.spec import Array, ModelSpec
 from edge_deploy.data.reference import Reference, with_class_indices
-from edge_deploy.verification.metrics import Score, labelled, score
+from edge_deploy.verification.metrics import Score, outputs_of, score
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def scored(
         return None
     try:
         known = with_class_indices(data, spec)
-        output = labelled(spec, known.labels)
-        if output is None or known.labels is None:
+        outputs = outputs_of(spec, known.labels)
+        if not outputs or known.labels is None:
             raise UsageError(
                 f"the true answers do not fit what the model gives. {known.unlabelled}".strip()
             )
@@ -102,8 +102,11 @@ def scored(
             raise
         NOTES.warning("no score: %s", error)
         return None
-    values = np.concatenate([one.reshape(1, -1) for one in raw[output.name]])
-    return score(output, values, known.labels)
+    answers = {
+        output.name: np.concatenate([one.reshape(1, -1) for one in raw[output.name]])
+        for output in outputs
+    }
+    return score(outputs, answers, known.labels)
 
 
 def check_output(path: Path, inputs: Sequence[str]) -> None:
@@ -158,7 +161,11 @@ def _columns(spec: ModelSpec, answer: Prediction) -> dict[str, Any]:
             cells[name] = found["value"]
         else:
             flat = np.asarray(found["values"]).ravel().tolist()
-            cells |= {f"{name}[{n}]": value for n, value in enumerate(flat)}
+            names = found.get("names")
+            cells |= {
+                f"predicted_{names[n]}" if names else f"{name}[{n}]": value
+                for n, value in enumerate(flat)
+            }
     return cells
 
 

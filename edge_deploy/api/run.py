@@ -21,9 +21,9 @@ from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.log import NOTES
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import Data, InMemory, as_data, as_path
-from edge_deploy.core.spec import Array, Feature, TensorSpec, as_dtype
+from edge_deploy.core.spec import Array, Feature, ModelSpec, TensorSpec, as_dtype
 from edge_deploy.core.stdio import quietly
-from edge_deploy.data.csv_reader import WHOLE, Reading, read_rows
+from edge_deploy.data.csv_reader import WHOLE, Reading, column_names, read_rows
 from edge_deploy.data.input_warnings import remarks
 from edge_deploy.data.preprocessing.decode import is_picture
 from edge_deploy.data.preprocessing.encoding import encode_rows
@@ -135,7 +135,19 @@ class _Asked:
         """Samples through the model's own preprocessing."""
         manifest = self.found.manifest
         features, preprocessing = columns_of(manifest), preprocessing_of(manifest)
-        return read(given, self.found.spec, features, preprocessing, self.reading)
+        reading, spec = self.reading, self.found.spec
+        if reading.label_column is None and (own := _answer_columns(spec, column_names(given))):
+            reading = replace(reading, label_column=own, unlabelled=True)
+        return read(given, spec, features, preprocessing, reading)
+
+
+def _answer_columns(spec: ModelSpec, header: Sequence[str]) -> str | None:
+    """The columns of a table that are called as the model's answers are: its true ones."""
+    if "label" in header:
+        return None
+    several = [o.classes for o in spec.outputs if o.kind == "value" and o.classes]
+    names = several[0] if several else dict.fromkeys(o.label for o in spec.outputs if o.label)
+    return ",".join(names) if names and all(name in header for name in names) else None
 
 
 _Samples = tuple[Reference, list[str], tuple[Mapping[str, str], ...]]
@@ -330,14 +342,17 @@ def _readable(spec: TensorSpec, value: Array) -> dict[str, Any]:
             raise _strange(spec, "the share of the second")
         share = float(flat[0])
         return _ranked(dict(zip(spec.classes, (1.0 - share, share), strict=True)))
-    if spec.kind == "probabilities" or (spec.classes and len(spec.classes) == len(flat)):
+    named = spec.classes is not None and len(spec.classes) == len(flat)
+    if spec.kind == "probabilities" or (named and spec.kind != "value"):
         labels = spec.classes or tuple(str(n) for n in range(len(flat)))
         if len(labels) != len(flat):
             raise _strange(spec, f"{len(flat)} shares")
         return _ranked(dict(zip(labels, map(float, flat), strict=True)))
     if spec.kind in ("value", "probability") and len(flat) == 1:
         return {"value": float(flat[0]), "unit": spec.unit}
-    told = {"unit": spec.unit} if spec.unit else {}
+    told: dict[str, Any] = {"unit": spec.unit} if spec.unit else {}
+    if named:
+        told["names"] = list(spec.classes or ())
     return {"shape": list(value.shape), "values": value.tolist(), **told}
 
 

@@ -93,8 +93,14 @@ def run(
         typer.echo(f"{output}: {count:,} row{'' if count == 1 else 's'} with answers")
     if score is not None:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in score.values.items())
-        called = {spec.name: spec.label or spec.name for spec in answers.spec.outputs}
-        typer.echo(f"{figures}, of {score.samples:,} true answers ({called[score.output]})")
+        called = {
+            spec.name: ", ".join(spec.classes)
+            if spec.kind == "value" and spec.classes
+            else spec.label or spec.name
+            for spec in answers.spec.outputs
+        }
+        of = called.get(score.output, score.output)
+        typer.echo(f"{figures}, of {score.samples:,} true answers ({of})")
 
 
 def _converted(given: Path) -> Path:
@@ -166,6 +172,11 @@ def _answer(answer: Prediction) -> str:
             lines.append(f"{name}: {output['value']:.6g} {output['unit'] or ''}".rstrip())
         else:
             flat = np.asarray(output["values"]).ravel()
+            if "names" in output:
+                unit = output.get("unit") or ""
+                pairs = zip(output["names"], flat, strict=True)
+                lines += [f"{one}: {value:.6g} {unit}".rstrip() for one, value in pairs]
+                continue
             shown = " ".join(f"{value:.6g}" for value in flat[:20])
             more = f" … ({flat.size} numbers; --json has all)" if flat.size > 20 else ""
             shape = "" if "target" in output else f" {output['shape']}"

@@ -144,7 +144,7 @@ def _gives(plan: TemplateContext) -> str:
     output = plan.main_output
     if words := _forecast(plan):
         return words
-    if output.classes:
+    if output.classes and output.role != "tensor":
         return f"{len(output.classes)} classes"
     if output.count != 1:
         return tensor_words(output)
@@ -162,7 +162,9 @@ def _forecast(plan: TemplateContext) -> str:
 
 def tensor_words(tensor: Tensor) -> str:
     """``picture float32 1 x 28 x 28``."""
-    return f"{tensor.name} {tensor.dtype} {' x '.join(map(str, tensor.shape))}"
+    named = tensor.kind == "value" and tensor.count > 1 and tensor.classes
+    columns = f" ({', '.join(tensor.classes or ())})" if named else ""
+    return f"{tensor.name} {tensor.dtype} {' x '.join(map(str, tensor.shape))}{columns}"
 
 
 def told(plan: TemplateContext) -> str:

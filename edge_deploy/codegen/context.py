@@ -60,7 +60,7 @@ class Tensor:
             return "class"
         if self.kind == "probability" and self.classes and self.count == 1:
             return "probability"
-        if self.classes and len(self.classes) == self.count:
+        if self.classes and len(self.classes) == self.count and self.kind != "value":
             return "labels"
         return "value" if self.count == 1 else "tensor"
 

@@ -176,7 +176,7 @@ def _labels(
     rows: Sequence[Row], names: Sequence[str], places: Sequence[int]
 ) -> tuple[Array | None, str]:
     """The true answers, a column each where there are several, and why there are none."""
-    found = []
+    found: list[list[str]] = []
     for label in names:
         if label not in rows[0]:
             return None, ""
@@ -187,8 +187,13 @@ def _labels(
                 f"{len(rows) - filled} of {len(rows)} rows have nothing in the column {label!r} "
                 f"(first in row {places[answers.index('')] + 1})"
             )
-        found.append(labels_of(answers))
-    return found[0] if len(found) == 1 else np.stack(found, axis=1), ""
+        found.append(answers)
+    if len(found) == 1:
+        return labels_of(found[0]), ""
+    columns = [labels_of(answers) for answers in found]
+    if {column.dtype.kind for column in columns} != {"f"}:
+        columns = [np.asarray(answers) for answers in found]  # as they are written: 1 is not 1.0
+    return np.stack(columns, axis=1), ""
 
 
 def made_up(columns: Sequence[str], features: Sequence[Feature]) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.errors import UsageError
+from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, Series, TensorSpec
 
 MAX_SAMPLES = 32
@@ -113,12 +114,18 @@ def with_class_indices(data: Reference, spec: ModelSpec) -> Reference:
     labels = data.labels
     if labels is None:
         return data
+    asked = class_outputs(spec)
+    if len(asked) > 1 and labels.shape[1:] == (len(asked),):
+        columns = zip(labels.T, asked, strict=True)
+        places = [_places_of(column, output) for column, output in columns]
+        return replace(data, labels=np.stack(places, axis=1))
     if labels.ndim > 1 and numbers_of(spec, labels) is not None and not _one_hot(labels):
         return replace(data, labels=labels.reshape(len(labels), -1).astype(np.float64))
-    if (several := sum(output.kind == "class" for output in spec.outputs)) > 1:
-        told = f"the model answers {several} questions, and they do not say which one they are of"
-        if labels.ndim > 1 and labels.shape[1:] == (several,):
-            told = f"the model answers {several} questions, and a score is of one"
+    if len(asked) > 1:
+        told = (
+            f"the model answers {len(asked)} questions, and they do not say which one they are of: "
+            f"{option('label_column', 'a,b')} names a column for each, in their order"
+        )
         return replace(data, labels=None, unlabelled=told)
     if labels.ndim > 1:
         labels = labels.reshape(len(labels), -1)
@@ -138,6 +145,27 @@ def with_class_indices(data: Reference, spec: ModelSpec) -> Reference:
     count = next((n for n in map(class_count, spec.outputs) if n), None)
     found = _indices(labels, classes, count)
     return replace(data, labels=labels if found is None else found)
+
+
+def class_outputs(spec: ModelSpec) -> list[TensorSpec]:
+    """The classes that a model answers with: one output a question, where it has several."""
+    return [output for output in spec.outputs if output.kind == "class"]
+
+
+def _places_of(labels: Array, output: TensorSpec) -> Array:
+    """True answers to one question of several, as places among its classes."""
+    plain = _plain(labels.astype(object))
+    if not np.isin(plain, range(len(output.classes or ()))).all() or output.classes is None:
+        found = _indices(plain, output.classes, None)
+        if found is None:
+            known = ", ".join(output.classes or ())
+            raise UsageError(
+                f"The reference data has the label {plain.tolist()[0]!r} of "
+                f"{output.label or output.name}, whose classes are {known}."
+            )
+        return found
+    told = _indices(plain, output.classes, None)
+    return plain.astype(np.int32) if told is None else told
 
 
 def numbers_of(spec: ModelSpec, labels: Array) -> TensorSpec | None:

@@ -14,6 +14,7 @@ from edge_deploy.core.messages import option
 from edge_deploy.core.options import Columns, Data, Labels, Options
 from edge_deploy.core.spec import Feature, LoadedModel, ModelSpec, Series, TensorSpec
 from edge_deploy.data import model_card
+from edge_deploy.data.reference import class_outputs
 
 _REFERENCES = ("reference.npz", "reference.npy", "reference.csv", "reference")
 _NUMBERED = re.compile(r"^(\d+)[\s:,]+(.+)$")  # Teachable Machine: "0 Cat"
@@ -235,9 +236,12 @@ def with_targets(spec: ModelSpec, names: Sequence[str]) -> ModelSpec:
 
     Args:
         spec: The model's.
-        names: The columns, in the order of the answers; others than there are answers are none.
+        names: The columns, in the order of the answers, or of the numbers of one answer; others
+            than there are answers are none.
     """
-    asked = [output for output in spec.outputs if output.kind == "class"]
+    asked = class_outputs(spec)
+    if len(names) > 1 and not asked:
+        return replace(spec, outputs=tuple(_with_columns(o, names) for o in spec.outputs))
     if len(names) < 2 or len(asked) != len(names):
         return spec
     by_place = {output.name.rpartition("_")[2]: n for output, n in zip(asked, names, strict=True)}
@@ -246,6 +250,13 @@ def with_targets(spec: ModelSpec, names: Sequence[str]) -> ModelSpec:
         for output in spec.outputs
     )
     return replace(spec, outputs=outputs)
+
+
+def _with_columns(output: TensorSpec, names: Sequence[str]) -> TensorSpec:
+    """Several values, each called as the column of its true ones."""
+    fits = output.kind in ("value", "tensor") and output.shape[1:] == (len(names),)
+    fits = fits and output.classes is None
+    return replace(output, kind="value", classes=tuple(names)) if fits else output
 
 
 def _with_label(outputs: Sequence[TensorSpec], name: str) -> list[TensorSpec]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from edge_deploy.core.messages import option
 from edge_deploy.core.spec import Array, Arrays, ModelSpec, TensorSpec
 from edge_deploy.data.reference import class_count
 from edge_deploy.verification import metrics
-from edge_deploy.verification.metrics import answered, labelled
+from edge_deploy.verification.columns import column_name
+from edge_deploy.verification.metrics import answered, outputs_of
 from edge_deploy.verification.other_inputs import Way, picture_ways, table_ways
 from edge_deploy.verification.unlabelled import (
     FEW,
@@ -50,21 +52,37 @@ def diagnose(case: Case) -> tuple[WarningEntry, ...]:
     if data.origin == "synthetic" or not data.count:
         return ()
     found: list[WarningEntry] = []
-    output = labelled(case.spec, data.labels)
-    if data.labels is not None and output is None:
+    outputs = outputs_of(case.spec, data.labels)
+    if data.labels is not None and not outputs:
         data_labels = _unfit(case.spec, data.labels)
         found.append(WarningEntry(kind="labels", text=f"the labels are not used: {data_labels}"))
     elif data.unlabelled:
         told = f"the labels are not used: {data.unlabelled}"
         found.append(WarningEntry(kind="labels", text=told))
-    if output is not None and data.labels is not None and data.labels.ndim == 1:
-        judge = _regressor if class_count(output) == 0 else _classifier
-        found.extend(judge(case, output, data.labels))
+    if data.labels is not None and outputs:
+        found.extend(_judged(case, outputs, data.labels))
     if not found:
         found.extend(strange_inputs(case))
     if not found:
         found.extend(constant_answers(case))
     return tuple(found)
+
+
+def _judged(case: Case, outputs: Sequence[TensorSpec], labels: Array) -> Iterator[WarningEntry]:
+    """The same of each column of the labels, of which most models have one."""
+    for n, column in enumerate(labels.reshape(len(labels), -1).T):
+        output = outputs[n] if len(outputs) > 1 else outputs[0]
+        if class_count(output) == 0 or (labels.ndim > 1 and len(outputs) == 1):
+            told = list(_regressor(case, output, column, n))
+        else:
+            one = replace(case, data=replace(case.data, labels=column))
+            told = list(_classifier(one, output, column))
+        if told:
+            name = column_name(output, n, labels.shape[-1]) if labels.ndim > 1 else ""
+            called = (output.label or output.name) if len(outputs) > 1 else name
+            lead = f"{called}: " if labels.ndim > 1 else ""
+            yield from (WarningEntry(kind=w.kind, text=f"{lead}{w.text}") for w in told)
+            return
 
 
 def _unfit(spec: ModelSpec, labels: Array) -> str:
@@ -380,8 +398,11 @@ def _ways(case: Case, given: Array) -> Iterator[tuple[Way, Array]]:
 # Values
 
 
-def _regressor(case: Case, output: TensorSpec, labels: Array) -> Iterator[WarningEntry]:
-    found = case.data.outputs[output.name].reshape(len(labels), -1)[:, 0].astype(np.float64)
+def _regressor(
+    case: Case, output: TensorSpec, labels: Array, column: int = 0
+) -> Iterator[WarningEntry]:
+    answered = case.data.outputs[output.name].reshape(len(labels), -1)
+    found = answered[:, column].astype(np.float64)
     true = labels.astype(np.float64)
     if len(true) < FEW or not np.isfinite(found).all() or set(np.unique(true)) <= {0.0, 1.0}:
         return  # too few; or classes of a model that gives no probabilities
@@ -400,7 +421,7 @@ def _regressor(case: Case, output: TensorSpec, labels: Array) -> Iterator[Warnin
             answers = _asked(case, {name: values}, output)
             if answers is None:
                 continue
-            then = answers.reshape(len(chosen), -1)[:, 0].astype(np.float64)
+            then = answers.reshape(len(chosen), -1)[:, column].astype(np.float64)
             ways.append((way, _r2(true[chosen], then)))
     best = max(ways, key=lambda way: round(way[1], 1), default=None)
     least = max(0.25, 12 / len(true))  # far above what the best of as many shifts has by chance

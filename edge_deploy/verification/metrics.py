@@ -12,7 +12,7 @@ from msgspec import structs
 from edge_deploy.artifact.document import part
 from edge_deploy.artifact.performance import ConfusionEntry, PerformanceEntry
 from edge_deploy.core.spec import Array, ModelSpec, TensorSpec
-from edge_deploy.data.reference import Reference, class_count, numbers_of
+from edge_deploy.data.reference import Reference, class_count, class_outputs, numbers_of
 
 
 def scale(original: Array) -> float:
@@ -183,17 +183,20 @@ def task(
         after: The file's, one array a sample.
         labels: A class index or a value a sample.
     """
-    output = labelled(spec, labels)
-    if output is None or labels is None:
+    outputs = outputs_of(spec, labels)
+    if not outputs or labels is None:
         return None
-    was, given = before[output.name], after.get(output.name, [])
-    if len(given) != len(labels) or any(g.size * len(labels) != was.size for g in given):
-        return None
-    first = score(output, was, labels)
-    second = score(output, np.concatenate([g.reshape(1, -1) for g in given]), labels)
+    joined = {}
+    for output in outputs:
+        was, given = before[output.name], after.get(output.name, [])
+        if len(given) != len(labels) or any(g.size * len(labels) != was.size for g in given):
+            return None
+        joined[output.name] = np.concatenate([g.reshape(1, -1) for g in given])
+    first = score(outputs, before, labels)
+    second = score(outputs, joined, labels)
     name, *others = first.values
     return Task(
-        output.name,
+        first.output,
         name,
         first.values[name],
         second.values[name],
@@ -201,6 +204,20 @@ def task(
         len(labels),
         second.confusion,
     )
+
+
+def outputs_of(spec: ModelSpec, labels: Array | None) -> tuple[TensorSpec, ...]:
+    """The outputs that labels belong to: one, or of several questions each one's class.
+
+    Args:
+        spec: The model's outputs.
+        labels: One a sample, or a column a question, or as many numbers as an output gives.
+    """
+    asked = class_outputs(spec)
+    if labels is not None and len(asked) > 1 and labels.shape[1:] == (len(asked),):
+        return tuple(asked) if len(labels) else ()
+    output = labelled(spec, labels)
+    return () if output is None else (output,)
 
 
 def labelled(spec: ModelSpec, labels: Array | None) -> TensorSpec | None:
@@ -228,10 +245,10 @@ def labelled(spec: ModelSpec, labels: Array | None) -> TensorSpec | None:
 
 def performance(spec: ModelSpec, data: Reference) -> PerformanceEntry | None:
     """How good the original is by the labels of some samples; None where there are none."""
-    output = labelled(spec, data.labels)
-    if output is None or data.labels is None or data.origin == "synthetic":
+    outputs = outputs_of(spec, data.labels)
+    if not outputs or data.labels is None or data.origin == "synthetic":
         return None
-    return score(output, data.outputs[output.name], data.labels).to_entry()
+    return score(outputs, data.outputs, data.labels).to_entry()
 
 
 def answered(output: TensorSpec, values: Array) -> Array:
@@ -243,15 +260,29 @@ def answered(output: TensorSpec, values: Array) -> Array:
     return found.astype(np.int64)
 
 
-def score(output: TensorSpec, values: Array, labels: Array) -> Score:
+def score(outputs: Sequence[TensorSpec], answers: Mapping[str, Array], labels: Array) -> Score:
     """How good answers are.
 
-    Of several numbers a sample R² is the mean of each one's, as sklearn.metrics.r2_score has it.
+    Of several questions the first figure is the mean of their accuracies, and each has its own.
 
     Args:
-        output: What ``labelled`` found.
-        values: Its answers, samples on the first axis.
-        labels: A class index or a value a sample, or several values.
+        outputs: What ``outputs_of`` found.
+        answers: By output, samples on the first axis.
+        labels: A class index or a value a sample; several values, or a class index a question.
+    """
+    if len(outputs) == 1:
+        return _score(outputs[0], answers[outputs[0].name], labels)
+    scores = [_score(one, answers[one.name], labels[:, n]) for n, one in enumerate(outputs)]
+    told = {name: float(np.mean([one.values[name] for one in scores])) for name in scores[0].values}
+    each = zip(outputs, scores, strict=True)
+    told |= {f"accuracy of {o.label or o.name}": one.values["accuracy"] for o, one in each}
+    return Score(", ".join(o.label or o.name for o in outputs), len(labels), told)
+
+
+def _score(output: TensorSpec, values: Array, labels: Array) -> Score:
+    """The same of one output.
+
+    Of several numbers a sample R² is the mean of each one's, as sklearn.metrics.r2_score has it.
     """
     if class_count(output) == 0 or labels.ndim == 2:
         true = labels.reshape(len(labels), -1)

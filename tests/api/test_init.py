@@ -13,6 +13,7 @@ import pytest
 import edge_deploy
 from edge_deploy.api import recipe as recipes
 from edge_deploy.core.errors import UsageError
+from tests.conftest import Run
 
 pytestmark = pytest.mark.slow
 
@@ -295,3 +296,56 @@ def test_a_step_that_a_script_takes_and_no_file_gives_is_a_question(tmp_path: Pa
     with pytest.raises(UsageError, match=r"not decided yet:\n  - scaler\.pkl"):
         edge_deploy.convert(folder, output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+SEVERAL = """
+import joblib, pandas as pd
+model = joblib.load("model.joblib")
+TARGETS = ["upper", "lower"]
+def predict(a, b):
+    out = model.predict(pd.DataFrame([[a, b]], columns=["a", "b"]))[0]
+    return dict(zip(TARGETS, out))
+"""
+
+
+@pytest.mark.parametrize("kind", ["values", "classes"])
+def test_several_answers_have_a_column_of_true_ones_each(kind: str, run: Run) -> None:
+    """A score of each, from the folder on to ``run``, which finds the columns by their names."""
+    import joblib
+    import pandas as pd
+    from sklearn.linear_model import LinearRegression
+    from sklearn.multioutput import MultiOutputClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    folder = Path("several")
+    folder.mkdir()
+    x = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)).round(2), columns=["a", "b"])
+    if kind == "values":
+        y = pd.DataFrame({"lower": x.a - 1, "upper": 2 * x.b + 1})
+        model = LinearRegression().fit(x, y[["upper", "lower"]])
+        told, figures = "upper,lower", {"R²": 1.0, "MAE": 0.0, "RMSE": 0.0}
+    else:
+        y = pd.DataFrame({"lower": x.a > 0, "upper": np.where(x.b > 0, "high", "low")})
+        model = MultiOutputClassifier(DecisionTreeClassifier()).fit(
+            x, y[["upper", "lower"]].astype(str)
+        )
+        told = "upper,lower"
+        figures = dict.fromkeys(
+            ("accuracy", "macro F1", "accuracy of upper", "accuracy of lower"), 1.0
+        )
+    joblib.dump(model, folder / "model.joblib")
+    (folder / "app.py").write_text(SEVERAL)
+    pd.concat([x, y], axis=1).to_csv(folder / "table.csv", index=False)
+    done = edge_deploy.init(folder)
+    assert f'label_column = "{told}"' in done.text
+    artifact = edge_deploy.convert(folder, output=Path("out"), to=("tflite",)).artifact.folder
+    answered = run("run", artifact, folder / "table.csv", "--output", "answers.csv", "--json")
+    found = json.loads(answered.out)
+    assert found["score"].pop("samples") == 60
+    assert found["score"] == pytest.approx(figures, abs=1e-5)
+    answers = pd.read_csv("answers.csv")
+    for name in ("upper", "lower"):
+        if kind == "values":
+            np.testing.assert_allclose(answers[f"predicted_{name}"], answers[name], atol=1e-5)
+        else:
+            assert (answers[f"predicted_{name}"] == answers[name]).all()

@@ -17,6 +17,7 @@ from edge_deploy.data.calibration import MOST, open_samples
 from edge_deploy.data.csv_reader import Reading, read_rows
 from edge_deploy.data.readers import read, stream
 from edge_deploy.data.reference import Reference, with_class_indices
+from edge_deploy.data.sidecars import with_targets
 
 ONE = ModelSpec((TensorSpec("x", (None, 3), "float32"),), ())
 STATIC = ModelSpec((TensorSpec("x", (2, 3), "float32"),), ())
@@ -196,6 +197,47 @@ def test_several_columns_of_true_answers_are_as_many_values_a_sample() -> None:
     assert labels is not None and labels.tolist() == [[0.5, 1], [1.5, 2.25]]
     with pytest.raises(UsageError, match=r"hgh.*Did you mean high"):
         read(Path("data.csv"), spec, PAIR, None, Reading(label_column="low,hgh"))
+
+
+QUESTIONS = replace(
+    KINDS,
+    outputs=(
+        TensorSpec("class_0", (None,), "int32", "class", ("bronze", "gold", "silver")),
+        TensorSpec("probabilities_0", (None, 3), "float32", "probabilities"),
+        TensorSpec("class_1", (None,), "int32", "class", ("1", "2")),
+    ),
+)
+ASKED = "a,b,tier,size\n1,2,Gold,2\n3,4,Bronze,1\n"
+
+
+def test_several_questions_have_a_column_each() -> None:
+    Path("data.csv").write_text(ASKED)
+    data = read(Path("data.csv"), QUESTIONS, PAIR, None, Reading(label_column="tier,size"))
+    labels = with_class_indices(data, QUESTIONS).labels
+    assert labels is not None and labels.tolist() == [[1, 1], [0, 0]]
+    data = read(Path("data.csv"), QUESTIONS, PAIR, None, Reading(label_column="size,tier"))
+    with pytest.raises(UsageError, match="label 'Gold' of class_1, whose classes are 1, 2"):
+        with_class_indices(data, QUESTIONS)
+    data = read(Path("data.csv"), QUESTIONS, PAIR, None, Reading(label_column="tier"))
+    assert "answers 2 questions" in with_class_indices(data, QUESTIONS).unlabelled
+
+
+@pytest.mark.parametrize(
+    ("spec", "names", "classes", "labels"),
+    [
+        (QUESTIONS, ("tier", "size"), [3, None, 2], ["tier", "tier", "size"]),
+        (QUESTIONS, ("tier",), [3, None, 2], [None, None, None]),
+        (replace(KINDS, outputs=(TensorSpec("y", (None, 2), "float32"),)), ("low", "high"), [2],
+         [None]),
+        (KINDS, ("low", "high"), [2], [None]),
+    ],
+)  # fmt: skip
+def test_answers_are_called_as_the_columns_of_the_true_ones(
+    spec: ModelSpec, names: Any, classes: Any, labels: Any
+) -> None:
+    found = with_targets(spec, names).outputs
+    assert [one.classes and len(one.classes) for one in found] == classes
+    assert [one.label for one in found] == labels
 
 
 NO_LABELS: dict[str, tuple[str, Reading, str]] = {

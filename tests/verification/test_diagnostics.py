@@ -139,6 +139,41 @@ def test_figures_of_several_values_are_those_of_scikit_learn() -> None:
     )
 
 
+def test_figures_of_several_questions_are_means_of_each_one_s() -> None:
+    from sklearn.metrics import accuracy_score, f1_score
+
+    outputs = (
+        TensorSpec("class_0", (None,), "int32", "class", ("a", "b", "c"), label="tier"),
+        TensorSpec("class_1", (None,), "int32", "class", ("no", "yes")),
+    )
+    spec = ModelSpec(classifier().inputs, outputs)
+    found = {"class_0": WEAK.astype(np.int32), "class_1": (1 - TRUE % 2).astype(np.int32)}
+    data = Reference(
+        {"x": np.zeros((90, 4), np.float32)}, found, labels=np.stack([TRUE, TRUE % 2], axis=1)
+    )
+    told = performance(spec, data)
+    each = [accuracy_score(TRUE, WEAK), 0.0]
+    assert told is not None and told.output == "tier, class_1"
+    assert told.values == {
+        "accuracy": pytest.approx(np.mean(each)),
+        "macro F1": pytest.approx(f1_score(TRUE, WEAK, average="macro") / 2),
+        "accuracy of tier": pytest.approx(each[0]),
+        "accuracy of class_1": 0.0,
+    }
+    (warning,) = diagnose(Case(spec, data))
+    assert warning.kind == "label order" and warning.text.startswith("class_1: ")
+
+
+def test_a_value_of_several_that_is_wrong_is_named() -> None:
+    outputs = (TensorSpec("y", (None, 2), "float32", "value", ("low", "high")),)
+    spec = ModelSpec(classifier().inputs, outputs)
+    answers = {"y": np.concatenate([NEAR, -NEAR], axis=1)}
+    labels = np.stack([NUMBERS, NUMBERS], axis=1)
+    data = Reference({"x": np.zeros((60, 4), np.float32)}, answers, labels=labels)
+    (warning,) = diagnose(Case(spec, data))
+    assert warning.text.startswith("high: ")
+
+
 def test_codes_of_words_are_no_numbers_that_were_scaled_twice() -> None:
     x = np.arange(120, dtype=np.float32).reshape(40, 3) * 5
     spec = ModelSpec((TensorSpec("x", (None, 3), "float32", "table"),), ())

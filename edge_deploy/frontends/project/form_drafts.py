@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edge_deploy.core.spec import Feature
+from edge_deploy.core.spec import Feature, ModelSpec
 from edge_deploy.data.preprocessing.encoding import as_text, parse_number
+from edge_deploy.data.reference import called_alike, class_outputs
 from edge_deploy.frontends.project.findings import Columns, Encoding, Findings, FormField
 from edge_deploy.frontends.project.inventory import Column, Inventory, Table
 from edge_deploy.frontends.project.proposal import Row, cited, listed
@@ -84,8 +85,10 @@ def _plain(names: Sequence[str]) -> tuple[Feature, ...]:
     return tuple(map(Feature, names))
 
 
-def _by_strength(columns: Sequence[Columns]) -> list[Columns]:
-    roles = ("features", "reindex", "table", "list", "row")
+def _by_strength(
+    columns: Sequence[Columns],
+    roles: Sequence[str] = ("features", "reindex", "table", "list", "row"),
+) -> list[Columns]:
     place = {role: n for n, role in enumerate(roles)}
     return sorted(columns, key=lambda one: (-int(one.strength), place.get(one.role, 9)))
 
@@ -119,6 +122,56 @@ def label_column(
         for column in holding or usual or single:
             found[column.name] = f"{table.path}, column {column.name}"
     return next(iter(found.items())) if len(found) == 1 else (None, "")
+
+
+def answer_columns(
+    spec: ModelSpec, findings: Findings, table: Table, features: Sequence[str]
+) -> tuple[tuple[str, ...], str, str] | None:
+    """The columns of the true answers of a model that gives several: a name each.
+
+    Args:
+        spec: The model's outputs.
+        findings: What the scripts say.
+        table: The reference.
+        features: The columns that go in.
+
+    Returns:
+        The names in the order of the answers, what says so, and what to check; None where the
+        model gives one answer, or they are not told.
+    """
+    rest = [one for one in table.columns if one.name not in features and "," not in one.name]
+    names = [one.name for one in rest]
+    origin = f"{table.path}, columns {listed(names)}"
+    asked = class_outputs(spec)
+    if len(asked) > 1:
+        fitting = [
+            [one.name for one in rest if one.values and _holds(one.values, output.classes or ())]
+            for output in asked
+        ]
+        if all(len(one) == 1 for one in fitting):
+            found = tuple(one[0] for one in fitting)
+            return (found, origin, "") if len(set(found)) == len(found) else None
+        in_order = all(name in one for name, one in zip(names, fitting, strict=False))
+        if len(names) == len(asked) and in_order:
+            return tuple(names), origin, "is this the order of the answers?"
+        return None
+    widths = {o.shape[-1] for o in spec.outputs if o.kind in ("value", "tensor") and not o.classes}
+    if asked or len(spec.outputs) != 1 or len(spec.outputs[0].shape) != 2:
+        return None
+    numbers = [one.name for one in rest if one.numbers]
+    columns = _by_strength(findings.columns, ("target", "list", "features", "table"))
+    for one in (*findings.classes, *columns):
+        if len(one.names) > 1 and len(one.names) in widths and set(one.names) <= set(numbers):
+            return one.names, cited(one.evidence), ""
+    if len(numbers) > 1 and len(numbers) in widths:
+        return tuple(numbers), origin, "is this the order of the answers?"
+    return None
+
+
+def _holds(values: Sequence[str], classes: Sequence[str]) -> bool:
+    """Whether a column has the classes and nothing else; numbers by their value."""
+    known = set(map(_same, classes))
+    return set(map(_same, called_alike(values, classes))) <= known
 
 
 def reference(

@@ -314,7 +314,11 @@ def _tell_columns(
     draft.put("reference", table)
     more = f"{listed([one.path for one in others])} would do as well" if others else ""
     draft.rows.append(Row("reference", table.value, table.why, more))
-    if label in read.names and label not in names:
+    if several := forms.answer_columns(spec, findings, read, names):
+        told, why, check = several
+        draft.put("label_column", Entry(",".join(told), why))
+        draft.rows.append(Row("true answers", f"{read.path}, columns {listed(told)}", why, check))
+    elif label in read.names and label not in names:
         _tell_truths(read, label, label_why, spec, draft)
 
 

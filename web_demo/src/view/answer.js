@@ -54,7 +54,8 @@ export function labelled({ kind, classes }, data) {
   if (kind === 'probability' && data.length === 1) {
     return { labels: classes ?? [t('answer.no'), t('answer.yes')], shares: [1 - data[0], data[0]] };
   }
-  if (kind === 'probabilities' || (kind !== 'class' && classes?.length === data.length)) {
+  const named = classes?.length === data.length;
+  if (kind === 'probabilities' || (named && kind !== 'class' && kind !== 'value')) {
     const labels = classes ?? [...data.keys()].map((n) => t('answer.class', { n }));
     return { labels, shares: [...data] };
   }
@@ -69,7 +70,8 @@ export function summary(spec, { data }) {
     return `${columns.labels[best]} (${share(columns.shares[best])})`;
   }
   if (spec.kind === 'class') return spec.classes?.[data[0]] ?? String(data[0]);
-  const shown = [...data.slice(0, 3)].map(number).join('; ');
+  const called = (value, n) => (spec.classes?.length === data.length ? `${spec.classes[n]} ` : '') + number(value);
+  const shown = [...data.slice(0, 3)].map(called).join('; ');
   const rest = data.length > 3 ? '; …' : '';
   return `${shown}${rest}${spec.unit ? ` ${times(spec.unit)}` : ''}`;
 }
@@ -107,6 +109,8 @@ function rendered(spec, { data, shape }, { original, ranges, titles }) {
     parts.push(el('p', { className: 'value' }, number(data[0]), ...suffix));
     const ends = ranges?.ranges[name];
     if (ends) parts.push(...range(data[0], ends, unit, ranges.samples));
+  } else if (classes?.length === data.length) {
+    parts.push(values(classes, data, unit));
   } else {
     const first = [...data.slice(0, 12)].map(number).join('; ');
     const rest = (data.length > 12 ? '; …' : '') + (unit ? ` ${times(unit)}` : '');
@@ -120,6 +124,13 @@ function rendered(spec, { data, shape }, { original, ranges, titles }) {
     parts.push(el('p', { className: 'quiet' }, text));
   }
   return parts;
+}
+
+/** Several values, each with what it is called. */
+function values(names, data, unit) {
+  const suffix = unit ? ` ${times(unit)}` : '';
+  const rows = names.flatMap((name, n) => [el('dt', {}, name), el('dd', {}, number(data[n]) + suffix)]);
+  return el('dl', { className: 'values named' }, ...rows);
 }
 
 /** Where a value lies among the original's answers. */

@@ -114,9 +114,9 @@ export function severalAnswers(manifest, act) {
  */
 function cellsOf(specs, outputs) {
   return specs.flatMap((spec) => {
-    const { name, kind, classes } = spec;
+    const { name, kind, classes, label } = spec;
     const { data } = outputs[name];
-    const title = `predicted_${name}`;
+    const title = `predicted_${label ?? name}`;
     const columns = labelled(spec, data);
     if (columns) {
       const { labels, shares } = columns;
@@ -126,8 +126,9 @@ function cellsOf(specs, outputs) {
       const value = labels[shares.indexOf(Math.max(...shares))];
       return [{ title, value, short: aside ? summary(spec, outputs[name]) : value }, ...each];
     }
+    const own = classes?.length === data.length && kind === 'value' ? classes : null;
     return Array.from(data, (value, n) => ({
-      title: data.length > 1 ? `${title} ${n + 1}` : title,
+      title: own ? `predicted_${own[n]}` : data.length > 1 ? `${title} ${n + 1}` : title,
       value: kind === 'class' ? classes?.[value] ?? value : value,
       aside: data.length > MANY && n >= MANY,
     }));
