@@ -10,7 +10,7 @@ from typing import Any
 from edge_deploy.core.spec import Feature, ModelSpec
 from edge_deploy.data.preprocessing.encoding import as_text, parse_number
 from edge_deploy.data.reference import called_alike, class_outputs
-from edge_deploy.frontends.project.findings import Columns, Encoding, Findings, FormField
+from edge_deploy.frontends.project.findings import Classes, Columns, Encoding, Findings, FormField
 from edge_deploy.frontends.project.inventory import Column, Inventory, Table
 from edge_deploy.frontends.project.proposal import Row, cited, listed
 from edge_deploy.frontends.project.recipe_text import Entry, Section
@@ -160,7 +160,8 @@ def answer_columns(
         return None
     numbers = [one.name for one in rest if one.numbers]
     columns = _by_strength(findings.columns, ("target", "list", "features", "table"))
-    for one in (*findings.classes, *columns):
+    said: list[Classes | Columns] = [*findings.classes, *columns]
+    for one in said:
         if len(one.names) > 1 and len(one.names) in widths and set(one.names) <= set(numbers):
             return one.names, cited(one.evidence), ""
     if len(numbers) > 1 and len(numbers) in widths:
