@@ -20,6 +20,8 @@ from playwright.sync_api import expect
 
 from edge_deploy.api.demo import build_demo
 from edge_deploy.artifact import artifact
+from edge_deploy.artifact.document import read, to_document
+from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.core.errors import UsageError
 from edge_deploy.data.preprocessing.encoding import encode_rows
 from edge_deploy.data.preprocessing.features import features_to_json, parse_features
@@ -30,6 +32,7 @@ from edge_deploy.web.server import address, start
 from tests.api.test_demo import make_artifact
 from tests.support import PATIENCE
 from tests.support.picture_files import KINDS
+from tests.support.tfjs_files import write_model
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +68,32 @@ def without_names(root: Path) -> Path:
 def without_preprocessing(root: Path) -> Path:
     made = make_artifact(root, "raw picture", picture=6, classes=list("ab"))
     return edit(made, preprocessing=None)
+
+
+def with_numbers_beside(root: Path) -> Path:
+    """A model that takes a picture and two numbers."""
+    made = make_artifact(root, "picture and numbers", picture=6, classes=list("ab"))
+    rng = np.random.default_rng(3)
+    w, v = (rng.normal(size=(n, 2)).astype(np.float32) for n in (36, 2))
+    nodes = [("flat", "MatMul", ["x", "w"]), ("more", "MatMul", ["z", "v"]),
+             ("sum", "AddV2", ["flat", "more"]), ("y", "Softmax", ["sum"])]  # fmt: skip
+    given = [("x", "DT_FLOAT", 36), ("z", "DT_FLOAT", 2)]
+    written = write_model(made / "tfjs" / "float32", given, nodes, {"w": w, "v": v})
+    with np.load(made / "reference.npz") as data:
+        x = data["in:x"]
+    z = rng.normal(size=(len(x), 2)).round(2).astype(np.float32)
+    y = np.exp(x @ w + z @ v)
+    y /= y.sum(1, keepdims=True)
+    np.savez(made / "reference.npz", **{"in:x": x, "in:z": z, "out:y": y})
+    manifest = json.loads((made / "manifest.json").read_text())
+    for place, kind in ((manifest["inputs"], "tensor"), (manifest["artifacts"][0]["inputs"], None)):
+        more = {"name": "z", "shape": [None, 2], **({"kind": kind} if kind else {})}
+        place.append({**place[0], **more})
+    files = artifact.describe_files(made, list(written.parent.iterdir()))
+    manifest["artifacts"][0]["files"] = list(map(to_document, files))
+    (made / "manifest.json").unlink()
+    artifact.write_manifest(made, read(Manifest, {**manifest, "files": []}))
+    return made
 
 
 def with_gaps(root: Path) -> Path:
@@ -145,6 +174,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]
         without_names(root / "artifacts"),
         without_preprocessing(root / "artifacts"),
         with_gaps(root / "artifacts"),
+        with_numbers_beside(root / "artifacts"),
         with_truths(root / "artifacts"),
         with_score(root / "artifacts"),
         make_artifact(root / "artifacts", "many", picture=8, classes=[f"c{n}" for n in range(12)]),
@@ -766,6 +796,36 @@ def test_picture_model_without_preprocessing_says_why(site: Site) -> None:
     assert "--preprocess" in page.inner_text("#input .warn")
     page.click("#samples .chips button")
     page.wait_for_selector("#output .bars")
+
+
+def test_a_picture_beside_numbers_is_chosen_and_asked_with_them(site: Site) -> None:
+    page = site.open("?model=picture%20and%20numbers&lang=en")
+    assert page.locator("#json").count() == 0
+    page.click("text=Predict")
+    page.wait_for_selector("#status.trouble")
+    assert "Choose a picture first" in page.inner_text("#status")
+    folder = next(
+        one.parent
+        for one in site.folder.parent.glob("artifacts/*/1/manifest.json")
+        if json.loads(one.read_text())["name"] == "picture and numbers"
+    )
+    with np.load(folder / "reference.npz") as data:
+        z, expected = data["in:z"], data["out:y"]
+    for n in (1, 2):
+        for place in range(2):
+            page.fill(f"input[name='z {place + 1}']", str(float(z[n, place])))
+        page.set_input_files("#input .drop input", folder / "samples" / f"{n:02d}_a class.png")
+        page.wait_for_selector("#output .raw", state="attached")
+        until(page, lambda n=n: raw(page)["input"] == f"{n:02d}_a class.png")  # type: ignore[misc]
+        values = raw(page)["outputs"]["y"]["values"]
+        assert np.abs(np.asarray(values) - expected[n]).max() <= 1e-5
+    page.fill("input[name='z 1']", "")
+    page.click("text=Predict")
+    page.wait_for_selector("#status.trouble")
+    assert "no value for the input “z 1”" in page.inner_text("#status")
+    page.click("#samples .chips button")
+    until(page, lambda: raw(page)["input"] != "02_a class.png")
+    assert float(page.input_value("input[name='z 1']")) == pytest.approx(float(z[0, 0]))
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,12 @@ function shaped(spec, values, size) {
   return { data: typed(values, spec.dtype), shape: shape.map((axis) => axis || 1) };
 }
 
+/** The input that a picture becomes. */
+export const imageSpec = ({ inputs }) => inputs.find(({ kind }) => kind === 'image') ?? inputs[0];
+
 /** A decoded picture as the inputs of a model. */
 export function pictureInput(manifest, picture) {
-  const spec = manifest.inputs.find(({ kind }) => kind === 'image') ?? manifest.inputs[0];
+  const spec = imageSpec(manifest);
   const values = preprocess(manifest.preprocessing, picture);
   return { [spec.name]: shaped(spec, values, manifest.preprocessing.image.size) };
 }

@@ -210,6 +210,9 @@ function acts(own) {
     quiet: async (row) => own.model.predict(rowInput(manifest, features, row)),
     quietFile: async (blob) => own.model.predict(pictureInput(manifest, await decoded(blob))),
     tensors: (tensors, more) => guarded(() => tensorInput(manifest, tensors), more),
+    mixed: (picture, others, tensors, more) =>
+      guarded(() => ({ ...pictureInput(manifest, picture), ...tensorInput({ inputs: others }, tensors) }), more),
+    decoded,
     sample(n, told) {
       const { inputs, outputs } = reference.samples[n];
       return ask({ inputs, original: outputs, what: t('table.sample', { n: n + 1 }), told });

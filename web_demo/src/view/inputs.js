@@ -1,6 +1,7 @@
 // The controls that a model's input needs.
 import { el } from '../dom.js';
 import { t } from '../i18n.js';
+import { mixedControls } from './mixed.js';
 import { pictureControls } from './picture.js';
 import { seriesControls } from './series.js';
 import { tableControls } from './table.js';
@@ -11,7 +12,8 @@ const $ = (id) => document.getElementById(id);
 /**
  * Show them.
  * @param {object} model {entry, manifest, reference, folder, features, rows, row}
- * @param {object} act what they call: file, picture, row, quiet, tensors, sample, trouble, words
+ * @param {object} act what they call: file, picture, row, quiet, tensors, mixed, decoded, sample,
+ *   trouble, words
  * @returns {{begin: Function|undefined, leave: Function}} leave() ends the camera and its like
  */
 export function showInputs(model, act) {
@@ -21,6 +23,8 @@ export function showInputs(model, act) {
   if (manifest.preprocessing && one) {
     made = pictureControls(model, act);
     if (!entry.pictures.length) made.samples = sampleChips(reference, act);
+  } else if (manifest.preprocessing) {
+    made = mixedControls(model, act);
   } else if (manifest.series && one) {
     made = seriesControls(model, act);
   } else if (features && one) {

@@ -82,7 +82,7 @@ function sampleName(path) {
 }
 
 /** A picture as it was decoded; on a canvas, which the content security policy allows. */
-function show(canvas, picture) {
+export function show(canvas, picture) {
   const step = Math.ceil(Math.max(picture.width, picture.height) / LONGEST);
   const width = Math.ceil(picture.width / step);
   const height = Math.ceil(picture.height / step);

@@ -52,7 +52,7 @@ function written(inputs) {
 }
 
 /** A tensor as arrays in arrays, without its batch axis. */
-function nested({ data, shape }) {
+export function nested({ data, shape }) {
   const values = [...data].map((value) => Number(value.toPrecision(9)));
   const axes = shape.slice(1);
   return axes.reduceRight((parts, axis, place) => {
@@ -65,12 +65,7 @@ function nested({ data, shape }) {
 
 /** The inputs that a JSON text holds: by name, or the bare array where there is one input. */
 function readTensors(text, specs) {
-  let document;
-  try {
-    document = JSON.parse(text);
-  } catch (error) {
-    throw new PageError('tensor.json', { detail: error.message });
-  }
+  const document = parsed(text);
   const bare = specs.length === 1 && (Array.isArray(document) || typeof document === 'number');
   return Object.fromEntries(
     specs.map((spec) => {
@@ -81,7 +76,17 @@ function readTensors(text, specs) {
   );
 }
 
-function tensor({ name, shape }, value) {
+/** What a JSON text holds. */
+export function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new PageError('tensor.json', { detail: error.message });
+  }
+}
+
+/** Numbers in arrays as values and a shape, where an input takes them. */
+export function tensor({ name, shape }, value) {
   const values = [value].flat(Infinity).map((one) => (typeof one === 'boolean' ? Number(one) : one));
   if (!values.every((one) => typeof one === 'number')) throw new PageError('tensor.number', { name });
   const fixed = shape.slice(1).reduce((product, axis) => product * (axis ?? 1), 1);
