@@ -8,7 +8,6 @@ import numpy as np
 
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.lazy import tf
-from edge_deploy.frontends.sklearn.compat.fitted import attribute
 from edge_deploy.frontends.sklearn.converters.inverse import inverse
 from edge_deploy.frontends.sklearn.converters.linear_model import winner
 from edge_deploy.frontends.sklearn.converters.registry import (
@@ -293,7 +292,7 @@ def chained(model: Any, before: Affine) -> Predict:
 def transformed_target(model: Any, before: Affine) -> Predict:
     """sklearn.compose.TransformedTargetRegressor.predict, of transformers that can be undone."""
     inner, back = lower(model.regressor_, before), model.transformer_
-    width = int(attribute(back, "n_features_in_") or 1)
+    width = int(getattr(back, "n_features_in_", 1))
     try:
         undo = inverse(back, tuple(range(width)), width)
     except ConversionError as error:
