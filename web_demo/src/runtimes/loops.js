@@ -2,6 +2,8 @@
 // at some tens of microseconds a node; what a step computes is small, so it is done here on the
 // processor over arrays that are made once. What stands before, between and behind the loops
 // runs in TF.js, on its backend. A loop with operators that are not known here is left to TF.js.
+// Where a browser has SIMD, products and activations are WebAssembly's (simd.wat).
+import { PLAIN, RELAXED } from './simd.js';
 
 const LOOPS = ['StatelessWhile', 'While'];
 const parse = (tensor) => {
@@ -13,7 +15,7 @@ const parse = (tensor) => {
  * The loops of a graph, in the order in which they can run.
  * @param {object} topology of a model.json
  * @returns {Array<Array<object>> | null} levels of loops that do not wait for one another; null
- *   where there are none, or TF.js has to run them
+ *   where there are none, or TF.js has to run them, which the console then says
  */
 export function findLoops(topology) {
   const nodes = new Map(topology.node.map((node) => [node.name, node]));
@@ -21,7 +23,11 @@ export function findLoops(topology) {
   const found = topology.node.filter(({ op }) => LOOPS.includes(op));
   if (!found.length) return null;
   const loops = found.map((node) => describe(node, nodes, topology.node, functions));
-  if (loops.includes(null)) return null;
+  if (loops.includes(null)) {
+    const why = [...unknownOperators(found, functions)].join(', ') || 'lists that are read otherwise';
+    console.info(`TF.js runs the loops of this model node by node, which takes long, for their ${why}`);
+    return null;
+  }
   const byName = new Map(loops.map((loop) => [loop.name, loop]));
   const levels = [];
   for (const loop of loops) (levels[levelOf(loop, nodes, byName) - 1] ??= []).push(loop);
@@ -62,8 +68,16 @@ function functionOf({ signature, nodeDef = [], ret }) {
   };
   const returns = signature.outputArg.map(({ name }) => ret[name]);
   returns.forEach(visit);
-  const known = [...order].every(({ op }) => op in OPERATORS || op === 'Const');
+  const known = [...order].every(isKnown);
   return known ? { args: signature.inputArg.map(({ name }) => name), nodes: [...order], returns } : null;
+}
+
+const isKnown = ({ op }) => op in OPERATORS || op === 'Const';
+
+function unknownOperators(loops, functions) {
+  const called = loops.flatMap(({ attr }) => [attr.body, attr.cond].map(({ func }) => functions.get(func.name)));
+  const nodes = called.flatMap((one) => one?.nodeDef ?? []).filter((node) => !isKnown(node));
+  return new Set(nodes.map(({ op }) => op));
 }
 
 function levelOf(loop, nodes, byName) {
@@ -152,8 +166,7 @@ function run(loop, arrays) {
   if (!loop.compiled.has(key)) loop.compiled.set(key, compile(loop, starts));
   const { states, step, asks, goesOn, next } = loop.compiled.get(key);
   for (const [n, state] of states.entries()) {
-    if (!starts[n]) state.rows = [];
-    else if (loop.inputs[n].list) state.data = starts[n].data;
+    if (!starts[n]) state.rows = 0;
     else state.data.set(starts[n].data);
   }
   for (;;) {
@@ -166,36 +179,71 @@ function run(loop, arrays) {
   return states.map((state, n) => (starts[n] ? { ...state, data: state.data.slice() } : stacked(state)));
 }
 
-function stacked({ rows, shape }) {
-  const size = rows[0].length;
-  const data = new Float32Array(rows.length * size);
-  rows.forEach((row, n) => data.set(row, n * size));
-  return { data, shape: [rows.length, ...shape] };
+function stacked({ rows, numbers, shape }) {
+  return { data: numbers.slice(0, rows * sizeOf(shape)), shape: [rows, ...shape] };
 }
 
 /** A loop for one set of shapes: functions over arrays that are made here. */
 function compile(loop, starts) {
   const states = starts.map((start, n) => {
-    if (!start) return { rows: [], shape: null };
-    if (loop.inputs[n].list) return { data: start.data, shape: start.shape };
+    if (!start) return { rows: 0, numbers: new Float32Array(0), shape: null };
     return { data: start.data.slice(), shape: start.shape };
   });
-  const [step, bodyEnds] = build(loop.numbers, loop.body, states);
-  const [asks, [goesOn]] = build(loop.numbers, loop.cond, states);
+  const tensors = new Set(states.filter((state) => state.data));
+  const body = build(loop.numbers, loop.body, states, tensors);
+  const cond = build(loop.numbers, loop.cond, states, tensors);
+  const simd = placed(tensors);
+  const [step, asks] = [body, cond].map(({ work }) => work.map((one) => (simd && one.simd?.(simd)) ?? one.run));
   const next = [];
   const late = [];
-  for (const [n, end] of bodyEnds.entries()) {
+  for (const [n, end] of body.ends.entries()) {
     if (end === states[n] || !starts[n]) continue;
-    states[n].changes = true;
+    const state = states[n];
+    if (!states.includes(end.within ?? end)) {
+      const plain = () => state.data.set(end.data);
+      late.push(simd && areNumbers(end, state) ? copied(end, state, simd) : plain);
+      continue;
+    }
     // All are read before any is written: one state may become another.
     const held = end.data.slice();
     next.push(() => held.set(end.data));
-    late.push(() => states[n].data.set(held));
+    late.push(() => state.data.set(held));
   }
-  return { states, step, asks, goesOn, next: [...next, ...late] };
+  return { states, step, asks, goesOn: cond.ends[0], next: [...next, ...late] };
 }
 
-function build(numbers, { args, nodes, returns }, states) {
+function copied({ at: from }, { at: to, data }, { copy }) {
+  return () => copy(from, to, data.length);
+}
+
+let simdModule; // null where a browser has no SIMD
+
+/** Put all numbers of a loop into one memory, and give the functions that work on them there. */
+function placed(tensors) {
+  if (simdModule === undefined) {
+    const forms = [RELAXED, PLAIN].map((text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
+    const bytes = forms.find((form) => WebAssembly.validate(form));
+    simdModule = bytes ? new WebAssembly.Module(bytes) : null;
+  }
+  if (!simdModule) return null;
+  const numbers = [...tensors].filter(({ data }) => data instanceof Float32Array);
+  let end = 0;
+  for (const one of numbers.filter(({ within }) => !within)) {
+    one.at = end;
+    end += 16 * Math.ceil(one.data.length / 4) + 16; // room for what is computed past an end
+  }
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(end / 65536) || 1 });
+  for (const one of numbers) {
+    if (one.within) one.at = one.within.at + 4 * one.first;
+    const own = new Float32Array(memory.buffer, one.at, one.data.length);
+    own.set(one.data);
+    one.data = own;
+  }
+  return new WebAssembly.Instance(simdModule, { loop: { memory } }).exports;
+}
+
+/** What a function does in a step, {run, simd}, what it gives; its tensors are added to `tensors`. */
+function build(numbers, { args, nodes, returns }, states, tensors) {
   const values = new Map(args.map((name, n) => [name, [states[n]]]));
   const work = [];
   const value = (tensor) => {
@@ -204,15 +252,18 @@ function build(numbers, { args, nodes, returns }, states) {
   };
   for (const node of nodes) {
     if (node.op === 'Const') {
-      values.set(node.name, [numbers.get(node.name)]);
+      const constant = { ...numbers.get(node.name) };
+      values.set(node.name, [constant]);
+      tensors.add(constant);
       continue;
     }
     const inputs = (node.input ?? []).map(value);
-    const { outputs, run: own } = OPERATORS[node.op](inputs, node.attr ?? {});
+    const { outputs, run: own, simd } = OPERATORS[node.op](inputs, node.attr ?? {});
     values.set(node.name, outputs);
-    if (own) work.push(own);
+    outputs.filter(({ data }) => data).forEach((tensor) => tensors.add(tensor));
+    if (own) work.push({ run: own, simd });
   }
-  return [work, returns.map(value)];
+  return { work, ends: returns.map(value) };
 }
 
 /** The constants of a loop's functions, by their names. */
@@ -256,6 +307,12 @@ function broadcast(...tensors) {
 }
 
 const same = (a, b) => a.shape.join() === b.shape.join();
+/** Whether each number of one belongs to that at the same place of the other: [1, 4] and [4]. */
+const alike = (a, b) => {
+  const inner = ({ shape }) => shape.slice(shape.findIndex((size) => size !== 1)).join();
+  return sizeOf(a.shape) === sizeOf(b.shape) && (sizeOf(a.shape) === 1 || inner(a) === inner(b));
+};
+const areNumbers = (...tensors) => tensors.every(({ data }) => data instanceof Float32Array);
 
 function unary(of) {
   return ([x]) => {
@@ -270,9 +327,16 @@ function unary(of) {
 function binary(of, fast = null, like = null) {
   return ([a, b]) => {
     // Counters are whole numbers: one loop for both kinds would be specialized for neither.
-    if (fast && same(a, b) && [a, b].every(({ data }) => data instanceof Float32Array)) {
-      const out = made(a.shape, like ?? a.data);
-      return { outputs: [out], run: () => fast(a.data, b.data, out.data) };
+    if (fast && alike(a, b) && areNumbers(a, b)) {
+      const out = made(a.shape.length < b.shape.length ? b.shape : a.shape, a.data);
+      return {
+        outputs: [out],
+        run: () => FAST[fast](a.data, b.data, out.data),
+        simd: (kernels) => {
+          const [inA, inB, to, count] = [a.at, b.at, out.at, out.data.length];
+          return () => kernels[fast](inA, inB, to, count);
+        },
+      };
     }
     const { shape, places } = broadcast(a, b);
     const [inA, inB] = places;
@@ -284,14 +348,15 @@ function binary(of, fast = null, like = null) {
   };
 }
 
-// The most frequent ones, each a loop that the engine can specialize.
-function sum(a, b, out) {
-  for (let i = 0; i < out.length; i++) out[i] = a[i] + b[i];
-}
-
-function product(a, b, out) {
-  for (let i = 0; i < out.length; i++) out[i] = a[i] * b[i];
-}
+// The most frequent ones, each a loop that the engine can specialize; they are in simd.wat too.
+const FAST = {
+  sum(a, b, out) {
+    for (let i = 0; i < out.length; i++) out[i] = a[i] + b[i];
+  },
+  product(a, b, out) {
+    for (let i = 0; i < out.length; i++) out[i] = a[i] * b[i];
+  },
+};
 
 function choose(mask, a, b, out) {
   for (let i = 0; i < out.length; i++) out[i] = mask[i] ? a[i] : b[i];
@@ -304,8 +369,14 @@ function sigmoid([x]) {
     const to = out.data;
     for (let i = 0; i < to.length; i++) to[i] = 1 / (1 + Math.exp(-from[i]));
   };
-  return { outputs: [out], run: work };
+  return { outputs: [out], run: work, simd: activation('sigmoid', x, out) };
 }
+
+const activation = (name, x, out) => (kernels) => {
+  if (!areNumbers(x)) return null;
+  const [from, to, count] = [x.at, out.at, out.data.length];
+  return () => kernels[name](from, to, count);
+};
 
 function tanh([x]) {
   const out = made(x.shape, x.data);
@@ -315,7 +386,7 @@ function tanh([x]) {
     // In double, what the difference loses near 0 is below float32's smallest step there.
     for (let i = 0; i < to.length; i++) to[i] = 1 - 2 / (1 + Math.exp(2 * from[i]));
   };
-  return { outputs: [out], run: work };
+  return { outputs: [out], run: work, simd: activation('tanh', x, out) };
 }
 
 function matMul([a, b], attr) {
@@ -330,7 +401,12 @@ function matMul([a, b], attr) {
     }
     multiply(a.data, turned ?? b.data, out.data, rows, depth, width);
   };
-  return { outputs: [out], run: work };
+  const simd = (kernels) => {
+    if (turned || !areNumbers(a, b)) return null;
+    const [from, weights, to] = [a.at, b.at, out.at];
+    return () => kernels.multiply(from, weights, to, rows, depth, width);
+  };
+  return { outputs: [out], run: work, simd };
 }
 
 function multiply(a, w, out, rows, depth, width) {
@@ -356,6 +432,21 @@ function multiply(a, w, out, rows, depth, width) {
   }
 }
 
+/** Parts that lie one behind the other: they are the whole's own numbers, and take no work. */
+function within(x, sizes, run, before, after, keepAxis) {
+  const whole = x.within ?? x;
+  let first = x.first ?? 0;
+  const outputs = sizes.map((size) => {
+    const shape = [...before, ...(keepAxis ? [size] : []), ...after];
+    const count = size * run;
+    const own = first - (x.first ?? 0);
+    const part = { shape, data: x.data.subarray(own, own + count), within: whole, first };
+    first += count;
+    return part;
+  });
+  return { outputs };
+}
+
 /** Parts along an axis; a part is a run of numbers for each place on the axes before it. */
 function parts(x, axis, sizes, keepAxis = true) {
   const along = (axis + x.shape.length) % x.shape.length;
@@ -364,6 +455,7 @@ function parts(x, axis, sizes, keepAxis = true) {
   const rows = sizeOf(before);
   const run = sizeOf(after);
   const all = x.shape[along] * run;
+  if (rows === 1 && areNumbers(x)) return within(x, sizes, run, [...before], [...after], keepAxis);
   const outputs = sizes.map((size) => made([...before, ...(keepAxis ? [size] : []), ...after], x.data));
   const work = () => {
     let start = 0;
@@ -402,8 +494,8 @@ function select([mask, a, b]) {
   const { shape, places } = broadcast(mask, a, b);
   const [inMask, inA, inB] = places;
   const out = made(shape, a.data);
-  const alike = same(mask, a) && same(a, b);
-  const work = () => (alike ? choose(mask.data, a.data, b.data, out.data) : pick());
+  const plain = same(mask, a) && same(a, b);
+  const work = () => (plain ? choose(mask.data, a.data, b.data, out.data) : pick());
   const pick = () => {
     for (let i = 0; i < out.data.length; i++) {
       out.data[i] = mask.data[inMask[i]] ? a.data[inA[i]] : b.data[inB[i]];
@@ -419,12 +511,28 @@ function item([list, index]) {
     const first = index.data[0] * size;
     out.data.set(list.data.subarray(first, first + size));
   };
-  return { outputs: [out], run: work };
+  const simd = (kernels) => {
+    if (!areNumbers(list)) return null;
+    const { at } = list;
+    return () => kernels.copy(at + 4 * size * index.data[0], out.at, size);
+  };
+  return { outputs: [out], run: work, simd };
 }
 
 function setItem([list, index, value]) {
   list.shape = value.shape;
-  return { outputs: [list], run: () => (list.rows[index.data[0]] = value.data.slice()) };
+  const size = value.data.length;
+  const work = () => {
+    const [row] = index.data;
+    if (size * (row + 1) > list.numbers.length) {
+      const more = new Float32Array(2 * size * (row + 1));
+      more.set(list.numbers);
+      list.numbers = more;
+    }
+    list.numbers.set(value.data, size * row);
+    list.rows = Math.max(list.rows, row + 1);
+  };
+  return { outputs: [list], run: work };
 }
 
 /** The same numbers without some axes of one; TensorFlow names them, or means all. */
@@ -475,10 +583,10 @@ const OPERATORS = {
   Elu: unary((x) => (x < 0 ? Math.expm1(x) : x)),
   Exp: unary(Math.exp),
   Neg: unary((x) => -x),
-  AddV2: binary((a, b) => a + b, sum),
-  Add: binary((a, b) => a + b, sum),
-  BiasAdd: binary((a, b) => a + b, sum),
-  Mul: binary((a, b) => a * b, product),
+  AddV2: binary((a, b) => a + b, 'sum'),
+  Add: binary((a, b) => a + b, 'sum'),
+  BiasAdd: binary((a, b) => a + b, 'sum'),
+  Mul: binary((a, b) => a * b, 'product'),
   Sub: binary((a, b) => a - b),
   RealDiv: binary((a, b) => a / b),
   Minimum: binary(Math.min),

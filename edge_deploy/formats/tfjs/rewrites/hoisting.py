@@ -122,6 +122,13 @@ def _over_all_steps(loop: Loop, node: Any, place: int, whole: str) -> str | None
         inputs = [whole, whole]
         inputs[1 - place] = loop.outside(node.input[1 - place])
         op = "AddV2" if node.op in _SUMS else node.op
+        source = graph.source(whole)
+        product = graph.source(source.input[0]) if source.op == "Reshape" else source
+        if op == "AddV2" and product is not source and product.op == "MatMul" and constant.ndim:
+            # On the product's own rows, with which the backends fuse it.
+            inputs[place] = product.name
+            rows = graph.add(f"{name}/rows", op, inputs, node).name
+            return _reshape(graph, name, rows, source.input[1], node)
         return str(graph.add(name, op, inputs, node).name)
     if place != 0 or node.op not in ("MatMul", "Conv2D"):
         return None
@@ -137,7 +144,11 @@ def _over_all_steps(loop: Loop, node: Any, place: int, whole: str) -> str | None
         return None
     product = copy(graph, node, f"{name}/product", [rows, loop.outside(node.input[1])]).name
     steps = _sizes(graph, f"{name}/steps", whole, slice(0, 1), node)
-    rest = _sizes(graph, f"{name}/sizes", product, slice(1, None), node)
+    if node.op == "MatMul":
+        width = constant.shape[0 if node.attr["transpose_b"].b else 1]
+        rest = graph.add_constant(f"{name}/sizes", np.array([width], np.int32))
+    else:
+        rest = _sizes(graph, f"{name}/sizes", product, slice(1, None), node)
     shape = _joined(graph, f"{name}/shape", [steps, _free(graph, f"{name}/free"), rest])
     return _reshape(graph, name, product, shape, node)
 

@@ -1,0 +1,171 @@
+;; What takes the time in a loop of a recurrent layer, four numbers at a time: one step's product,
+;; and its activations. tools/write_simd.mjs writes it into simd.js.
+;;
+;; Arrays are float32, at addresses in bytes, each with room for four numbers behind its end: what is
+;; computed past the end of a row is written over by the next row, or is never read.
+;; relaxed_madd is a * b + c, rounded once or twice; the tool writes a second module without it, for
+;; browsers that lack it.
+(module
+  (import "loop" "memory" (memory 1))
+
+  ;; exp(x) as 2^n * e^r, where |r| <= ln(2)/2 (W. J. Cody and W. Waite, Software Manual for the
+  ;; Elementary Functions, 1980; coefficients of S. L. Moshier's Cephes library, expf).
+  (func $exp (param $x v128) (result v128)
+    (local $n v128) (local $r v128)
+    (local.set $x (f32x4.pmax (f32x4.pmin (local.get $x) (v128.const f32x4 88 88 88 88))
+      (v128.const f32x4 -87 -87 -87 -87)))
+    (local.set $n (f32x4.nearest (f32x4.mul (local.get $x)
+      (v128.const f32x4 1.44269504 1.44269504 1.44269504 1.44269504))))
+    (local.set $r (f32x4.sub
+      (f32x4.sub (local.get $x) (f32x4.mul (local.get $n)
+        (v128.const f32x4 0.693359375 0.693359375 0.693359375 0.693359375)))
+      (f32x4.mul (local.get $n)
+        (v128.const f32x4 -2.12194440e-4 -2.12194440e-4 -2.12194440e-4 -2.12194440e-4))))
+    (local.set $x (v128.const f32x4 1.9875691500e-4 1.9875691500e-4 1.9875691500e-4 1.9875691500e-4))
+    (local.set $x (f32x4.relaxed_madd (local.get $x) (local.get $r)
+        (v128.const f32x4 1.3981999507e-3 1.3981999507e-3 1.3981999507e-3 1.3981999507e-3)))
+    (local.set $x (f32x4.relaxed_madd (local.get $x) (local.get $r)
+        (v128.const f32x4 8.3334519073e-3 8.3334519073e-3 8.3334519073e-3 8.3334519073e-3)))
+    (local.set $x (f32x4.relaxed_madd (local.get $x) (local.get $r)
+        (v128.const f32x4 4.1665795894e-2 4.1665795894e-2 4.1665795894e-2 4.1665795894e-2)))
+    (local.set $x (f32x4.relaxed_madd (local.get $x) (local.get $r)
+        (v128.const f32x4 1.6666665459e-1 1.6666665459e-1 1.6666665459e-1 1.6666665459e-1)))
+    (local.set $x (f32x4.relaxed_madd (local.get $x) (local.get $r)
+        (v128.const f32x4 0.5 0.5 0.5 0.5)))
+    (local.set $x (f32x4.add (f32x4.relaxed_madd (f32x4.mul (local.get $x) (local.get $r)) (local.get $r)
+        (local.get $r))
+      (v128.const f32x4 1 1 1 1)))
+    (f32x4.mul (local.get $x) (i32x4.shl
+      (i32x4.add (i32x4.trunc_sat_f32x4_s (local.get $n)) (v128.const i32x4 127 127 127 127))
+      (i32.const 23))))
+
+  ;; 1 / (1 + exp(-x))
+  (func (export "sigmoid") (param $x i32) (param $out i32) (param $count i32)
+    (local $end i32)
+    (local.set $end (i32.add (local.get $x) (i32.shl (local.get $count) (i32.const 2))))
+    (loop $more
+      (v128.store (local.get $out) (f32x4.div (v128.const f32x4 1 1 1 1)
+        (f32x4.add (v128.const f32x4 1 1 1 1)
+          (call $exp (f32x4.neg (v128.load (local.get $x)))))))
+      (local.set $out (i32.add (local.get $out) (i32.const 16)))
+      (br_if $more (i32.lt_u (local.tee $x (i32.add (local.get $x) (i32.const 16)))
+        (local.get $end)))))
+
+  ;; Near 0, where 1 - 2 / (exp(2x) + 1) loses its digits, a polynomial (Cephes, tanhf).
+  (func (export "tanh") (param $x i32) (param $out i32) (param $count i32)
+    (local $end i32) (local $v v128) (local $size v128) (local $z v128) (local $near v128)
+    (local.set $end (i32.add (local.get $x) (i32.shl (local.get $count) (i32.const 2))))
+    (loop $more
+      (local.set $v (v128.load (local.get $x)))
+      (local.set $size (f32x4.abs (local.get $v)))
+      (local.set $z (f32x4.mul (local.get $v) (local.get $v)))
+      (local.set $near (v128.const f32x4
+        -5.70498872745e-3 -5.70498872745e-3 -5.70498872745e-3 -5.70498872745e-3))
+      (local.set $near (f32x4.relaxed_madd (local.get $near) (local.get $z)
+        (v128.const f32x4
+        2.06390887954e-2 2.06390887954e-2 2.06390887954e-2 2.06390887954e-2)))
+      (local.set $near (f32x4.relaxed_madd (local.get $near) (local.get $z)
+        (v128.const f32x4
+        -5.37397155531e-2 -5.37397155531e-2 -5.37397155531e-2 -5.37397155531e-2)))
+      (local.set $near (f32x4.relaxed_madd (local.get $near) (local.get $z)
+        (v128.const f32x4
+        1.33314422036e-1 1.33314422036e-1 1.33314422036e-1 1.33314422036e-1)))
+      (local.set $near (f32x4.relaxed_madd (local.get $near) (local.get $z)
+        (v128.const f32x4
+        -3.33332819422e-1 -3.33332819422e-1 -3.33332819422e-1 -3.33332819422e-1)))
+      (local.set $near (f32x4.relaxed_madd (f32x4.mul (local.get $near) (local.get $z)) (local.get $v)
+        (local.get $v)))
+      (v128.store (local.get $out) (v128.bitselect
+        (local.get $near)
+        (v128.or
+          (f32x4.sub (v128.const f32x4 1 1 1 1) (f32x4.div (v128.const f32x4 2 2 2 2)
+            (f32x4.add (v128.const f32x4 1 1 1 1)
+              (call $exp (f32x4.add (local.get $size) (local.get $size))))))
+          (v128.and (local.get $v) (v128.const i32x4 0x80000000 0x80000000 0x80000000 0x80000000)))
+        (f32x4.lt (local.get $size) (v128.const f32x4 0.625 0.625 0.625 0.625))))
+      (local.set $out (i32.add (local.get $out) (i32.const 16)))
+      (br_if $more (i32.lt_u (local.tee $x (i32.add (local.get $x) (i32.const 16)))
+        (local.get $end)))))
+
+  (func (export "sum") (param $a i32) (param $b i32) (param $out i32) (param $count i32)
+    (local $end i32)
+    (local.set $end (i32.add (local.get $a) (i32.shl (local.get $count) (i32.const 2))))
+    (loop $more
+      (v128.store (local.get $out)
+        (f32x4.add (v128.load (local.get $a)) (v128.load (local.get $b))))
+      (local.set $b (i32.add (local.get $b) (i32.const 16)))
+      (local.set $out (i32.add (local.get $out) (i32.const 16)))
+      (br_if $more (i32.lt_u (local.tee $a (i32.add (local.get $a) (i32.const 16)))
+        (local.get $end)))))
+
+  (func (export "product") (param $a i32) (param $b i32) (param $out i32) (param $count i32)
+    (local $end i32)
+    (local.set $end (i32.add (local.get $a) (i32.shl (local.get $count) (i32.const 2))))
+    (loop $more
+      (v128.store (local.get $out)
+        (f32x4.mul (v128.load (local.get $a)) (v128.load (local.get $b))))
+      (local.set $b (i32.add (local.get $b) (i32.const 16)))
+      (local.set $out (i32.add (local.get $out) (i32.const 16)))
+      (br_if $more (i32.lt_u (local.tee $a (i32.add (local.get $a) (i32.const 16)))
+        (local.get $end)))))
+
+  ;; out = a . w, of rows x depth and depth x width numbers: sixteen columns at a time, then four.
+  (func (export "multiply") (param $a i32) (param $w i32) (param $out i32)
+    (param $rows i32) (param $depth i32) (param $width i32)
+    (local $j i32) (local $at i32) (local $end i32) (local $from i32) (local $one v128)
+    (local $s0 v128) (local $s1 v128) (local $s2 v128) (local $s3 v128)
+    (local.set $depth (i32.shl (local.get $depth) (i32.const 2)))
+    (local.set $width (i32.shl (local.get $width) (i32.const 2)))
+    (loop $row
+      (local.set $j (i32.const 0))
+      (local.set $end (i32.add (local.get $a) (local.get $depth)))
+      (block $few
+        (loop $sixteen
+          (br_if $few (i32.gt_u (i32.add (local.get $j) (i32.const 64)) (local.get $width)))
+          (local.set $s0 (v128.const i32x4 0 0 0 0))
+          (local.set $s1 (v128.const i32x4 0 0 0 0))
+          (local.set $s2 (v128.const i32x4 0 0 0 0))
+          (local.set $s3 (v128.const i32x4 0 0 0 0))
+          (local.set $at (local.get $a))
+          (local.set $from (i32.add (local.get $w) (local.get $j)))
+          (loop $deep
+            (local.set $one (v128.load32_splat (local.get $at)))
+            (local.set $s0 (f32x4.relaxed_madd (local.get $one) (v128.load (local.get $from))
+        (local.get $s0)))
+            (local.set $s1 (f32x4.relaxed_madd (local.get $one) (v128.load offset=16 (local.get $from))
+        (local.get $s1)))
+            (local.set $s2 (f32x4.relaxed_madd (local.get $one) (v128.load offset=32 (local.get $from))
+        (local.get $s2)))
+            (local.set $s3 (f32x4.relaxed_madd (local.get $one) (v128.load offset=48 (local.get $from))
+        (local.get $s3)))
+            (local.set $from (i32.add (local.get $from) (local.get $width)))
+            (br_if $deep (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 4)))
+              (local.get $end))))
+          (local.set $from (i32.add (local.get $out) (local.get $j)))
+          (v128.store (local.get $from) (local.get $s0))
+          (v128.store offset=16 (local.get $from) (local.get $s1))
+          (v128.store offset=32 (local.get $from) (local.get $s2))
+          (v128.store offset=48 (local.get $from) (local.get $s3))
+          (local.set $j (i32.add (local.get $j) (i32.const 64)))
+          (br $sixteen)))
+      (block $done
+        (loop $four
+          (br_if $done (i32.ge_u (local.get $j) (local.get $width)))
+          (local.set $s0 (v128.const i32x4 0 0 0 0))
+          (local.set $at (local.get $a))
+          (local.set $from (i32.add (local.get $w) (local.get $j)))
+          (loop $deep
+            (local.set $s0 (f32x4.relaxed_madd (v128.load32_splat (local.get $at)) (v128.load (local.get $from))
+        (local.get $s0)))
+            (local.set $from (i32.add (local.get $from) (local.get $width)))
+            (br_if $deep (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 4)))
+              (local.get $end))))
+          (v128.store (i32.add (local.get $out) (local.get $j)) (local.get $s0))
+          (local.set $j (i32.add (local.get $j) (i32.const 16)))
+          (br $four)))
+      (local.set $a (local.get $end))
+      (local.set $out (i32.add (local.get $out) (local.get $width)))
+      (br_if $row (local.tee $rows (i32.sub (local.get $rows) (i32.const 1))))))
+
+  (func (export "copy") (param $from i32) (param $to i32) (param $count i32)
+    (memory.copy (local.get $to) (local.get $from) (i32.shl (local.get $count) (i32.const 2)))))
