@@ -13,6 +13,7 @@ The functions mirror the commands:
     inspect      what a model, a converted file or an artifact is
     build_demo   a static site that runs them in the browser; ``build_single_file`` one HTML file
     push         a site to its host, by git
+    stats        how the models of a site do, from its visitors' reports
     snippet      code for an app; ``bundle`` makes a folder or zip of it
 
 Every option of a command is a keyword argument, and a field of the class of its options:

@@ -27,6 +27,7 @@ from edge_deploy.api.single_file import build_single_file as build_single_file
 from edge_deploy.api.snippets import Snippet as Snippet
 from edge_deploy.api.snippets import bundle as bundle
 from edge_deploy.api.snippets import snippet as snippet
+from edge_deploy.api.stats import stats as stats
 from edge_deploy.api.tune import TuneResult as TuneResult
 from edge_deploy.api.tune import tune as tune
 from edge_deploy.api.verify import VerifyResult as VerifyResult
@@ -50,6 +51,7 @@ from edge_deploy.verification.benchmark_report import BenchRow as BenchRow
 from edge_deploy.verification.tolerances import Tolerances as Tolerances
 from edge_deploy.verification.verdicts import OutputVerdict as OutputVerdict
 from edge_deploy.verification.verdicts import Verdict as Verdict
+from edge_deploy.verification.visit_statistics import Statistics as Statistics
 from edge_deploy.web.git_push import PushedFile as PushedFile
 from edge_deploy.web.git_push import PushResult as PushResult
 from edge_deploy.web.page_head import PageInfo as PageInfo

@@ -10,8 +10,8 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 COMMANDS = (
-    "init", "convert", "quantize", "verify", "demo", "serve", "push", "run", "snippet", "bundle",
-    "inspect", "bench", "tune", "examples", "quickstart", "doctor",
+    "init", "convert", "quantize", "verify", "demo", "serve", "push", "collect", "stats", "run",
+    "snippet", "bundle", "inspect", "bench", "tune", "examples", "quickstart", "doctor",
 )  # fmt: skip
 
 _REST = "The rest"

@@ -120,12 +120,17 @@ def start(
     try:
         return _Server((host, port), handler)
     except (OSError, OverflowError) as error:
-        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        why = "something else listens there" if taken else str(error)
-        raise UsageError(
-            f"{host}:{port} cannot be listened on: {why}. Give another "
-            f"{option('port')}; 0 takes a free one."
-        ) from error
+        raise cannot_listen(host, port, error) from error
+
+
+def cannot_listen(host: str, port: int, error: Exception) -> UsageError:
+    """Words for a port that cannot be had."""
+    taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+    why = "something else listens there" if taken else str(error)
+    return UsageError(
+        f"{host}:{port} cannot be listened on: {why}. Give another {option('port')}; 0 takes a "
+        "free one."
+    )
 
 
 def address(server: ThreadingHTTPServer) -> str:
@@ -144,8 +149,12 @@ class _Server(ThreadingHTTPServer):
         """A visitor who closes the tab in the middle of a download is no error."""
 
 
-class _Deadline(io.RawIOBase):
-    """What a visitor sends, until the time for a whole request is over."""
+class Deadline(io.RawIOBase):
+    """What a visitor sends, until the time for a whole request is over.
+
+    Attributes:
+        until: When that is, by ``time.monotonic``.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -182,7 +191,7 @@ class _Handler(SimpleHTTPRequestHandler):
         """Read through a deadline."""
         super().setup()
         self.rfile.close()
-        self._deadline = _Deadline(self.connection)
+        self._deadline = Deadline(self.connection)
         self.rfile = io.BufferedReader(self._deadline)
 
     def handle_one_request(self) -> None:

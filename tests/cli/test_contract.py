@@ -51,6 +51,8 @@ FLAGS = {
         "--quiet -q"
     ),
     "push": "site --git --branch --host --lfs --dry-run --force --json --quiet -q",
+    "collect": "--db --origin --port --host --rate --behind-proxy --max-size --json",
+    "stats": "database --max-drop --min-visits --html --json --quiet -q",
     "serve": "folder --port --host --any --json",
     "run": (
         "artifact inputs --only --precision --output -o --label-column --every --max-size --json"
@@ -154,9 +156,10 @@ PUBLIC = (
     "ConvertOptions ConvertResult DemoOptions EdgeDeployError Feature InitResult LoadOptions "
     "LoadedModel MissingDependencyError ModelSpec OutputVerdict PageInfo Prediction PushOptions "
     "PushResult PushedFile QuantizeOptions QuantizeResult Recommendation SingleFile Snippet "
-    "SourceError TensorSpec Tolerances TuneOptions TuneResult UntrustedError UsageError Verdict "
-    "VerifyOptions VerifyResult __version__ bench build_demo build_single_file bundle convert "
-    "init inspect load_model push quantize run snippet tune verify "
+    "SourceError Statistics TensorSpec Tolerances TuneOptions TuneResult UntrustedError "
+    "UsageError Verdict VerifyOptions VerifyResult __version__ bench build_demo "
+    "build_single_file bundle convert init inspect load_model push quantize run snippet stats "
+    "tune verify "
 )
 
 
