@@ -122,10 +122,11 @@ async function bundlePage() {
     logLevel: 'warning',
   };
   const entry = (name) => ({ in: join(source, `${name}.js`), out: name });
-  // What a visitor waits for is apart from the rest: each import is a round trip.
+  // What a visitor waits for is apart from the rest: each import is a round trip. What main.js
+  // imports when it is asked for shares nothing with it; the worker's runtimes do.
   const inputs = {};
   for (const entries of [['main'], ['worker'], ['preload'], ['embed', 'harness', 'model', 'i18n']]) {
-    const made = await build({ ...common, entryPoints: entries.map(entry), splitting: entries.length > 1 });
+    const made = await build({ ...common, entryPoints: entries.map(entry), splitting: entries[0] !== 'worker' });
     Object.assign(inputs, made.metafile.inputs);
   }
   // For the page as one HTML file, which has no address of its own to find other files by.

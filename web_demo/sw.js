@@ -16,6 +16,8 @@ function place(path) {
 }
 
 self.addEventListener('install', (event) => {
+  // What is sent when a page is left would be lost on its way through here.
+  event.addRoutes?.({ condition: { requestMethod: 'POST' }, source: 'network' }).catch(() => {});
   event.waitUntil(keepAll().then(() => self.skipWaiting(), giveUp));
 });
 

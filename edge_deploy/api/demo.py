@@ -26,7 +26,7 @@ from edge_deploy.artifact.file_entry import FileEntry
 from edge_deploy.artifact.manifest import columns_of
 from edge_deploy.artifact.samples import places
 from edge_deploy.artifact.selection import page_entry
-from edge_deploy.artifact.statistics import answer_ranges, column_ranges
+from edge_deploy.artifact.statistics import answer_ranges, column_ranges, picture_ranges
 from edge_deploy.core import atomic_io
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.messages import option
@@ -375,5 +375,6 @@ def _reference(model: Artifact) -> tuple[dict[str, Any], bytes]:
         "whole": whole,
         "columns": column_ranges(model, data),
         "answers": answer_ranges(model, data),
+        "pixels": picture_ranges(model, data),
     }
     return {"origin": data.origin, **told}, b"".join(chunks)

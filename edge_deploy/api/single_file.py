@@ -11,7 +11,7 @@ from edge_deploy.api.demo import INDEX, keys_of, listed, opened, operators
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
-from edge_deploy.core.errors import UsageError
+from edge_deploy.core.errors import UsageError, wrong_option
 from edge_deploy.core.messages import option, size_text
 from edge_deploy.core.options import as_path
 from edge_deploy.web import assets, page_head, single_file, tfjs_bundle
@@ -63,6 +63,10 @@ def build_single_file(
     """
     info = page or PageInfo()
     page_head.check(info)
+    if info.report_to is not None:
+        raise wrong_option(
+            "report_to", info.report_to, "one HTML file sends nothing to anybody: build a site."
+        )
     source = assets.shell_folder()
     models = opened(paths)
     keys = keys_of(models)

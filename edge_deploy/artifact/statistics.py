@@ -70,6 +70,28 @@ def answer_ranges(model: Artifact, data: Reference) -> dict[str, Any] | None:
     return {"samples": every.count, "ranges": ranges} if every.count >= _FEWEST else None
 
 
+def picture_ranges(model: Artifact, data: Reference) -> dict[str, Any] | None:
+    """Between what numbers the mean and the deviation of a picture's pixels lie, over all samples.
+
+    Args:
+        model: The artifact.
+        data: Its reference; the evaluation data, where there is some, is read here.
+
+    Returns:
+        The least and the largest ``mean`` and ``deviation`` of the numbers that the model takes.
+        None where it takes no picture, or there are fewer than three samples.
+    """
+    spec = model.spec.inputs[0]
+    if len(model.spec.inputs) > 1 or not model.manifest.preprocessing:
+        return None
+    values = join(data, model.evaluation()).inputs[spec.name]
+    if len(values) < _FEWEST:
+        return None
+    flat = values.reshape(len(values), -1).astype(np.float64)
+    every = {"mean": flat.mean(1), "deviation": flat.std(1)}
+    return {name: [float(found.min()), float(found.max())] for name, found in every.items()}
+
+
 def _range(values: Array) -> dict[str, Any] | None:
     """The least and the largest, as the shortest decimals that are them; None without numbers."""
     finite = values[np.isfinite(values)].astype(np.float32)

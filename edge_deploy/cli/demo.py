@@ -66,6 +66,14 @@ def demo(
         str | None,
         typer.Option(help="The colour of buttons and bars, such as #0a7d5a."),
     ] = None,
+    report_to: Annotated[
+        str | None,
+        typer.Option(
+            "--report-to",
+            help="Where the page sends counts of a visit, if its visitor lets it: an address of "
+            "collect.",
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -74,7 +82,7 @@ def demo(
     Example: edge-deploy demo artifacts/insurance/1 && edge-deploy serve
     """
 
-    page = edge_deploy.PageInfo(title, description, author, link, accent)
+    page = edge_deploy.PageInfo(title, description, author, link, accent, report_to)
     if single_file:
         _refuse_with_single_file(context)
         place = output if is_given(context, "output") else None

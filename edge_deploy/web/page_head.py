@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from edge_deploy.core.errors import wrong_option
@@ -20,6 +20,12 @@ PREVIEW_SIZE = (1200, 630)
 """Width and height that the Open Graph protocol's readers ask for, in pixels."""
 
 _COLOUR = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
+# In an attribute of the page it ends neither that nor a directive of the policy.
+_REPORT_TO = re.compile(
+    r"(?P<origin>https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?)(?:/[\w.~!$&()*+=:@%/-]*)?",
+    re.IGNORECASE | re.ASCII,
+)
+_POLICY = "default-src 'self';"
 _CARDS = {"light": (255, 255, 255), "dark": (26, 31, 43)}  # --card of style.css
 _LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3: of text
 _TITLE, _DESCRIPTION = "Models in your browser", "Trained models, running in your browser."
@@ -37,6 +43,8 @@ class PageInfo:
         author: Who made it.
         link: An address that the author's name leads to.
         accent: The colour of buttons and bars, such as ``#0a7d5a``.
+        report_to: An address of ``edge-deploy collect``, to which the page sends the counts of a
+            visit if its visitor lets it; without it nothing is sent to anybody.
     """
 
     title: str | None = None
@@ -44,11 +52,12 @@ class PageInfo:
     author: str | None = None
     link: str | None = None
     accent: str | None = None
+    report_to: str | None = None
 
     @property
     def given(self) -> bool:
         """Whether anything was."""
-        return any((self.title, self.description, self.author, self.link, self.accent))
+        return any(getattr(self, field.name) for field in fields(self))
 
 
 def check(info: PageInfo) -> None:
@@ -61,6 +70,10 @@ def check(info: PageInfo) -> None:
         raise wrong_option("link", info.link, "no address: it begins with https:// or mailto:.")
     if info.accent is not None and not _COLOUR.fullmatch(info.accent):
         raise wrong_option("accent", info.accent, "no colour: write it as #0a7d5a.")
+    if info.report_to is not None and not _REPORT_TO.fullmatch(info.report_to):
+        raise wrong_option(
+            "report_to", info.report_to, "no address: it is such as https://stats.example.org/."
+        )
 
 
 def with_head(page: str, info: PageInfo, models: Sequence[str]) -> str:
@@ -82,6 +95,10 @@ def with_head(page: str, info: PageInfo, models: Sequence[str]) -> str:
         width=str(PREVIEW_SIZE[0]),
         height=str(PREVIEW_SIZE[1]),
     )
+    if info.report_to and (found := _REPORT_TO.fullmatch(info.report_to)):
+        # The site's own files, and that one origin.
+        allowed = f"{_POLICY} connect-src 'self' {found['origin']};"
+        page = page.replace(_POLICY, allowed, 1)
     page = re.sub(r'    <meta name="description"[^>]*>\n', "", page, count=1)
     return re.sub(r"    <title>[^<]*</title>\n", lambda _: head, page, count=1)
 

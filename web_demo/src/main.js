@@ -1,6 +1,8 @@
 // The flow of the page: which model, on what, ready or not, ask, show.
 import * as address from './address.js';
 import { asDocument, pictureInput, rowInput, tensorInput } from './inference.js';
+import { el } from './dom.js';
+import { widthOf } from './features.js';
 import { json } from './fetching.js';
 import * as frame from './framed.js';
 import { time } from './format.js';
@@ -29,6 +31,8 @@ let current = null; // {entry, file, manifest, reference, model, leave}
 let loading = null; // {entry, controller} of the load that goes on
 let asking = null; // {waiting, done} while answers are computed: only the latest question counts
 let past = [];
+let visit = null; // a promise of what counts this visit, where the owner of the site asked for it
+let counting = null; // the same when it is there
 
 start();
 
@@ -54,6 +58,7 @@ async function start() {
     await selftest(index, site, document.querySelector('main'));
     return;
   }
+  countVisit(index.page?.report_to);
   head.gallery(index.models, (chosen) => {
     address.forget('file', 'row');
     load(chosen, null, address.get('backend') ?? 'auto');
@@ -65,6 +70,15 @@ async function start() {
     full: () => head.note(t('error.storage')),
     newer: () => head.note(t('state.newer')),
   });
+}
+
+function countVisit(url) {
+  if (!url) return;
+  visit = import('./visit.js').then(({ begin }) => {
+    counting = begin({ url, place: document.getElementById('about'), t, el });
+    return counting;
+  });
+  visit.catch(() => {}); // a visit that nobody counts
 }
 
 /** Load what the address names. */
@@ -108,6 +122,7 @@ async function load(entry, path, wantedBackend) {
     await prepare(entry, file, backend, controller.signal);
   } catch (error) {
     if (controller.signal.aborted) return;
+    visit?.then((counts) => counts.broken(entry), () => {});
     fail(t('error.model', { model: entry.key, detail: words(error) }), again);
   }
 }
@@ -121,6 +136,7 @@ function choices(entry, file, backend) {
 }
 
 async function prepare(entry, wanted, backend, signal) {
+  const started = performance.now();
   const folder = new URL(`${entry.folder}/`, site);
   const described = describe(folder, entry.revision);
   const listed = Promise.resolve(entry.rows ? json(new URL(entry.rows, folder)) : []);
@@ -172,6 +188,9 @@ async function prepare(entry, wanted, backend, signal) {
     compared.leave();
   };
   head.ready(model.backend, each, check.pass);
+  const widths = features?.map((feature) => ({ name: feature.name, width: widthOf(feature) }));
+  const facts = { ...entry, backend: model.backend, check: check.pass, first: performance.now() - started };
+  visit?.then((counts) => counts.opened({ ...facts, manifest, reference, features: widths }), () => {});
   const own = current;
   const told = (trouble) => own === current && trouble === 'storage-full' && head.note(t('error.storage'));
   model.trouble().then(told, () => {}); // what ended with the model says nothing
@@ -207,8 +226,8 @@ function acts(own) {
       if (!more.live) address.keepRow(row);
       return guarded(() => rowInput(manifest, features, row), { ...more, row });
     },
-    quiet: async (row) => own.model.predict(rowInput(manifest, features, row)),
-    quietFile: async (blob) => own.model.predict(pictureInput(manifest, await decoded(blob))),
+    quiet: async (row) => counted(own, rowInput(manifest, features, row)),
+    quietFile: async (blob) => counted(own, pictureInput(manifest, await decoded(blob))),
     tensors: (tensors, more) => guarded(() => tensorInput(manifest, tensors), more),
     mixed: (picture, others, tensors, more) =>
       guarded(() => ({ ...pictureInput(manifest, picture), ...tensorInput({ inputs: others }, tensors) }), more),
@@ -227,6 +246,25 @@ async function decoded(blob) {
     return await decode(blob);
   } catch {
     throw new PageError('picture.bad');
+  }
+}
+
+/**
+ * The outputs, which the counts of the visit are told of.
+ * @param {object} own the model
+ * @param {object} inputs what it is asked
+ * @param {boolean} given whether the visitor gave it: a slider on its way and a sample are none
+ */
+async function counted(own, inputs, given = true) {
+  const one = counting?.saw(inputs, given); // now: a model takes what it is given
+  const started = performance.now();
+  try {
+    const outputs = await own.model.predict(inputs);
+    one?.answered(performance.now() - started);
+    return outputs;
+  } catch (error) {
+    one?.failed();
+    throw error;
   }
 }
 
@@ -256,7 +294,7 @@ async function answerOne(question) {
   if (!asked) return;
   try {
     const started = performance.now();
-    const outputs = await asked.model.predict(inputs);
+    const outputs = await counted(asked, inputs, !live && !original);
     const took = performance.now() - started;
     if (asked !== current) return;
     const specs = asked.manifest.outputs;

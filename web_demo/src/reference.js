@@ -8,15 +8,16 @@ import { fetchOk, json } from './fetching.js';
  * @param {string} revision of what is fetched here, by which no cache on the way confuses versions
  * @returns {Promise<{manifest: object, reference: {samples: Array<{inputs: object, outputs: object}>,
  *   whole: object, columns: ?{samples: number, ranges: Array}, answers: ?{samples: number, ranges:
- *   object}}}>} samples of {data, shape} by name,
+ *   object}, pixels: ?{mean: number[], deviation: number[]}}}>} samples of {data, shape} by name,
  *   where each look at `inputs` makes new ones, for a model takes those that it is given;
  *   {scale, power} of each output over the whole reference: its largest absolute value and its
  *   mean square; the least and the largest number of each of a form's fields over all samples,
- *   and whether all are whole; the least and the largest answer of outputs that are one value
+ *   and whether all are whole; the least and the largest answer of outputs that are one value, and
+ *   of pictures, the mean and the deviation of whose numbers lie between these
  */
 export async function describe(folder, revision) {
   const file = (name) => new URL(`${name}?${revision}`, folder);
-  const [manifest, { samples, whole, columns, answers }, buffer] = await Promise.all([
+  const [manifest, { samples, whole, columns, answers, pixels }, buffer] = await Promise.all([
     json(file('manifest.json')),
     json(file('reference.json')),
     fetchOk(file('reference.bin')).then((response) => response.arrayBuffer()),
@@ -35,5 +36,5 @@ export async function describe(folder, revision) {
     },
     outputs: tensors(outputs, manifest.outputs),
   }));
-  return { manifest, reference: { samples: read, whole, columns, answers } };
+  return { manifest, reference: { samples: read, whole, columns, answers, pixels } };
 }
