@@ -3,6 +3,7 @@ import * as address from './address.js';
 import { asDocument, pictureInput, rowInput, tensorInput } from './inference.js';
 import { el } from './dom.js';
 import { widthOf } from './features.js';
+import { exchangeable, fastest, remember, remembered } from './fastest.js';
 import { json } from './fetching.js';
 import * as frame from './framed.js';
 import { time } from './format.js';
@@ -141,7 +142,9 @@ async function prepare(entry, wanted, backend, signal) {
   const described = describe(folder, entry.revision);
   const listed = Promise.resolve(entry.rows ? json(new URL(entry.rows, folder)) : []);
   listed.catch(() => {}); // told when it is waited for
-  const place = { folder, spec: entry.spec, described, signal };
+  const automatic = backend === 'auto' && wanted.file === entry.file;
+  const first = automatic ? remembered(entry) : null;
+  const place = { folder, spec: entry.spec, described, signal, first };
   const factsOf = (one) =>
     described.then(
       ({ manifest }) => {
@@ -152,7 +155,7 @@ async function prepare(entry, wanted, backend, signal) {
     );
   factsOf(wanted);
   const files = [wanted, ...standIns(entry, wanted)];
-  const { file, model, check, each } = await openChecked(files, backend, place, {
+  const opened = await openChecked(files, backend, place, {
     starting: (way) => head.status(t('state.backend', { backend: t(`backend.${way.backend}`) })),
     progress: (state) => head.progress(state),
     checking() {
@@ -160,6 +163,7 @@ async function prepare(entry, wanted, backend, signal) {
       head.status(t('state.checking'));
     },
     fell(from, to) {
+      if (first) remember(entry, null); // it is not right any longer
       const another = from.file !== to.file;
       const name = (way) => (another ? head.fileName(way.file) : t(`backend.${way.backend}`));
       if (another) {
@@ -169,6 +173,8 @@ async function prepare(entry, wanted, backend, signal) {
       head.note(t('state.fallback', { from: name(from), to: name(to) }));
     },
   });
+  const { file, check, each } = opened;
+  const model = exchangeable(opened.model);
   const [{ manifest, reference }, rows] = await Promise.all([described, listed]);
   if (signal.aborted) {
     model.dispose();
@@ -202,7 +208,30 @@ async function prepare(entry, wanted, backend, signal) {
     check: check.pass ? 'pass' : 'fail',
     state: check.pass ? 'ready' : 'error',
   });
+  if (automatic && !first && check.pass) keepFastest(own, { ...opened, backend: model.backend }, signal);
 }
+
+/** Once the page is idle, see what else this device has, and keep the fastest for the next visit. */
+async function keepFastest(own, now, signal) {
+  await idle();
+  const way = await fastest(own.entry, now, own.model, { ...own, signal }).catch(() => null);
+  if (signal.aborted || own !== current) {
+    way?.model.dispose();
+    return;
+  }
+  remember(own.entry, way ?? now);
+  root.dataset.measured = way ? 'exchanged' : 'kept';
+  if (!way) return;
+  own.model.exchange(way.model);
+  own.file = way.file;
+  choices(own.entry, way.file, 'auto');
+  head.facts(own.entry, way.file, own.manifest);
+  Object.assign(root.dataset, { backend: way.model.backend, file: way.file.file });
+}
+
+const idle = () => new Promise((done) => {
+  (globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 200)))(done, { timeout: 2000 });
+});
 
 /** What the controls of a model can call. */
 function acts(own) {

@@ -13,36 +13,40 @@ export function standIns(entry, { file, target }) {
 
 /**
  * The ways to try, in order: what was chosen, then what is safe. Another runtime's file comes
- * before plain JavaScript, which is a hundred times as slow.
+ * before plain JavaScript, which is a hundred times as slow. What was the fastest here before
+ * comes first.
  * @returns {Array<{file: object, backend: string}>}
  */
-function attempts([file, ...others], backend) {
+function attempts([file, ...others], backend, first = null) {
   const on = (one, chosen) => {
     const all = RUNTIMES[one.target].backends;
     const best = () => all.find((name) => name === bestBackend()) ?? all[0];
-    const first = chosen === 'auto' ? best() : chosen;
-    return [...new Set([first, 'wasm', 'cpu'])]
+    const start = chosen === 'auto' ? best() : chosen;
+    return [...new Set([start, 'wasm', 'cpu'])]
       .filter((name) => all.includes(name))
       .map((name) => ({ file: one, backend: name }));
   };
   const ways = [...on(file, backend), ...others.flatMap((other) => on(other, 'auto'))];
   const slow = (way, n) => n > 0 && way.backend === 'cpu';
-  return [...ways.filter((way, n) => !slow(way, n)), ...ways.filter(slow)];
+  const safe = [...ways.filter((way, n) => !slow(way, n)), ...ways.filter(slow)];
+  const same = (way) => first && way.file === first.file && way.backend === first.backend;
+  return first ? [first, ...safe.filter((way) => !same(way))] : safe;
 }
 
 /**
  * @param {object[]} choice files of the site's index: the one that is wanted, and its stand-ins
  * @param {string} backend one of the first file's runtime's, or auto
- * @param {object} place {folder, spec, described, signal}; `described` is a promise of
- *   {manifest, reference}, which may still be on their way while the file is
+ * @param {object} place {folder, spec, described, signal, first}; `described` is a promise of
+ *   {manifest, reference}, which may still be on their way while the file is; `first` the way to
+ *   try first, or null
  * @param {object} tell {starting(way), progress(state), checking(), fell(from, to)}, of ways
- * @returns {Promise<{file, model, check, each: number}>} the file that was opened; each:
- *   milliseconds of an answer
+ * @returns {Promise<{file, model, check, each: number, failed: string[]}>} the file that was opened;
+ *   each: milliseconds of an answer; failed: backends on which that file did not do
  */
 export async function openChecked(choice, backend, place, tell) {
-  const { folder, spec, described, signal } = place;
+  const { folder, spec, described, signal, first = null } = place;
   described.catch(() => {}); // told when it is waited for
-  const ways = attempts(choice, backend);
+  const ways = attempts(choice, backend, first);
   let firstError = null;
   let failed = null; // the first that runs and is wrong, shown when none is right
   for (const [n, way] of ways.entries()) {
@@ -64,10 +68,11 @@ export async function openChecked(choice, backend, place, tell) {
       if (check.pass || check.refused) {
         failed?.model.dispose();
         if (n) tell.fell(ways[0], way);
-        return { file: way.file, model, check, each };
+        const before = ways.slice(0, n).filter((one) => one.file === way.file);
+        return { file: way.file, model, check, each, failed: before.map((one) => one.backend) };
       }
       if (failed) model.dispose();
-      else failed = { file: way.file, model, check, each };
+      else failed = { file: way.file, model, check, each, failed: [] };
     } catch (error) {
       model?.dispose();
       if (signal.aborted) {

@@ -1,0 +1,168 @@
+"""`automatic` measures what the device has, keeps the fastest that is right, and remembers it."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_deploy.api.demo import build_demo
+from edge_deploy.web.browser import Browser
+from edge_deploy.web.server import address, start
+from tests.api.test_demo import make_artifact
+
+pytestmark = pytest.mark.slow
+
+# WebGL by a processor is never tried; here it says that it is a graphics card.
+CARD = """
+for (const context of [WebGLRenderingContext, WebGL2RenderingContext]) {
+  const own = context.prototype.getParameter;
+  context.prototype.getParameter = function (name) {
+    return name === 37446 || name === this.RENDERER ? 'A graphics card' : own.call(this, name);
+  };
+}
+"""
+SLOW = """
+for (const name of ['readPixels', 'getBufferSubData', 'fenceSync']) {
+  const own = WebGL2RenderingContext.prototype[name];
+  WebGL2RenderingContext.prototype[name] = function (...given) {
+    const end = performance.now() + 40;
+    while (performance.now() < end);
+    return own.apply(this, given);
+  };
+}
+"""
+
+
+def edit(folder: Path, backend: str, change: Callable[[str], str]) -> None:
+    """Another TF.js in a site."""
+    [file] = folder.glob(f"models/tfjs-{backend}-*.js")
+    code = file.read_text()
+    changed = change(code)
+    assert changed != code
+    file.write_text(changed)
+    for made in (".br", ".gz"):
+        file.with_name(file.name + made).unlink()
+
+
+def slow_webgl(code: str) -> str:
+    return code + SLOW
+
+
+def wrong_wasm(code: str) -> str:
+    return re.sub(r"(this\.wasm\.HEAPU8\.slice\([^()]*\))", r"\1.fill(0)", code)
+
+
+def wrong_webgl(code: str) -> str:
+    return code.replace("return a + b;", "return a - b;")
+
+
+Site = tuple[Path, str]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    folder = build_demo([make_artifact(tmp_path / "made", "costs")], tmp_path / "www").folder
+    server = start(folder)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield folder, address(server)
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Any]:
+    """A device with a graphics card; `asked` are the addresses of its requests."""
+    opened = browser.new_page(service_workers="block")
+    opened.add_init_script(CARD)
+    yield opened
+    opened.context.close()
+
+
+def ready(page: Any, url: str) -> dict[str, str]:
+    page.goto(url)
+    page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
+    found: dict[str, str] = page.evaluate("({...document.documentElement.dataset})")
+    return found
+
+
+def measured(page: Any) -> str:
+    page.wait_for_selector("html[data-measured]", state="attached", timeout=60_000)
+    return str(page.get_attribute("html", "data-measured"))
+
+
+KEPT = "Object.values(JSON.parse(localStorage.getItem('edge-deploy-fastest') ?? '{}'))"
+
+
+def test_faster_backend_takes_over_and_is_the_first_next_time(page: Any, site: Site) -> None:
+    folder, url = site
+    edit(folder, "webgl", slow_webgl)
+    assert ready(page, url)["backend"] == "webgl"
+    answer = page.inner_text("#output .value")
+    assert measured(page) == "exchanged"
+    assert page.get_attribute("html", "data-backend") == "wasm"
+    page.click("button.main")  # answers go on, by the other one
+    page.wait_for_function("document.querySelector('#status').textContent.includes('WebAssembly')")
+    assert page.inner_text("#output .value") == answer
+    assert page.evaluate(KEPT) == [{"file": "tfjs/float32/model.json", "backend": "wasm"}]
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    assert ready(page, url)["backend"] == "wasm"
+    page.wait_for_timeout(300)
+    assert not [one for one in asked if "tfjs-webgl" in one]
+    assert not page.get_attribute("html", "data-measured")
+    # Who chooses gets what was chosen.
+    assert ready(page, f"{url}?backend=webgl")["backend"] == "webgl"
+
+
+def test_backend_that_is_fast_and_wrong_is_never_kept(page: Any, site: Site) -> None:
+    folder, url = site
+    edit(folder, "webgl", slow_webgl)
+    edit(folder, "wasm", wrong_wasm)
+    assert ready(page, url)["backend"] == "webgl"
+    assert measured(page) == "kept"
+    assert page.get_attribute("html", "data-backend") == "webgl"
+    assert page.evaluate(KEPT) == [{"file": "tfjs/float32/model.json", "backend": "webgl"}]
+
+
+def test_remembered_backend_that_became_wrong_is_left_and_forgotten(page: Any, site: Site) -> None:
+    folder, url = site
+    edit(folder, "webgl", slow_webgl)
+    edit(folder, "wasm", wrong_wasm)
+    ready(page, url)
+    measured(page)
+    edit_again = next(folder.glob("models/tfjs-webgl-*.js"))
+    edit_again.write_text(wrong_webgl(edit_again.read_text()))
+    page.goto(url)
+    page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
+    shown = page.evaluate("({...document.documentElement.dataset})")
+    assert (shown["backend"], shown["check"]) == ("cpu", "pass")
+    assert page.evaluate(KEPT) == []
+
+
+@pytest.mark.parametrize(
+    ("why", "script"),
+    [
+        ("small", ""),
+        ("saving data", "Object.defineProperty(navigator.connection, 'saveData', {value: true});"),
+    ],
+)
+def test_nothing_more_is_downloaded_where_it_is_not_worth_it(
+    browser: Browser, site: Site, why: str, script: str
+) -> None:
+    folder, url = site
+    page = browser.new_page(service_workers="block")
+    if why == "saving data":
+        page.add_init_script(CARD + script)
+        edit(folder, "webgl", slow_webgl)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    backend = ready(page, url)["backend"]
+    measured(page)
+    other = "wasm" if backend == "webgl" else "webgl"
+    assert not [one for one in asked if f"tfjs-{other}" in one]
+    page.close()

@@ -1,0 +1,160 @@
+// "automatic" by measuring: after the first answer the other ways that this device has are tried,
+// and the fastest that answers as the original did is kept, also for the next visit.
+import { selfCheck } from './check.js';
+import { bestBackend, open, RUNTIMES } from './model.js';
+import { at, filesOf, inside } from './paths.js';
+
+const KEPT = 'edge-deploy-fastest';
+const MOST = 50; // models that are remembered
+// Milliseconds of an answer from which on another way is worth its download.
+const WORTH = 8;
+const WORTH_A_RUNTIME = 60; // of some megabytes
+const BUDGET = 150; // milliseconds of measuring, of each way in turn
+const GAIN = 0.8; // of the time: less than that is no reason to change
+
+/**
+ * A model that can be exchanged while it is used: what holds it need not know.
+ * @param {object} first what open() gave
+ */
+export function exchangeable(first) {
+  let inner = first;
+  let ended = false;
+  const busy = new Map([[first, 0]]);
+  const settle = (model) => model !== inner && !busy.get(model) && busy.delete(model) && model.dispose();
+  return {
+    get backend() {
+      return inner.backend;
+    },
+    target: first.target,
+    runtime: first.runtime,
+    async predict(...question) {
+      const model = inner;
+      busy.set(model, busy.get(model) + 1);
+      try {
+        return await model.predict(...question);
+      } finally {
+        busy.set(model, busy.get(model) - 1);
+        if (!ended) settle(model);
+      }
+    },
+    tensors: () => inner.tensors(),
+    trouble: () => inner.trouble(),
+    dispose() {
+      ended = true;
+      for (const model of busy.keys()) model.dispose();
+    },
+    /** From now on another one answers; the old one ends with its last answer. */
+    exchange(next) {
+      if (ended) return next.dispose();
+      const old = inner;
+      inner = next;
+      busy.set(next, 0);
+      settle(old);
+      return undefined;
+    },
+  };
+}
+
+/** The way that was the fastest here before: {file, backend}, or null. */
+export function remembered(entry) {
+  const way = kept()[keyOf(entry)];
+  const file = way && entry.files.find((one) => one.file === way.file);
+  return file && RUNTIMES[file.target].backends.includes(way.backend) ? { file, backend: way.backend } : null;
+}
+
+/** Keep a way for the next visit; null forgets it. */
+export function remember(entry, way) {
+  const { [keyOf(entry)]: _, ...others } = kept();
+  const rest = Object.entries(others).slice(1 - MOST);
+  const own = way ? [[keyOf(entry), { file: way.file.file, backend: way.backend }]] : [];
+  try {
+    localStorage.setItem(KEPT, JSON.stringify(Object.fromEntries([...rest, ...own])));
+  } catch {
+    // Site data is blocked: it is measured again.
+  }
+}
+
+/** Of one content and version of a model, whatever site it is on. */
+function keyOf({ file, files, version }) {
+  const { parts } = files.find((one) => one.file === file);
+  return `${parts.map(({ sha256 }) => sha256.slice(0, 12)).join('')} ${version}`;
+}
+
+function kept() {
+  try {
+    const found = JSON.parse(localStorage.getItem(KEPT) ?? '{}');
+    return found && typeof found === 'object' ? found : {};
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * Measure the other ways, one after another, and give the fastest that is right.
+ * @param {object} entry of the site's index
+ * @param {{file: object, backend: string, each: number, failed: string[]}} now what answers, its
+ *   milliseconds, and the backends that were found wrong
+ * @param {object} model what answers, for measuring both in turn
+ * @param {{folder, manifest, reference, signal}} place
+ * @returns {Promise<?{file, backend, model}>} null where what answers stays
+ */
+export async function fastest(entry, now, model, { folder, manifest, reference, signal }) {
+  if (inside.there || navigator.connection?.saveData || now.each < WORTH) return null;
+  let best = { file: now.file, backend: now.backend, model, time: null };
+  for (const way of await others(entry, now)) {
+    if (signal.aborted) break;
+    let tried = null;
+    try {
+      const options = { files: filesOf(folder, way.file), signal };
+      tried = await open(way.file.target, at(folder, way.file.file), way.backend, entry.spec, options);
+      const ask = (one) => one.predict(reference.samples[0].inputs, { signal });
+      await ask(tried); // compiles
+      const { pass } = await selfCheck(tried, reference, manifest.outputs, way.file);
+      const times = pass ? await inTurn([() => ask(best.model), () => ask(tried)], signal) : null;
+      if (times && times[1] < GAIN * times[0]) {
+        if (best.model !== model) best.model.dispose();
+        best = { ...way, model: tried };
+        tried = null;
+      }
+    } catch {
+      // It does not run here.
+    } finally {
+      tried?.dispose();
+    }
+  }
+  if (!signal.aborted) return best.model === model ? null : best;
+  if (best.model !== model) best.model.dispose();
+  return null;
+}
+
+/** The ways that this device has, but for the one in use and those that were wrong. */
+async function others(entry, { file, backend, each, failed }) {
+  const gpu = await hardware();
+  const can = (name) => name === 'wasm' || (name === 'webgl' && bestBackend() === 'webgl') || (name === 'webgpu' && gpu);
+  const of = (one, names) => names.filter(can).map((name) => ({ file: one, backend: name }));
+  const own = of(file, RUNTIMES[file.target].backends).filter((way) => way.backend !== backend && !failed.includes(way.backend));
+  if (each < WORTH_A_RUNTIME || !gpu) return own;
+  const rest = entry.files.filter((one) => one.strict && one.target !== file.target);
+  return [...own, ...rest.flatMap((one) => of(one, RUNTIMES[one.target].backends))];
+}
+
+/** Whether there is a WebGPU that is no processor in disguise. */
+async function hardware() {
+  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  return Boolean(adapter && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter));
+}
+
+/** The median milliseconds of each, asked in turn, so that what else goes on meets all. */
+async function inTurn(asked, signal) {
+  const times = asked.map(() => []);
+  const started = performance.now();
+  while (times[0].length < 3 || (times[0].length < 15 && performance.now() - started < asked.length * BUDGET)) {
+    for (const [n, ask] of asked.entries()) {
+      signal.throwIfAborted();
+      const begun = performance.now();
+      await ask();
+      times[n].push(performance.now() - begun);
+    }
+  }
+  return times.map((own) => own.sort((a, b) => a - b)[own.length >> 1]);
+}
