@@ -52,6 +52,7 @@ from edge_deploy.web.page_head import PageInfo
 from edge_deploy.web.site_writer import RECORD, SCHEMA, Files, as_json, file_digest, publish
 
 INDEX = "models/index.json"
+OF_THE_HEAD = ("accent", "url")  # which the page itself has no use for
 # What the page checks itself with: enough to see a fault, and light to download. Of two samples
 # the answers must differ; one would not show an output that never changes.
 _FEWEST, _SAMPLES, _SAMPLE_BYTES = 2, 8, 1_500_000
@@ -133,7 +134,9 @@ def build_demo(
             {
                 "schema": SCHEMA,
                 "offline": options.work_offline,
-                "page": {key: value for key, value in asdict(info).items() if key != "accent"},
+                "page": {
+                    key: value for key, value in asdict(info).items() if key not in OF_THE_HEAD
+                },
                 "kernels": {part: f"models/{name}" for part, name in names.items()},
                 "models": entries,
             }

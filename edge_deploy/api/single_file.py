@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.api.demo import INDEX, keys_of, listed, opened, operators
+from edge_deploy.api.demo import INDEX, OF_THE_HEAD, keys_of, listed, opened, operators
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
@@ -64,6 +64,12 @@ def build_single_file(
     info = page or PageInfo()
     page_head.check(info)
     if info.report_to is not None:
+        raise UsageError(
+            f"{option('report_to', info.report_to)} is for a site: one file connects to nothing.",
+            option="report_to",
+            got=info.report_to,
+        )
+    if info.report_to is not None:
         raise wrong_option(
             "report_to", info.report_to, "one HTML file sends nothing to anybody: build a site."
         )
@@ -90,7 +96,9 @@ def build_single_file(
             {
                 "schema": SCHEMA,
                 "offline": False,
-                "page": {key: value for key, value in asdict(info).items() if key != "accent"},
+                "page": {
+                    key: value for key, value in asdict(info).items() if key not in OF_THE_HEAD
+                },
                 "kernels": {part: f"models/tfjs-{part}.js" for part in ("core", "wasm")},
                 "models": entries,
             }

@@ -74,6 +74,10 @@ def demo(
             "collect.",
         ),
     ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(help="Where the site will be, for the picture in previews of its link."),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -82,7 +86,7 @@ def demo(
     Example: edge-deploy demo artifacts/insurance/1 && edge-deploy serve
     """
 
-    page = edge_deploy.PageInfo(title, description, author, link, accent, report_to)
+    page = edge_deploy.PageInfo(title, description, author, link, accent, report_to, url)
     if single_file:
         _refuse_with_single_file(context)
         place = output if is_given(context, "output") else None
@@ -116,7 +120,7 @@ def demo(
 
 def _refuse_with_single_file(context: typer.Context) -> None:
     """What only a site can have."""
-    for name in ("host", "embed", "runtimes", "compare", "no_offline"):
+    for name in ("host", "embed", "runtimes", "compare", "no_offline", "report_to"):
         if is_given(context, name):
             raise UsageError(
                 f"--single-file and --{name.replace('_', '-')} do not go together: that is for a "

@@ -45,6 +45,8 @@ class PageInfo:
         accent: The colour of buttons and bars, such as ``#0a7d5a``.
         report_to: An address of ``edge-deploy collect``, to which the page sends the counts of a
             visit if its visitor lets it; without it nothing is sent to anybody.
+        url: Where the site will be: previews of its link need the whole address of their
+            picture (Open Graph protocol, og:image).
     """
 
     title: str | None = None
@@ -53,6 +55,7 @@ class PageInfo:
     link: str | None = None
     accent: str | None = None
     report_to: str | None = None
+    url: str | None = None
 
     @property
     def given(self) -> bool:
@@ -68,6 +71,10 @@ def check(info: PageInfo) -> None:
     """
     if info.link is not None and not re.match(r"(https?://|mailto:)[^\s]+$", info.link):
         raise wrong_option("link", info.link, "no address: it begins with https:// or mailto:.")
+    if info.url is not None and not re.match(r"https?://[^\s/?#]+(/[^\s?#]*)?$", info.url):
+        raise wrong_option(
+            "url", info.url, "no address of a site: write it as https://a.example/b/."
+        )
     if info.accent is not None and not _COLOUR.fullmatch(info.accent):
         raise wrong_option("accent", info.accent, "no colour: write it as #0a7d5a.")
     if info.report_to is not None and not _REPORT_TO.fullmatch(info.report_to):
@@ -86,12 +93,15 @@ def with_head(page: str, info: PageInfo, models: Sequence[str]) -> str:
     """
     title = info.title or (models[0] if len(models) == 1 else _TITLE)
     description = info.description or _DESCRIPTION
+    # Whatever file of the site was named, the picture lies beside the page.
+    site = info.url and re.sub(r"(/index\.html)?/?$", "/", info.url, count=1)
     template = environment("edge_deploy.web", escape=html_text).get_template("head.html.j2")
     head = template.render(
         title=title,
         description=description,
         author=info.author,
-        preview=PREVIEW,
+        url=site,
+        preview=f"{site or ''}{PREVIEW}",
         width=str(PREVIEW_SIZE[0]),
         height=str(PREVIEW_SIZE[1]),
     )

@@ -48,7 +48,7 @@ FLAGS = {
     "demo": (
         "artifact --output -o --host --embed --runtimes --runtime --compare "
         "--single-file --no-offline --title --description --author --link --accent --report-to "
-        "--json --quiet -q"
+        "--url --json --quiet -q"
     ),
     "push": "site --git --branch --host --lfs --dry-run --force --json --quiet -q",
     "collect": "--db --origin --port --host --rate --behind-proxy --max-size --json",

@@ -51,12 +51,33 @@ def test_head(info: PageInfo, models: tuple[str, ...], title: str, description: 
     assert found.count("Content-Security-Policy") == 1
 
 
+@pytest.mark.parametrize(
+    ("url", "site"),
+    [
+        ("https://a.example", "https://a.example/"),
+        ("https://a.example/b", "https://a.example/b/"),
+        ("http://a.example/b/", "http://a.example/b/"),
+        ("https://a.example/b/index.html", "https://a.example/b/"),
+    ],
+)
+def test_picture_of_previews_has_the_site_s_address(url: str, site: str) -> None:
+    found = head(PageInfo(url=url))
+    assert re.findall('property="og:image" content="(.*)" />', found) == [f"{site}preview.png"]
+    assert re.findall('property="og:url" content="(.*)" />', found) == [site]
+    assert re.findall('rel="canonical" href="(.*)" />', found) == [site]
+    assert 'og:image" content="preview.png"' in head(PageInfo())
+    assert "og:url" not in head(PageInfo())
+
+
 def test_words_are_words_in_the_head() -> None:
     found = head(PageInfo(title=EVIL, description=EVIL, author=EVIL))
     assert "<script>alert" not in found and found.count("&quot;&gt;&lt;script&gt;") == 5
 
 
 REFUSED = [
+    (PageInfo(url="a.example"), "no address of a site"),
+    (PageInfo(url="ftp://a.example/"), "no address of a site"),
+    (PageInfo(url="https://a.example/?a=b"), "no address of a site"),
     (PageInfo(link="javascript:alert(1)"), "no address"),
     (PageInfo(link="https://a b"), "no address"),
     (PageInfo(link="example.org"), "https://"),
