@@ -182,8 +182,11 @@ def as_data(value: Any, name: str) -> Data:
     if isinstance(value, tuple) and len(value) == 2:
         inner = as_data(value[0], name)
         if isinstance(inner, InMemory):
-            answers = np.asarray(value[1]).reshape(len(value[1]), -1)
-            return replace(inner, labels=answers[:, 0] if answers.shape[1] == 1 else answers)
+            answers = np.asarray(value[1])
+            if answers.ndim > 1:
+                answers = answers.reshape(len(answers), -1)
+                answers = answers[:, 0] if answers.shape[1] == 1 else answers
+            return replace(inner, labels=answers)
     elif isinstance(value, Mapping):
         arrays = {str(key): np.asarray(array) for key, array in value.items()}
         labels = arrays.pop("labels", None)

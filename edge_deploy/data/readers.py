@@ -81,8 +81,7 @@ def read(
     inputs = {s.name: _fit(path, s, data.inputs[s.name], features) for s in spec.inputs}
     _check_counts(path, {name: len(array) for name, array in inputs.items()})
     data = replace(data, inputs=inputs, given=data.given or data.count)
-    if data.labels is not None and len(data.labels) != data.count:
-        raise UsageError(f"{path}: there are {len(data.labels)} labels for {data.count} samples.")
+    _check_labels(path, data.labels, data.count)
     if reading.limit is None or data.count <= reading.limit:
         return data
     return data.take(chosen(data.count, reading.limit, reading.seed))
@@ -93,6 +92,16 @@ def is_table(path: Data) -> bool:
     if isinstance(path, InMemory):
         return path.frame is not None
     return path.suffix == ".csv" and path.is_file()
+
+
+def _check_labels(path: Data, labels: Array | None, count: int) -> None:
+    """Refuse labels that are not one a sample."""
+    if labels is None:
+        return
+    if labels.ndim == 0:
+        raise UsageError(f"{path}: the labels are one value; give one for each of {count} samples.")
+    if len(labels) != count:
+        raise UsageError(f"{path}: there are {len(labels)} labels for {count} samples.")
 
 
 def _check_there(path: Path) -> None:
@@ -275,10 +284,7 @@ def _from_memory(
         return _of_arrays(source, spec, arrays, source.labels if given is None else given)
     target = _only_input(source, spec)
     labels = source.labels
-    if labels is not None and len(labels) != len(source.frame):
-        raise UsageError(
-            f"{source}: there are {len(labels)} labels for {len(source.frame)} samples."
-        )
+    _check_labels(source, labels, len(source.frame))
     data = _of_table(read_frame(source, features, reading), spec, target)
     if labels is None:
         return data

@@ -139,6 +139,10 @@ HELD = {
         lambda pd: (pd.DataFrame({"age": [1], "city": ["a"]}), [1, 2]),
         "there are 2 labels for 1 samples",
     ),
+    "labels of one value": (
+        lambda pd: (pd.DataFrame({"age": [1], "city": ["a"]}), 1),
+        "the labels are one value; give one for each of 1 samples",
+    ),
     "width": (
         lambda pd: np.ones((2, 2)),
         r"the reference data: input 'features' has shape \[2, 2\]",

@@ -13,10 +13,11 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn import ensemble, linear_model, neighbors, svm, tree
 from sklearn.cluster import FeatureAgglomeration, KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.kernel_approximation import Nystroem
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     OneHotEncoder,
@@ -109,6 +110,12 @@ def fit(model: Any) -> Any:
 
 def having(model: Any, **attributes: Any) -> Any:
     vars(model).update(attributes)
+    return model
+
+
+def without(model: Any, name: str) -> Any:
+    """A model that lacks an attribute."""
+    del vars(model)[name]
     return model
 
 
@@ -312,6 +319,22 @@ ATTACKS: dict[str, Callable[[], bytes]] = {
     "SETITEM on an array": lambda: dumped(Opcodes(np.zeros(2), 0, 1.0, b"s")),
     "SETITEMS on a list": lambda: dumped(Opcodes([1], b"(", 0, 2, b"u")),
     "SETITEM on an object": lambda: dumped(Opcodes(linear_model.LinearRegression(), 0, 1, b"s")),
+    # Members.
+    "a pipeline without steps": lambda: dumped(
+        without(make_pipeline(linear_model.Ridge()), "steps")
+    ),
+    "a pipeline of no pairs": lambda: dumped(
+        having(make_pipeline(linear_model.Ridge()), steps=[linear_model.Ridge()])
+    ),
+    "a pipeline of a number": lambda: dumped(having(make_pipeline(linear_model.Ridge()), steps=3)),
+    "a pipeline of single names": lambda: dumped(
+        having(make_pipeline(linear_model.Ridge()), steps=[("a",)])
+    ),
+    "a union of numbers": lambda: dumped(having(FeatureUnion([]), transformer_list=[1])),
+    "a union of nothing": lambda: dumped(without(FeatureUnion([]), "transformer_list")),
+    "columns of pairs": lambda: dumped(
+        having(ColumnTransformer([]), transformers_=[("a", linear_model.Ridge())])
+    ),
     # States.
     "__array_interface__": lambda: line(
         coef_=having(linear_model.Ridge(), __array_interface__=NOWHERE)

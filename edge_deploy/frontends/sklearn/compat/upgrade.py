@@ -96,7 +96,7 @@ def complete(estimator: Any) -> None:
         _columns(has)
         return
     if kind.__name__ == "Pipeline" and isinstance(has.get("steps"), list):
-        has["steps"] = [step for step in has["steps"] if not _samples(step[-1])]
+        has["steps"] = [step for step in has["steps"] if not _is_sampler(step)]
     for name, parameter in inspect.signature(kind.__init__).parameters.items():
         if parameter.default is not inspect.Parameter.empty:
             has.setdefault(name, parameter.default)
@@ -107,10 +107,10 @@ def complete(estimator: Any) -> None:
                 mend(estimator, has)
 
 
-def _samples(step: Any) -> bool:
-    """Whether a step is a sampler of imblearn, which does nothing when a model is asked."""
-    kind = type(step)
-    return isinstance(step, LegacyObject) and kind.__module__.split(".")[0] in IDLE_PACKAGES
+def _is_sampler(named: Any) -> bool:
+    """Whether a pair holds a sampler of imblearn, which does nothing when a model is asked."""
+    step = named[-1] if isinstance(named, (list, tuple)) and named else None
+    return isinstance(step, LegacyObject) and type(step).__module__.split(".")[0] in IDLE_PACKAGES
 
 
 def _columns(has: dict[str, Any]) -> None:

@@ -53,6 +53,25 @@ def check_estimator(estimator: Any) -> None:
             return
 
 
+def _composed_of(**lists: int) -> Callable[[Any, Attributes], None]:
+    """A check of the lists that an estimator keeps its members in: how long each entry is.
+
+    One whose name ends in an underscore comes with fitting.
+    """
+
+    def check(estimator: Any, has: Attributes) -> None:
+        for name, length in lists.items():
+            if name not in has and name.endswith("_"):
+                continue
+            members, kinds = has.get(name), (list, tuple)
+            sound = isinstance(members, kinds) and all(
+                isinstance(one, kinds) and len(one) == length for one in members
+            )
+            require(sound, f"the {name} of a {type(estimator).__name__}")
+
+    return check
+
+
 def _decision_tree(estimator: Any, has: Attributes) -> None:
     if "tree_" in has:
         _width_of_tree(estimator)
@@ -347,5 +366,8 @@ _CHECKS: dict[str, Callable[[Any, Attributes], None]] = {
     "PolynomialFeatures": _products,
     "_BaseStacking": _stack,
     "BaseThresholdClassifier": _thresholds,
+    "Pipeline": _composed_of(steps=2),
+    "FeatureUnion": _composed_of(transformer_list=2),
+    "ColumnTransformer": _composed_of(transformers=3, transformers_=3),
 }
 """What is checked of an estimator, by the first class of its own or its parents that is here."""
