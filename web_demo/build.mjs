@@ -125,7 +125,7 @@ async function bundlePage() {
   // What a visitor waits for is apart from the rest: each import is a round trip. What main.js
   // imports when it is asked for shares nothing with it; the worker's runtimes do.
   const inputs = {};
-  for (const entries of [['main'], ['worker'], ['preload'], ['embed', 'harness', 'model', 'i18n']]) {
+  for (const entries of [['main'], ['worker'], ['preload'], ['releases'], ['embed', 'harness', 'model', 'i18n']]) {
     const made = await build({ ...common, entryPoints: entries.map(entry), splitting: entries[0] !== 'worker' });
     Object.assign(inputs, made.metafile.inputs);
   }

@@ -8,6 +8,7 @@ const { version, files, weights } = self.SITE;
 const root = new URL('./', self.location);
 const OURS = `edge-deploy-site ${root.pathname} `; // other sites may lie at other paths
 const CACHE = OURS + version;
+const PATIENCE = 4000; // milliseconds for what may have changed
 const MODELS = 'edge-deploy-files'; // of fetching.js, which reads it without this worker
 const modelFiles = new Set(weights.map(({ path }) => place(path)));
 
@@ -29,8 +30,9 @@ self.addEventListener('fetch', (event) => {
   const { request } = event;
   const url = new URL(request.url);
   const ours = request.method === 'GET' && url.href.startsWith(root.href);
-  if (!ours || modelFiles.has(url.origin + url.pathname) || url.href === self.location.href) return;
-  event.respondWith(answer(request, url));
+  const kept = modelFiles.has(url.origin + url.pathname) || url.searchParams.has('sha256'); // by the page
+  if (!ours || kept || url.href === self.location.href) return;
+  event.respondWith(request.cache === 'no-store' ? latest(request, url) : answer(request, url));
 });
 
 async function keepAll() {
@@ -73,9 +75,27 @@ async function answer(request, url) {
   const kept = await cache.match(url.origin + url.pathname);
   if (kept) return kept;
   const response = await fetch(request);
-  // A runtime that is loaded once is there the next time, too.
-  if (response.ok && url.pathname.includes('/vendor/')) {
+  // A runtime, or another version of a model, that is loaded once is there the next time, too.
+  if (response.ok && /\/(vendor|models)\//.test(url.pathname.slice(root.pathname.length - 1))) {
     await cache.put(url.origin + url.pathname, response.clone()).catch(() => {});
   }
   return response;
+}
+
+/** What may have changed since: as the network has it, and what was kept where that does not answer. */
+async function latest(request, url) {
+  const cache = await caches.open(CACHE);
+  const key = url.origin + url.pathname;
+  try {
+    const response = await fetch(request, { signal: AbortSignal.timeout(PATIENCE) });
+    if (response.ok && /json/.test(response.headers.get('content-type') ?? '')) {
+      await cache.put(key, response.clone()).catch(() => {});
+      return response;
+    }
+    return (await cache.match(key)) ?? response;
+  } catch (error) {
+    const kept = await cache.match(key);
+    if (kept) return kept;
+    throw error;
+  }
 }

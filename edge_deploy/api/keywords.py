@@ -179,3 +179,27 @@ class PushKeywords(TypedDict, total=False):
     lfs: bool
     dry_run: bool
     force: bool
+
+
+class PublishKeywords(SizeKeywords, total=False):
+    """``PublishOptions``."""
+
+    channel: str
+    share: float | None
+    keep: int
+    by: str | None
+    reference: AnyData
+    label_column: str | None
+    max_drop: float
+    force: bool
+
+
+class DiffKeywords(SizeKeywords, total=False):
+    """``DiffOptions``."""
+
+    reference: AnyData
+    label_column: str | None
+    target: str | None
+    precision: str | None
+    max_drop: float | None
+    page: AnyPath | None

@@ -305,3 +305,50 @@ class PushOptions(Options):
     lfs: bool = False
     dry_run: bool = False
     force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishOptions(SizeOptions):
+    """What ``publish`` can be asked for.
+
+    Attributes:
+        channel: Whom the version answers: ``stable`` everybody, ``canary`` a share of the
+            visitors, ``shadow`` nobody: it is asked in silence.
+        share: Of the visitors, from 0 to 1, where it is a canary; without it a tenth.
+        keep: How many versions of a model stay in the site; those that are live do whatever it is.
+        by: Who publishes, which the site says to everybody; without it git's ``user.name``.
+        reference: Samples that the stable version and a new one are compared with, as for ``diff``.
+        label_column: Their column (key) of true answers, as for ``convert``.
+        max_drop: Accuracy (or R²) that a new stable version may lose.
+        force: Publish what takes or gives something else than the stable version, or is worse.
+    """
+
+    channel: str = "stable"
+    share: float | None = None
+    keep: int = 5
+    by: str | None = None
+    reference: Data | None = None
+    label_column: str | None = None
+    max_drop: float = 0.01
+    force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffOptions(SizeOptions):
+    """What ``diff`` can be asked for.
+
+    Attributes:
+        reference: Samples for both, as for ``convert``; without it those in the new artifact.
+        label_column: Their column (key) of true answers, as for ``convert``.
+        target: tflite or onnx; without it the first of the two that is there.
+        precision: Which of the files; without it float32, or the first that is there.
+        max_drop: Accuracy (or R²) that the new version may lose.
+        page: The file that a page of it goes to; without it none is written.
+    """
+
+    reference: Data | None = None
+    label_column: str | None = None
+    target: str | None = None
+    precision: str | None = None
+    max_drop: float | None = None
+    page: Path | None = None

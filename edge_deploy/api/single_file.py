@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.api.demo import INDEX, OF_THE_HEAD, keys_of, listed, opened, operators
+from edge_deploy.api._site import operators
+from edge_deploy.api.demo import keys_of, listed, opened
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.core import atomic_io
@@ -16,12 +17,14 @@ from edge_deploy.core.messages import option, size_text
 from edge_deploy.core.options import as_path
 from edge_deploy.web import assets, page_head, single_file, tfjs_bundle
 from edge_deploy.web.page_head import PageInfo
+from edge_deploy.web.site_index import INDEX
 from edge_deploy.web.site_writer import SCHEMA, Files, as_json
 
 LARGEST = 1_000_000
 """Bytes of weights of all models together: with more, a file is too large for a mail."""
 
 _PICTURES = 1_500_000  # bytes of packaged pictures; the rest are left out
+_OF_THE_HEAD = ("accent", "url")  # which the page itself has no use for
 _TARGET = "tfjs"
 
 
@@ -83,10 +86,12 @@ def build_single_file(
                 f"file. Convert the model again with {option('to', _TARGET)}, or build a site."
             )
     with artifact.as_opened(models):
-        entries, files = listed(keys, models, {_TARGET})
+        entries, files, _ = listed(keys, models, {_TARGET})
         left_out = sum(_trim(entry, files) for entry in entries)
         _check_size(models, entries)
-        kernels = tfjs_bundle.link_inside(source, set().union(*map(operators, models)))
+        kernels = tfjs_bundle.link_inside(
+            source, frozenset().union(*(operators(one, {_TARGET}) for one in models))
+        )
         if kernels is None:
             raise UsageError(
                 "A model has an operator that needs the whole of TF.js, which is too large for "
@@ -97,7 +102,7 @@ def build_single_file(
                 "schema": SCHEMA,
                 "offline": False,
                 "page": {
-                    key: value for key, value in asdict(info).items() if key not in OF_THE_HEAD
+                    key: value for key, value in asdict(info).items() if key not in _OF_THE_HEAD
                 },
                 "kernels": {part: f"models/tfjs-{part}.js" for part in ("core", "wasm")},
                 "models": entries,

@@ -21,14 +21,19 @@ PATH = Path(__file__).with_name("manifest.schema.json")
 _OPEN = ("PreprocessingEntry", "ImageEntry", "FeatureEntry", "VerdictRow")
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema of what is written; each key is described as in the code."""
-    made = msgspec.json.schema(Manifest)
+def schema(kind: type[Part] = Manifest, title: str = SCHEMA) -> dict[str, Any]:
+    """The JSON Schema of what is written; each key is described as in the code.
+
+    Args:
+        kind: Of which document.
+        title: What the document calls its form.
+    """
+    made = msgspec.json.schema(kind)
     parts = {name: _part(name, rules) for name, rules in made["$defs"].items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **parts.pop("Manifest"),
-        "title": SCHEMA,
+        **parts.pop(kind.__name__),
+        "title": title,
         "$defs": parts,
     }
 
@@ -71,9 +76,9 @@ def _plain(rule: Any) -> Any:
     return rule
 
 
-def to_text() -> str:
+def to_text(kind: type[Part] = Manifest, title: str = SCHEMA) -> str:
     """The file as it is kept."""
-    return json.dumps(schema(), ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(schema(kind, title), ensure_ascii=False, indent=2) + "\n"
 
 
 if __name__ == "__main__":

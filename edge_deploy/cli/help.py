@@ -10,7 +10,8 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 COMMANDS = (
-    "init", "convert", "quantize", "verify", "demo", "serve", "push", "collect", "stats", "run",
+    "init", "convert", "quantize", "verify", "demo", "serve",
+    "diff", "publish", "promote", "rollback", "releases", "push", "collect", "stats", "run",
     "snippet", "bundle", "inspect", "bench", "tune", "examples", "quickstart", "doctor",
 )  # fmt: skip
 

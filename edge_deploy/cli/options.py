@@ -231,11 +231,23 @@ def size(text: str) -> int:
     return int(found[1]) << 10 * " kmgt".index(found[2].lower() or " ")
 
 
+def _share(text: str | None) -> float | None:
+    """``10%`` or ``0.1``."""
+    if text is None:
+        return None
+    plain = text.strip()
+    try:
+        return float(plain.removesuffix("%")) / (100 if plain.endswith("%") else 1)
+    except ValueError as error:
+        raise UsageError(f"--share {text}: a share of the visitors is 10% or 0.1.") from error
+
+
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "input_shapes": _shapes,
     "max_size": size,
     "atol": lambda texts: _by_output("--atol", texts),
     "rtol": lambda texts: _by_output("--rtol", texts),
+    "share": _share,
     "sparsities": _shares,
 }
 """Options whose texts only the command line has; lists with commas the library reads itself."""

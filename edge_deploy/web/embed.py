@@ -20,6 +20,7 @@ MODULE = "embed.mjs"
 TYPES = "embed.d.mts"
 ELEMENT = "edge-model.mjs"
 SNIPPET = "embed.html"
+PATHS = (MODULE, TYPES, ELEMENT, SNIPPET)
 _ELEMENT_SOURCE = "src/edge-model.js"
 _FEW = 64
 """Numbers of a tensor that an example spells out."""

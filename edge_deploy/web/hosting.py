@@ -25,6 +25,8 @@ _FILES = {
     "codeberg": {},
 }
 HOSTS = tuple(_FILES)
+PATHS = tuple(path for files in _FILES.values() for path in files)
+"""What a host needs, by path from the site's root: its owner may have changed these files."""
 
 
 @dataclass(frozen=True)

@@ -43,15 +43,56 @@ def publish(output: Path, planned: Files) -> None:
         _create(output, planned, hashes)
         return
     with atomic_io.locked(output):
-        record = _read_record(output)
-        for path in planned:
-            _check_own(output, path, hashes[path], record)
+        record = read_record(output)
+        _check_all(output, hashes, record)
         if not record and _holds_other_things(output):
             raise UsageError(
                 f"{output} is not empty and is not a site of edge-deploy. Name a new or an empty "
                 f"folder with {option('output')}."
             )
         _update(output, planned, hashes, record)
+
+
+def update(output: Path, planned: Files, record: Mapping[str, list[str]]) -> list[str]:
+    """Make a site what is planned: each file by one rename, in order; then drop what is stale.
+
+    Args:
+        output: The site, which the caller has locked.
+        planned: All that it is to hold.
+        record: What ``read_record`` gave.
+
+    Returns:
+        The files that were written, and not there already.
+
+    Raises:
+        UsageError: A file is somebody else's, or was changed by hand.
+    """
+    hashes = {path: file_digest(file) for path, file in planned.items()}
+    _check_all(output, hashes, record)
+    return _update(output, planned, hashes, record)
+
+
+def replace(output: Path, path: str, content: bytes) -> None:
+    """Replace one file of a site, which the caller has locked, by one rename.
+
+    Raises:
+        UsageError: The record of the site cannot be read.
+    """
+    record = read_record(output)
+    stage = output / _STAGE
+    digest = file_digest(content)
+    try:
+        both = {**record, path: sorted({*record.get(path, ()), digest})}
+        _put(output, stage, RECORD, _record(both))
+        _put(output, stage, path, content)
+        _put(output, stage, RECORD, _record({**record, path: [digest]}))
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _check_all(output: Path, hashes: Mapping[str, str], record: Mapping[str, list[str]]) -> None:
+    for path, digest in hashes.items():
+        _check_own(output, path, digest, record)
 
 
 def _create(output: Path, planned: Files, hashes: Mapping[str, str]) -> None:
@@ -75,8 +116,8 @@ def _create(output: Path, planned: Files, hashes: Mapping[str, str]) -> None:
 
 def _update(
     output: Path, planned: Files, hashes: Mapping[str, str], record: Mapping[str, list[str]]
-) -> None:
-    stage = output / _STAGE
+) -> list[str]:
+    stage, written = output / _STAGE, []
     shutil.rmtree(stage, ignore_errors=True)  # of a run that was killed
     try:
         # Until the end both the old and the new files count as ours, whenever we are killed.
@@ -85,9 +126,11 @@ def _update(
         for path, file in planned.items():
             if not _is(output / path, hashes[path]):
                 _put(output, stage, path, file)
+                written.append(path)
         for path in record.keys() - planned.keys():
             _drop(output, path, record[path])
         _put(output, stage, RECORD, _final(hashes))
+        return written
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
@@ -112,7 +155,12 @@ def _one(hashes: Mapping[str, str], path: str) -> Iterator[str]:
         yield hashes[path]
 
 
-def _read_record(output: Path) -> dict[str, list[str]]:
+def read_record(output: Path) -> dict[str, list[str]]:
+    """The hashes that each file of ours may have; none where no site is there.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
     try:
         record = json.loads((output / RECORD).read_text(encoding="utf-8"))
         return {str(path): [str(h) for h in known] for path, known in record["files"].items()}

@@ -153,9 +153,9 @@ def test_site_holds_the_page_and_the_models_and_nothing_else(table: Path, tmp_pa
     assert found == set(site.files)
     assert {"index.html", "src/main.js", "vendor/tfjs.js", "vendor/LICENSES.txt"} < found
     assert "vendor/sbom.json" in found
-    assert {"models/index.json", "models/site.json", "models/costs/reference.bin"} < found
+    assert {"models/index.json", "models/site.json", "models/costs/1/reference.bin"} < found
     assert not {path for path in found if "package" in path or "node_modules" in path}
-    assert "secret" not in (site.folder / "models/costs/manifest.json").read_text()
+    assert "secret" not in (site.folder / "models/costs/1/manifest.json").read_text()
 
 
 BOTH = ("tfjs", "onnx")
@@ -244,7 +244,7 @@ def test_site_of_a_small_model_is_small(table: Path, tmp_path: Path, run: Run) -
 
 def test_reference_is_light_and_complete(table: Path, tmp_path: Path) -> None:
     site = build_demo([table], tmp_path / "site")
-    folder = site.folder / "models" / "costs"
+    folder = site.folder / "models" / "costs" / "1"
     document = json.loads((folder / "reference.json").read_text())
     samples = document["samples"]
     data = (folder / "reference.bin").read_bytes()
@@ -267,7 +267,7 @@ def test_reference_is_light_and_complete(table: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("side", "count"), [(8, 3), (400, 2), (700, 2)])
 def test_large_samples_are_few_and_more_than_one(tmp_path: Path, side: int, count: int) -> None:
     model = make_artifact(tmp_path / "made", "big", picture=side)
-    folder = build_demo([model], tmp_path / "site").folder / "models" / "big"
+    folder = build_demo([model], tmp_path / "site").folder / "models" / "big" / "1"
     assert len(json.loads((folder / "reference.json").read_text())["samples"]) == count
 
 
@@ -279,7 +279,7 @@ def test_ranges_are_of_all_that_the_artifact_holds(table: Path, tmp_path: Path) 
     more[:, 0] = [0.1, 99.5, np.nan, 2, 3]
     np.savez(table / "evaluation.npz", **{"in:x": more, "out:y": others})
     site = build_demo([table], tmp_path / "site")
-    document = json.loads((site.folder / "models" / "costs" / "reference.json").read_text())
+    document = json.loads((site.folder / "models" / "costs" / "1" / "reference.json").read_text())
     least = min(float(x[:, 0].min()), float(np.float32(0.1)))
     length, pet = document["columns"]["ranges"]
     assert document["columns"]["samples"] == 17
@@ -295,10 +295,10 @@ def test_rerun_replaces_its_own_files_and_drops_the_stale(tmp_path: Path) -> Non
     second = make_artifact(tmp_path / "artifacts", "two")
     site = build_demo([first, second], tmp_path / "site")
     (site.folder / "CNAME").write_text("mine")
-    (site.folder / "models/two/notes.txt").write_text("mine")
+    (site.folder / "models/two/1/notes.txt").write_text("mine")
     again = build_demo([first], tmp_path / "site")
     found = files_of(site.folder)
-    assert found == {*again.files, "CNAME", "models/two/notes.txt"}
+    assert found == {*again.files, "CNAME", "models/two/1/notes.txt"}
     assert (site.gone, again.gone) == ((), ("two",))
     assert build_demo([first], tmp_path / "site").files == again.files
 
@@ -307,7 +307,7 @@ def test_rerun_replaces_its_own_files_and_drops_the_stale(tmp_path: Path) -> Non
     ("path", "words"),
     [
         ("index.html", "not written by"),
-        ("models/costs/tfjs/float32/model.json", "not written by"),
+        ("models/costs/1/tfjs/float32/model.json", "not written by"),
         ("src", "cannot be written|not written|not empty"),
     ],
 )
@@ -609,7 +609,7 @@ def test_unknown_model_is_told(visit: Open) -> None:
 
 
 def test_wrong_weights_show_as_wrong(visit: Open, site: tuple[Path, str]) -> None:
-    weights = site[0] / "models/costs/tfjs/float32/group1-shard1of1.bin"
+    weights = site[0] / "models/costs/1/tfjs/float32/group1-shard1of1.bin"
     good = weights.read_bytes()
     values = np.frombuffer(good, "<f4").copy()
     values[-1] += 0.03  # the bias
@@ -646,11 +646,11 @@ def test_artifact_that_another_run_changes_meanwhile_is_told(
 ) -> None:
     path, compressed = table / "manifest.json", precompress.with_compressed
 
-    def meanwhile(planned: Files, source: Path) -> Files:
+    def meanwhile(planned: Files, *folders: Path) -> Files:
         document = json.loads(path.read_text())
         path.write_text(json.dumps({**document, "command": "edge-deploy quantize"}))
         (table / "tfjs/float32/model.json").unlink()
-        return compressed(planned, source)
+        return compressed(planned, *folders)
 
     monkeypatch.setattr(precompress, "with_compressed", meanwhile)
     with pytest.raises(ArtifactError, match="was changed by another run meanwhile"):

@@ -54,6 +54,17 @@ FLAGS = {
     "collect": "--db --origin --port --host --rate --behind-proxy --max-size --json",
     "stats": "database --max-drop --min-visits --html --json --quiet -q",
     "serve": "folder --port --host --any --json",
+    "diff": (
+        "old new --reference --label-column --only --precision --max-drop --page --max-size "
+        "--json --quiet -q"
+    ),
+    "publish": (
+        "artifact --to --channel --share --keep --by --reference --label-column --max-drop "
+        "--force --max-size --json --quiet -q"
+    ),
+    "promote": "site name --by --json --quiet -q",
+    "rollback": "site name version --by --json --quiet -q",
+    "releases": "site --json",
     "run": (
         "artifact inputs --only --precision --output -o --label-column --every --max-size --json"
     ),
@@ -152,14 +163,15 @@ def test_the_defaults_of_flags_are_those_of_the_api() -> None:
 
 
 PUBLIC = (
-    "ArtifactError BenchOptions BenchResult BenchRow Candidate CandidateResult ConversionError "
-    "ConvertOptions ConvertResult DemoOptions EdgeDeployError Feature InitResult LoadOptions "
-    "LoadedModel MissingDependencyError ModelSpec OutputVerdict PageInfo Prediction PushOptions "
-    "PushResult PushedFile QuantizeOptions QuantizeResult Recommendation SingleFile Snippet "
-    "SourceError Statistics TensorSpec Tolerances TuneOptions TuneResult UntrustedError "
-    "UsageError Verdict VerifyOptions VerifyResult __version__ bench build_demo "
-    "build_single_file bundle convert init inspect load_model push quantize run snippet stats "
-    "tune verify "
+    "ArtifactError BenchOptions BenchResult BenchRow Candidate CandidateResult "
+    "ConversionError ConvertOptions ConvertResult DemoOptions DiffOptions DiffResult "
+    "EdgeDeployError Feature InitResult LoadOptions LoadedModel MissingDependencyError "
+    "ModelSpec OutputVerdict PageInfo Prediction PublishOptions PublishResult Published "
+    "PushOptions PushResult PushedFile QuantizeOptions QuantizeResult Recommendation "
+    "SingleFile Snippet SourceError Statistics TensorSpec Tolerances TuneOptions TuneResult "
+    "UntrustedError UsageError Verdict VerifyOptions VerifyResult __version__ bench "
+    "build_demo build_single_file bundle convert diff init inspect load_model promote publish "
+    "push quantize releases rollback run snippet stats tune verify "
 )
 
 

@@ -1,7 +1,7 @@
 // Every file of a model, run on this device one after another.
 import { selfCheck } from './check.js';
 import { open, RUNTIMES } from './model.js';
-import { at, filesOf } from './paths.js';
+import { addressOf, filesOf } from './paths.js';
 
 const RUNS = 9;
 
@@ -21,9 +21,9 @@ export async function waysToRun(files) {
  *   milliseconds of the first answer and of the median one; the largest error as a share of the
  *   output's scale, and whether that is within what the file may cost
  */
-export async function measure({ file, backend }, { folder, manifest, reference, signal }) {
-  const options = { signal, files: filesOf(folder, file) };
-  const model = await open(file.target, at(folder, file.file), backend, manifest, options);
+export async function measure({ file, backend }, { entry, manifest, reference, signal }) {
+  const options = { signal, files: filesOf(entry, file) };
+  const model = await open(file.target, addressOf(entry, file), backend, manifest, options);
   try {
     const [sample] = reference.samples;
     const timed = async () => {

@@ -1,4 +1,5 @@
 // One model for a page of somebody else: what `edge-deploy demo --embed` exports predict() from.
+import { readReleases, visitorsModels } from './channels.js';
 import { pictureInput, rowInput, tensorInput } from './inference.js';
 import { json } from './fetching.js';
 import { useKernels } from './model.js';
@@ -17,15 +18,14 @@ import { openChecked, standIns } from './select-backend.js';
  */
 export async function loadModel(site, key, options = {}) {
   const { backend = 'auto', onProgress = () => {}, signal = new AbortController().signal } = options;
-  const index = await json(new URL('models/index.json', site));
-  const entry = index.models.find((model) => model.key === key);
+  const [index, releases] = await Promise.all([json(new URL('models/index.json', site)), readReleases()]);
+  const entry = visitorsModels(index.models, releases).find((model) => model.key === key);
   if (!entry) throw new Error(`there is no model "${key}" at ${site.href}`);
-  const folder = new URL(`models/${entry.folder}/`, site);
-  const described = describe(folder, entry.revision);
+  const described = describe(entry);
   useKernels(index.kernels);
   const file = entry.files.find((one) => one.file === entry.file);
   const files = [file, ...standIns(entry, file)];
-  const place = { folder, spec: entry.spec, described, signal };
+  const place = { entry, described, signal };
   const nothing = () => {};
   const tell = { starting: nothing, checking: nothing, fell: nothing, progress: onProgress };
   const { model, check } = await openChecked(files, backend, place, tell);

@@ -2,7 +2,7 @@
 // and the fastest that answers as the original did is kept, also for the next visit.
 import { selfCheck } from './check.js';
 import { bestBackend, open, RUNTIMES } from './model.js';
-import { at, filesOf, inside } from './paths.js';
+import { addressOf, filesOf, inside } from './paths.js';
 
 const KEPT = 'edge-deploy-fastest';
 const MOST = 50; // models that are remembered
@@ -95,18 +95,18 @@ function kept() {
  * @param {{file: object, backend: string, each: number, failed: string[]}} now what answers, its
  *   milliseconds, and the backends that were found wrong
  * @param {object} model what answers, for measuring both in turn
- * @param {{folder, manifest, reference, signal}} place
+ * @param {{manifest, reference, signal}} place
  * @returns {Promise<?{file, backend, model}>} null where what answers stays
  */
-export async function fastest(entry, now, model, { folder, manifest, reference, signal }) {
+export async function fastest(entry, now, model, { manifest, reference, signal }) {
   if (inside.there || navigator.connection?.saveData || now.each < WORTH) return null;
   let best = { file: now.file, backend: now.backend, model, time: null };
   for (const way of await others(entry, now)) {
     if (signal.aborted) break;
     let tried = null;
     try {
-      const options = { files: filesOf(folder, way.file), signal };
-      tried = await open(way.file.target, at(folder, way.file.file), way.backend, entry.spec, options);
+      const options = { files: filesOf(entry, way.file), signal };
+      tried = await open(way.file.target, addressOf(entry, way.file), way.backend, entry.spec, options);
       const ask = (one) => one.predict(reference.samples[0].inputs, { signal });
       await ask(tried); // compiles
       const { pass } = await selfCheck(tried, reference, manifest.outputs, way.file);

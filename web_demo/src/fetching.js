@@ -4,7 +4,7 @@ import { SITE, Unserved, filesOf, inside } from './paths.js';
 const CACHE = 'edge-deploy-files';
 
 /** Where a file is kept, and fetched from: no cache on the way may give one of another version. */
-const keyOf = ({ url, sha256 }) => `${url}?sha256=${sha256}`;
+const keyOf = ({ place, url, sha256 }) => `${place ?? url}?sha256=${sha256}`;
 
 /**
  * A fetcher for one model.
@@ -13,7 +13,8 @@ const keyOf = ({ url, sha256 }) => `${url}?sha256=${sha256}`;
  * Where nothing can be kept (no secure context, storage full) the files
  * are fetched each time, and `trouble` says so once all that arrived was tried.
  *
- * @param {Array<{url: string, bytes: number, sha256: string}>} files what the manifest says of them
+ * @param {Array<{url: string, place?: string, bytes: number, sha256: string}>} files what the manifest
+ *   says of them; `place` where one lies elsewhere than its address says
  * @param {(state: {loaded: number, total: number, cached: boolean}) => void} [onProgress]
  * @returns {{get, ahead, first, trouble}} `get(url)` is a promise of the whole file; `ahead()`
  *   begins to fetch all files; `first(url, size)` is a promise of the first bytes of a file that is
@@ -137,9 +138,7 @@ async function keep(cache, file, data) {
 export async function dropOld({ models }) {
   const cache = await openCache();
   const site = new URL('models/', SITE);
-  const listed = models.flatMap(({ folder, files }) =>
-    files.flatMap((file) => filesOf(new URL(`${folder}/`, site), file).map(keyOf)),
-  );
+  const listed = models.flatMap((entry) => entry.files.flatMap((file) => filesOf(entry, file).map(keyOf)));
   for (const { url } of (await cache?.keys()) ?? []) {
     if (url.startsWith(site.href) && !listed.includes(url)) await cache.delete(url);
   }
@@ -187,8 +186,8 @@ function joined(parts, size) {
 }
 
 /** A file of the site, or an error that names it. */
-export async function fetchOk(url) {
-  const response = await fetch(url);
+export async function fetchOk(url, options = {}) {
+  const response = await fetch(url, options);
   if (!response.ok) {
     throw new Unserved(`${nameOf(url)} is missing (HTTP ${response.status})`);
   }
@@ -196,8 +195,8 @@ export async function fetchOk(url) {
 }
 
 /** A JSON file of the site. */
-export async function json(url) {
-  return (await fetchOk(url)).json();
+export async function json(url, options = {}) {
+  return (await fetchOk(url, options)).json();
 }
 
 /** The last part of an address, readable. */

@@ -1,16 +1,17 @@
 // The flow of the page: which model, on what, ready or not, ask, show.
 import * as address from './address.js';
+import { count, counted as countsOf, lacks, readReleases, visitorsModels } from './channels.js';
 import { asDocument, pictureInput, rowInput, tensorInput } from './inference.js';
 import { el } from './dom.js';
 import { widthOf } from './features.js';
 import { exchangeable, fastest, remember, remembered } from './fastest.js';
 import { json } from './fetching.js';
 import * as frame from './framed.js';
-import { time } from './format.js';
+import { count as countOf, time } from './format.js';
 import { chooseLanguage, keepLanguage, t } from './i18n.js';
 import { RUNTIMES, useKernels } from './model.js';
-import { keepOffline } from './offline.js';
-import { SITE } from './paths.js';
+import { keepOffline, keepVersion } from './offline.js';
+import { SITE, load as loadModule, placeOf } from './paths.js';
 import { decode } from './preprocess.js';
 import { describe } from './reference.js';
 import { selftest } from './selftest.js';
@@ -34,43 +35,74 @@ let asking = null; // {waiting, done} while answers are computed: only the lates
 let past = [];
 let visit = null; // a promise of what counts this visit, where the owner of the site asked for it
 let counting = null; // the same when it is there
+const dropped = new Set(); // entries of versions on trial that do not work here
+const WATCH = 300_000; // milliseconds between two looks at releases.json
 
 start();
 
 async function start() {
   frame.begin();
-  const listed = json(new URL('index.json', site)); // beside the words
-  listed.catch(() => {}); // told below
+  const there = whatThereIs(); // beside the words
+  there.catch(() => {}); // told below
   await chooseLanguage(address.get('lang'), head.languages());
   head.languageChoice((code) => {
     keepLanguage(code);
     address.reload({ lang: code });
   });
   let index;
+  let releases;
   try {
-    index = await listed;
+    [index, releases] = await there;
   } catch {
     nothing(t('error.nothing'));
     return;
   }
   useKernels(index.kernels);
-  head.page(index);
+  const models = visitorsModels(index.models, releases, address.get('channel'));
+  head.page({ ...index, models });
   if (address.has('selftest')) {
-    await selftest(index, site, document.querySelector('main'));
+    await selftest(index, document.querySelector('main'));
     return;
   }
   countVisit(index.page?.report_to);
-  head.gallery(index.models, (chosen) => {
+  head.gallery(models, (chosen) => {
     address.forget('file', 'row');
     load(chosen, null, address.get('backend') ?? 'auto');
   });
-  address.onMove(() => follow(index.models));
-  await follow(index.models);
+  address.onMove(() => follow(models));
+  await follow(models);
   // Last: what is kept must not delay what is waited for.
   keepOffline(index, {
     full: () => head.note(t('error.storage')),
     newer: () => head.note(t('state.newer')),
   });
+  if (current?.entry.release?.versions.length > 1) await keepVersion(current.entry);
+  if (releases) watch(index.models);
+}
+
+/** The index and releases.json; this copy of the index may be of before a version was published. */
+async function whatThereIs() {
+  const url = new URL('index.json', site);
+  const [index, releases] = await Promise.all([json(url), readReleases()]);
+  if (!lacks(index.models, releases)) return [index, releases];
+  return [await json(url, { cache: 'no-store' }).catch(() => index), releases];
+}
+
+/** Say it when another version than the one that is shown answers this visitor from now on. */
+function watch(versions) {
+  const look = async () => {
+    const shown = current?.entry;
+    const releases = document.hidden || !shown ? null : await readReleases();
+    const now = releases?.models.find(({ name }) => name === shown.key);
+    if (!now || JSON.stringify(now) === JSON.stringify(shown.release)) return;
+    const models = visitorsModels(versions, releases, address.get('channel'));
+    const known = lacks(versions, releases) ? now.stable : models.find(({ key }) => key === shown.key)?.version;
+    if (known !== shown.version && shown.key === current?.entry.key) {
+      head.note(t('release.changed', { version: known, shown: shown.version }));
+    }
+  };
+  document.addEventListener('visibilitychange', look);
+  setInterval(look, WATCH);
 }
 
 function countVisit(url) {
@@ -103,7 +135,8 @@ function leave() {
   head.clear();
 }
 
-async function load(entry, path, wantedBackend) {
+async function load(wanted, path, wantedBackend) {
+  const entry = dropped.has(wanted) ? wanted.stable : wanted;
   leave();
   const controller = new AbortController();
   loading = { entry, controller };
@@ -124,8 +157,26 @@ async function load(entry, path, wantedBackend) {
   } catch (error) {
     if (controller.signal.aborted) return;
     visit?.then((counts) => counts.broken(entry), () => {});
+    if (entry.stable && file.file === entry.file) {
+      await instead(entry, error, backend);
+      return;
+    }
     fail(t('error.model', { model: entry.key, detail: words(error) }), again);
   }
+}
+
+/** A version on trial that does not run here, or is wrong, makes way for the stable one. */
+async function instead(entry, error, backend) {
+  dropped.add(entry);
+  const passing = error.name === 'Unserved'; // the network's fault may be gone the next time
+  count(entry.key, entry.version, (own) => ({
+    ...own,
+    channel: entry.channel,
+    against: entry.stable.version,
+    [passing ? 'failed' : 'dropped']: (own[passing ? 'failed' : 'dropped'] ?? 0) + 1,
+  }));
+  await load(entry.stable, null, backend);
+  head.note(t('release.dropped', { version: entry.version, stable: entry.stable.version }));
 }
 
 /** Let the visitor choose another file, or what this one runs on. */
@@ -138,13 +189,12 @@ function choices(entry, file, backend) {
 
 async function prepare(entry, wanted, backend, signal) {
   const started = performance.now();
-  const folder = new URL(`${entry.folder}/`, site);
-  const described = describe(folder, entry.revision);
-  const listed = Promise.resolve(entry.rows ? json(new URL(entry.rows, folder)) : []);
+  const described = describe(entry);
+  const listed = Promise.resolve(entry.rows ? json(placeOf(entry, entry.rows)) : []);
   listed.catch(() => {}); // told when it is waited for
   const automatic = backend === 'auto' && wanted.file === entry.file;
   const first = automatic ? remembered(entry) : null;
-  const place = { folder, spec: entry.spec, described, signal, first };
+  const place = { entry, described, signal, first };
   const factsOf = (one) =>
     described.then(
       ({ manifest }) => {
@@ -180,9 +230,13 @@ async function prepare(entry, wanted, backend, signal) {
     model.dispose();
     return;
   }
+  if (entry.stable && file.file === entry.file && !check.pass && !check.refused) {
+    model.dispose();
+    throw new Error(`its answers are off by ${check.worst}`);
+  }
   head.check(check, file, manifest, model.backend);
   const features = manifest.features ?? unnamedFeatures(manifest);
-  const shown = { entry, file, manifest, reference, folder, features, rows };
+  const shown = { entry, file, manifest, reference, features, rows };
   current = { ...shown, model, leave() {} };
   waiting();
   const made = showInputs({ ...shown, row: address.row() }, acts(current));
@@ -192,12 +246,14 @@ async function prepare(entry, wanted, backend, signal) {
   current.leave = () => {
     made.leave();
     compared.leave();
+    own.beside?.leave();
   };
-  head.ready(model.backend, each, check.pass);
   const widths = features?.map((feature) => ({ name: feature.name, width: widthOf(feature) }));
   const facts = { ...entry, backend: model.backend, check: check.pass, first: performance.now() - started };
   visit?.then((counts) => counts.opened({ ...facts, manifest, reference, features: widths }), () => {});
   const own = current;
+  head.ready(model.backend, each, check.pass);
+  if (entry.release?.versions.length > 1 || countsOf(entry.key, entry.version)) beside(own);
   const told = (trouble) => own === current && trouble === 'storage-full' && head.note(t('error.storage'));
   model.trouble().then(told, () => {}); // what ended with the model says nothing
   made.begin?.();
@@ -233,12 +289,29 @@ const idle = () => new Promise((done) => {
   (globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 200)))(done, { timeout: 2000 });
 });
 
+/** The other versions of the model: code that most sites have no use for. */
+async function beside(own) {
+  try {
+    const { releasesView } = await loadModule('src/releases.js');
+    const tools = { t, time, number: countOf, openChecked, standIns, describe, unnamedFeatures };
+    const made = releasesView(own, tools);
+    if (own !== current) {
+      made.leave();
+      return;
+    }
+    own.beside = made;
+    if (own.latest) made.asked(own.latest); // what was answered before this code was there
+  } catch {
+    // The page works without it.
+  }
+}
+
 /** What the controls of a model can call. */
 function acts(own) {
   const { manifest, features, reference } = own;
   const guarded = (make, more) => {
     try {
-      return ask({ inputs: make(), ...more });
+      return ask({ inputs: make(own), make, ...more });
     } catch (error) {
       trouble(error);
       return null;
@@ -247,19 +320,20 @@ function acts(own) {
   return {
     async file(blob, what) {
       const picture = await decoded(blob);
-      if (own === current) ask({ inputs: pictureInput(manifest, picture), what });
+      const make = (model) => pictureInput(model.manifest, picture);
+      if (own === current) ask({ inputs: make(own), make, what });
       return picture;
     },
-    picture: (picture, more) => guarded(() => pictureInput(manifest, picture), more),
+    picture: (picture, more) => guarded((model) => pictureInput(model.manifest, picture), more),
     row(row, more) {
       if (!more.live) address.keepRow(row);
-      return guarded(() => rowInput(manifest, features, row), { ...more, row });
+      return guarded((model) => rowInput(model.manifest, model.features, row), { ...more, row });
     },
     quiet: async (row) => counted(own, rowInput(manifest, features, row)),
     quietFile: async (blob) => counted(own, pictureInput(manifest, await decoded(blob))),
-    tensors: (tensors, more) => guarded(() => tensorInput(manifest, tensors), more),
+    tensors: (tensors, more) => guarded((model) => tensorInput(model.manifest, tensors), more),
     mixed: (picture, others, tensors, more) =>
-      guarded(() => ({ ...pictureInput(manifest, picture), ...tensorInput({ inputs: others }, tensors) }), more),
+      guarded((model) => ({ ...pictureInput(model.manifest, picture), ...tensorInput({ inputs: others }, tensors) }), more),
     decoded,
     sample(n, told) {
       const { inputs, outputs } = reference.samples[n];
@@ -317,7 +391,7 @@ function ask(question) {
 }
 
 async function answerOne(question) {
-  const { inputs, original = null, warning = null, what = '', live = false, row = null, told } = question;
+  const { inputs, make, original = null, warning = null, what = '', live = false, row = null, told } = question;
   const { keep = !live } = question; // a form that is being filled in asks more than a person does
   const asked = current;
   if (!asked) return;
@@ -333,6 +407,10 @@ async function answerOne(question) {
     answer(specs, outputs, { original, warning, live, document, act, ...more });
     told?.(outputs);
     frame.answered(asked, outputs);
+    if (make) {
+      asked.latest = { make, outputs, took };
+      asked.beside?.asked(asked.latest);
+    }
     head.status(t('state.answered', { time: time(took), backend: t(`backend.${asked.model.backend}`) }));
     if (keep) {
       past = withAnswer(past, { what, row, words: summaries(specs, outputs) });

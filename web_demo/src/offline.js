@@ -1,7 +1,7 @@
 // Lets the site work without a network from the second visit on.
 
 import { dropOld } from './fetching.js';
-import { SITE, inside } from './paths.js';
+import { SITE, inside, placeOf } from './paths.js';
 
 const serviceWorker = workers(); // none where the page came over plain http
 const kept = serviceWorker?.controller; // none at the first visit
@@ -37,6 +37,19 @@ function workers() {
   } catch {
     return undefined; // a frame without an origin of its own
   }
+}
+
+/**
+ * Have the worker keep what a version needs, where it is not the one that all visits are kept for.
+ * @param {object} entry of the version, in the site's index
+ */
+export async function keepVersion(entry) {
+  const worker = await serviceWorker?.getRegistration(SITE.href).catch(() => null);
+  if (!worker) return;
+  await serviceWorker.ready;
+  const described = ['manifest.json', 'reference.json', 'reference.bin', entry.quality, entry.card, entry.rows];
+  const files = [...described, ...entry.pictures].filter(Boolean);
+  await Promise.allSettled(files.map((file) => fetch(placeOf(entry, file))));
 }
 
 /** Whether the server has no such worker; without a network nobody knows. */

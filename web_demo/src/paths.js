@@ -9,9 +9,20 @@ export const inside = { there: false, module: () => undefined, address: (url) =>
 /** A file in a folder of the site, whatever its name. */
 export const at = (folder, path) => new URL(path.split('/').map(encodeURIComponent).join('/'), folder);
 
+const MODELS = new URL('models/', SITE);
+
+/** The folder of a version. */
+export const folderOf = ({ folder }) => at(MODELS, `${folder}/`);
+
+/** Where a file of a version lies: another version of the site may have had the same before. */
+export const placeOf = ({ folder, shared }, path) => at(MODELS, shared?.[path] ?? `${folder}/${path}`);
+
+/** The file that a runtime opens: its parts stand beside it, wherever they lie. */
+export const addressOf = (entry, { file }) => at(folderOf(entry), file);
+
 /** The parts of a converted file, with their addresses, as model.js takes them. */
-export const filesOf = (folder, { parts }) =>
-  parts.map((part) => ({ ...part, url: at(folder, part.path).href }));
+export const filesOf = (entry, { parts }) =>
+  parts.map((part) => ({ ...part, url: at(folderOf(entry), part.path).href, place: placeOf(entry, part.path).href }));
 
 /** A file of the site that does not come as it should: no other backend would mend that. */
 export class Unserved extends Error {

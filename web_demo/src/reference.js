@@ -2,10 +2,11 @@
 import { fromBytes } from './arrays.js';
 import { rowInput } from './inference.js';
 import { fetchOk, json } from './fetching.js';
+import { placeOf } from './paths.js';
 
 /**
- * @param {URL} folder of the model
- * @param {string} revision of what is fetched here, by which no cache on the way confuses versions
+ * @param {object} entry of the version, in the site's index; its revision is of what is fetched here,
+ *   by which no cache on the way confuses versions
  * @returns {Promise<{manifest: object, reference: {samples: Array<{inputs: object, outputs: object}>,
  *   whole: object, columns: ?{samples: number, ranges: Array}, answers: ?{samples: number, ranges:
  *   object}, pixels: ?{mean: number[], deviation: number[]}}}>} samples of {data, shape} by name,
@@ -15,8 +16,8 @@ import { fetchOk, json } from './fetching.js';
  *   and whether all are whole; the least and the largest answer of outputs that are one value, and
  *   of pictures, the mean and the deviation of whose numbers lie between these
  */
-export async function describe(folder, revision) {
-  const file = (name) => new URL(`${name}?${revision}`, folder);
+export async function describe(entry) {
+  const file = (name) => new URL(`?${entry.revision}`, placeOf(entry, name));
   const [manifest, { samples, whole, columns, answers, pixels }, buffer] = await Promise.all([
     json(file('manifest.json')),
     json(file('reference.json')),

@@ -1,7 +1,7 @@
 // Open a model in the first way that starts here and answers as the original did.
 import { selfCheck } from './check.js';
 import { bestBackend, open, RUNTIMES } from './model.js';
-import { at, filesOf } from './paths.js';
+import { addressOf, filesOf } from './paths.js';
 
 /**
  * Files that may take the place of the site's own choice where it cannot run or is wrong: other
@@ -36,7 +36,7 @@ function attempts([file, ...others], backend, first = null) {
 /**
  * @param {object[]} choice files of the site's index: the one that is wanted, and its stand-ins
  * @param {string} backend one of the first file's runtime's, or auto
- * @param {object} place {folder, spec, described, signal, first}; `described` is a promise of
+ * @param {object} place {entry, described, signal, first}; `described` is a promise of
  *   {manifest, reference}, which may still be on their way while the file is; `first` the way to
  *   try first, or null
  * @param {object} tell {starting(way), progress(state), checking(), fell(from, to)}, of ways
@@ -44,7 +44,7 @@ function attempts([file, ...others], backend, first = null) {
  *   each: milliseconds of an answer; failed: backends on which that file did not do
  */
 export async function openChecked(choice, backend, place, tell) {
-  const { folder, spec, described, signal, first = null } = place;
+  const { entry, described, signal, first = null } = place;
   described.catch(() => {}); // told when it is waited for
   const ways = attempts(choice, backend, first);
   let firstError = null;
@@ -54,8 +54,8 @@ export async function openChecked(choice, backend, place, tell) {
     let model;
     let ready = false;
     try {
-      const options = { files: filesOf(folder, way.file), signal, onProgress: tell.progress };
-      model = await open(way.file.target, at(folder, way.file.file), way.backend, spec, options);
+      const options = { files: filesOf(entry, way.file), signal, onProgress: tell.progress };
+      model = await open(way.file.target, addressOf(entry, way.file), way.backend, entry.spec, options);
       const { manifest, reference } = await described;
       ready = true;
       tell.checking();

@@ -215,7 +215,7 @@ def test_texts_that_are_counted_otherwise_are_seen(
     if way == "page":  # its own check starts from the texts, so another text must fail it
         page, go = site
         told = go("model=tf-idf").evaluate(
-            "fetch('models/tf-idf/reference.json').then(r => r.text())"
+            "fetch('models/tf-idf/1/reference.json').then(r => r.text())"
         )
         other = json.loads(told)
         other["samples"][3]["row"]["text"] += " free prize"

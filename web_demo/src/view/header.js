@@ -54,11 +54,23 @@ export function loading(entry, file, cancel) {
   runs('wait');
   $('title').textContent = nameOf(entry);
   $('purpose').textContent = entry.description ?? '';
+  release(entry);
   document.title = nameOf(entry);
   $('facts').textContent = '';
   for (const id of ['check', 'note']) $(id).hidden = true;
   status(t('state.loading', { size: size(file.bytes) }));
   cancellable(t('state.cancel'), cancel);
+}
+
+/** Which version answers, where the site has several. */
+function release({ release: told, version, channel }) {
+  const several = told?.versions.length > 1;
+  $('release').hidden = !several;
+  if (!several) return;
+  const share = told.canary?.version === version ? told.canary.share : 0;
+  const trial = channel === 'stable' ? '' : t('release.trial', { channel: t(`channel.${channel}`, { percent: share * 100 }), stable: told.stable });
+  $('release').textContent = [t('release.answers', { version }), trial].filter(Boolean).join(' ');
+  $('release').dataset.version = version;
 }
 
 /** What the visitor can choose: the file, and what it runs on. */
@@ -198,7 +210,7 @@ function runs(how) {
 
 /** Nothing of the last model is left. */
 export function clear() {
-  for (const id of ['input', 'output', 'samples', 'history', 'quality', 'card', 'compare']) {
+  for (const id of ['input', 'output', 'samples', 'history', 'quality', 'card', 'compare', 'releases']) {
     $(id).replaceChildren();
     $(id).hidden = true;
   }
@@ -206,8 +218,7 @@ export function clear() {
 
 /** No model, and nothing to choose for it. */
 export function nothing(message) {
-  $('title').hidden = true;
-  $('details').hidden = true;
+  for (const id of ['title', 'details', 'release']) $(id).hidden = true;
   document.title = siteTitle || t('page.title');
   failed(message);
 }

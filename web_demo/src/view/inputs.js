@@ -11,7 +11,7 @@ const $ = (id) => document.getElementById(id);
 
 /**
  * Show them.
- * @param {object} model {entry, manifest, reference, folder, features, rows, row}
+ * @param {object} model {entry, manifest, reference, features, rows, row}
  * @param {object} act what they call: file, picture, row, quiet, tensors, mixed, decoded, sample,
  *   trouble, words
  * @returns {{begin: Function|undefined, leave: Function}} leave() ends the camera and its like

@@ -1,7 +1,7 @@
 // Inputs that are pictures: a file, a drop, a paste, a drawing, the camera, a sample.
 import { el } from '../dom.js';
 import { t } from '../i18n.js';
-import { at, inside } from '../paths.js';
+import { inside, placeOf } from '../paths.js';
 import { camera } from './camera.js';
 import { drawing } from './drawing.js';
 import { dropZone } from './drop.js';
@@ -13,7 +13,7 @@ const LONGEST = 1024; // pixels of the preview, which is shown smaller
  * The controls of a picture model.
  * @returns {{controls: Array, samples: Array, leave: Function}}
  */
-export function pictureControls({ entry, manifest, folder }, act) {
+export function pictureControls({ entry, manifest }, act) {
   const { color, size } = manifest.preprocessing.image;
   const preview = el('canvas', {
     id: 'preview',
@@ -55,7 +55,7 @@ export function pictureControls({ entry, manifest, folder }, act) {
   document.addEventListener('paste', paste);
   return {
     controls,
-    samples: entry.pictures.length ? [thumbs(entry.pictures, folder, take)] : [],
+    samples: entry.pictures.length ? [thumbs(entry, take)] : [],
     leave() {
       film.stop();
       several.leave();
@@ -65,9 +65,9 @@ export function pictureControls({ entry, manifest, folder }, act) {
   };
 }
 
-function thumbs(pictures, folder, take) {
-  const buttons = pictures.map((path, n) => {
-    const url = at(folder, path);
+function thumbs(entry, take) {
+  const buttons = entry.pictures.map((path, n) => {
+    const url = placeOf(entry, path);
     const label = sampleName(path) || t('picture.sample', { n: n + 1 });
     const load = async () => take(await (await fetch(url)).blob(), label);
     const picture = el('img', { src: inside.address(url), alt: label, loading: 'lazy' });

@@ -3,6 +3,7 @@ import { el } from '../dom.js';
 import { json } from '../fetching.js';
 import { count, number, share, size } from '../format.js';
 import { t } from '../i18n.js';
+import { placeOf } from '../paths.js';
 import { times } from './answer.js';
 import { fileName } from './header.js';
 import { diagonal, plot } from './plots.js';
@@ -11,7 +12,7 @@ import { svg } from './svg.js';
 const MOST_BARS = 12;
 
 /** The section; nothing where the samples had no labels. */
-export function qualityView({ entry, file, manifest, folder }) {
+export function qualityView({ entry, file, manifest }) {
   const section = document.getElementById('quality');
   const { performance } = manifest.reference;
   section.hidden = !performance;
@@ -23,7 +24,7 @@ export function qualityView({ entry, file, manifest, folder }) {
   charts.append(...mistaken(performance.confusion, nameOf, []));
   section.replaceChildren(el('h3', { id: 'quality-title' }, t('quality.title')), lead, ...ofFile(), charts);
   if (entry.quality) {
-    json(new URL(`${entry.quality}?${entry.revision}`, folder)).then(fill, () => {}); // the rest stays
+    json(new URL(`?${entry.revision}`, placeOf(entry, entry.quality))).then(fill, () => {}); // the rest stays
   }
 
   function ofFile() {

@@ -1,0 +1,57 @@
+"""A version that a site holds, as an artifact that can be asked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edge_deploy.api.diff import DiffResult, compare, contract_of
+from edge_deploy.api.options import DiffOptions, PublishOptions
+from edge_deploy.artifact import artifact as artifacts
+from edge_deploy.artifact.artifact import MANIFEST, Artifact
+from edge_deploy.core import bounds
+from edge_deploy.core.errors import ArtifactError, UsageError
+from edge_deploy.web.site_index import place
+
+
+def compare_with_site(
+    site: Path, entry: Mapping[str, Any], folder: Path, new: Artifact, options: PublishOptions
+) -> DiffResult:
+    """What a new version changes of one that a site holds.
+
+    Args:
+        site: The site.
+        entry: Of the version, in its index.
+        folder: An empty one, where the version's files are put together.
+        new: The artifact.
+        options: With what samples, and what it may lose.
+    """
+    old = _opened(site, entry, folder)
+    asked = DiffOptions(
+        reference=options.reference,
+        label_column=options.label_column,
+        max_drop=options.max_drop,
+        max_size=options.max_size,
+    )
+    try:
+        return compare(old, new, asked)
+    except UsageError as error:
+        if options.reference is not None:
+            raise
+        # Files of a page alone do not run here; what they take and give is known all the same.
+        return replace(contract_of(old, new), reason=str(error), max_drop=options.max_drop)
+
+
+def _opened(site: Path, entry: Mapping[str, Any], folder: Path) -> Artifact:
+    manifest = bounds.read_json(site / place(entry, MANIFEST), ArtifactError)
+    if isinstance(manifest, dict):  # a site does not say how its models were converted
+        manifest = {**manifest, "command": ""}
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    for path in (part["path"] for file in entry["files"] for part in file["parts"]):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(site / place(entry, path), folder / path)
+    return artifacts.open_artifact(folder)
