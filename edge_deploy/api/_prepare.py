@@ -226,12 +226,17 @@ def _case(model: LoadedModel, side: Sidecars, data: Reference) -> Case:
     return Case(
         spec=model.spec,
         data=data,
-        predict=model.predict if model.predict_rows is None else None,
+        predict=model.predict if model.predict_rows is None or _by_codes(model) else None,
         preprocessing=side.preprocessing,
         features=side.features,
         ordinary=ordinary(model) if data.origin != "synthetic" else None,
         ordered=data.count == data.given,
     )
+
+
+def _by_codes(model: LoadedModel) -> bool:
+    """Whether the numbers of a table with words say all that its rows do."""
+    return model.kind == "sklearn" and all(f.text is None for f in model.features or ())
 
 
 _RANGES = (255.0, 127.5, 65535.0, 32767.5)  # of pictures, which a Rescaling layer divides by

@@ -288,14 +288,55 @@ def test_a_step_that_a_script_takes_and_no_file_gives_is_a_question(tmp_path: Pa
         "import joblib\ns = joblib.load('scaler.pkl')\nm = joblib.load('model.pkl')\n"
         "answer = m.predict(s.transform(x))\n"
     )
-    (folder / "sc\naler.pkl").write_bytes(b"")
+    joblib.dump(x, folder / "sc\naler.pkl")
     done = edge_deploy.init(folder)
-    (question,) = done.undecided
+    question, renamed = done.undecided
     assert question.startswith("scaler.pkl (s) (app.py:4") and "put it there" in question
-    assert any("rename it" in row.found for row in done.rows)
+    assert renamed.startswith("'sc\\naler.pkl'") and "rename it" in renamed
     with pytest.raises(UsageError, match=r"not decided yet:\n  - scaler\.pkl"):
         edge_deploy.convert(folder, output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_numbers_of_a_file_that_a_script_scales_by_are_a_question(tmp_path: Path) -> None:
+    """``(x - mean) / std`` of two .npy files is a scaler that no file holds."""
+    import joblib
+    from sklearn.linear_model import LogisticRegression
+
+    x = np.arange(20.0).reshape(10, 2)
+    joblib.dump(LogisticRegression().fit(x, x[:, 0] > 9), tmp_path / "model.pkl")
+    np.save(tmp_path / "mean.npy", x.mean(0))
+    np.save(tmp_path / "std.npy", x.std(0))
+    (tmp_path / "infer.py").write_text(
+        "import joblib\nimport numpy as np\nmean = np.load('mean.npy')\nstd = np.load('std.npy')\n"
+        "m = joblib.load('model.pkl')\ndef predict(a: float, b: float):\n"
+        "    x = (np.array([[a, b]]) - mean) / std\n    return m.predict(x)[0]\n"
+    )
+    done = edge_deploy.init(tmp_path)
+    first, second = done.undecided
+    assert first.startswith("a step for mean.npy (subtract) (infer.py:7")
+    assert second.startswith("a step for std.npy (divide) (infer.py:7")
+
+
+def test_columns_that_get_dummies_makes_are_asked_as_no_or_yes(tmp_path: Path) -> None:
+    import joblib
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+
+    x = pd.DataFrame({"age": np.arange(20.0), "sex_male": [0, 1] * 10, "sexes": [2.0, 3] * 10})
+    joblib.dump(LogisticRegression().fit(x, x.age > 9), tmp_path / "model.pkl")
+    joblib.dump(list(x), tmp_path / "columns.pkl")
+    (tmp_path / "serve.py").write_text(
+        "import joblib\nimport pandas as pd\nm = joblib.load('model.pkl')\n"
+        "columns = joblib.load('columns.pkl')\ndef predict(rows):\n"
+        "    q = pd.get_dummies(pd.DataFrame(rows), columns=['sex'])\n"
+        "    return m.predict(q.reindex(columns=columns, fill_value=0))\n"
+    )
+    done = edge_deploy.init(tmp_path)
+    (told,) = [row for row in done.rows if row.what == "not moved"]
+    assert "asks for sex_male, each no or yes" in told.found and "serve.py:6" in told.evidence
+    assert 'name = "sex_male"\nmin = 0\nmax = 1\nstep = 1\n' in done.text
+    assert done.text.count("max = 1\n") == 1
 
 
 SEVERAL = """

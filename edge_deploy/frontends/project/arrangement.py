@@ -10,6 +10,7 @@ from edge_deploy.core.errors import EdgeDeployError, MissingDependencyError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import LoadedModel, LoadOptions
 from edge_deploy.frontends.project import flow as flows
+from edge_deploy.frontends.project.bundles import pick
 from edge_deploy.frontends.project.columns import NOTHING, Known
 from edge_deploy.frontends.project.flow import Flow, Move
 from edge_deploy.frontends.project.inventory import Inventory
@@ -193,8 +194,8 @@ def _with_columns(move: Move, parts: dict[str, Part], flow: Flow) -> Move:
 
     A scaler over all that the steps before it made takes them all.
     """
-    part = parts.get(move.path)
-    if part is None or move.place != "before" or move.key is not None:
+    part = _part_of(move, parts)
+    if part is None or move.place != "before":
         return replace(move, columns=move.columns if move.place == "after" else None)
     if part.kind in ("tokenizer", "vectorizer", "names"):
         return replace(move, columns=None)
@@ -207,6 +208,17 @@ def _with_columns(move: Move, parts: dict[str, Part], flow: Flow) -> Move:
     if others and part.kind == "transformer" and (width or 0) > 1:
         return replace(move, columns=EVERY)
     return replace(move, columns=None)
+
+
+def _part_of(move: Move, parts: dict[str, Part]) -> Part | None:
+    """What a move applies: a file, or a part of a bundle."""
+    part = parts.get(move.path)
+    if part is None or move.key is None:
+        return part
+    try:
+        return pick(part, move.key)
+    except EdgeDeployError:
+        return None
 
 
 def _takes_all(move: Move, flow: Flow) -> bool:

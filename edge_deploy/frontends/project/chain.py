@@ -37,7 +37,7 @@ from edge_deploy.frontends.project.sequence import is_window, scaled_window
 from edge_deploy.frontends.project.series import with_forecast
 from edge_deploy.frontends.sklearn import loader as sklearn
 from edge_deploy.frontends.sklearn.compat.fitted import attribute, classes
-from edge_deploy.frontends.sklearn.dataframe.columns import as_given
+from edge_deploy.frontends.sklearn.dataframe.columns import as_given, has_words
 from edge_deploy.frontends.sklearn.loader import LoweredFront
 from edge_deploy.frontends.sklearn.safe_pickle.keras_models import KerasFile
 
@@ -237,7 +237,7 @@ def _transformer(before: Sequence[Part], known: Known) -> LoadedModel:
         notes=_order_note(layout),
         features=lowered.features,
         typical=lowered.typical,
-        predict_rows=original if _has_text(lowered.features) else None,
+        predict_rows=original if has_words(lowered.features) else None,
         steps=_front_steps(before, layout, lowered, marks),
     )
 
@@ -324,7 +324,7 @@ def _of_table(before: Sequence[Part], base: LoadedModel, model: Part, known: Kno
         notes=(*base.notes, *_order_note(layout)),
         features=lowered.features,
         typical=lowered.typical,
-        predict_rows=original if _has_text(lowered.features) else None,
+        predict_rows=original if has_words(lowered.features) else None,
         steps=_front_steps(before, layout, lowered, marks),
     )
 
@@ -521,10 +521,6 @@ def _width(lowered: LoweredFront) -> int:
     import tensorflow as tf
 
     return int(lowered.function(tf.zeros([1, lowered.frame.width])).shape[1])
-
-
-def _has_text(features: Sequence[Feature] | None) -> bool:
-    return any(feature.text is not None for feature in features or ())
 
 
 def _dense(values: Any) -> Array:

@@ -330,6 +330,11 @@ class Evaluator:
         flow = blend([left, right])
         if kind in _ACTIONS and (picture := pictures.arithmetic(self, kind, left, right, node)):
             return picture
+        for kept, other in ((left, right), (right, left)):
+            if kind in _ACTIONS and other.source is not None and not (other.known or kept.known):
+                plain = kept.source is None or kept.table
+                if plain and not (kept.answer or other.answer or other.table):
+                    return self.step(_ACTIONS[kind], kept, node, source=other.source)
         value = number(right)
         turned = value is None
         value = number(left) if value is None else value

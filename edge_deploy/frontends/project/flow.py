@@ -125,6 +125,8 @@ def _flow_of(prediction: Prediction, findings: Findings, parts: Parts) -> Flow:
             moves.append(_move(use, "before", findings))
         elif use.action in (*_APPLIED[:3], "fit_transform") and use.source is not None:
             rows.append(_unsaved(use))
+        elif use.action in _ARITHMETIC and use.source is not None:
+            rows.append(_array(use))
     model = prediction.model
     assert model.path is not None
     moves.append(Move(model.path, _opened(model, findings, prediction.predict), "model", model.key))
@@ -159,6 +161,19 @@ def _bags(moves: Sequence[Move], findings: Findings, parts: Parts) -> tuple[Move
         and load.source.key is None
         and load.strength == Strength.PREDICTING
         and parts[load.source.path].kind in ("names", "tokenizer")
+    )
+
+
+def _array(use: Use) -> Row:
+    """Numbers of a file that the script computes with: no step, and without them all is wrong."""
+    assert use.source is not None
+    return Row(
+        "not there",
+        f"a step for {use.source.path or use.source.name} ({use.action})",
+        cited(use.evidence),
+        "the script computes with these numbers before the model, and only a fitted step can be "
+        "moved: save the scaler that they are of with joblib.dump (a StandardScaler with its "
+        "mean_, scale_ and var_), or put a Normalization layer into the model, and run init again",
     )
 
 

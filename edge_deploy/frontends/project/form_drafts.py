@@ -10,7 +10,14 @@ from typing import Any
 from edge_deploy.core.spec import Feature, ModelSpec
 from edge_deploy.data.preprocessing.encoding import as_text, parse_number
 from edge_deploy.data.reference import called_alike, class_outputs
-from edge_deploy.frontends.project.findings import Classes, Columns, Encoding, Findings, FormField
+from edge_deploy.frontends.project.findings import (
+    Classes,
+    Columns,
+    Encoding,
+    Findings,
+    FormField,
+    Prediction,
+)
 from edge_deploy.frontends.project.inventory import Column, Inventory, Table
 from edge_deploy.frontends.project.proposal import Row, cited, listed
 from edge_deploy.frontends.project.recipe_text import Entry, Section
@@ -219,6 +226,38 @@ def _same(value: str) -> object:
     return value if number is None else number
 
 
+def with_dummies(named: Named, prediction: Prediction | None) -> tuple[Named, list[Row]]:
+    """Columns that the script's get_dummies makes: each is a no or a yes, which a person is asked.
+
+    Args:
+        named: The model's columns.
+        prediction: The prediction that the recipe follows.
+    """
+    uses = [one for one in (prediction.before if prediction else ()) if one.action == "get_dummies"]
+    rows: list[Row] = []
+    features = list(named.features)
+    for use in uses:
+        made = [
+            n
+            for n, one in enumerate(features)
+            if one.kind == "number" and any(one.name.startswith(f"{c}_") for c in use.columns)
+        ]
+        for n in made:
+            features[n] = replace(features[n], min=0, max=1, step=1)
+        if made:
+            rows.append(
+                Row(
+                    "not moved",
+                    f"get_dummies of {listed(use.columns)}: the form asks for "
+                    f"{listed([features[n].name for n in made])}, each no or yes",
+                    cited(use.evidence),
+                    f"to be asked for {listed(use.columns)}, train with a OneHotEncoder, save it "
+                    "and run init again; a table for reference needs these columns",
+                )
+            )
+    return replace(named, features=tuple(features)), rows
+
+
 def sections(
     named: Named, findings: Findings, table: Table | None
 ) -> tuple[tuple[Section, ...], tuple[Row, ...]]:
@@ -301,7 +340,7 @@ def _section(feature: Feature, field: FormField | None, column: Column | None) -
             if (value := getattr(feature, key)) not in ("none", "error"):
                 section[key] = Entry(value)
     else:
-        low, high = (field.minimum, field.maximum) if field else (None, None)
+        low, high = (field.minimum, field.maximum) if field else (feature.min, feature.max)
         if column is not None and column.numbers:
             low = column.low if low is None else low
             high = column.high if high is None else high
@@ -313,7 +352,11 @@ def _section(feature: Feature, field: FormField | None, column: Column | None) -
                 low, high = min(numbers), max(numbers)
         if low is not None and high is not None and low > high:
             low = high = None
-        for key, number in (("min", low), ("max", high), ("step", _step(field, column))):
+        for key, number in (
+            ("min", low),
+            ("max", high),
+            ("step", _step(field, column) or feature.step),
+        ):
             if number is not None:
                 section[key] = Entry(_short(number))
         if feature.missing == "nan":

@@ -124,6 +124,7 @@ class Inventory:
         pictures: Folders of pictures by class.
         arrays: .npz and .npy files.
         notes: What was not looked at.
+        unnamed: Files as above that no recipe can name.
     """
 
     fitted: tuple[str, ...] = ()
@@ -131,6 +132,7 @@ class Inventory:
     pictures: tuple[Pictures, ...] = ()
     arrays: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unnamed: tuple[str, ...] = ()
 
 
 def take_stock(folder: Path) -> Inventory:
@@ -144,8 +146,9 @@ def take_stock(folder: Path) -> Inventory:
     arrays: list[str] = []
     pictures: dict[str, int] = {}
     notes: list[str] = []
+    unnamed: list[str] = []
     seen = 0
-    for inner, names, folders in _walk(folder, notes):
+    for inner, names, folders in _walk(folder, notes, unnamed):
         seen += len(names) + len(folders)
         if any(name in ("saved_model.pb", "saved_model.pbtxt") for name in names):
             fitted.append(inner or ".")
@@ -181,14 +184,23 @@ def take_stock(folder: Path) -> Inventory:
         tuple(_by_class(pictures)),
         tuple(sorted(arrays)),
         tuple(dict.fromkeys(notes)),
+        tuple(sorted(path for path in unnamed if _is_of_use(folder / path))),
     )
+
+
+def _is_of_use(path: Path) -> bool:
+    """Whether a file may be a part of a model, or its data."""
+    suffix = path.suffix.strip().lower()
+    return suffix in (".csv", ".npz", ".npy") or (path.is_file() and _may_be_fitted(path, suffix))
 
 
 def _depth(path: str) -> tuple[int, str]:
     return path.count("/"), path
 
 
-def _walk(root: Path, notes: list[str]) -> Iterator[tuple[str, list[str], list[str]]]:
+def _walk(
+    root: Path, notes: list[str], unnamed: list[str]
+) -> Iterator[tuple[str, list[str], list[str]]]:
     """Folders from the top down: each with its plain files and folders, sorted."""
     waiting = [""]
     while waiting:
@@ -201,6 +213,7 @@ def _walk(root: Path, notes: list[str]) -> Iterator[tuple[str, list[str], list[s
                         continue
                     if not _is_name(entry.name):
                         notes.append(f"{entry.name!r}: no recipe can hold the name: rename it")
+                        unnamed.append(f"{inner}/{entry.name}" if inner else entry.name)
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.name)

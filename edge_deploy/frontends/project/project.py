@@ -76,6 +76,15 @@ def examine(folder: Path, name: str, load: Load) -> Proposal:
         for detail, evidence in meanings.not_moved(findings)
     ]
     draft.rows += [
+        Row(
+            "not there",
+            repr(one),
+            repr(one),
+            "no recipe can hold its name: rename it, and run init again",
+        )
+        for one in inventory.unnamed
+    ]
+    draft.rows += [
         Row("not read", str(one.evidence.file), str(one.evidence), one.message)
         for one in findings.problems
     ]
@@ -301,6 +310,8 @@ def _tell_columns(
                 Row("columns", f"{width} without names", "", "add [[features]] with their names")
             )
         return
+    named, dummies = forms.with_dummies(named, flow.prediction)
+    draft.rows += dummies
     names = [one.name for one in named.features]
     if label is None or label in names:
         label, label_why = forms.label_column(findings, inventory, names, classes or ())

@@ -29,7 +29,7 @@ from edge_deploy.frontends.sklearn.catboost_file import is_catboost, load_catboo
 from edge_deploy.frontends.sklearn.compat.fitted import attribute, classes, numbers, typical
 from edge_deploy.frontends.sklearn.compat.stand_ins import FOREIGN, LegacyObject, is_tokenizer
 from edge_deploy.frontends.sklearn.compat.upgrade import complete
-from edge_deploy.frontends.sklearn.dataframe.columns import Frame, as_given
+from edge_deploy.frontends.sklearn.dataframe.columns import Frame, as_given, has_words
 from edge_deploy.frontends.sklearn.dataframe.trace import read_frame
 from edge_deploy.frontends.sklearn.dataframe.vectorizers import VECTORIZERS
 from edge_deploy.frontends.sklearn.reference_answers import answers
@@ -181,7 +181,7 @@ def from_object(
         answers="original" if note is None else "lowering",
         features=features if named or frame.special or gaps else None,
         typical=frame.typical if frame.special or front else typical(chain[0], width),
-        predict_rows=original if note is None and any(f.text for f in features) else None,
+        predict_rows=original if note is None and has_words(features) else None,
         onnx=graph,
     )
 

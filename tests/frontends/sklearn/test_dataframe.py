@@ -150,6 +150,24 @@ def test_unknown_and_missing_categories_are_as_the_encoder_says(row: str, value:
     np.testing.assert_allclose(got, own, rtol=0, atol=2e-6)
 
 
+@pytest.mark.parametrize("row", ["impute, scale, one-hot", "infrequent", "booleans"])
+def test_original_is_asked_with_the_words_of_rows_and_not_with_their_codes(row: str) -> None:
+    """So that a verdict shows where a word became a wrong code."""
+    original = fitted(row)
+    model = read(original)
+    features = model.features or ()
+    x = encode_rows(features, rows(model))
+    for n, feature in enumerate(features):
+        if feature.encode == "ordinal":
+            x[:, n] = np.roll(x[:, n], 1)
+    words = [feature.name for feature in features if feature.encode == "ordinal"]
+    whole = frame()[words].notna().all(axis=1).to_numpy()
+    name = model.spec.outputs[-1].name
+    found = model.ask({"features": x}, rows(model))[name][whole]
+    np.testing.assert_allclose(found, own_answer(original, row)[whole], rtol=0, atol=1e-9)
+    assert not np.allclose(model.predict({"features": x})[name][whole], found)
+
+
 def test_unknown_category_is_refused_where_the_encoder_refuses_it() -> None:
     model = read(fitted("one-hot without the first"))
     given = {**rows(model)[0], "town": "Paris"}

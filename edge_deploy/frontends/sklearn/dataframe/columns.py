@@ -70,6 +70,20 @@ class Column:
         plainly = zip(flat, shortest_decimals(flat), strict=True)
         return np.array([exact.get(one, decimal) for one, decimal in plainly], np.float64)
 
+    def told(self, given: Sequence[Any], decoded: Array) -> Array:
+        """Words as a person gave them, as the original knows them; of others what their code says.
+
+        Args:
+            given: What stands in the rows.
+            decoded: The same, from the tensor.
+        """
+        known = {as_text(one): one for one in self.categories}
+        pairs = zip(given, decoded, strict=True)
+        found = [value if is_gap(one) else known.get(as_text(one), value) for one, value in pairs]
+        words = np.empty(len(found), dtype=object)
+        words[:] = found
+        return words
+
     @property
     def feature(self) -> Feature:
         """The column as a person is asked for it."""
@@ -132,7 +146,8 @@ def as_given(frame: Frame, x: Array, named: bool, rows: Sequence[Mapping[str, An
         frame: What the model tells of its columns.
         x: float32 (rows, width of the tensor).
         named: Whether it was fitted on a data frame, and not on an array.
-        rows: The same samples as a person gave them; their texts are taken as they are.
+        rows: The same samples as a person gave them; texts and categories are taken from them,
+            so that a wrong code shows.
 
     Returns:
         A data frame, an array of objects, or, of a model of texts alone, a list; counts stand
@@ -145,6 +160,9 @@ def as_given(frame: Frame, x: Array, named: bool, rows: Sequence[Mapping[str, An
     for column in frame.columns:
         if column.texts and rows:
             values[column.name] = np.array([as_text(row[column.name]) for row in rows], object)
+        elif column.words and column.used and rows:
+            given = [row.get(column.name) for row in rows]
+            values[column.name] = column.told(given, values[column.name])
     if len(frame.columns) == 1 and frame.columns[0].texts and not named:
         return list(values[frame.columns[0].name])
     if not named:
@@ -152,6 +170,11 @@ def as_given(frame: Frame, x: Array, named: bool, rows: Sequence[Mapping[str, An
     import pandas
 
     return pandas.DataFrame(values)
+
+
+def has_words(features: Sequence[Feature] | None) -> bool:
+    """Whether the original is asked with rows: for texts, and for categories in words."""
+    return any(one.text is not None or one.encode == "ordinal" for one in features or ())
 
 
 def is_gap(value: Any) -> bool:
