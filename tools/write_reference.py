@@ -380,8 +380,6 @@ def layers() -> str:
     def cells(row: known.Row, target: str) -> str:
         if not row.inputs:
             return "–"
-        if target in row.pending:
-            return "not yet"
         return "no" if {"load", target} & set(row.refused) else "yes"
 
     def listed(rows: Mapping[str, known.Row]) -> str:
@@ -399,8 +397,7 @@ def layers() -> str:
         "Every public layer and activation of Keras 3, as a small model with random weights: a "
         "test converts each, and compares the answers in LiteRT, TF.js (wasm and webgl) and ONNX "
         "Runtime, with batches of 1 and 3 where the runtime takes them. `no` is refused before "
-        "anything is written, with what to use; `not yet` is wrong or "
-        "refused today. Other names of the same layer (`Convolution2D`, "
+        "anything is written, with what to use. Other names of the same layer (`Convolution2D`, "
         "`MaxPool2D`) are left out.\n\n"
         + listed(known.KERAS_3)
         + "\n## Activations\n\n"

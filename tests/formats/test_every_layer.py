@@ -155,7 +155,6 @@ def test_layer_answers_everywhere(
     model = read(original)
     x = samples(model, row)
     want = model.predict(x)
-    pending = []
     for target in FORMATS:
         path = tmp_path / target / ("model.json" if target == "tfjs" else f"layer.{target}")
         path.parent.mkdir()
@@ -163,15 +162,11 @@ def test_layer_answers_everywhere(
             with pytest.raises(ConversionError, match=row.refused[target]):
                 FORMATS[target].export(model, path, META)
             assert list(path.parent.iterdir()) == []
-        elif target in row.pending:
-            pending.append(target)
         else:
             made = FORMATS[target].export(model, path, META)
             assert not any("FLEX" in note for note in made.notes)
             check = {"tfjs": in_pages, "onnx": in_onnxruntime, "tflite": in_litert}[target]
             check(path, Asked(model, x, want, row.within), pages, browser)
-    if pending:
-        pytest.xfail(f"not yet in {', '.join(pending)}")
 
 
 @dataclass(frozen=True)

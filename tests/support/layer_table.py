@@ -8,7 +8,7 @@ same rows. Nothing heavy is imported here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 VECTOR, STEPS, PICTURE, MAPS, VOLUME = (6,), (5, 4), (8, 8, 3), (6, 6, 4), (4, 4, 4, 3)
@@ -29,7 +29,6 @@ class Row:
         refused: By target (``load`` for all of them) words of the refusal.
         note: For the reader of the table.
         within: The largest error, as a share of the output's scale.
-        pending: Targets whose answers are not right yet.
     """
 
     inputs: tuple[tuple[int, ...], ...]
@@ -39,7 +38,6 @@ class Row:
     refused: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     within: float = 1e-5
-    pending: frozenset[str] = frozenset()
 
 
 def layer(*inputs: tuple[int, ...], values: str = "normal", **settings: Any) -> Row:
@@ -410,11 +408,3 @@ VARIANTS: dict[str, Row] = {
     "log1p": model(STEPS, build=lambda k, x: k.ops.log1p(k.ops.abs(x) * 0.01)),
     "expm1": model(STEPS, build=lambda k, x: k.ops.expm1(x * 0.01)),
 }  # fmt: skip
-
-# What TF.js computes wrongly yet.
-for _rows, _name in (
-    (KERAS_3, "ContrastLimitedAdaptiveHistogramEqualization"),
-    (VARIANTS, "Bidirectional (masked)"),
-    (VARIANTS, "Discretization (one hot)"),
-):
-    _rows[_name] = replace(_rows[_name], pending=frozenset({"tfjs"}))

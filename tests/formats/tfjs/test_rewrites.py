@@ -17,6 +17,8 @@ import pytest
 from edge_deploy import load_model
 from edge_deploy.core.spec import Array, Arrays, LoadedModel, Runner
 from edge_deploy.formats.registry import FORMATS, default_runtime
+from edge_deploy.formats.tfjs.rewrites import Graph
+from edge_deploy.formats.tfjs.rewrites.encodings import write_one_hot
 from edge_deploy.web.browser import Browser
 from tests.support.models import randomize, save, third_party
 
@@ -268,6 +270,11 @@ def long_integers(keras: Any, x: Any) -> Any:
     return keras.layers.Embedding(10, 4)(known)
 
 
+def one_hot(keras: Any, x: Any) -> Any:
+    whole = keras.ops.cast(keras.ops.abs(x), "int32")
+    return keras.ops.concatenate([keras.ops.one_hot(whole, 6, axis=axis) for axis in (-1, 3)], -1)
+
+
 PARTS: tuple[Layers, ...] = (
     batch_norm, one_number, one_number_depthwise, hard_swish, residual, squeezed, positions,
     one_filter, dense_one_number, transposed, small_unet, padded_pool, conv_lstm,
@@ -281,6 +288,7 @@ OF_TFJS: tuple[Layers, ...] = (
     channels_first_convolutions, channels_first_pools, channels_first_of_one_axis,
     channels_first_of_three_axes, select_of_five_axes, select_of_six_axes, transposed_volume,
     padded_volume, causal_attention, causal_attention_of_any_length, sparsemax, long_integers,
+    one_hot,
 )  # fmt: skip
 OF_GENERATION = {
     3: (*PARTS, *OF_TFJS),
@@ -375,3 +383,25 @@ def test_part_answers_as_keras_does(
     errors: Callable[[int, str], dict[str, float]], place: str, generation: int, part: Layers
 ) -> None:
     assert errors(generation, place)[part.__name__] < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int32", "int64"])
+@pytest.mark.parametrize(("values", "axis"), [((1, 0), -1), ((0.5, -2.0), 1), ((0, 1), 0)])
+def test_one_hot_of_other_values_and_axes(
+    values: tuple[float, float], axis: int, kind: str
+) -> None:
+    import tensorflow as tf
+
+    index = np.array([[0, 2, 7], [3, 1, 0]]).astype(kind)
+    with tf.Graph().as_default() as graph:
+        given = tf.compat.v1.placeholder(kind, (None, 3), name="x")
+        tf.identity(tf.one_hot(given, 4, *values, axis=axis, dtype="float32"), name="y")
+    graph_def = graph.as_graph_def(add_shapes=True)
+    with tf.compat.v1.Session(graph=graph) as session:
+        want = session.run("y:0", {"x:0": index})
+    write_one_hot(Graph(graph_def, ["x", "y"]))
+    with tf.Graph().as_default() as again:
+        tf.graph_util.import_graph_def(graph_def, name="")
+    assert "OneHot" not in {op.type for op in again.get_operations()}
+    with tf.compat.v1.Session(graph=again) as session:
+        np.testing.assert_array_equal(session.run("y:0", {"x:0": index}), want)

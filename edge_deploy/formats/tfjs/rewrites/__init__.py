@@ -14,6 +14,7 @@ from edge_deploy.formats.tfjs.rewrites.activations import gather_prelu
 from edge_deploy.formats.tfjs.rewrites.booleans import reverse_numbers
 from edge_deploy.formats.tfjs.rewrites.checks import drop_checks
 from edge_deploy.formats.tfjs.rewrites.convolutions import split_groups, spread_volumes
+from edge_deploy.formats.tfjs.rewrites.encodings import write_one_hot
 from edge_deploy.formats.tfjs.rewrites.fusion import fuse_products
 from edge_deploy.formats.tfjs.rewrites.graph import Graph
 from edge_deploy.formats.tfjs.rewrites.layouts import put_channels_last
@@ -31,7 +32,7 @@ Rewrite = Callable[[Graph], None]
 BEFORE_OPTIMIZER: tuple[Rewrite, ...] = (
     drop_checks, fold_known_sizes, fold_known_reshapes, count_axes_from_the_first,
     keep_bands_by_places, put_channels_last, split_groups, spread_volumes, select_in_few_axes,
-    pad_one_axis_at_a_time,
+    pad_one_axis_at_a_time, write_one_hot,
 )  # fmt: skip
 """Of a frozen graph, whose nodes have ``_output_shapes``."""
 
