@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.core.graph import freeze
+from edge_deploy.core.graph import freeze, without_weights
 from edge_deploy.core.spec import Arrays, Function, ModelSpec
 
 # What most networks for pictures hold; all others tell when the graph is built.
@@ -29,8 +29,8 @@ def predict(function: Function, spec: ModelSpec, inputs: Arrays) -> Arrays | Non
     frozen = freeze(function, spec.inputs)
     if any(node.op in _ONLY_FLOAT32 for node in frozen.graph_def.node):
         return None
-    graph_def = type(frozen.graph_def)()
-    graph_def.CopyFrom(frozen.graph_def)
+    graph_def = without_weights(frozen.graph_def)
+    weights = _fed_weights(frozen.graph_def, graph_def)
     inner = [node for one in graph_def.library.function for node in one.node_def]
     for node in (*graph_def.node, *inner):
         _widen(node)
@@ -42,15 +42,38 @@ def predict(function: Function, spec: ModelSpec, inputs: Arrays) -> Arrays | Non
         with tf.Graph().as_default() as graph, tf.device("/cpu:0"):
             tf.graph_util.import_graph_def(graph_def, name="")
             with tf.compat.v1.Session(graph=graph) as session:
-                return _ask(session, frozen, spec, inputs)
+                return _ask(session, frozen, spec, inputs, weights)
     except (ValueError, TypeError, KeyError, tf.errors.OpError):
         return None
 
 
-def _ask(session: Any, frozen: Any, spec: ModelSpec, inputs: Arrays) -> Arrays:
+def _fed_weights(whole: Any, without: Any) -> Arrays:
+    """The large constants of a graph, as what is fed to its copy without their values.
+
+    Within the graph they would be there five times over: TensorFlow copies a graph as it is read,
+    placed, optimized and run.
+    """
+    import tensorflow as tf
+
+    weights = {}
+    for node, empty in zip(whole.node, without.node, strict=True):
+        if node.op != "Const" or empty.attr["value"] == node.attr["value"]:
+            continue
+        value = node.attr["value"].tensor
+        numbers = tf.make_ndarray(value)
+        if value.dtype == tf.float32.as_datatype_enum:
+            numbers = numbers.astype(np.float64)
+        weights[f"{node.name}:0"] = numbers
+        empty.op = "Placeholder"
+        empty.attr["shape"].shape.CopyFrom(value.tensor_shape)
+        del empty.attr["value"]
+    return weights
+
+
+def _ask(session: Any, frozen: Any, spec: ModelSpec, inputs: Arrays, weights: Arrays) -> Arrays:
     parts: dict[str, list[Any]] = {output.name: [] for output in spec.outputs}
     for n in range(len(next(iter(inputs.values())))):
-        feed = {}
+        feed = dict(weights)
         for one in spec.inputs:
             value = inputs[one.name][n : n + 1] if one.batched else inputs[one.name][n]
             wide = value.astype(np.float64) if value.dtype == np.float32 else value
