@@ -123,10 +123,24 @@ async function bundlePage() {
   };
   const entry = (name) => ({ in: join(source, `${name}.js`), out: name });
   // What a visitor waits for is apart from the rest: each import is a round trip. What main.js
-  // imports when it is asked for shares nothing with it; the worker's runtimes do.
+  // imports when it is asked for shares nothing with it; the worker's runtimes do, and are bundled
+  // each by itself where few models need them.
   const inputs = {};
+  const few = ['litert', 'onnx', 'loops'];
+  const apart = {
+    name: 'apart',
+    setup(plugins) {
+      plugins.onResolve({ filter: /\/(litert|onnx|loops)\.js$/ }, ({ path, kind }) =>
+        kind === 'dynamic-import' ? { path: `./${path.split('/').pop()}`, external: true } : undefined,
+      );
+    },
+  };
+  for (const name of few) {
+    const entryPoints = [{ in: join(source, `runtimes/${name}.js`), out: name }];
+    Object.assign(inputs, (await build({ ...common, entryPoints })).metafile.inputs);
+  }
   for (const entries of [['main'], ['worker'], ['preload'], ['releases'], ['embed', 'harness', 'model', 'i18n']]) {
-    const made = await build({ ...common, entryPoints: entries.map(entry), splitting: entries[0] !== 'worker' });
+    const made = await build({ ...common, entryPoints: entries.map(entry), plugins: [apart], splitting: entries[0] !== 'worker' });
     Object.assign(inputs, made.metafile.inputs);
   }
   // For the page as one HTML file, which has no address of its own to find other files by.

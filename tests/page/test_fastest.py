@@ -49,6 +49,14 @@ def edit(folder: Path, backend: str, change: Callable[[str], str]) -> None:
         file.with_name(file.name + made).unlink()
 
 
+def with_card(folder: Path) -> None:
+    """A site that sees a graphics card, whatever draws here."""
+    worker = folder / "src/worker.js"
+    worker.write_text(CARD + worker.read_text())
+    for made in (".br", ".gz"):
+        worker.with_name(worker.name + made).unlink()
+
+
 def slow_webgl(code: str) -> str:
     return code + SLOW
 
@@ -76,9 +84,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Any]:
-    """A device with a graphics card; `asked` are the addresses of its requests."""
     opened = browser.new_page(service_workers="block")
-    opened.add_init_script(CARD)
     yield opened
     opened.context.close()
 
@@ -100,6 +106,7 @@ KEPT = "Object.values(JSON.parse(localStorage.getItem('edge-deploy-fastest') ?? 
 
 def test_faster_backend_takes_over_and_is_the_first_next_time(page: Any, site: Site) -> None:
     folder, url = site
+    with_card(folder)
     edit(folder, "webgl", slow_webgl)
     assert ready(page, url)["backend"] == "webgl"
     answer = page.inner_text("#output .value")
@@ -121,6 +128,7 @@ def test_faster_backend_takes_over_and_is_the_first_next_time(page: Any, site: S
 
 def test_backend_that_is_fast_and_wrong_is_never_kept(page: Any, site: Site) -> None:
     folder, url = site
+    with_card(folder)
     edit(folder, "webgl", slow_webgl)
     edit(folder, "wasm", wrong_wasm)
     assert ready(page, url)["backend"] == "webgl"
@@ -131,6 +139,7 @@ def test_backend_that_is_fast_and_wrong_is_never_kept(page: Any, site: Site) -> 
 
 def test_remembered_backend_that_became_wrong_is_left_and_forgotten(page: Any, site: Site) -> None:
     folder, url = site
+    with_card(folder)
     edit(folder, "webgl", slow_webgl)
     edit(folder, "wasm", wrong_wasm)
     ready(page, url)
@@ -157,7 +166,8 @@ def test_nothing_more_is_downloaded_where_it_is_not_worth_it(
     folder, url = site
     page = browser.new_page(service_workers="block")
     if why == "saving data":
-        page.add_init_script(CARD + script)
+        page.add_init_script(script)
+        with_card(folder)
         edit(folder, "webgl", slow_webgl)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

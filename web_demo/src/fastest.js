@@ -130,7 +130,8 @@ export async function fastest(entry, now, model, { manifest, reference, signal }
 /** The ways that this device has, but for the one in use and those that were wrong. */
 async function others(entry, { file, backend, each, failed }) {
   const gpu = await hardware();
-  const can = (name) => name === 'wasm' || (name === 'webgl' && bestBackend() === 'webgl') || (name === 'webgpu' && gpu);
+  const card = (await bestBackend()) === 'webgl';
+  const can = (name) => name === 'wasm' || (name === 'webgl' && card) || (name === 'webgpu' && gpu);
   const of = (one, names) => names.filter(can).map((name) => ({ file: one, backend: name }));
   const own = of(file, RUNTIMES[file.target].backends).filter((way) => way.backend !== backend && !failed.includes(way.backend));
   if (each < WORTH_A_RUNTIME || !gpu) return own;

@@ -1,6 +1,7 @@
 // A model in this browser: load it, ask it. The one door to the three runtimes.
 //
 // The page and `edge-deploy verify` (through harness.js) both come through here.
+import { hasCard } from './gpu.js';
 import { SITE } from './paths.js';
 import { aborted, newThread } from './thread.js';
 
@@ -12,7 +13,8 @@ export const RUNTIMES = {
 };
 
 let siteKernels = null;
-let gpu = null; // {name} once asked
+let card = null; // a promise, once asked
+let spare = null; // a thread that has no model yet
 
 /**
  * Say which modules hold the kernels of TF.js that the site's models need.
@@ -88,7 +90,8 @@ export async function open(target, url, backend, spec, options = {}) {
 
 async function begin(ask, options, onProgress = () => {}, signal = undefined) {
   signal?.throwIfAborted();
-  const thread = newThread();
+  const thread = spare ?? newThread();
+  spare = null;
   thread.progress = onProgress;
   const stop = () => thread.end();
   signal?.addEventListener('abort', stop, { once: true });
@@ -102,20 +105,18 @@ async function begin(ask, options, onProgress = () => {}, signal = undefined) {
 }
 
 /** The backend for a visitor who did not choose: WebGL where a GPU draws, else WebAssembly. */
-export function bestBackend() {
-  gpu ??= { name: gpuName() }; // asking starts a graphics context, which the page waits for
-  const { name } = gpu;
-  const software = /swiftshader|llvmpipe|softpipe|software|basic render/i;
-  return name && !software.test(name) ? 'webgl' : 'wasm';
+export async function bestBackend() {
+  card ??= askCard();
+  return (await card) ? 'webgl' : 'wasm';
 }
 
-function gpuName() {
-  const gl = document.createElement('canvas').getContext('webgl2');
-  if (!gl) return null;
-  const info = gl.getExtension('WEBGL_debug_renderer_info');
-  const name = gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
-  gl.getExtension('WEBGL_lose_context')?.loseContext();
-  return String(name);
+async function askCard() {
+  spare = newThread(); // the next model's
+  try {
+    return await spare.call({ call: 'card' });
+  } catch {
+    return hasCard(); // a worker without a canvas
+  }
 }
 
 /** Values in the typed array that a tensor of that dtype is made of. */

@@ -17,10 +17,13 @@ export function standIns(entry, { file, target }) {
  * comes first.
  * @returns {Array<{file: object, backend: string}>}
  */
-function attempts([file, ...others], backend, first = null) {
+async function attempts([file, ...others], backend, first = null) {
+  // What was the fastest here needs no look at the device; should it fail, wasm is everywhere.
+  const asks = !first && backend === 'auto' && RUNTIMES[file.target].backends.includes('webgl');
+  const device = asks ? await bestBackend() : 'wasm';
   const on = (one, chosen) => {
     const all = RUNTIMES[one.target].backends;
-    const best = () => all.find((name) => name === bestBackend()) ?? all[0];
+    const best = () => all.find((name) => name === device) ?? all[0];
     const start = chosen === 'auto' ? best() : chosen;
     return [...new Set([start, 'wasm', 'cpu'])]
       .filter((name) => all.includes(name))
@@ -46,7 +49,7 @@ function attempts([file, ...others], backend, first = null) {
 export async function openChecked(choice, backend, place, tell) {
   const { entry, described, signal, first = null } = place;
   described.catch(() => {}); // told when it is waited for
-  const ways = attempts(choice, backend, first);
+  const ways = await attempts(choice, backend, first);
   let firstError = null;
   let failed = null; // the first that runs and is wrong, shown when none is right
   for (const [n, way] of ways.entries()) {

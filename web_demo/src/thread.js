@@ -1,5 +1,6 @@
 // Threads for models.
 import { memoryOf } from './arrays.js';
+import { hasCard } from './gpu.js';
 import { SITE, inside, load, reason } from './paths.js';
 
 const WORKER = 'src/worker.js';
@@ -69,6 +70,7 @@ function pageThread() {
   let ended = false;
   const thread = {
     async call({ call, target, url, backend, spec, options, inputs }) {
+      if (call === 'card') return hasCard();
       const { openHere } = await load(WORKER);
       if (ended) throw aborted();
       if (call === 'open') {

@@ -3,6 +3,7 @@
 // In: {id, call: 'open' | 'predict' | 'tensors' | 'trouble', ...}. Out: {id, value} or {id, error},
 // and {progress} while files arrive.
 import { memoryOf } from './arrays.js';
+import { hasCard } from './gpu.js';
 import { openHere } from './runtime-host.js';
 
 export { openHere }; // for a page without workers
@@ -18,6 +19,7 @@ const CALLS = {
   predict: ({ inputs }) => model.predict(inputs),
   tensors: () => model.tensors(),
   trouble: () => model.trouble(),
+  card: hasCard,
 };
 
 globalThis.document ?? addEventListener('message', async ({ data: { id, call, ...rest } }) => {

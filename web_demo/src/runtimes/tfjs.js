@@ -5,7 +5,6 @@
 import { nameOf } from '../fetching.js';
 import { SITE, at, load as loadModule } from '../paths.js';
 import { bytesOf, rehearse } from './warmup.js';
-import { findLoops, runWithLoops } from './loops.js';
 import { given, wire } from './tensor-map.js';
 
 export const backends = ['webgl', 'wasm', 'webgpu', 'cpu'];
@@ -33,6 +32,7 @@ export async function load(url, backend, entry, { get, ahead, first, kernels = n
     inputs: nodesOf('inputs', entry.inputs, artifacts.signature?.inputs, model.inputs),
     outputs: nodesOf('outputs', entry.outputs, artifacts.signature?.outputs, model.outputs),
   });
+  const { findLoops, runWithLoops } = await loopsOf(artifacts.modelTopology);
   const loops = findLoops(artifacts.modelTopology);
   if (backend === 'webgl' && !loops) await rehearse(tf, artifacts, wires, beginning);
   const weightData = await shards;
@@ -91,6 +91,12 @@ function watch(tf, backend) {
   if (backend !== 'webgl') return () => false;
   const { gl } = tf.engine().backendInstance.gpgpu;
   return () => gl.isContextLost();
+}
+
+/** What runs loops, where a graph has some: few have. */
+async function loopsOf({ node }) {
+  const some = node.some(({ op }) => /^(Stateless)?While$/.test(op));
+  return some ? import('./loops.js') : { findLoops: () => null };
 }
 
 /** Start a backend, once where it is asked for twice: two starts at a time undo each other. */
