@@ -23,6 +23,8 @@ _INSIDE = ("vendor/kernels/", "vendor/page/")
 _BUNDLE = "vendor/page"
 _CHUNK = "vendor/chunk-"
 _CHUNK_NAME = re.compile(r'"\./(chunk-[A-Z0-9]+\.js)"')
+# Of the bundle: what lies between the page and a runtime, where few sites have it.
+_ADAPTERS = {"tflite": "litert.js", "onnx": "onnx.js"}
 _SINGLE = "single.js"  # of the bundle: for a page that is one file
 _LOCALES = "src/locales"
 _LANGUAGE_CHOICE = re.compile(r'<select id="language">.*?</select>', re.DOTALL)
@@ -87,7 +89,9 @@ def files(source: Path, targets: Collection[str]) -> dict[str, Path | bytes]:
             for name, file in found.items()
             if not name.startswith("src/") or (name.startswith(_LOCALES) and name != in_code)
         }
-        found |= {f"src/{file.name}": file for file in bundle if file.name != _SINGLE}
+        others = {name for target, name in _ADAPTERS.items() if target not in targets}
+        left_out = {_SINGLE, *others}
+        found |= {f"src/{file.name}": file for file in bundle if file.name not in left_out}
         modules = []
     found["index.html"] = _with_hints(source, modules).encode()
     return found
