@@ -47,11 +47,21 @@ def compare_with_site(
 
 
 def _opened(site: Path, entry: Mapping[str, Any], folder: Path) -> Artifact:
-    manifest = bounds.read_json(site / place(entry, MANIFEST), ArtifactError)
-    if isinstance(manifest, dict):  # a site does not say how its models were converted
-        manifest = {**manifest, "command": ""}
-    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-    for path in (part["path"] for file in entry["files"] for part in file["parts"]):
+    shown = {part["path"] for file in entry["files"] for part in file["parts"]}
+    document = bounds.read_json(site / place(entry, MANIFEST), ArtifactError)
+    try:
+        # A site does not say how its models were converted, and brings the files that it shows.
+        document = {**document, "command": ""}
+        document["artifacts"] = [
+            one for one in document["artifacts"] if {part["path"] for part in one["files"]} <= shown
+        ]
+    except (TypeError, KeyError) as error:
+        raise ArtifactError(
+            f"{site / place(entry, MANIFEST)}: not as edge-deploy writes it ({error}). Publish the "
+            "version again."
+        ) from error
+    (folder / MANIFEST).write_text(json.dumps(document), encoding="utf-8")
+    for path in shown:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(site / place(entry, path), folder / path)
     return artifacts.open_artifact(folder)

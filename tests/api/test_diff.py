@@ -215,6 +215,27 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+def test_a_site_of_one_format_is_compared_in_that(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """An artifact has three formats, its site TF.js alone."""
+    from sklearn.linear_model import LinearRegression
+
+    root = tmp_path_factory.mktemp("three")
+    x = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+    for version, y in (("1", x @ [1.0, 2.0]), ("2", x @ [-1.0, 2.0])):
+        edge_deploy.convert(
+            LinearRegression().fit(x, y), reference=(x, x @ [1.0, 2.0]), name="line",
+            version=version, output=root,
+        )  # fmt: skip
+    edge_deploy.publish(root / "line/1", root / "site")
+    with pytest.raises(UsageError, match=r"line 2 is worse than 1, which is stable"):
+        edge_deploy.publish(root / "line/2", root / "site")
+    done = edge_deploy.publish(root / "line/2", root / "site", force=True)
+    assert done.diffs[0].old.path.startswith("tfjs/")
+    assert done.diffs[0].answers is not None and done.diffs[0].answers.agreement < 0.5
+
+
 @pytest.mark.parametrize(("given", "words"), BAD.values(), ids=BAD)
 def test_what_cannot_be_compared_is_said(
     lines: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: Any, words: str
