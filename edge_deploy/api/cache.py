@@ -4,6 +4,9 @@ An artifact is kept where all its files passed, and it is copied out again when 
 the model, what lies beside it, the options, and every installed version. Its verdicts come along,
 since they are of files whose hashes are looked at once more after copying. A caged process never
 sees the cache; its parent takes from it and adds to it.
+
+Where nothing but ``--labels`` is another, the files that were kept are given the new names, if all
+else is what a conversion would write (api/_labels.py).
 """
 
 from __future__ import annotations
@@ -16,13 +19,14 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from msgspec import structs
 
+from edge_deploy.api._labels import depends_on_labels, relabel
 from edge_deploy.api.options import ConvertOptions
 from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import Artifact, open_artifact, write_manifest
@@ -32,6 +36,7 @@ from edge_deploy.core.errors import ArtifactError, EdgeDeployError, MissingDepen
 from edge_deploy.core.filesystem import is_link, rename, write_text
 from edge_deploy.core.options import Inline
 from edge_deploy.core.worker import process
+from edge_deploy.data.sidecars import given_labels
 from edge_deploy.formats.registry import FORMATS, need_browser
 from edge_deploy.frontends.project.recipe import Recipe
 from edge_deploy.frontends.project.steps import Step, parse_step
@@ -50,6 +55,7 @@ _MOST_FILES = 5000
 _ELSEWHERE = {"browser", "cache", "command", "dry_run", "output", "overwrite", "verbose"}
 _VARIABLES = ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS", "TF_ENABLE_ONEDNN_OPTS")
 _SEAL = "manifest.sha256"
+_FAMILY = "family.sha256"  # of what differs in nothing but the names of its labels
 _KEPT = "artifact"
 
 
@@ -75,8 +81,22 @@ def folder() -> Path | None:
     return base / "edge-deploy"
 
 
-def key_of(model: Any, options: ConvertOptions, recipe: Recipe | None) -> str | None:
-    """A hash of all that a conversion depends on; None where it is not to be kept.
+@dataclass(frozen=True)
+class Key:
+    """What a conversion depends on.
+
+    Attributes:
+        whole: A hash of all of it.
+        family: A hash of all but the names of the labels that were given; how many there are
+            counts. None where none were given, or by a recipe.
+    """
+
+    whole: str
+    family: str | None = None
+
+
+def key_of(model: Any, options: ConvertOptions, recipe: Recipe | None) -> Key | None:
+    """What a conversion depends on; None where it is not to be kept.
 
     Args:
         model: What ``convert`` was given, or what its recipe names.
@@ -90,24 +110,33 @@ def key_of(model: Any, options: ConvertOptions, recipe: Recipe | None) -> str | 
         said = {
             one.name: _plain(getattr(options, one.name))
             for one in fields(options)
-            if one.name not in _ELSEWHERE
+            if one.name not in _ELSEWHERE and one.name != "labels"
         }
         given = [Path(one) for one in _named(options)]
+        labels = given_labels(options.labels) if options.labels is not None else None
         document = {
             "steps": [[step.path.name, step.columns, step.key] for step in steps],
             "options": said,
             "recipe": recipe and recipe.sha256,
-            "files": _hashes([step.path for step in steps], given),
+            "files": _hashes([step.path for step in steps], given, _labels_file(options)),
+            "labels": labels,
             "program": _program(),
             "browser": _browser(options),
             "variables": {name: os.environ.get(name) for name in _VARIABLES},
         }
     except (_UntoldError, OSError, EdgeDeployError):
         return None
+    whole = _digest(document)
+    if labels is None or recipe is not None:
+        return Key(whole)
+    return Key(whole, _digest({**document, "labels": len(labels)}))
+
+
+def _digest(document: Mapping[str, Any]) -> str:
     return atomic_io.digest(json.dumps(document, sort_keys=True).encode())
 
 
-def restore(key: str, options: ConvertOptions) -> Artifact | None:
+def restore(key: Key, options: ConvertOptions) -> Artifact | None:
     """Publish what was made before; None where there is nothing, or it is not as it was kept.
 
     Raises:
@@ -115,18 +144,24 @@ def restore(key: str, options: ConvertOptions) -> Artifact | None:
         EdgeDeployError: The output cannot be written.
     """
     place = folder()
-    if place is None or not (place / key).is_dir():
+    kept = None if place is None else _kept(place, key)
+    if kept is None:
         return None
-    kept = place / key
     try:
         seal = (kept / _SEAL).read_text("ascii")
         if not (kept / _KEPT / artifacts.MANIFEST).is_file():
             raise ArtifactError(f"{kept}: not as it was kept.")
-        name = open_artifact(kept / _KEPT / artifacts.MANIFEST).manifest.name
+        found = open_artifact(kept / _KEPT / artifacts.MANIFEST)
+        name, renamed = found.manifest.name, kept.name != key.whole
+        if renamed and depends_on_labels(found):
+            return None
         final = artifacts.check_free(options.output, name, options.version, options.overwrite)
         with atomic_io.staged(options.output, final) as stage:
             _copy(kept / _KEPT, stage)
-            manifest = _checked(stage, seal).manifest
+            copy = _checked(stage, seal)
+            if renamed and options.labels is not None:
+                relabel(copy, given_labels(options.labels))
+            manifest = open_artifact(stage / artifacts.MANIFEST).manifest
             created = datetime.now(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
             write_manifest(
                 stage, structs.replace(manifest, created=created, command=options.command)
@@ -140,6 +175,19 @@ def restore(key: str, options: ConvertOptions) -> Artifact | None:
     return open_artifact(final)
 
 
+def _kept(place: Path, key: Key) -> Path | None:
+    """What was kept of a conversion, or of one with other labels."""
+    if (place / key.whole).is_dir():
+        return place / key.whole
+    if key.family is None:
+        return None
+    for told in sorted(place.glob(f"*/{_FAMILY}")):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if told.read_text("ascii") == key.family:
+                return told.parent
+    return None
+
+
 def version_of(model: Any, options: ConvertOptions) -> Path | None:
     """Where a conversion is published; None where the model's own name is not known before."""
     name = options.name
@@ -149,7 +197,7 @@ def version_of(model: Any, options: ConvertOptions) -> Path | None:
     return options.output / name / options.version if name else None
 
 
-def keep(key: str, made: Path, began: float = 0.0) -> str | None:
+def keep(key: Key, made: Path, began: float = 0.0) -> str | None:
     """Keep an artifact that was just made; a note where the cache cannot be written.
 
     Args:
@@ -168,16 +216,19 @@ def keep(key: str, made: Path, began: float = 0.0) -> str | None:
             return None
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         with atomic_io.scratch(place) as part:
-            (part / key).mkdir()
-            (part / key / _KEPT).mkdir()
-            _copy(made, part / key / _KEPT)
-            seal = atomic_io.sha256(part / key / _KEPT / artifacts.MANIFEST)
-            _checked(part / key / _KEPT, seal)
-            write_text(part / key / _SEAL, seal)
+            entry = part / key.whole
+            entry.mkdir()
+            (entry / _KEPT).mkdir()
+            _copy(made, entry / _KEPT)
+            seal = atomic_io.sha256(entry / _KEPT / artifacts.MANIFEST)
+            _checked(entry / _KEPT, seal)
+            write_text(entry / _SEAL, seal)
+            if key.family is not None:
+                write_text(entry / _FAMILY, key.family)
             try:
-                rename(part / key, place / key)
+                rename(entry, place / key.whole)
             except OSError:
-                if not (place / key).is_dir():  # else another run was quicker
+                if not (place / key.whole).is_dir():  # else another run was quicker
                     raise
             _evict(place, part)
     except (ArtifactError, FileNotFoundError):
@@ -219,8 +270,6 @@ def _named(options: ConvertOptions) -> Iterator[str | Path]:
             yield value
     if options.custom_objects is not None:  # it may import what lies beside it
         yield from sorted(options.custom_objects.absolute().parent.glob("*.py"))
-    if isinstance(options.labels, str):
-        yield options.labels  # or the labels themselves
 
 
 def _plain(value: Any) -> Any:
@@ -238,8 +287,17 @@ def _plain(value: Any) -> Any:
     raise _UntoldError
 
 
-def _hashes(models: Iterable[Path], given: Iterable[Path]) -> list[tuple[str, str]]:
-    """Names and hashes of all files that may be read, in order."""
+def _labels_file(options: ConvertOptions) -> Path | None:
+    """The text file that labels are read from and nothing else is."""
+    if not isinstance(options.labels, str) or not options.labels.endswith(".txt"):
+        return None
+    return Path(options.labels).absolute()
+
+
+def _hashes(
+    models: Iterable[Path], given: Iterable[Path], apart: Path | None
+) -> list[tuple[str, str]]:
+    """Names and hashes of all files that may be read, in order, but for one that is told apart."""
     found: dict[Path, str] = {}
     keras = Path.home() / ".keras" / "keras.json"
     for model in models:
@@ -250,6 +308,7 @@ def _hashes(models: Iterable[Path], given: Iterable[Path]) -> list[tuple[str, st
     for path in given:
         found.update(_below(path))
     found.update(_below(keras))
+    found.pop(apart or keras / "none", None)
     if len(found) > _MOST_FILES or sum(path.stat().st_size for path in found) > _MOST_READ:
         raise _UntoldError
     return [(name, atomic_io.sha256(path)) for path, name in found.items()]

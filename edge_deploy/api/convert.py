@@ -140,7 +140,7 @@ def convert(
     return done
 
 
-def from_cache(key: str | None, options: ConvertOptions) -> ConvertResult | None:
+def from_cache(key: cache.Key | None, options: ConvertOptions) -> ConvertResult | None:
     """The same conversion, published anew without doing it; None where it was not done before.
 
     Args:

@@ -92,7 +92,7 @@ def precheck(options: DataOptions, more: Iterable[Data | None] = ()) -> None:
     from edge_deploy.data.preprocessing.series import series_in
 
     if options.labels is not None:
-        _given_labels(options.labels)
+        given_labels(options.labels)
     columns = None
     if options.features is not None and series_in(told := document_of(options.features)) is None:
         columns = parse_features(told)[0] or None
@@ -131,7 +131,7 @@ def collect(folder: Path, file_name: str, model: LoadedModel, options: DataOptio
     names: tuple[str, ...] | None = None
     numbered = False
     if labels is not None:
-        names = _given_labels(labels)
+        names = given_labels(labels)
     elif listed.is_file():
         names, numbered = _read_labels(listed)
         found.append(f"labels.txt ({len(names)} labels)")
@@ -319,7 +319,12 @@ def document_of(features: Columns) -> Any:
     return read_json(features) if isinstance(features, Path) else features.document
 
 
-def _given_labels(text: Labels) -> tuple[str, ...]:
+def given_labels(text: Labels) -> tuple[str, ...]:
+    """The labels that an option gives, itself or in a file.
+
+    Raises:
+        UsageError: There is no such file, or two are the same.
+    """
     if isinstance(text, tuple):
         return _checked("labels", text)
     path = Path(text)

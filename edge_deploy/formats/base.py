@@ -123,6 +123,7 @@ class Format:
             ConversionError. ONNX' takes ``opset`` too, TFLite's ``free_batch``.
         describe: Reads what a file says of itself, without TensorFlow.
         metadata: Reads what edge-deploy embedded in it; None in somebody else's file.
+        embed: Writes other metadata into a file; without it, files are converted again for that.
         precisions: Those that it has, float32 first, in the order in which files are made.
         quantize: Writes a float32 file (the first path) in another precision (to the second).
         static_precisions: Those whose activations are integers: they need calibration data.
@@ -150,6 +151,7 @@ class Format:
     metadata: Callable[[Path], Mapping[str, Any] | None]
     precisions: tuple[str, ...]
     quantize: Callable[[Path, Path, Quantization], None]
+    embed: Callable[[Path, Mapping[str, Any]], None] | None = None
     static_precisions: tuple[str, ...] = ()
     files: Callable[[Path], tuple[Path, ...]] = _one_file
     operators: Callable[[Path], Iterable[Operator]] = _no_operators

@@ -315,4 +315,5 @@ def _points(expected: Array, error: Array) -> tuple[tuple[float, float], ...]:
         return ()
     step = max(1, len(x) // (_POINTS - 1))
     chosen = sorted({int(y.argmax()), *range(0, len(x), step)})[:_POINTS]
-    return tuple((float(x[i]), float(y[i])) for i in chosen)
+    # As report.json keeps them, so that a page drawn from it later is the same.
+    return tuple((float(f"{x[i]:.4g}"), float(f"{y[i]:.3g}")) for i in chosen)

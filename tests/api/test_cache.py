@@ -9,14 +9,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge_deploy import ConvertOptions, convert
+from edge_deploy import ConvertOptions, UsageError, convert
 from edge_deploy.api import cache
+from edge_deploy.artifact.artifact import open_artifact
+from edge_deploy.verification.history import verdicts_of
+from edge_deploy.verification.report import documents
 
 OPTIONS = {"to": ("onnx",), "labels": "no,yes"}
 
@@ -43,7 +47,7 @@ def model(tmp_path: Path) -> Path:
     return folder / "side.pkl"
 
 
-def key(model: Any, **options: Any) -> str | None:
+def key(model: Any, **options: Any) -> cache.Key | None:
     return cache.key_of(model, ConvertOptions(**{**OPTIONS, **options}), None)
 
 
@@ -235,7 +239,7 @@ def test_what_did_not_pass_or_was_changed_is_not_kept(first: Path, kept: Path) -
     for name in ("report.json", "labels.txt"):
         other = Path(shutil.copytree(first, Path(name).stem))
         flip(other / name)
-        assert cache.keep("0" * 64, other) is None
+        assert cache.keep(cache.Key("0" * 64), other) is None
     assert len(list(kept.iterdir())) == 1
 
 
@@ -247,10 +251,10 @@ def test_what_was_used_least_recently_goes_first(
     size = sum(path.stat().st_size for path in entry.rglob("*") if path.is_file())
     monkeypatch.setattr(cache, "LIMIT", 2 * size + size // 2)
     os.utime(entry, (1, 1))
-    cache.keep("a" * 64, first)
+    cache.keep(cache.Key("a" * 64), first)
     os.utime(kept / ("a" * 64), (2, 2))
     convert(model, output="used", **OPTIONS)  # from the first entry, which is now the newest
-    cache.keep("b" * 64, first)
+    cache.keep(cache.Key("b" * 64), first)
     assert {path.name for path in kept.iterdir()} == {entry.name, "b" * 64}
 
 
@@ -270,9 +274,97 @@ def test_processes_keep_the_same_at_once(first: Path, kept: Path) -> None:
     (dead / "artifact").mkdir(parents=True)
     code = (
         "import sys; from pathlib import Path; from edge_deploy.api import cache\n"
-        f"sys.exit(cache.keep({'c' * 64!r}, Path({str(first)!r})))"
+        f"sys.exit(cache.keep(cache.Key({'c' * 64!r}), Path({str(first)!r})))"
     )
     running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(4)]
     assert [one.wait() for one in running] == [0] * 4
     assert [path.name for path in kept.iterdir()] == ["c" * 64]
     cache._checked(kept / ("c" * 64) / "artifact", (kept / ("c" * 64) / cache._SEAL).read_text())
+
+
+def network(folder: Path) -> Path:
+    """A classifier of Keras, whose samples are made up."""
+    import keras
+
+    from tests.support.models import randomize, save
+
+    layers = [keras.Input((6,), name="x"), keras.layers.Dense(16, "relu")]
+    model = keras.Sequential([*layers, keras.layers.Dense(3, "softmax", name="kind")])
+    randomize(model)
+    (folder / "net").mkdir()
+    (folder / "names.txt").write_text("a\nb\nc\n")
+    return save(model, folder / "net" / "net.keras")
+
+
+def content(folder: Path) -> dict[str, Any]:
+    """All files of an artifact without the times at which and in which something was done."""
+    found: dict[str, Any] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            name = path.relative_to(folder).as_posix()
+            found[name] = path.read_bytes()
+    manifest, report = (json.loads(found[name]) for name in ("manifest.json", "report.json"))
+    del manifest["created"], manifest["command"]
+    manifest["files"] = [one for one in manifest["files"] if not one["path"].startswith("report")]
+    for one in (*manifest["artifacts"], {"verification": report["verdicts"]}):
+        for row in one["verification"]:
+            row["median_ms"] = None
+    # Bars in the page are as long as the times.
+    opened = open_artifact(folder)
+    verdicts = verdicts_of(opened)
+    html = documents(opened.manifest, verdicts)["report.html"]
+    assert found["report.html"].decode() == html
+    timeless = [replace(verdict, median_ms=None) for verdict in verdicts]
+    html = documents(opened.manifest, timeless)["report.html"]
+    return {**found, "manifest.json": manifest, "report.json": report, "report.html": html}
+
+
+LABELLED = {
+    "given": ("one,two,three", "eins,zwei,drei"),
+    "in a file": ("names.txt", "names.txt"),
+    "twice the same letters": ("1,0,2", "0,1,<b>&é"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", LABELLED)
+def test_other_labels_are_written_over_what_was_kept(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model, (before, after) = network(tmp_path), LABELLED[what]
+    asked: dict[str, Any] = {"quantize": "float32,tflite=int8,onnx=dynamic", "min_agreement": 0.1}
+    if what != "given":
+        asked["to"] = ("tflite", "onnx")
+    first = convert(model, labels=before, output="first", **asked)
+    assert first.passed and not any("cache" in note for note in first.notes)
+    (tmp_path / "names.txt").write_text("z\ny\nx\n")
+    quick = convert(model, labels=after, output="quick", **asked)
+    assert any("taken from the cache" in note for note in quick.notes)
+    whole = convert(model, labels=after, output="whole", cache=False, **asked)
+    assert quick.artifact and whole.artifact and first.artifact
+    assert not quick.artifact.changed_files()
+    made = content(quick.artifact.folder)
+    assert made == content(whole.artifact.folder)
+    assert made != content(first.artifact.folder)
+
+
+@pytest.mark.slow
+def test_labels_that_do_not_fit_are_refused_as_ever(kept: Path, tmp_path: Path) -> None:
+    model = network(tmp_path)
+    assert convert(model, labels="a,b,c", output="first", to="onnx").passed
+    for labels, words in (("a,b", "2 labels"), ("a,b,a", "twice")):
+        with pytest.raises(UsageError, match=words):
+            convert(model, labels=labels, output="second", to="onnx")
+
+
+@pytest.mark.slow
+def test_true_answers_by_name_are_looked_at_again(kept: Path, model: Path) -> None:
+    data = model.parent / "answers.csv"
+    data.write_text(
+        "a,b,label\n" + "".join(f"{n},{-n},{'yes' if n > 0 else 'no'}\n" for n in range(-9, 10))
+    )
+    right = convert(model, labels="no,yes", reference=data, output="first", to="onnx")
+    assert right.artifact and right.manifest.reference.performance
+    wrong = convert(model, labels="yes,no", reference=data, output="second", to="onnx")
+    assert not any("cache" in note for note in wrong.notes)

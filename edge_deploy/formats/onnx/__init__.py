@@ -12,6 +12,7 @@ FORMAT = Format(
     export=export.export,
     describe=describe.describe,
     metadata=describe.read_metadata,
+    embed=export.embed,
     precisions=(FLOAT, "float16", "dynamic", "int8"),
     quantize=quantize.quantize,
     static_precisions=quantize.STATIC,

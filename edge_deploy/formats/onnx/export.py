@@ -49,7 +49,7 @@ def export(
     for value, spec in zip(proto.graph.output, model.spec.outputs, strict=True):
         _name_axes(value, spec)
     del proto.graph.value_info[:]  # inferred shapes with the placeholders' names
-    onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(metadata, ensure_ascii=False)})
+    _set_metadata(proto, metadata)
     path.write_bytes(proto.SerializeToString())
     del proto
     try:
@@ -59,6 +59,22 @@ def export(
         who = "tf2onnx" if model.onnx is None else model.onnx.converter
         raise ConversionError(f"{who} wrote an invalid file: {first_line(error)}.") from error
     return Converted(path, (path,))
+
+
+def embed(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Write other metadata into a file that edge-deploy wrote."""
+    import onnx
+
+    proto = onnx.load(path)
+    del proto.metadata_props[:]
+    _set_metadata(proto, metadata)
+    path.write_bytes(proto.SerializeToString())
+
+
+def _set_metadata(proto: Any, metadata: Mapping[str, Any]) -> None:
+    from onnx import helper
+
+    helper.set_model_props(proto, {METADATA_KEY: json.dumps(metadata, ensure_ascii=False)})
 
 
 def _ready(graph: OnnxGraph, opset: int) -> Any:

@@ -12,6 +12,7 @@ FORMAT = Format(
     export=export.export,
     describe=describe.describe,
     metadata=lambda path: describe.describe(path).metadata,
+    embed=export.embed,
     precisions=(FLOAT, "float16", "uint16", "uint8"),
     quantize=quantize.quantize,
     files=lambda path: (path, *sorted(path.parent.glob("*.bin"))),

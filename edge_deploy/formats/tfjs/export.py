@@ -12,9 +12,10 @@ from edge_deploy.core.graph import FrozenGraph, freeze
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.formats.base import METADATA_KEY, Converted
+from edge_deploy.formats.tfjs.describe import read_document
 from edge_deploy.formats.tfjs.operators import operators
 from edge_deploy.formats.tfjs.rewrites import AFTER_OPTIMIZER, BEFORE_OPTIMIZER, Graph
-from edge_deploy.formats.tfjs.writer import signature_of, write_model
+from edge_deploy.formats.tfjs.writer import signature_of, write_json, write_model
 
 # Without its "remap", which fuses for TensorFlow's own kernels; twice, since one makes work for
 # the other.
@@ -48,6 +49,13 @@ def export(model: LoadedModel, path: Path, metadata: Mapping[str, Any]) -> Conve
     _merge_constants(graph_def)
     write_model(graph_def, path, _signature(model.spec, frozen), {METADATA_KEY: dict(metadata)})
     return Converted(path, tuple(sorted(path.parent.iterdir())), notes)
+
+
+def embed(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Write other metadata into a ``model.json`` that edge-deploy wrote."""
+    document = read_document(path)
+    document["userDefinedMetadata"] = {METADATA_KEY: dict(metadata)}
+    write_json(path, document)
 
 
 def _freeze(model: LoadedModel) -> FrozenGraph:

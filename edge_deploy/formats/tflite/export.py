@@ -64,6 +64,12 @@ def export(
     return Converted(path, (path,), notes)
 
 
+def embed(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Write other metadata into a file that edge-deploy wrote."""
+    file = unpack(path, path.read_bytes())
+    path.write_bytes(finish(file, metadata, *ends(file)))
+
+
 def converter_of(frozen: FrozenGraph) -> Any:
     """TensorFlow's converter of a graph that is frozen already.
 
