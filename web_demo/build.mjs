@@ -4,7 +4,7 @@ import { build, transform } from 'esbuild';
 import { exec } from 'node:child_process';
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
@@ -29,6 +29,7 @@ const entries = {
     /** Start the runtime from the folder of its wasm files. */
     export const start = (folder) => loadLiteRt(folder);`,
   ort: `export { InferenceSession, Tensor, env } from 'onnxruntime-web/wasm';`,
+  zip: `export { Unzip, UnzipInflate, Zip, ZipPassThrough, strToU8 } from 'fflate';`,
 };
 // The plain one is for browsers without SIMD. Threads are left out: they need isolation headers
 // and a worker from a blob, which the page's content security policy forbids.
@@ -122,13 +123,12 @@ async function bundlePage() {
     logLevel: 'warning',
   };
   const entry = (name) => ({ in: join(source, `${name}.js`), out: name });
-  // What a visitor waits for is apart from the rest: each import is a round trip. What main.js
-  // imports when it is asked for shares nothing with it; the worker's runtimes do, and are bundled
-  // each by itself where few models need them.
-  const inputs = {};
+  // What a visitor waits for is apart from the rest: each import is a round trip. The worker's
+  // runtimes are bundled each by itself where few models need them.
+  const inputs = await bundleMain(join(source, 'main.js'), common);
   const few = ['litert', 'onnx', 'loops'];
-  const apart = {
-    name: 'apart',
+  const runtimes = {
+    name: 'runtimes',
     setup(plugins) {
       plugins.onResolve({ filter: /\/(litert|onnx|loops)\.js$/ }, ({ path, kind }) =>
         kind === 'dynamic-import' ? { path: `./${path.split('/').pop()}`, external: true } : undefined,
@@ -139,8 +139,8 @@ async function bundlePage() {
     const entryPoints = [{ in: join(source, `runtimes/${name}.js`), out: name }];
     Object.assign(inputs, (await build({ ...common, entryPoints })).metafile.inputs);
   }
-  for (const entries of [['main'], ['worker'], ['preload'], ['releases'], ['embed', 'harness', 'model', 'i18n']]) {
-    const made = await build({ ...common, entryPoints: entries.map(entry), plugins: [apart], splitting: entries[0] !== 'worker' });
+  for (const entries of [['worker'], ['preload'], ['releases'], ['embed', 'harness', 'model', 'i18n']]) {
+    const made = await build({ ...common, entryPoints: entries.map(entry), plugins: [runtimes], splitting: entries[0] !== 'worker' });
     Object.assign(inputs, made.metafile.inputs);
   }
   // For the page as one HTML file, which has no address of its own to find other files by.
@@ -151,12 +151,66 @@ async function bundlePage() {
   };
   Object.assign(inputs, (await build({ ...common, ...inside })).metafile.inputs);
   const hashes = {};
-  for (const input of Object.keys(inputs)) {
+  for (const input of Object.keys(inputs).filter((name) => !/^taken:|node_modules/.test(name))) {
     const code = await readFile(join(process.cwd(), input));
     const name = relative(here, join(process.cwd(), input)).replaceAll('\\', '/');
     hashes[name] = createHash('sha256').update(code).digest('hex');
   }
   await writeFile(join(vendor, 'page/sources.json'), JSON.stringify(hashes));
+}
+
+/**
+ * main.js in one piece, and beside it each module that it imports when it is asked for: such a part
+ * takes what main.js has already from there, so that nothing is loaded or started twice.
+ * @returns {Promise<object>} esbuild's inputs of all
+ */
+async function bundleMain(entry, common) {
+  const parts = new Set();
+  const apart = {
+    name: 'apart',
+    setup(plugins) {
+      plugins.onResolve({ filter: /^\./ }, ({ path, kind, resolveDir }) => {
+        if (kind !== 'dynamic-import') return null;
+        parts.add(join(resolveDir, path));
+        return { path: `./${basename(path)}`, external: true };
+      });
+    },
+  };
+  const first = await build({ ...common, entryPoints: [entry], plugins: [apart], write: false });
+  const own = Object.keys(first.metafile.inputs).map((file) => resolve(file));
+  const names = new Map(); // of what a module of main.js exports, by its path
+  for (const file of own) {
+    const { metafile } = await build({ ...common, bundle: false, entryPoints: [file], write: false });
+    names.set(file, Object.values(metafile.outputs)[0].exports);
+  }
+  const used = new Set();
+  const called = (file, name) => `m${own.indexOf(file)}_${name}`;
+  const listed = (file, line) => names.get(file).map((name) => line(called(file, name), name)).join(', ');
+  const taken = {
+    name: 'taken',
+    setup(plugins) {
+      plugins.onResolve({ filter: /^\./ }, ({ path, kind, namespace, resolveDir }) => {
+        if (namespace === 'taken') return { path, external: true };
+        const file = join(resolveDir, path);
+        if (kind === 'entry-point' || !names.has(file)) return null;
+        used.add(file);
+        return { path: file, namespace: 'taken', sideEffects: false };
+      });
+      plugins.onLoad({ filter: /.*/, namespace: 'taken' }, ({ path }) => ({
+        contents: `export { ${listed(path, (there, here) => `${there} as ${here}`)} } from './main.js'`,
+      }));
+    },
+  };
+  const asked = { ...common, entryPoints: [...parts], plugins: [taken], splitting: true, entryNames: '[name]' };
+  const { metafile } = await build(asked);
+  const shared = [...used].map(
+    (file) => `export { ${listed(file, (there, here) => `${here} as ${there}`)} } from ${JSON.stringify(file)};`,
+  );
+  const contents = [`import ${JSON.stringify(entry)};`, ...shared].join('\n');
+  const stdin = { contents, resolveDir: dirname(entry), sourcefile: 'entry.js' };
+  const { outdir, ...rest } = common;
+  await build({ ...rest, stdin, plugins: [apart], outfile: join(outdir, 'main.js') });
+  return { ...first.metafile.inputs, ...metafile.inputs };
 }
 
 /** Beside each file what a server sends of it, so that building a site takes no time over them. */

@@ -134,6 +134,8 @@ class ReferenceEntry(Part, frozen=True, kw_only=True):
         answers: Who answered them: the original in its own library, or what it was lowered to,
             in float64, where that library can no longer answer.
         given: How many samples the user's data had.
+        shown: Which of them lie in samples/ as the user gave them, by their places; absent where
+            none do, and in artifacts of earlier versions, which took every so many.
         performance: How good the original's answers are by the labels of all samples that are
             kept; absent where there are no labels.
         warnings: What is probably wrong though every file agrees with the original.
@@ -143,6 +145,7 @@ class ReferenceEntry(Part, frozen=True, kw_only=True):
     origin: Literal["user", "synthetic"]
     answers: Literal["original", "lowering"] | UnsetType = UNSET
     given: Positive | UnsetType = UNSET
+    shown: tuple[Count, ...] | UnsetType = UNSET
     performance: PerformanceEntry | UnsetType = UNSET
     warnings: tuple[WarningEntry, ...] | UnsetType = UNSET
 

@@ -24,6 +24,7 @@ from edge_deploy.artifact.manifest import (
     output_entry,
 )
 from edge_deploy.artifact.preparation import FeatureEntry, PreprocessingEntry, SeriesEntry
+from edge_deploy.artifact.samples import places
 from edge_deploy.core.atomic_io import sha256
 from edge_deploy.core.spec import Feature, LoadedModel, ModelSpec, ModelStep
 from edge_deploy.data.preprocessing.features import features_to_json
@@ -158,7 +159,9 @@ def _step_entry(step: ModelStep) -> dict[str, Any]:
 
 def _reference_entry(reference: Reference, **answers: str) -> ReferenceEntry:
     given = {"given": reference.given} if reference.given else {}
-    told = {"samples": reference.count, "origin": reference.origin, **answers, **given}
+    there = reference.rows or reference.pictures
+    shown = {"shown": list(places(reference))} if there else {}
+    told = {"samples": reference.count, "origin": reference.origin, **answers, **given, **shown}
     return part(ReferenceEntry, told)
 
 

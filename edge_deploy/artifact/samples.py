@@ -29,19 +29,39 @@ def note(reference: Reference, path: Data) -> tuple[str, ...]:
     return (f"up to {SAMPLES} {what} of {path.name} are packaged, and a page shows them",)
 
 
-def places(count: int) -> range:
-    """Which of so many samples of the reference are packaged for the page."""
-    return range(0, count, max(1, count // SAMPLES))[:SAMPLES]
+def spread(count: int) -> tuple[int, ...]:
+    """Up to twelve places of so many, evenly apart."""
+    return tuple(range(0, count, max(1, count // SAMPLES))[:SAMPLES])
+
+
+def places(reference: Reference) -> tuple[int, ...]:
+    """Which samples of the reference are packaged for the page.
+
+    Where labels are classes, as many of each as there are; of more than twelve classes, those of
+    classes evenly apart. Else samples evenly apart.
+    """
+    labels = reference.labels
+    if labels is None or labels.ndim > 1 or labels.dtype.kind not in "iuUS":
+        return spread(reference.count)
+    of: dict[Any, list[int]] = {}
+    for place, label in enumerate(labels.tolist()):
+        of.setdefault(label, []).append(place)
+    classes = [of[label] for label in sorted(of)]
+    classes = [classes[n] for n in spread(len(classes))]
+    taken: list[int] = []
+    for turn in range(SAMPLES):
+        taken += [members[turn] for members in classes if turn < len(members)]
+    return tuple(sorted(taken[:SAMPLES]))
 
 
 def save(stage: Path, reference: Reference, features: Sequence[Feature] = ()) -> None:
-    """Up to twelve samples as the user gave them, spread over the reference, for the page.
+    """Up to twelve samples as the user gave them, for the page.
 
     Of a table's rows only what the model is asked with: a page is public, and a table may hold
     names. Without features the rows have nothing else.
     """
     folder = stage / "samples"
-    shown = places(reference.count)
+    shown = places(reference)
     if reference.pictures:
         folder.mkdir()
         for n, picture in enumerate(reference.pictures[place] for place in shown):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import brotli
 import numpy as np
 import pytest
 
@@ -72,6 +74,30 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str,
     release.set()
     server.shutdown()
     server.server_close()
+
+
+def test_code_that_a_visitor_waits_for_is_small() -> None:
+    """Explanations, own data, marks and the quality view come after the answer."""
+    page = shell_folder() / "vendor/page"
+    waited = {name: (page / name).read_bytes() for name in ("main.js", "worker.js", "preload.js")}
+    sizes = {name: len(brotli.compress(data, quality=11)) for name, data in waited.items()}
+    assert sum(sizes.values()) <= 45_000, sizes
+    later = {"why.js", "own_data.js", "marks.js", "quality.js", "selftest.js"}
+    assert later <= {file.name for file in page.glob("*.js")}
+    for name in later:  # and takes what there is from main.js, so that nothing is loaded twice
+        assert "main.js" in imports_of(page, name)
+
+
+def imports_of(page: Path, name: str) -> set[str]:
+    """All modules that one imports, and those that these do."""
+    found = {name}
+    queue = [name]
+    while queue:
+        code = (page / queue.pop()).read_text(encoding="utf-8")
+        new = set(re.findall(r'(?:from|import)"\./([\w-]+\.js)"', code)) - found
+        found |= new
+        queue += new
+    return found
 
 
 @pytest.mark.parametrize(

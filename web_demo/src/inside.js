@@ -2,11 +2,14 @@
 //
 // `edge-deploy demo --single-file` puts the files into #files (see edge_deploy/web/single_file.py),
 // and the modules of TF.js into globalThis.edgeDeployModules.
+import * as zip from 'fflate';
 import { RUNTIMES } from './model.js';
 import { SITE, inside } from './paths.js';
 import * as worker from './worker.js';
 
 const TYPES = { json: 'application/json', wasm: 'application/wasm', html: 'text/plain' };
+// Each would need a file of its own.
+const MODULES = { 'src/worker.js': worker, 'vendor/zip.js': zip };
 const files = JSON.parse(document.getElementById('files').textContent);
 
 /** The path of an address in the site, or null. */
@@ -30,8 +33,7 @@ async function read(request) {
 globalThis.fetch = read;
 Object.assign(inside, {
   there: true,
-  // A worker would need a file of its own.
-  module: (path) => (path === 'src/worker.js' ? worker : globalThis.edgeDeployModules[pathOf(path)]?.()),
+  module: (path) => MODULES[path] ?? globalThis.edgeDeployModules[pathOf(path)]?.(),
   address: (url) => {
     const file = files[pathOf(url)];
     return file?.type && !file.gzip ? `data:${file.type};base64,${file.data}` : url.href;

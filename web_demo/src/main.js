@@ -14,22 +14,20 @@ import { keepOffline, keepVersion } from './offline.js';
 import { SITE, load as loadModule, placeOf } from './paths.js';
 import { decode } from './preprocess.js';
 import { describe } from './reference.js';
-import { selftest } from './selftest.js';
 import { openChecked, standIns } from './select-backend.js';
 import { PageError, words } from './errors.js';
 import { forecastOf } from './series.js';
 import { answer, history, summaries, waiting, withAnswer } from './view/answer.js';
 import { cardView } from './view/card.js';
-import { compareView } from './view/compare.js';
 import * as head from './view/header.js';
-import { showInputs } from './view/inputs.js';
-import { qualityView } from './view/quality.js';
+import { rareControls, showInputs } from './view/inputs.js';
 import { unnamedFeatures } from './view/table.js';
 
 const root = document.documentElement;
 const site = new URL('models/', SITE);
+const FEWEST_PICTURES = 10; // of fewer nobody knows what is unlike them
 
-let current = null; // {entry, file, manifest, reference, model, leave}
+let current = null; // {entry, file, manifest, reference, model, leave, asked}
 let loading = null; // {entry, controller} of the load that goes on
 let asking = null; // {waiting, done} while answers are computed: only the latest question counts
 let past = [];
@@ -61,6 +59,7 @@ async function start() {
   const models = visitorsModels(index.models, releases, address.get('channel'));
   head.page({ ...index, models });
   if (address.has('selftest')) {
+    const { selftest } = await import('./selftest.js');
     await selftest(index, document.querySelector('main'));
     return;
   }
@@ -226,6 +225,7 @@ async function prepare(entry, wanted, backend, signal) {
   const { file, check, each } = opened;
   const model = exchangeable(opened.model);
   const [{ manifest, reference }, rows] = await Promise.all([described, listed]);
+  const rare = await rareControls(manifest);
   if (signal.aborted) {
     model.dispose();
     return;
@@ -239,21 +239,26 @@ async function prepare(entry, wanted, backend, signal) {
   const shown = { entry, file, manifest, reference, features, rows };
   current = { ...shown, model, leave() {} };
   waiting();
-  const made = showInputs({ ...shown, row: address.row() }, acts(current));
-  const compared = compareView(shown);
-  qualityView(shown);
+  const made = showInputs({ ...shown, rare, row: address.row() }, acts(current));
   cardView(shown);
-  current.leave = () => {
+  const own = current;
+  own.leave = () => {
     made.leave();
-    compared.leave();
     own.beside?.leave();
+    own.compared?.leave();
+    own.several?.leave();
+    leaveWhy(own);
   };
   const widths = features?.map((feature) => ({ name: feature.name, width: widthOf(feature) }));
   const facts = { ...entry, backend: model.backend, check: check.pass, first: performance.now() - started };
   visit?.then((counts) => counts.opened({ ...facts, manifest, reference, features: widths }), () => {});
-  const own = current;
   head.ready(model.backend, each, check.pass);
   if (entry.release?.versions.length > 1 || countsOf(entry.key, entry.version)) beside(own);
+  part(own, import('./view/quality.js'), ({ qualityView }) => qualityView(shown));
+  part(own, import('./view/compare.js'), ({ compareView }) => (own.compared = compareView(shown)));
+  own.marks = part(own, import('./view/marks.js'), ({ marksView }) =>
+    marksView(shown, { isOpen: () => own === current, trouble }),
+  );
   const told = (trouble) => own === current && trouble === 'storage-full' && head.note(t('error.storage'));
   model.trouble().then(told, () => {}); // what ended with the model says nothing
   made.begin?.();
@@ -306,6 +311,14 @@ async function beside(own) {
   }
 }
 
+/** Code of the page that nobody waits for, once it is there. */
+function part(own, coming, use) {
+  return coming.then(
+    (module) => own === current && use(module),
+    (error) => own === current && head.note(t('error.part', { detail: words(error) })),
+  );
+}
+
 /** What the controls of a model can call. */
 function acts(own) {
   const { manifest, features, reference } = own;
@@ -321,20 +334,26 @@ function acts(own) {
     async file(blob, what) {
       const picture = await decoded(blob);
       const make = (model) => pictureInput(model.manifest, picture);
-      if (own === current) ask({ inputs: make(own), make, what });
+      if (own === current) ask({ inputs: make(own), make, what, picture, blob });
       return picture;
     },
-    picture: (picture, more) => guarded((model) => pictureInput(model.manifest, picture), more),
+    picture: (picture, more) => guarded((model) => pictureInput(model.manifest, picture), { ...more, picture }),
     row(row, more) {
       if (!more.live) address.keepRow(row);
       return guarded((model) => rowInput(model.manifest, model.features, row), { ...more, row });
     },
     quiet: async (row) => counted(own, rowInput(manifest, features, row)),
-    quietFile: async (blob) => counted(own, pictureInput(manifest, await decoded(blob))),
     tensors: (tensors, more) => guarded((model) => tensorInput(model.manifest, tensors), more),
     mixed: (picture, others, tensors, more) =>
       guarded((model) => ({ ...pictureInput(model.manifest, picture), ...tensorInput({ inputs: others }, tensors) }), more),
     decoded,
+    quietPicture: (picture) => counted(own, pictureInput(manifest, picture)),
+    several(source) {
+      part(own, import('./view/own_data.js'), ({ ownData }) => {
+        own.several?.leave();
+        own.several = ownData(own, source, this);
+      });
+    },
     sample(n, told) {
       const { inputs, outputs } = reference.samples[n];
       return ask({ inputs, original: outputs, what: t('table.sample', { n: n + 1 }), told });
@@ -393,18 +412,23 @@ function ask(question) {
 async function answerOne(question) {
   const { inputs, make, original = null, warning = null, what = '', live = false, row = null, told } = question;
   const { keep = !live } = question; // a form that is being filled in asks more than a person does
+  const { picture = null, blob = null } = question;
   const asked = current;
   if (!asked) return;
   try {
+    const kept = structuredClone(inputs); // the model takes what it is given
     const started = performance.now();
     const outputs = await counted(asked, inputs, !live && !original);
     const took = performance.now() - started;
     if (asked !== current) return;
     const specs = asked.manifest.outputs;
     const document = asDocument(asked, specs, outputs, what, row);
-    const act = { link: () => location.href };
+    leaveWhy(asked);
+    const seen = picture && unseen(asked, kept);
+    asked.asked = { inputs: kept, outputs, row, picture, blob, what };
+    const act = { link: () => location.href, more: [...whyButton(asked), ...markButtons(asked)] };
     const more = { ranges: rangesOf(asked), titles: titlesOf(asked) };
-    answer(specs, outputs, { original, warning, live, document, act, ...more });
+    answer(specs, outputs, { original, warning: warning || seen, live, document, act, ...more });
     told?.(outputs);
     frame.answered(asked, outputs);
     if (make) {
@@ -419,6 +443,56 @@ async function answerOne(question) {
   } catch (error) {
     if (asked === current) trouble(new PageError('error.answer', { detail: words(error) }));
   }
+}
+
+/** How a picture differs from all that the model was checked with, in words; null where it does not. */
+function unseen({ manifest, reference: { pixels } }, inputs) {
+  const { samples, origin } = manifest.reference;
+  if (!pixels || origin !== 'user' || samples < FEWEST_PICTURES) return null;
+  const [{ data }] = Object.values(inputs);
+  const mean = data.reduce((sum, value) => sum + value, 0) / data.length;
+  const deviation = Math.sqrt(data.reduce((sum, value) => sum + (value - mean) ** 2, 0) / data.length);
+  const ways = Object.entries({ mean, deviation }).flatMap(([name, value]) => {
+    const [low, high] = pixels[name];
+    const margin = (high - low) / 4; // a few samples are not all there is
+    if (value < low - margin) return [t(`picture.${name}.low`)];
+    return value > high + margin ? [t(`picture.${name}.high`)] : [];
+  });
+  return ways.length ? t('picture.unseen', { ways: ways.join(t('picture.and')) }) : null;
+}
+
+/** The button that explains the last answer, where there is something to explain. */
+function whyButton(own) {
+  const { manifest, features, asked } = own;
+  const one = (name) => asked.outputs[name].data.length === 1;
+  const changeable = (manifest.preprocessing || (features && asked.row)) && manifest.inputs.length === 1;
+  const told = manifest.outputs.some(({ kind, name }) => /^(prob|class)/.test(kind) || one(name));
+  if (!changeable || !told) return [];
+  const onclick = () =>
+    part(own, import('./view/why.js'), ({ whyView }) => {
+      leaveWhy(own);
+      own.why = whyView(own, own.asked);
+    });
+  return [el('button', { type: 'button', id: 'ask-why', className: 'plain', onclick }, t('why.ask'))];
+}
+
+/** Buttons that say whether the last answer is right, where its input can be kept. */
+function markButtons(own) {
+  const { manifest, asked } = own;
+  const classes = manifest.outputs.some(({ kind }) => /^(prob|class)/.test(kind));
+  const one = (name) => asked.outputs[name].data.length === 1;
+  const values = asked.row && manifest.outputs.some(({ kind, name }) => kind === 'value' && one(name));
+  const given = asked.row || ((asked.blob || asked.picture) && classes);
+  if (!given || !(classes || values) || manifest.inputs.length > 1) return [];
+  return ['right', 'wrong'].map((kind) => {
+    const onclick = () => own.marks.then((marks) => marks?.mark(own.asked, kind === 'right'));
+    return el('button', { type: 'button', id: `mark-${kind}`, className: 'plain', onclick }, t(`marks.${kind}`));
+  });
+}
+
+function leaveWhy(own) {
+  own.why?.leave();
+  own.why = null;
 }
 
 /** What an output is called where its own name says less: what comes next in a series. */

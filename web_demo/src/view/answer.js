@@ -27,7 +27,8 @@ export function waiting(why) {
  * @param {object} outputs {name: {data, shape}}
  * @param {object} more original (the original's outputs), ranges ({samples, ranges: {name: [min,
  *   max]}}: between what the original's answers lie, and over which samples, in words), warning,
- *   titles (words for outputs by name), document (the answer as JSON), live, act ({copy, link})
+ *   titles (words for outputs by name), document (the answer as JSON), live, act ({link, more}: more
+ *   are buttons beside those for copying)
  */
 export function answer(specs, outputs, more) {
   const box = $('output');
@@ -205,6 +206,7 @@ function details({ document: json, act }) {
   const tools = el(
     'div',
     { className: 'tools' },
+    ...(act.more ?? []),
     button('copy', t('answer.copy'), () => JSON.stringify(json, null, 1)),
     button('link', t('answer.link'), act.link),
     said,

@@ -8,7 +8,7 @@ import { PageError } from '../errors.js';
 const LONGEST = 640; // pixels; more would cost time and no model looks at them
 
 /** The camera's controls; stop() also ends the stream. */
-export function camera(act) {
+export function camera({ outputs: specs }, act) {
   const video = el('video', { muted: true, playsInline: true, hidden: true });
   video.setAttribute('aria-label', t('camera.shown'));
   const button = el('button', { type: 'button', id: 'camera' }, t('camera.start'));
@@ -19,6 +19,7 @@ export function camera(act) {
   let stream = null;
   let facing = 'environment';
   let answered = null;
+  let chart = null; // of the answers since the camera was started
   let run = 0; // counts starts, so that an old loop ends
 
   function stop() {
@@ -53,6 +54,15 @@ export function camera(act) {
     video.hidden = false;
     turn.hidden = false;
     button.textContent = t('camera.stop');
+    import('./running_chart.js').then(
+      ({ runningChart }) => {
+        if (mine !== run) return;
+        chart?.element.remove();
+        chart = runningChart(specs);
+        element.append(chart.element);
+      },
+      () => {}, // the answers are there without it
+    );
     await loop(mine);
   }
 
@@ -72,7 +82,7 @@ export function camera(act) {
       canvas.width = Math.max(1, Math.round(video.videoWidth * shrink));
       canvas.height = Math.max(1, Math.round(video.videoHeight * shrink));
       context.drawImage(video, 0, 0, canvas.width, canvas.height);
-      answered = act.picture(pixelsOf(canvas), { live: true });
+      answered = act.picture(pixelsOf(canvas), { live: true, told: (outputs) => chart?.add(outputs) });
       await answered;
       times.push(performance.now());
       if (times.length > 20) times.shift();

@@ -2,24 +2,29 @@
 import { el } from '../dom.js';
 
 /**
+ * A box to choose files with.
  * @param {{title: string, hint: string, className?: string}} words and what the file input has
  *   besides, such as accept
  * @param {(files: File[]) => void} take
+ */
+export function chooser({ title, hint, className = 'drop', ...properties }, take) {
+  const input = el('input', { type: 'file', ...properties });
+  input.onchange = () => {
+    take([...input.files]);
+    input.value = ''; // the same file may be chosen again
+  };
+  return el('label', { className }, el('strong', {}, title), el('span', { className: 'quiet' }, hint), input);
+}
+
+/**
+ * The same, where files can be dropped, too.
+ * @param {object} words as for chooser()
+ * @param {(files: File[], entries: ?Array<FileSystemEntry>) => void} take entries where folders are
+ *   among what was dropped
  * @returns {{element: Element, leave: Function}}
  */
-export function dropZone({ title, hint, className = 'drop', ...input }, take) {
-  const chooser = el('input', { type: 'file', ...input });
-  chooser.onchange = () => {
-    take([...chooser.files]);
-    chooser.value = ''; // the same file may be chosen again
-  };
-  const zone = el(
-    'label',
-    { className },
-    el('strong', {}, title),
-    el('span', { className: 'quiet' }, hint),
-    chooser,
-  );
+export function dropZone(words, take) {
+  const zone = chooser(words, take);
   for (const event of ['dragover', 'dragleave', 'drop']) {
     zone.addEventListener(event, () => zone.classList.toggle('over', event === 'dragover'));
   }
@@ -27,7 +32,9 @@ export function dropZone({ title, hint, className = 'drop', ...input }, take) {
   const over = (event) => event.preventDefault();
   const drop = (event) => {
     event.preventDefault();
-    take([...(event.dataTransfer?.files ?? [])]);
+    const { files = [], items = [] } = event.dataTransfer ?? {};
+    const entries = Array.from(items, (item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    take([...files], entries.some(({ isDirectory }) => isDirectory) ? entries : null);
   };
   document.addEventListener('dragover', over);
   document.addEventListener('drop', drop);

@@ -210,7 +210,7 @@ function runs(how) {
 
 /** Nothing of the last model is left. */
 export function clear() {
-  for (const id of ['input', 'output', 'samples', 'history', 'quality', 'card', 'compare', 'releases']) {
+  for (const id of ['input', 'output', 'samples', 'history', 'why', 'own', 'marked', 'quality', 'card', 'compare', 'releases']) {
     $(id).replaceChildren();
     $(id).hidden = true;
   }

@@ -4,8 +4,7 @@ import { t } from '../i18n.js';
 import { inside, placeOf } from '../paths.js';
 import { camera } from './camera.js';
 import { drawing } from './drawing.js';
-import { dropZone } from './drop.js';
-import { severalAnswers } from './batch.js';
+import { chooser, dropZone } from './drop.js';
 
 const LONGEST = 1024; // pixels of the preview, which is shown smaller
 
@@ -21,8 +20,7 @@ export function pictureControls({ entry, manifest }, act) {
     role: 'img',
     'aria-label': t('picture.shown'),
   });
-  const film = camera(act);
-  const several = severalAnswers(manifest, act);
+  const film = camera(manifest, act);
   const controls = [];
 
   async function take(blob, what) {
@@ -35,21 +33,22 @@ export function pictureControls({ entry, manifest }, act) {
     }
   }
 
-  /** One is answered where answers stand, several in a table. */
-  function takeAll(files) {
-    if (files.length < 2) {
+  /** One is answered where answers stand, several (a folder, a zip) in a table. */
+  function takeAll(files, entries = null) {
+    if (!entries && files.length < 2 && !files.some(({ name }) => /\.zip$/i.test(name))) {
       files.forEach((file) => take(file, file.name));
       return;
     }
     film.stop();
-    const table = { name: 'pictures-answers.csv', header: [t('picture.file')], rows: files.map(({ name }) => [name]) };
-    several.run(table, (_, n) => act.quietFile(files[n]));
+    act.several({ files, entries });
   }
 
-  if (color === 'gray' && Math.max(...size) <= 64) controls.push(drawing(size, act));
+  if (color === 'gray' && Math.max(...size) <= 64) controls.push(drawing(size, manifest, act));
   const words = { title: t('picture.choose'), hint: t('picture.drop') };
-  const zone = dropZone({ ...words, accept: 'image/*', multiple: true }, takeAll);
-  controls.push(zone.element, film.element, preview, several.element);
+  const zone = dropZone({ ...words, accept: 'image/*,.zip', multiple: true }, takeAll);
+  const many = { title: t('picture.folder'), hint: t('picture.folder.hint'), className: 'drop small', id: 'folder' };
+  const folders = chooser({ ...many, webkitdirectory: true }, (files) => files.length && act.several({ files }));
+  controls.push(zone.element, film.element, preview, folders);
 
   const paste = ({ clipboardData }) => takeAll([...(clipboardData?.files ?? [])]);
   document.addEventListener('paste', paste);
@@ -58,7 +57,6 @@ export function pictureControls({ entry, manifest }, act) {
     samples: entry.pictures.length ? [thumbs(entry, take)] : [],
     leave() {
       film.stop();
-      several.leave();
       document.removeEventListener('paste', paste);
       zone.leave();
     },

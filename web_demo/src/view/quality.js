@@ -91,8 +91,16 @@ function off({ errors, samples }, { values }, unit) {
   return t('quality.off', { ...told, samples: count(samples) });
 }
 
-/** The confusion matrix, whose cells mark their samples; of many classes the pairs mistaken most. */
-function mistaken(confusion, nameOf, shown) {
+const OF_SAMPLES = { mark: markSamples, words: { click: 'quality.click', marked: 'quality.marked' } };
+
+/**
+ * The confusion matrix, whose cells mark their samples; of many classes the pairs mistaken most.
+ * @param {?{counts: string[], pairs: string[]}} confusion as in the manifest
+ * @param {(n: number) => string} nameOf a class
+ * @param {Array<[number, number]>} shown the true and the answered class of the samples that can be marked
+ * @param {{mark: (places: number[]) => void, words: {click: string, marked: string}}} [how]
+ */
+export function mistaken(confusion, nameOf, shown, { mark, words } = OF_SAMPLES) {
   if (!confusion) return [];
   const { counts, pairs } = confusion;
   const title = el('figcaption', {}, t('quality.confusion'));
@@ -101,7 +109,7 @@ function mistaken(confusion, nameOf, shown) {
       el('li', {}, t('quality.pair', { is: nameOf(is), said: nameOf(said), times: count(Number(times_)) })));
     return [el('figure', {}, title, el('ul', {}, ...lines))];
   }
-  const told = el('p', { className: 'quiet', role: 'status' }, shown.length ? t('quality.click') : '');
+  const told = el('p', { className: 'quiet', role: 'status' }, shown.length ? t(words.click) : '');
   const heads = counts.map((_, n) => el('th', { scope: 'col', className: 'number' }, nameOf(n)));
   const rows = counts.map((row, is) => {
     const cells = row.split(' ').map((value, said) => {
@@ -109,11 +117,11 @@ function mistaken(confusion, nameOf, shown) {
       const content = count(Number(value));
       const own = [...shown.keys()].filter((n) => shown[n][0] === is && shown[n][1] === said);
       const label = t('quality.pair', { is: nameOf(is), said: nameOf(said), times: content });
-      const mark = () => {
-        told.textContent = `${label}. ${t('quality.marked', { count: count(own.length) })}`;
-        markSamples(own);
+      const onclick = () => {
+        told.textContent = `${label}. ${t(words.marked, { count: count(own.length) })}`;
+        mark(own);
       };
-      const inside = own.length ? el('button', { type: 'button', 'aria-label': label, onclick: mark }, content) : content;
+      const inside = own.length ? el('button', { type: 'button', 'aria-label': label, onclick }, content) : content;
       return el('td', { className: `number${value === '0' ? '' : hit}` }, inside);
     });
     return el('tr', {}, el('th', { scope: 'row' }, nameOf(is)), ...cells);
@@ -138,7 +146,7 @@ function markSamples(places) {
 }
 
 /** Of each class how many were found; of many classes those that are found least. */
-function recall(classes, nameOf) {
+export function recall(classes, nameOf) {
   const all = classes.map(([is, hits, said], n) => ({ name: nameOf(n), is, hits, said, found: hits / is }));
   const there = all.filter(({ is }) => is);
   const most = there.length > MOST_BARS ? [...there].sort((a, b) => a.found - b.found).slice(0, MOST_BARS) : there;
@@ -179,7 +187,8 @@ function calibration({ bins, error }) {
   ]);
 }
 
-function points({ points: pairs }, unit) {
+/** Predictions against the truth. */
+export function points({ points: pairs }, unit) {
   const every = pairs.flat();
   const [low, high] = [Math.min(...every), Math.max(...every)];
   const suffix = unit ? ` (${times(unit)})` : '';

@@ -3,6 +3,7 @@ import { el } from '../dom.js';
 import { calledOf, toNumber, widthOf } from '../features.js';
 import { number } from '../format.js';
 import { t } from '../i18n.js';
+import { summaries } from './answer.js';
 import { csvControls } from './csv.js';
 import { samplesOf } from './header.js';
 
@@ -59,28 +60,35 @@ export function short(value) {
 /** The controls of a table model. */
 export function tableControls({ manifest, reference, features, rows, row: wanted }, act) {
   const samples = samplesOf(manifest, reference.columns?.samples ?? 0);
-  const fields = withSamples(features, reference).map((feature) => field(feature, samples));
+  const fields = withSamples(features, reference).map((feature) => withLive(field(feature, samples)));
   // The browser's own check would refuse a sample that lies between two steps; encodeRow checks.
   const form = el('form', { className: 'form', noValidate: true });
   form.append(...fields.map(({ element }) => element));
   form.append(el('button', { type: 'submit', className: 'main' }, t('table.predict')));
   const read = () => Object.fromEntries(fields.map(({ name, input }) => [name, input.value]));
+  const told = (outputs) => {
+    for (const one of fields) one.live.textContent = one === moved ? summaries(manifest.outputs, outputs) : '';
+  };
   const send = (live, keep = false, what = null) => {
     const outside = fields.filter((one) => one.mark());
     const warnings = [
       ['table.warning', outside.filter(({ seen }) => !seen)],
       ['table.unseen', outside.filter(({ seen }) => seen)],
     ].filter(([, those]) => those.length);
-    const names = (those) => those.map(({ called }) => called).join(', ');
+    const names = (those) => those.map((one) => t('table.out', { name: one.called, ...one.ends })).join('; ');
     const warning = warnings.map(([key, those]) => t(key, { names: names(those), samples })).join(' ');
-    act.row(read(), { live, keep, warning, what });
+    act.row(read(), { live, keep, warning, what, told });
   };
   const fill = (values) => {
     for (const one of fields) {
       if (values[one.name] !== undefined && values[one.name] !== null) one.set(values[one.name]);
     }
   };
-  form.oninput = () => send(true);
+  let moved = null; // the field that is being moved, beside which a phone shows the answer
+  form.oninput = ({ target }) => {
+    moved = fields.find(({ element }) => element.contains(target));
+    send(true);
+  };
   form.onchange = () => send(false);
   form.onsubmit = (event) => {
     event.preventDefault();
@@ -88,12 +96,13 @@ export function tableControls({ manifest, reference, features, rows, row: wanted
   };
   const columns = telling(features, rows);
   const buttons = rows.map((values, n) =>
-    told(n, values, columns, () => {
+    sampleButton(n, values, columns, () => {
+      moved = null;
       fill(values);
       send(false, true, t('table.sample', { n: n + 1 }));
     }),
   );
-  const csv = csvControls(manifest, features, act);
+  const csv = csvControls(act);
   const remark = manifest.features ? [] : [el('p', { className: 'quiet' }, t('table.unnamed'))];
   if (wanted) fill(wanted);
   return {
@@ -102,6 +111,13 @@ export function tableControls({ manifest, reference, features, rows, row: wanted
     begin: () => send(!wanted, Boolean(wanted)),
     leave: csv.leave,
   };
+}
+
+/** With a place for the answer, which machines that read aloud have elsewhere. */
+function withLive(made) {
+  const live = el('span', { className: 'live', 'aria-hidden': 'true' });
+  made.element.append(live);
+  return { ...made, live };
 }
 
 function field(feature, samples) {
@@ -186,7 +202,8 @@ function numberField(feature, label, samples) {
     if (slider) slider.value = String(value);
   };
   const element = el('div', { className: 'field' }, ...parts);
-  return { name, called: calledOf(feature), input, element, set, mark, seen };
+  const ends = between && { min: between.min, max: between.max };
+  return { name, called: calledOf(feature), input, element, set, mark, seen, ends };
 }
 
 /** The next multiple of a step. */
@@ -207,7 +224,7 @@ function telling(features, rows) {
 }
 
 /** A button of a sample row, with what tells it apart. */
-function told(n, row, columns, onclick) {
+function sampleButton(n, row, columns, onclick) {
   const said = (value) => (typeof value === 'number' ? number(value) : String(value ?? '–').slice(0, LONGEST));
   const words = columns.map((one) =>
     columns.length === 1 ? said(row[one.name]) : `${calledOf(one)} ${said(row[one.name])}`,

@@ -1,0 +1,29 @@
+// An answer as cells of a table.
+import { labelled } from './answer.js';
+
+export const MANY = 10; // columns of one output that a page shows
+
+/**
+ * What an answer adds to its row: the label and its probabilities, or the numbers.
+ * @returns {Array<{title, value, aside?}>} what is aside is in the file alone
+ */
+export function cellsOf(specs, outputs) {
+  return specs.flatMap((spec) => {
+    const { name, kind, classes, label } = spec;
+    const { data } = outputs[name];
+    const title = `predicted_${label ?? name}`;
+    const columns = labelled(spec, data);
+    if (columns) {
+      const { labels, shares } = columns;
+      const each = labels.map((label, n) => ({ title: `${title}: ${label}`, value: shares[n], aside: true }));
+      if (specs.some((one) => one.kind === 'class')) return each;
+      return [{ title, value: labels[shares.indexOf(Math.max(...shares))] }, ...each];
+    }
+    const own = classes?.length === data.length && kind === 'value' ? classes : null;
+    return Array.from(data, (value, n) => ({
+      title: own ? `predicted_${own[n]}` : data.length > 1 ? `${title} ${n + 1}` : title,
+      value: kind === 'class' ? classes?.[value] ?? value : value,
+      aside: data.length > MANY && n >= MANY,
+    }));
+  });
+}
