@@ -339,6 +339,58 @@ def test_columns_that_get_dummies_makes_are_asked_as_no_or_yes(tmp_path: Path) -
     assert done.text.count("max = 1\n") == 1
 
 
+STACKED = """
+import pickle
+import numpy as np
+from fastapi import FastAPI
+from pydantic import BaseModel
+app = FastAPI()
+class Row(BaseModel):
+    kind: str
+    a: float
+    b: float
+def load():
+    with open("bundle.pkl", "rb") as fh:
+        return pickle.load(fh)
+bundle = load()
+@app.post("/predict")
+def predict(row: Row):
+    codes = bundle["codes"].transform([[row.kind]])
+    x = np.hstack([codes, [[row.a, row.b]]])
+    return bundle["model"].predict(bundle["scaler"].transform(x))[0]
+"""
+
+
+def test_columns_that_are_stacked_beside_an_encoder_are_named_by_the_script(
+    tmp_path: Path, run: Run
+) -> None:
+    """Parts of a dict, in the order of the script and not in that of the table."""
+    import pandas as pd
+    from sklearn.linear_model import LinearRegression
+    from sklearn.preprocessing import OrdinalEncoder, StandardScaler
+
+    rng = np.random.default_rng(0)
+    x = pd.DataFrame({"b": rng.normal(5, 2, 60).round(2), "kind": rng.choice(["x", "y", "z"], 60),
+                      "a": rng.normal(0, 9, 60).round(2)})  # fmt: skip
+    codes = OrdinalEncoder().fit(x[["kind"]].to_numpy())
+    table = np.hstack([codes.transform(x[["kind"]].to_numpy()), x[["a", "b"]].to_numpy()])
+    scaler = StandardScaler().fit(table)
+    y = 7 * table[:, 0] - 2 * table[:, 1] + 0.5 * table[:, 2]
+    model = LinearRegression().fit(scaler.transform(table), y)
+    bundle = {"model": model, "scaler": scaler, "codes": codes}
+    (tmp_path / "bundle.pkl").write_bytes(pickle.dumps(bundle))
+    (tmp_path / "app.py").write_text(STACKED)
+    x.assign(price=y).to_csv(tmp_path / "table.csv", index=False)
+    done = edge_deploy.init(tmp_path)
+    assert not done.undecided
+    assert re.findall(r'^name = "(\w+)" # \w+: app', done.text, re.M) == ["kind", "a", "b"]
+    made = edge_deploy.convert(tmp_path, output=tmp_path / "out", to=("tflite",)).artifact
+    assert made is not None
+    said = run("run", made.folder, tmp_path / "table.csv", "--json")
+    score = json.loads(said.out)["score"]
+    assert score["R²"] == pytest.approx(1.0) and score["samples"] == 60
+
+
 SEVERAL = """
 import joblib, pandas as pd
 model = joblib.load("model.joblib")

@@ -98,17 +98,19 @@ def settle(flow: Flow, files: Files, draft: DraftBuilder) -> LoadedModel | None:
     chosen, loaded = flow.moves, None
     arrangements = _arrangements(flow, files.parts)
     fitting: list[tuple[tuple[Move, ...], LoadedModel]] = []
-    for moves, several in arrangements:
-        try:
-            model = files.read(moves, known)
-        except MissingDependencyError:
-            raise
-        except EdgeDeployError as error:
-            problem = problem or error
-            continue
-        fitting.append((moves, model))
-        if not several:
-            break
+    # The script's own names, which the fitted files may not know; then without them.
+    for names in dict.fromkeys((known, NOTHING)):
+        for moves, several in arrangements if not fitting else ():
+            try:
+                model = files.read(moves, names)
+            except MissingDependencyError:
+                raise
+            except EdgeDeployError as error:
+                problem = problem or error
+                continue
+            fitting.append((moves, model))
+            if not several:
+                break
     if fitting:
         chosen, loaded = fitting[0]
         if len(fitting) == 1:

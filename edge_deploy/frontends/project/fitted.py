@@ -465,7 +465,7 @@ def _transformed(call: Call, receiver: Value, name: str) -> Value | None:
     return Value(
         history=done.history,
         fields=done.fields,
-        columns=value.columns,
+        columns=value.columns or tables.row_names(value) or None,
         column=value.column,
         answer=answer,
         items=None,

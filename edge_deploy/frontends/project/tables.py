@@ -146,6 +146,22 @@ def flatten(value: Value) -> list[Value]:
     return []
 
 
+def row_names(value: Value) -> tuple[str, ...]:
+    """What the values of a row are called, where each is a form's field or an attribute."""
+    row = flatten(value)
+    found = tuple(one.column or one.name for one in row)
+    plain = all(one.isidentifier() for one in found) and len(set(found)) == len(found)
+    return found if plain and all(one.fields for one in row) else ()
+
+
+def _name_step(reader: Reader, value: Value, columns: tuple[str, ...]) -> None:
+    """Give the step that made a value the columns that it took, where it has none."""
+    steps = reader.notes.steps
+    last = value.history[-1] if value.history else None
+    if last is not None and steps[last].action == "transform" and not steps[last].columns:
+        steps[last] = replace(steps[last], columns=columns)
+
+
 def concat(call: Call) -> Value:
     """``pandas.concat([a, b], axis=1)`` and numpy's hstack: columns one after another."""
     parts = call.given(0, "objs", "tup", "arrays", "values")
@@ -155,7 +171,10 @@ def concat(call: Call) -> Value:
     entries: list[tuple[Any, Value]] = []
     items: list[Value] | None = []
     for one in inner:
-        columns = [*columns, *one.columns] if columns is not None and one.columns else None
+        named = one.columns or (row_names(one) if call.last != "concat" else ())
+        columns = [*columns, *named] if columns is not None and named else None
+        if named and not one.table:
+            _name_step(call.reader, one, named)
         entries.extend(one.entries or () if one.table else ())
         row = flatten(one)
         items = [*items, *row] if items is not None and row else None
