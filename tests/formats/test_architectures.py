@@ -46,6 +46,90 @@ def test_architecture_passes_in_every_runtime(name: str, tmp_path: Path) -> None
     shutil.rmtree(tmp_path)
 
 
+def vision_transformer(k: Any, x: Any) -> Any:
+    layers, ops = k.layers, k.ops
+    patches = layers.Reshape((16, 8))(layers.Conv2D(8, 4, strides=4)(x))
+    y = patches + layers.Embedding(16, 8)(ops.arange(16))
+    z = layers.LayerNormalization()(y)
+    y = layers.Add()([y, layers.MultiHeadAttention(2, 4)(z, z)])
+    z = layers.Dense(16, activation="gelu")(layers.LayerNormalization()(y))
+    y = layers.Add()([y, layers.Dense(8)(z)])
+    return layers.Dense(4, activation="softmax")(layers.GlobalAveragePooling1D()(y))
+
+
+def encoder_decoder(k: Any, words: Any, so_far: Any) -> Any:
+    layers = k.layers
+    x, y = (layers.Embedding(9, 8, mask_zero=True)(ids) for ids in (words, so_far))
+    x = layers.LayerNormalization()(layers.Add()([x, layers.MultiHeadAttention(2, 4)(x, x)]))
+    own = layers.MultiHeadAttention(2, 4)(y, y, use_causal_mask=True)
+    y = layers.LayerNormalization()(layers.Add()([y, own]))
+    y = layers.LayerNormalization()(layers.Add()([y, layers.MultiHeadAttention(2, 4)(y, x)]))
+    return layers.Dense(9, activation="softmax")(y)
+
+
+def convolutional_recurrent(k: Any, x: Any) -> Any:
+    """What reads a line of text; the decoding stands outside."""
+    layers = k.layers
+    maps = layers.MaxPooling2D((4, 2))(layers.Conv2D(6, 3, padding="same", activation="relu")(x))
+    steps = layers.Reshape((8, 24))(layers.Permute((2, 1, 3))(maps))
+    both = layers.Bidirectional(layers.LSTM(4, return_sequences=True))(steps)
+    return layers.Dense(5, activation="softmax")(both)
+
+
+def generator(k: Any, noise: Any) -> Any:
+    layers = k.layers
+    y = layers.Reshape((4, 4, 6))(layers.Dense(96, use_bias=False)(noise))
+    y = layers.LeakyReLU()(layers.BatchNormalization()(y))
+    y = layers.Conv2DTranspose(4, 4, strides=2, padding="same", use_bias=False)(y)
+    y = layers.LeakyReLU()(layers.BatchNormalization()(y))
+    return layers.Conv2DTranspose(3, 4, strides=2, padding="same", activation="tanh")(y)
+
+
+def detector(k: Any, x: Any) -> tuple[Any, Any]:
+    """Boxes and scores of two scales of maps, as SSD's heads give them."""
+    layers, maps = k.layers, [k.layers.Conv2D(6, 3, strides=2, activation="relu")(x)]
+    maps.append(layers.Conv2D(8, 3, strides=2, activation="relu")(maps[0]))
+    boxes = [layers.Reshape((-1, 4))(layers.Conv2D(2 * 4, 3, padding="same")(m)) for m in maps]
+    scores = [layers.Reshape((-1, 3))(layers.Conv2D(2 * 3, 3, padding="same")(m)) for m in maps]
+    return (
+        layers.Concatenate(axis=1)(boxes),
+        layers.Softmax()(layers.Concatenate(axis=1)(scores)),
+    )
+
+
+def test_small_architectures_pass_in_every_runtime(tmp_path: Path) -> None:
+    """All in one model of four inputs and a dict of outputs: they cost one conversion."""
+    import keras
+
+    x = keras.Input((16, 16, 3), name="x")
+    noise = keras.Input((8,), name="noise")
+    words, so_far = (keras.Input((6,), dtype="int32", name=n) for n in ("words", "so_far"))
+    boxes, scores = detector(keras, x)
+    ends = {
+        "boxes": boxes,
+        "scores": scores,
+        "patches": vision_transformer(keras, x),
+        "letters": convolutional_recurrent(keras, x),
+        "picture": generator(keras, noise),
+        "next": encoder_decoder(keras, words, so_far),
+    }
+    model = keras.Model([x, noise, words, so_far], ends, name="architectures")
+    randomize(model)
+    rng = np.random.default_rng(0)
+    data = tmp_path / "data.npz"
+    ids = {name: rng.integers(1, 9, (3, 6)).astype(np.int32) for name in ("words", "so_far")}
+    ids["words"][0, 4:] = ids["so_far"][1, 2:] = 0  # padding
+    floats = {one.name: rng.normal(size=(3, *one.shape[1:])) for one in (x, noise)}
+    np.savez(data, **ids, **{name: a.astype(np.float32) for name, a in floats.items()})
+    made = convert(save(model, tmp_path / "all.keras"), reference=data, output=tmp_path / "made")
+    assert made.artifact is not None
+    assert {output.name for output in made.artifact.spec.outputs} == set(ends)
+    assert [verdict.problems for verdict in made.verdicts] == [(), (), ()]
+    assert {verdict.runtime: verdict.batches for verdict in made.verdicts} == {
+        "litert": (1,), "tfjs": (1, 3), "ort": (1, 3),
+    }  # fmt: skip
+
+
 def small_model(folder: Path) -> Path:
     """A model with a bias, converted for all runtimes."""
     import keras
