@@ -281,6 +281,7 @@ def _make_files(
     failed: dict[str, str] = {}
     notes: list[str] = []
     metadata = file_metadata(builder.manifest)
+    in_page = [name for name in wish.by_target if need_browser([name])]
     for name, precisions in wish.by_target.items():
         give_memory_back()
         file_format = FORMATS[name]
@@ -314,6 +315,8 @@ def _make_files(
                     "file fell outside its budget and did worse"
                 )
             verdicts.extend(rows)
+        if in_page[-1:] == [name]:
+            builder.checker.browser.end()  # it holds as much memory as a model
         if FLOAT not in precisions or f"{name} {FLOAT}" in failed:  # the way to the others
             for file in converted.files:
                 file.unlink()

@@ -34,6 +34,13 @@ class BrowserSession:
     browser: Browser | RemoteBrowser | None
     reason: str | None = None
 
+    def end(self) -> None:
+        """Close a browser that serves this run alone: nothing more is asked of it."""
+        from edge_deploy.web.remote_browser import RemoteBrowser
+
+        if isinstance(self.browser, RemoteBrowser):
+            self.browser.end()
+
 
 @contextmanager
 def browser_if_any(wanted: bool, path: Path | None) -> Iterator[BrowserSession]:

@@ -69,6 +69,10 @@ class RemoteBrowser:
         self._line = line
         _ask(line, {"call": "start"})
 
+    def end(self) -> None:
+        """Give back the memory of the browser, of which nothing more is asked."""
+        _ask(self._line, {"call": "end"})
+
     @contextmanager
     def open_file(
         self, target: str, path: Path, backend: str, spec: ModelSpec
@@ -126,6 +130,7 @@ class BrowserHost:
             "time": self._time,
             "encode": self._encode,
             "close": self._close,
+            "end": self._end,
         }
         try:
             return calls[str(header["call"])](header, arrays)
@@ -162,6 +167,11 @@ class BrowserHost:
         self._opened += 1
         self._pages[self._opened] = (stack, runner)
         return {"page": self._opened}, {}
+
+    def _end(self, header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
+        self.close()
+        self._browser = None
+        return {}, {}
 
     def _predict(self, header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
         runner = self._pages[header["page"]][1]

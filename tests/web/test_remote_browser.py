@@ -107,10 +107,18 @@ def test_it_answers_as_the_browser_itself(browser: Any, tmp_path: Path) -> None:
                 opener.open_file("tfjs", path, "wasm", wrong).__enter__()
             return answers, len(times), str(told.value), page.encode(features, rows).tolist()
 
+    def ask_and_end(line: Channel) -> tuple[Any, ...]:
+        remote = RemoteBrowser(line)
+        found = ask(remote)
+        remote.end()
+        with pytest.raises(ArtifactError, match="no browser"):
+            remote.open_file("tfjs", path, "wasm", spec).__enter__()
+        return found
+
     own = ask(browser)
     host = BrowserHost(None, [tmp_path])
     host._browser = browser  # a second one beside it would take seconds
-    with served(host, lambda line: ask(RemoteBrowser(line))) as (found,):
+    with served(host, ask_and_end) as (found,):
         if isinstance(found, Exception):
             raise found
     assert found[1:] == own[1:]
