@@ -366,6 +366,8 @@ def test_every_file_lies_compressed_beside_itself(site: tuple[Path, str]) -> Non
         file
         for file in folder.rglob("*")
         if file.is_file() and file.suffix not in (".br", ".gz") and file.name != "site.json"
+        # One rename replaces it, which two files more would undo.
+        if file.name != "releases.json"
     ]
     for file in plain:
         data = file.read_bytes()
