@@ -157,7 +157,7 @@ OCCLUDED = """async ([side, channels, spot]) => {
   const levels = [];
   await occlusion(async (picture) => picture[(spot[0] * side + spot[1]) * channels], values,
     { height: side, width: side, channels },
-    { stopped: () => false, progress() {},
+    { stopped: () => false, progress() {}, partial() {},
       level: ({ grid, changes }) => levels.push([grid, changes.indexOf(Math.max(...changes))]) });
   const even = new Float32Array(side * side * channels).fill(3);
   const flat = blur(even, { height: side, width: side, channels }, 5);
@@ -213,7 +213,8 @@ def test_explanation_is_named_and_read_by_all(
     }
     assert names[model][code == "id"] in text
     if model == "digits":
-        assert page.get_attribute("#why", "data-levels") == "14x14"
+        levels = page.get_attribute("#why", "data-levels")
+        assert levels in ("7x7", "10x10", "12x12", "14x14")  # as this device allows
         assert page.get_attribute("#why canvas", "aria-label")
     assert serious_issues(page) == []
     width = options.get("viewport", {}).get("width", 1100)

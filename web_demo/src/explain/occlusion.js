@@ -4,6 +4,7 @@
 
 const COARSE = [4, 7];
 const FINE = [14, 12, 10];
+const EACH = 250; // milliseconds between two pictures of an unfinished grid
 const BUDGET = 9000; // milliseconds for all; a finer grid than it allows is left out
 
 /**
@@ -11,9 +12,10 @@ const BUDGET = 9000; // milliseconds for all; a finer grid than it allows is lef
  * @param {(values: Float32Array) => Promise<number>} ask what is measured, of a picture
  * @param {Float32Array} values the model's input
  * @param {{height: number, width: number, channels: number}} size of it
- * @param {{level: Function, progress: Function, stopped: () => boolean}} tell level({grid: [rows,
- *   columns], changes: Float32Array}) for each finished grid: how far the measure falls where a
- *   window of two cells' width around a cell's middle is blurred
+ * @param {{level: Function, partial: Function, progress: Function, stopped: () => boolean}} tell
+ *   level({grid: [rows, columns], changes: Float32Array}) for each finished grid: how far the measure
+ *   falls where a window of two cells' width around a cell's middle is blurred; partial() is told the
+ *   same of an unfinished one, whose cells are still those of the coarser grid
  */
 export async function occlusion(ask, values, size, tell) {
   const { height, width } = size;
@@ -24,8 +26,11 @@ export async function occlusion(ask, values, size, tell) {
   let total = COARSE.reduce((sum, grid) => sum + grid ** 2, 0);
   const cellsOf = (grid) => [Math.min(grid, height), Math.min(grid, width)];
 
+  let before = null; // the grid that was finished last
+  let drawn = started;
+
   async function level([rows, columns]) {
-    const changes = new Float32Array(rows * columns);
+    const changes = before ? finer(before, [rows, columns]) : new Float32Array(rows * columns);
     const covered = (n) => {
       const [y, x] = [Math.floor(n / columns), n % columns];
       return patched(values, blurred, size, {
@@ -41,8 +46,12 @@ export async function occlusion(ask, values, size, tell) {
       if (tell.stopped()) return false;
       asked += 1;
       tell.progress(asked, total);
+      if (performance.now() - drawn < EACH) continue;
+      drawn = performance.now();
+      tell.partial({ grid: [rows, columns], changes });
     }
-    tell.level({ grid: [rows, columns], changes });
+    before = { grid: [rows, columns], changes };
+    tell.level(before);
     return true;
   }
 
@@ -57,6 +66,14 @@ export async function occlusion(ask, values, size, tell) {
   const cells = cellsOf(fine);
   total = asked + cells[0] * cells[1];
   await level(cells);
+}
+
+/** A grid's cells in those of a finer one. */
+function finer({ grid: [high, wide], changes }, [rows, columns]) {
+  return Float32Array.from({ length: rows * columns }, (_, n) => {
+    const [y, x] = [Math.floor(n / columns), n % columns];
+    return changes[Math.floor(((y + 0.5) * high) / rows) * wide + Math.floor(((x + 0.5) * wide) / columns)];
+  });
 }
 
 function patched(values, blurred, { height, width, channels }, { top, bottom, left, right }) {

@@ -95,6 +95,7 @@ async function picture({ own, asked, target, answer, tell, body }) {
   };
   await occlusion(ask, Float32Array.from(data), size, {
     ...tell,
+    partial: ({ grid, changes }) => map.show(grid, changes),
     level({ grid, changes }) {
       map.show(grid, changes);
       document.getElementById('why').dataset.levels = `${grid[0]}x${grid[1]}`;
