@@ -192,6 +192,7 @@ class PublishKeywords(SizeKeywords, total=False):
     label_column: str | None
     max_drop: float
     force: bool
+    report_to: str | None
 
 
 class DiffKeywords(SizeKeywords, total=False):

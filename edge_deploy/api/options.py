@@ -321,6 +321,8 @@ class PublishOptions(SizeOptions):
         label_column: Their column (key) of true answers, as for ``convert``.
         max_drop: Accuracy (or R²) that a new stable version may lose.
         force: Publish what takes or gives something else than the stable version, or is worse.
+        report_to: Where the page sends counts of a visit, if its visitor lets it: an address of
+            ``edge-deploy collect``. Without it this stays as it is; ``""`` ends it.
     """
 
     channel: str = "stable"
@@ -331,6 +333,7 @@ class PublishOptions(SizeOptions):
     label_column: str | None = None
     max_drop: float = 0.01
     force: bool = False
+    report_to: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

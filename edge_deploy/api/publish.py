@@ -30,7 +30,7 @@ from edge_deploy.core.errors import ArtifactError, UsageError, unknown_option, w
 from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.messages import call, option
 from edge_deploy.core.options import as_path, as_paths, given, takes
-from edge_deploy.web import assets, embed, hosting, runtimes, site_writer, tfjs_bundle
+from edge_deploy.web import assets, embed, hosting, page_head, runtimes, site_writer, tfjs_bundle
 from edge_deploy.web import releases as rules
 from edge_deploy.web.page_head import PageInfo
 from edge_deploy.web.releases import (
@@ -116,6 +116,7 @@ def publish(
     """
     options = given(PublishOptions, options, keywords, "publish")
     channel = _channel(options)
+    page_head.check(PageInfo(report_to=options.report_to or None))
     site = as_path(to, "to")
     models = _opened(as_paths(paths, "paths"))
     by = options.by if options.by is not None else git_user()
@@ -124,10 +125,10 @@ def publish(
         events["share"] = options.share if options.share is not None else 0.1
     with artifacts.as_opened(models):
         if not site.exists() or (site.is_dir() and not any(site.iterdir())):
-            return _on_new_site(site, models, events)
+            return _on_new_site(site, models, events, options)
         diffs = _compared(site, models, options) if channel == "stable" else ()
         with _changing(site):
-            return replace(_on_site(site, models, events, options.keep), diffs=diffs)
+            return replace(_on_site(site, models, events, options), diffs=diffs)
 
 
 def promote(site: Path | str, name: str, *, by: str | None = None) -> Published:
@@ -254,10 +255,11 @@ def _changing(site: Path) -> Iterator[None]:
 
 
 def _on_new_site(
-    site: Path, models: Sequence[Artifact], events: Mapping[str, Any]
+    site: Path, models: Sequence[Artifact], events: Mapping[str, Any], options: PublishOptions
 ) -> PublishResult:
     """Build a site of the versions."""
     state = _State.empty()
+    state.report_to(options.report_to)
     for model in models:
         state.add(model, events)
     planned = planned_files(state.plan(), assets.shell_folder())
@@ -267,14 +269,15 @@ def _on_new_site(
 
 
 def _on_site(
-    site: Path, models: Sequence[Artifact], events: Mapping[str, Any], keep: int
+    site: Path, models: Sequence[Artifact], events: Mapping[str, Any], options: PublishOptions
 ) -> PublishResult:
     """Add the versions to a site, which is locked."""
     source = assets.shell_folder()
     state = _State.of(site)
+    state.report_to(options.report_to)
     for model in models:
         state.add(model, events)
-    state.prune([model.name for model in models], keep)
+    state.prune([model.name for model in models], options.keep)
     record = {**site_writer.read_record(site), RELEASES: [atomic_io.sha256(site / RELEASES)]}
     carried: Files = {path: site / path for path in hosting.PATHS if path in record}
     planned = {**carried, **planned_files(state.plan(), source, site)}
@@ -435,6 +438,11 @@ class _State:
                 self.files[full] = file
                 self._places[digest] = full
         self.entries.append({**entry, "shared": shared} if shared else entry)
+
+    def report_to(self, url: str | None) -> None:
+        """Have the page tell an address of visits; nobody, where that is empty."""
+        if url is not None:
+            self.page = replace(self.page, report_to=url or None)
 
     def prune(self, names: Sequence[str], keep: int) -> None:
         """Keep so many versions of some models."""

@@ -40,6 +40,14 @@ def publish(
     force: Annotated[
         bool, typer.Option("--force", help="Although labels or inputs changed, or it is worse.")
     ] = False,
+    report_to: Annotated[
+        str | None,
+        typer.Option(
+            "--report-to",
+            help="Where the page sends counts of a visit, if its visitor lets it: an address of "
+            "collect; an empty one ends it.",
+        ),
+    ] = None,
     max_size: shared.MaxSize = shared.MAX_SIZE,
     as_json: Json = False,
     quiet: Quiet = False,

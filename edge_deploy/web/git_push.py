@@ -203,7 +203,10 @@ def _names(site: Path) -> list[str]:
     """What the site's models are called."""
     try:
         index = json.loads((site / "models/index.json").read_text(encoding="utf-8"))
-        return [f"{model['name']} {model['version']}" for model in index["models"]]
+        versions: dict[str, str] = {}
+        for model in index["models"]:  # of each model the stable version comes first
+            versions.setdefault(model["name"], f"{model['name']} {model['version']}")
+        return list(versions.values())
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{site}/models/index.json cannot be read ({error}). Build the site again."

@@ -60,7 +60,7 @@ FLAGS = {
     ),
     "publish": (
         "artifact --to --channel --share --keep --by --reference --label-column --max-drop "
-        "--force --max-size --json --quiet -q"
+        "--force --report-to --max-size --json --quiet -q"
     ),
     "promote": "site name --by --json --quiet -q",
     "rollback": "site name version --by --json --quiet -q",

@@ -160,7 +160,7 @@ def test_the_workflow_for_ci_is_one_and_its_command_is_a_real_one() -> None:
 
     from edge_deploy.cli import app
 
-    (block,) = blocks(DOCS / "tutorials" / "ci.md", "yaml")
+    block, *_ = blocks(DOCS / "tutorials" / "ci.md", "yaml")
     told = [
         step["run"] for step in yaml.safe_load(block)["jobs"]["verify"]["steps"] if "run" in step
     ]

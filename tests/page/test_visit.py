@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+import edge_deploy
 from edge_deploy.api.demo import build_demo
 from edge_deploy.api.single_file import build_single_file
 from edge_deploy.core.errors import UsageError
@@ -24,7 +25,9 @@ from edge_deploy.web.monitoring.store import ReportStore, read_reports
 from edge_deploy.web.monitoring.visit_report import VisitReport
 from edge_deploy.web.page_head import PageInfo
 from edge_deploy.web.server import address, start
+from edge_deploy.web.site_index import read_index
 from tests.api.test_demo import make_artifact
+from tests.page.test_releases import Hosted, broken_weights, counted
 
 pytestmark = pytest.mark.slow
 
@@ -248,6 +251,41 @@ def test_the_policy_lets_that_origin_in_and_no_other(
     with served(ThreadingHTTPServer(("127.0.0.1", 0), Html)) as other:
         assert page.evaluate(reach, other) == "refused"
     leave(page)
+
+
+def test_a_shadow_and_a_broken_canary_are_told(browser: Browser, tmp_path: Path) -> None:
+    made = {n: make_artifact(tmp_path / "artifacts", "costs", version=n) for n in "123"}
+    folder = tmp_path / "site"
+    with ReportStore(tmp_path / "stats.sqlite", 2**24) as store:
+        receiver = collector.start(store, CollectOptions(port=0, rate=1000))
+        with served(receiver) as to:
+            edge_deploy.publish(made["1"], folder, report_to=to)
+            edge_deploy.publish(made["2"], folder, channel="shadow")
+            with served(start(folder)) as url:
+                hosted = Hosted(folder, url, made)
+                page = opened(browser, url)
+                before = counted(page, "2", "asked")
+                for n in range(2, 5):
+                    page.fill("form [name=length]", str(n))
+                    page.press("form [name=length]", "Enter")
+                    counted(page, "2", "asked", before + n - 1)
+                page.goto("about:blank")
+                reports(tmp_path / "stats.sqlite", 1)
+                page.context.close()
+                edge_deploy.publish(made["3"], folder, channel="canary", share=1.0)
+                with broken_weights(hosted, "3"):
+                    leave(opened(browser, url))
+                first, second = (one.models[0] for one in reports(tmp_path / "stats.sqlite", 2))
+    by_drop = {one.dropped: one for one in (first, second)}
+    assert set(by_drop) == {None, "3"}
+    shadow = by_drop[None].shadow
+    assert shadow is not None and shadow.version == "2"
+    assert shadow.compared == shadow.agreed + shadow.beyond >= 4 and shadow.failures == 0
+    assert (by_drop["3"].version, by_drop["3"].channel) == ("1", "stable")
+    found = edge_deploy.stats(tmp_path / "stats.sqlite", min_visits=1)
+    dropped = next(one for one in found.promotions if one.version == "3")
+    assert not dropped.may and "100.0% of its self-checks failed" in "; ".join(dropped.reasons)
+    assert read_index(folder).page.report_to == to  # publishing keeps what it was told once
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 // The flow of the page: which model, on what, ready or not, ask, show.
 import * as address from './address.js';
-import { count, counted as countsOf, lacks, readReleases, visitorsModels } from './channels.js';
+import { count, counted as countsOf, counts, lacks, readReleases, visitorsModels } from './channels.js';
 import { asDocument, pictureInput, rowInput, tensorInput } from './inference.js';
 import { el } from './dom.js';
 import { widthOf } from './features.js';
@@ -107,7 +107,7 @@ function watch(versions) {
 function countVisit(url) {
   if (!url) return;
   visit = import('./visit.js').then(({ begin }) => {
-    counting = begin({ url, place: document.getElementById('about'), t, el });
+    counting = begin({ url, place: document.getElementById('about'), t, el, counts });
     return counting;
   });
   visit.catch(() => {}); // a visit that nobody counts
@@ -155,11 +155,11 @@ async function load(wanted, path, wantedBackend) {
     await prepare(entry, file, backend, controller.signal);
   } catch (error) {
     if (controller.signal.aborted) return;
-    visit?.then((counts) => counts.broken(entry), () => {});
     if (entry.stable && file.file === entry.file) {
       await instead(entry, error, backend);
       return;
     }
+    visit?.then((own) => own.broken(entry), () => {});
     fail(t('error.model', { model: entry.key, detail: words(error) }), again);
   }
 }
@@ -251,7 +251,7 @@ async function prepare(entry, wanted, backend, signal) {
   };
   const widths = features?.map((feature) => ({ name: feature.name, width: widthOf(feature) }));
   const facts = { ...entry, backend: model.backend, check: check.pass, first: performance.now() - started };
-  visit?.then((counts) => counts.opened({ ...facts, manifest, reference, features: widths }), () => {});
+  visit?.then((told) => told.opened({ ...facts, manifest, reference, features: widths }), () => {});
   head.ready(model.backend, each, check.pass);
   if (entry.release?.versions.length > 1 || countsOf(entry.key, entry.version)) beside(own);
   part(own, import('./view/quality.js'), ({ qualityView }) => qualityView(shown));

@@ -10,12 +10,15 @@ const SENT = 'edge-deploy-reported'; // kept while the tab is open: a visit may 
 const MOST = { models: 20, columns: 200, times: 1000, characters: 200 };
 
 /**
- * @param {object} page {url: where it is sent, place: what the line is put in, t, el: the page's own}
+ * @param {object} page {url: where it is sent, place: what the line is put in, t, el: the page's own,
+ *   counts: what this browser counted of all versions, now and in former visits}
  * @returns {{opened, saw, broken}} opened(facts) when a version of a model is there; saw(inputs,
  *   given) before it is asked, which gives {answered(ms), failed()}; broken(facts) when it does
- *   not come. facts: {key, version, channel, backend, check, first, manifest, features, reference}
+ *   not come. facts: {key, version, channel, backend, check, first, shadow, manifest, features,
+ *   reference}
  */
-export function begin({ url, place, t, el }) {
+export function begin({ url, place, t, el, counts }) {
+  const before = counts();
   const visited = new Map(); // by model and version
   let current = null;
   let seen = document.visibilityState === 'visible';
@@ -30,6 +33,8 @@ export function begin({ url, place, t, el }) {
 
   function opened(facts) {
     current = record(facts);
+    if (!current) return;
+    current.shadow = facts.shadow?.version ?? null;
     Object.assign(current.told, { backend: facts.backend, check: facts.check ? 'pass' : 'fail' });
     current.told.first_ms ??= rounded(facts.first);
     current.ranges = rangesOf(facts);
@@ -37,14 +42,16 @@ export function begin({ url, place, t, el }) {
 
   function broken(facts) {
     current = null;
-    Object.assign(record(facts).told, { backend: 'none', check: 'fail' });
+    const own = record(facts);
+    if (own) Object.assign(own.told, { backend: 'none', check: 'fail' });
   }
 
   function record({ key, version, channel = 'stable' }) {
+    if (channel === 'shadow') return null; // the address asked for it: nobody's visit
     const id = JSON.stringify([key, version, channel]);
     if (!visited.has(id)) {
       const told = { model: text(key), version: text(version), channel, first_ms: null };
-      visited.set(id, { told, answers: 0, failures: 0, times: [], columns: new Map(), ranges: [] });
+      visited.set(id, { key, told, shadow: null, answers: 0, failures: 0, times: [], columns: new Map(), ranges: [] });
     }
     return visited.get(id);
   }
@@ -71,7 +78,7 @@ export function begin({ url, place, t, el }) {
     keep('sessionStorage', SENT, 'yes');
     const asked = {
       method: 'POST',
-      body: JSON.stringify(report(visited)),
+      body: JSON.stringify(report(visited, before, counts())),
       headers: { 'Content-Type': 'text/plain' }, // JSON would make the browser ask beforehand
       keepalive: true,
       credentials: 'omit',
@@ -96,7 +103,7 @@ export function begin({ url, place, t, el }) {
     const pre = el('pre', { tabIndex: 0 });
     const what = el('details', {}, el('summary', {}, t('report.what')), pre);
     what.ontoggle = () => {
-      if (what.open) pre.textContent = JSON.stringify(report(visited), null, 1);
+      if (what.open) pre.textContent = JSON.stringify(report(visited, before, counts()), null, 1);
     };
     const label = el('label', {}, made, ' ', t('report.switch', { host }));
     place.append(el('div', { id: 'report', className: 'quiet' }, label, what));
@@ -106,18 +113,51 @@ export function begin({ url, place, t, el }) {
   return { opened, saw, broken };
 }
 
-function report(visited) {
+function report(visited, before, now) {
   const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0'));
   const models = [...visited.values()].slice(-MOST.models).map((one) => ({
     ...one.told,
     median_ms: median(one.times),
     answers: one.answers,
     failures: one.failures,
-    dropped: null,
-    shadow: null,
+    dropped: dropped(one, before, now),
+    shadow: shadow(one, before, now),
     columns: [...one.columns].map(([name, counts]) => ({ name, ...counts })),
   }));
   return { schema: SCHEMA, id: id.join(''), models };
+}
+
+/** What this visit added to what is counted of a version. */
+function added(key, version, before, now) {
+  const [old, own] = [before, now].map((of) => of[key]?.[version] ?? {});
+  const by = (name) => Math.max(0, (own[name] ?? 0) - (old[name] ?? 0));
+  return { own, by };
+}
+
+/** The version that was to answer, and was wrong on this device. */
+function dropped({ key, told }, before, now) {
+  const gone = Object.keys(now[key] ?? {}).find((version) => {
+    const { own, by } = added(key, version, before, now);
+    return own.channel === 'canary' && own.against === told.version && by('dropped');
+  });
+  return gone ? text(gone) : null;
+}
+
+/** How the version did that is asked in silence. */
+function shadow({ key, shadow: version }, before, now) {
+  if (!version || !now[key]?.[version]) return null;
+  const { own, by } = added(key, version, before, now);
+  const compared = by('agreed') + by('differed');
+  const failures = by('failed') + by('dropped');
+  if (!compared && !failures) return null;
+  return {
+    version: text(version),
+    compared,
+    agreed: by('agreed'),
+    beyond: by('differed'),
+    failures,
+    median_ms: compared ? median((own.ms ?? []).slice(-compared)) : null,
+  };
 }
 
 /** What an input is held to: names, where its number is, and between what it lay in the reference. */

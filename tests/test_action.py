@@ -1,0 +1,162 @@
+"""action.yml and the hook for pre-commit: their commands, run as GitHub and pre-commit run them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from edge_deploy.web.releases import read_releases
+from tests.api.test_publish import with_version
+from tests.conftest import Run
+from tests.support import unmeasured
+
+ROOT = Path(__file__).parents[1]
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
+STEPS = {step["name"]: step for step in ACTION["runs"]["steps"]}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A checkout of a project with a remote, and edge-deploy on the path as `Install` leaves it."""
+    git(tmp_path, "init", "--quiet", "--bare", "host.git")
+    git(tmp_path, "init", "--quiet", "project")
+    git(tmp_path / "project", "remote", "add", "origin", str(tmp_path / "host.git"))
+    command = tmp_path / "bin" / "edge-deploy"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m edge_deploy.cli "$@"\n')
+    command.chmod(0o755)
+    return tmp_path / "project"
+
+
+def happens(project: Path, runner: Path, **inputs: str) -> tuple[dict[str, int], str]:
+    """Run the steps after `Install`, but for the comment, until one fails.
+
+    Returns:
+        The exit codes of the steps, and what the comment would say.
+    """
+    runner.mkdir()
+    given = {name: str(one.get("default", "")) for name, one in ACTION["inputs"].items()} | inputs
+    environment = {
+        **unmeasured(),
+        "PATH": f"{project.parent / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "RUNNER_TEMP": str(runner),
+        "GITHUB_STEP_SUMMARY": str(runner / "summary.md"),
+    }
+    codes: dict[str, int] = {}
+    for name in ("Verify", "Compare with the live site", "Publish"):
+        if name == "Publish" and (given["publish"] != "true" or any(codes.values())):
+            continue
+        step = STEPS[name]
+        values = {key: filled(str(value), given) for key, value in step.get("env", {}).items()}
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+            cwd=project,
+            env={**environment, **values},
+            capture_output=True,
+            text=True,
+        )
+        codes[name] = done.returncode
+        assert "unbound" not in done.stderr and "command not found" not in done.stderr
+    return codes, (runner / "told.md").read_text("utf-8")
+
+
+def filled(text: str, given: dict[str, str]) -> str:
+    """The value of an expression over the inputs, of the two forms that the action has."""
+    if found := re.fullmatch(r"\$\{\{ inputs\.(\w+) == 'true' && 'true' \|\| '' \}\}", text):
+        return "true" if given[found[1]] == "true" else ""
+    found = re.fullmatch(r"\$\{\{ inputs\.([\w-]+) \}\}", text)
+    assert found, text
+    return given[found[1]]
+
+
+@pytest.mark.slow
+def test_the_action_verifies_compares_and_publishes(
+    example_artifact: Callable[[str], Path], project: Path, tmp_path: Path
+) -> None:
+    first = example_artifact("insurance")
+    shutil.copytree(first, project / "artifacts" / "insurance" / "1")
+    second = with_version(first, project / "artifacts" / "insurance" / "2", "2")
+    host = tmp_path / "host.git"
+
+    codes, told = happens(
+        project, tmp_path / "one", artifacts="artifacts/insurance/1\n", publish="true"
+    )
+    assert codes == {"Verify": 0, "Compare with the live site": 0, "Publish": 0}, told
+    assert git(host, "log", "-1", "--format=%an %s", "gh-pages") == (
+        "github-actions[bot] Publish insurance 1\n"
+    )
+    # A pull request: the table, and nothing is published.
+    ask = {"artifacts": "artifacts/insurance/2", "channel": "canary", "share": "10%"}
+    codes, told = happens(project, tmp_path / "two", **ask, publish="false")
+    assert codes == {"Verify": 0, "Compare with the live site": 0}, told
+    assert told.startswith("<!-- edge-deploy -->\n### Verified\n```text\n")
+    assert "insurance_float32.tflite" in told and "insurance 2" in told
+    assert git(host, "rev-list", "--count", "gh-pages") == "1\n"
+    # On merge.
+    codes, told = happens(project, tmp_path / "three", **ask, publish="true")
+    assert codes["Publish"] == 0, told
+    git(tmp_path, "clone", "--quiet", "-b", "gh-pages", str(host), "live")
+    (model,) = read_releases(tmp_path / "live").models
+    assert (model.stable, model.canary and model.canary.version) == ("1", "2")
+    # A file that is not the one that was converted stops it.
+    broken = next(second.glob("tflite/*.tflite"))
+    broken.write_bytes(broken.read_bytes()[:-1] + b"\x00")
+    codes, told = happens(project, tmp_path / "four", **ask, publish="true")
+    assert codes["Verify"] == 1 and "Publish" not in codes
+    assert git(host, "rev-list", "--count", "gh-pages") == "2\n"
+
+
+def test_the_action_is_one_that_github_runs() -> None:
+    assert ACTION["runs"]["using"] == "composite"
+    for step in STEPS.values():
+        assert step["shell"] == "bash"
+        # What others write comes in by the environment, never into a script.
+        assert "${{" not in step["run"]
+        assert subprocess.run(["bash", "-n", "-c", step["run"]]).returncode == 0
+    used = set(re.findall(r"inputs\.([\w-]+)", (ROOT / "action.yml").read_text("utf-8")))
+    assert used == set(ACTION["inputs"])
+
+
+def blocks(language: str) -> list[Any]:
+    page = (ROOT / "docs/tutorials/ci.md").read_text("utf-8")
+    found = re.findall(rf"^```{language}\n(.*?)^```", page, re.DOTALL | re.M)
+    return [yaml.safe_load(block) for block in found]
+
+
+def test_the_documented_workflow_gives_inputs_that_there_are() -> None:
+    release = next(one for one in blocks("yaml") if one.get("name") == "release")
+    step = release["jobs"]["release"]["steps"][-1]
+    assert step["uses"].startswith("OWNER/edge-deploy@")
+    needed = {name for name, one in ACTION["inputs"].items() if one.get("required")}
+    assert needed <= set(step["with"]) <= set(ACTION["inputs"])
+
+
+@pytest.mark.slow
+def test_the_hook_of_pre_commit_runs(
+    example_artifact: Callable[[str], Path], run: Run, tmp_path: Path
+) -> None:
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    shutil.copytree(example_artifact("insurance"), tmp_path / "artifacts/insurance/1")
+    documented = next(one for one in blocks("yaml") if "repos" in one)
+    (used,) = documented["repos"][0]["hooks"]
+    assert (used["id"], hook["pass_filenames"]) == (hook["id"], False)
+    assert re.search(hook["files"], "artifacts/insurance/1/manifest.json")
+    program, *arguments = shlex.split(hook["entry"])
+    assert program == "edge-deploy"
+    assert run(*arguments, *used["args"]).code == 0
