@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
+import edge_deploy
+from edge_deploy.examples import ExampleFiles
 from edge_deploy.web.releases import read_releases
-from tests.api.test_publish import with_version
 from tests.conftest import Run
 from tests.support import unmeasured
 
@@ -87,11 +88,18 @@ def filled(text: str, given: dict[str, str]) -> str:
 
 @pytest.mark.slow
 def test_the_action_verifies_compares_and_publishes(
-    example_artifact: Callable[[str], Path], project: Path, tmp_path: Path
+    example: Callable[[str], ExampleFiles],
+    example_artifact: Callable[[str], Path],
+    project: Path,
+    tmp_path: Path,
 ) -> None:
     first = example_artifact("insurance")
     shutil.copytree(first, project / "artifacts" / "insurance" / "1")
-    second = with_version(first, project / "artifacts" / "insurance" / "2", "2")
+    done = edge_deploy.convert(
+        example("insurance").model, output=project / "artifacts", version="2", to="tflite,tfjs"
+    )
+    assert done.artifact is not None
+    second = done.artifact.folder
     host = tmp_path / "host.git"
 
     codes, told = happens(
@@ -106,7 +114,7 @@ def test_the_action_verifies_compares_and_publishes(
     codes, told = happens(project, tmp_path / "two", **ask, publish="false")
     assert codes == {"Verify": 0, "Compare with the live site": 0}, told
     assert told.startswith("<!-- edge-deploy -->\n### Verified\n```text\n")
-    assert "insurance_float32.tflite" in told and "insurance 2" in told
+    assert "✓ pass" in told and "insurance 2 answers 10% of the visitors" in told
     assert git(host, "rev-list", "--count", "gh-pages") == "1\n"
     # On merge.
     codes, told = happens(project, tmp_path / "three", **ask, publish="true")
@@ -116,7 +124,8 @@ def test_the_action_verifies_compares_and_publishes(
     assert (model.stable, model.canary and model.canary.version) == ("1", "2")
     # A file that is not the one that was converted stops it.
     broken = next(second.glob("tflite/*.tflite"))
-    broken.write_bytes(broken.read_bytes()[:-1] + b"\x00")
+    data = broken.read_bytes()
+    broken.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     codes, told = happens(project, tmp_path / "four", **ask, publish="true")
     assert codes["Verify"] == 1 and "Publish" not in codes
     assert git(host, "rev-list", "--count", "gh-pages") == "2\n"
