@@ -122,7 +122,7 @@ def test_counts_of_a_visit_arrive_once_and_hold_no_input(
     noise: list[str] = []
     page = opened(browser, f"{url}?backend=wasm")
     page.on("console", lambda m: noise.append(m.text) if m.type == "error" else None)
-    assert page.locator("#report-switch").is_checked()
+    expect(page.locator("#report-switch")).to_be_checked()
     for value in ("1.25", "98765"):  # the second lies outside of the samples
         page.fill("form [name=length]", value)
         page.press("form [name=length]", "Enter")
@@ -162,7 +162,7 @@ def test_counts_of_a_visit_arrive_once_and_hold_no_input(
     assert b"98765" not in database.read_bytes()
     # The same visit loads the page again: it is not sent again.
     page.goto(url)
-    page.wait_for_selector(READY, state="attached")
+    page.wait_for_selector("#report")
     assert "were sent to 127.0.0.1" in page.inner_text("#report")
     leave(page)
     assert sum(1 for _ in read_reports(database)) == before + 1
@@ -182,10 +182,10 @@ def test_a_visitor_who_switches_it_off_stays_untold(
     page.goto("about:blank")
     page.goto(url)
     page.wait_for_selector(READY, state="attached")
-    assert not page.locator("#report-switch").is_checked()  # it is remembered
+    expect(page.locator("#report-switch")).not_to_be_checked()  # it is remembered
     leave(page)
     private = opened(browser, url, PRIVATELY)
-    assert not private.locator("#report-switch").is_checked()
+    expect(private.locator("#report-switch")).not_to_be_checked()
     leave(private)
     hidden = opened(
         browser, url, "Object.defineProperty(document, 'visibilityState', { value: 'hidden' })"
@@ -274,16 +274,20 @@ def test_a_shadow_and_a_broken_canary_are_told(browser: Browser, tmp_path: Path)
                 page.context.close()
                 edge_deploy.publish(made["3"], folder, channel="canary", share=1.0)
                 with broken_weights(hosted, "3"):
-                    leave(opened(browser, url))
-                first, second = (one.models[0] for one in reports(tmp_path / "stats.sqlite", 2))
+                    page = opened(browser, url)
+                    page.wait_for_selector("#report")  # its code comes after the model
+                    page.goto("about:blank")
+                    found = reports(tmp_path / "stats.sqlite", 2)
+                    page.context.close()
+    first, second = (one.models[0] for one in found)
     by_drop = {one.dropped: one for one in (first, second)}
     assert set(by_drop) == {None, "3"}
     shadow = by_drop[None].shadow
     assert shadow is not None and shadow.version == "2"
     assert shadow.compared == shadow.agreed + shadow.beyond >= 4 and shadow.failures == 0
     assert (by_drop["3"].version, by_drop["3"].channel) == ("1", "stable")
-    found = edge_deploy.stats(tmp_path / "stats.sqlite", min_visits=1)
-    dropped = next(one for one in found.promotions if one.version == "3")
+    judged = edge_deploy.stats(tmp_path / "stats.sqlite", min_visits=1)
+    dropped = next(one for one in judged.promotions if one.version == "3")
     assert not dropped.may and "100.0% of its self-checks failed" in "; ".join(dropped.reasons)
     assert read_index(folder).page.report_to == to  # publishing keeps what it was told once
 
