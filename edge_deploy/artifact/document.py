@@ -27,6 +27,10 @@ Share = Annotated[Number, Meta(extra_json_schema={"minimum": 0, "maximum": 1})]
 Scale = Annotated[Number, Meta(extra_json_schema={"exclusiveMinimum": 0})]
 SampleCount = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": 32})]
 
+# Code makes arrays of it, so that another word is refused.
+_DTYPES = r"^(bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128))$"
+Dtype = Annotated[str, Meta(pattern=_DTYPES)]
+
 # Of these an empty list is refused: code takes the first.
 Strings = Annotated[tuple[str, ...], Meta(min_length=1)]
 
@@ -140,6 +144,8 @@ def _fault(kind: type[Part], document: Any, message: str) -> str:
     if least := re.search(r"of length >= (\d+)", told):
         return f"{said}: {f'has fewer than {least[1]} items' if value else 'is empty'}"
     shown = json.dumps(value)[:60]
+    if "matching regex" in told:  # of a Dtype alone
+        return f"{said}: is {shown}, no dtype of numbers, such as float32"
     if other := re.match(r"Expected `([^`]+)`, got", told):
         kinds = dict.fromkeys(_TYPES.get(kind, kind) for kind in other[1].split(" | "))
         if "number" in kinds:

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from edge_deploy.artifact.document import (
     Count,
+    Dtype,
     InnerPath,
     Number,
     Part,
@@ -75,7 +76,7 @@ class TensorEntry(Part, frozen=True, kw_only=True):
 
     name: str
     shape: tuple[Count | None, ...]
-    dtype: str
+    dtype: Dtype
     quantization: QuantizationEntry | None
 
 

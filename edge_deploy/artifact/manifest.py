@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType, structs
 
 from edge_deploy.artifact.document import (
     Count,
+    Dtype,
     InnerPath,
     Name,
     Part,
@@ -96,7 +97,7 @@ class InputEntry(Part, frozen=True, kw_only=True):
 
     name: str
     shape: tuple[Count | None, ...]
-    dtype: str
+    dtype: Dtype
     kind: Literal["image", "table", "sequence", "tensor"]
 
 
@@ -118,7 +119,7 @@ class OutputEntry(Part, frozen=True, kw_only=True):
 
     name: str
     shape: tuple[Count | None, ...]
-    dtype: str
+    dtype: Dtype
     kind: Literal["probabilities", "probability", "class", "value", "tensor"]
     classes: tuple[str, ...] | None
     unit: str | None

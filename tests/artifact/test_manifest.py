@@ -55,6 +55,14 @@ BROKEN: dict[str, tuple[Edit, str | None]] = {
         to("source", value=[1]),
         "source: is [1], not of type object",
     ),
+    "an input of objects": (
+        to("inputs", 0, "dtype", value="object"),
+        'inputs[0].dtype: is "object", no dtype of numbers, such as float32',
+    ),
+    "a dtype that is a name of Python": (
+        to("outputs", 0, "dtype", value="__class__"),
+        'outputs[0].dtype: is "__class__", no dtype of numbers, such as float32',
+    ),
     "an output of a kind of tomorrow": (
         to("outputs", 0, "kind", value="smell"),
         "outputs[0].kind: is 'smell', none of class, probabilities, probability, tensor, value",
