@@ -69,6 +69,14 @@ def take_a_sample(shown: Page) -> None:
     shown.locator("#samples button").nth(2).click()
 
 
+def ask_why(shown: Page) -> None:
+    """A sample, and the map of what its answer rests on."""
+    take_a_sample(shown)
+    shown.wait_for_selector("#output .bars")
+    shown.click("#ask-why")
+    shown.wait_for_selector("#why[data-state=done]", timeout=120_000)
+
+
 def report(browser: Browser) -> None:
     """report.html of a network in several precisions: the table, and the first error chart."""
     with tempfile.TemporaryDirectory() as folder:
@@ -89,5 +97,6 @@ if __name__ == "__main__":
     IMAGES.mkdir(parents=True, exist_ok=True)
     with open_browser() as browser:
         page(browser, "page.png", "digits-mlp", 850, draw_a_three)
+        page(browser, "why.png", "cat-vs-dog", 1_000, ask_why)
         page(browser, "form.png", "insurance", 720, take_a_sample)
         report(browser)
