@@ -14,7 +14,7 @@ from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.document import to_document
 from edge_deploy.artifact.file_entry import FileEntry
 from edge_deploy.artifact.manifest import columns_of
-from edge_deploy.artifact.samples import spread
+from edge_deploy.artifact.samples import packaged
 from edge_deploy.artifact.selection import page_entry
 from edge_deploy.artifact.statistics import answer_ranges, column_ranges, picture_ranges
 from edge_deploy.core.errors import ArtifactError
@@ -101,8 +101,7 @@ def _quality(model: Artifact) -> dict[str, Any] | None:
     found = quality.quality(model.spec, join(first, model.evaluation()))
     if found is None:
         return None
-    told = model.manifest.reference.shown or spread(first.count)
-    places = [place for place in told if place < first.count]
+    places = packaged(model.manifest.reference, first.count)
     shown = quality.cells(model.spec, first, places) if model.samples() else []
     return {**found, "shown": shown}
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edge_deploy.artifact.manifest import ReferenceEntry
 from edge_deploy.core.filesystem import write_text
 from edge_deploy.core.options import Data
 from edge_deploy.core.spec import Feature
@@ -52,6 +53,14 @@ def places(reference: Reference) -> tuple[int, ...]:
     for turn in range(SAMPLES):
         taken += [members[turn] for members in classes if turn < len(members)]
     return tuple(sorted(taken[:SAMPLES]))
+
+
+def packaged(entry: ReferenceEntry, count: int) -> tuple[int, ...]:
+    """The places, among so many kept samples, of those that lie in samples/.
+
+    Artifacts of earlier versions do not say them.
+    """
+    return tuple(place for place in entry.shown or spread(count) if 0 <= place < count)
 
 
 def save(stage: Path, reference: Reference, features: Sequence[Feature] = ()) -> None:

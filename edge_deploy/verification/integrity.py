@@ -12,7 +12,7 @@ from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.artifact.file_entry import FileEntry
 from edge_deploy.artifact.manifest import preprocessing_of
 from edge_deploy.artifact.metadata import LATER, file_metadata
-from edge_deploy.artifact.samples import SAMPLES
+from edge_deploy.artifact.samples import packaged
 from edge_deploy.core.bounds import read_text
 from edge_deploy.core.errors import ArtifactError
 from edge_deploy.data.preprocessing.decode import decode_image
@@ -65,10 +65,10 @@ def preparation_failures(found: Artifact, reference: Reference) -> tuple[str, ..
     if preprocessing is None or not pictures or len(found.spec.inputs) > 1 or not reference.count:
         return ()
     shape = tuple(axis or 1 for axis in spec.shape[1:])
-    step = max(1, reference.count // SAMPLES)
-    last = min(len(pictures), -(-reference.count // step)) - 1
+    places = packaged(found.manifest.reference, reference.count)
+    last = min(len(pictures), len(places)) - 1
     for n in sorted({0, last // 2, last}):
-        wanted = reference.inputs[spec.name][n * step].astype(np.float64)
+        wanted = reference.inputs[spec.name][places[n]].astype(np.float64)
         now = preprocess_image(preprocessing, decode_image(pictures[n]), shape)
         # Decoders differ by a grey level or two; a wrong constant moves all of the picture.
         most = _MOVED * np.abs(wanted).max(initial=1e-6)
