@@ -462,10 +462,12 @@ def _transformed(call: Call, receiver: Value, name: str) -> Value | None:
         name, value, call.node, source=source, columns=columns, arguments=arguments, table=table
     )
     answer = value.answer or done.answer
+    if done.history and (names := tables.row_names(value)):
+        reader.notes.rows[done.history[-1]] = names
     return Value(
         history=done.history,
         fields=done.fields,
-        columns=value.columns or tables.row_names(value) or None,
+        columns=value.columns,
         column=value.column,
         answer=answer,
         items=None,

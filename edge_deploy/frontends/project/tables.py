@@ -154,6 +154,12 @@ def row_names(value: Value) -> tuple[str, ...]:
     return found if plain and all(one.fields for one in row) else ()
 
 
+def _stacked_names(reader: Reader, value: Value) -> tuple[str, ...]:
+    """What the columns of a part of a row are called, or of the row that it was made from."""
+    last = value.history[-1] if value.history else None
+    return row_names(value) or (() if last is None else reader.notes.rows.get(last, ()))
+
+
 def _name_step(reader: Reader, value: Value, columns: tuple[str, ...]) -> None:
     """Give the step that made a value the columns that it took, where it has none."""
     steps = reader.notes.steps
@@ -171,7 +177,7 @@ def concat(call: Call) -> Value:
     entries: list[tuple[Any, Value]] = []
     items: list[Value] | None = []
     for one in inner:
-        named = one.columns or (row_names(one) if call.last != "concat" else ())
+        named = one.columns or (_stacked_names(call.reader, one) if call.last != "concat" else ())
         columns = [*columns, *named] if columns is not None and named else None
         if named and not one.table:
             _name_step(call.reader, one, named)

@@ -302,6 +302,7 @@ class Notes:
     encoded: dict[int, int] = field(default_factory=dict)  # an encoding's form field
     tensors: dict[int, Value] = field(default_factory=dict)  # what an interpreter gives
     places: dict[tuple[Evidence, str, str, str], int] = field(default_factory=dict)
+    rows: dict[int, tuple[str, ...]] = field(default_factory=dict)  # what a step's row is called
     answers: set[int] = field(default_factory=set)  # fields that show an answer
     fitting: set[str] = field(default_factory=set)
     predicting: set[str] = field(default_factory=set)
