@@ -4,11 +4,37 @@ const NAME = 'edge-deploy-marks';
 const STORE = 'marks';
 
 /**
+ * Nothing is laid down in the browser before the first mark.
  * @param {string} key of the model, with the site that it is on
  * @returns {Promise<{kept: boolean, all: Function, add: Function, remove: Function, clear: Function}>}
  *   kept: whether marks outlive the page; add(mark) gives its id
  */
 export async function openStore(key) {
+  let store = (await exists()) ? await laidDown(key) : null;
+  return {
+    get kept() {
+      return store?.kept ?? true;
+    },
+    all: async () => (store ? store.all() : []),
+    async add(mark) {
+      store ??= await laidDown(key);
+      return store.add(mark);
+    },
+    remove: async (id) => store?.remove(id),
+    clear: async () => store?.clear(),
+  };
+}
+
+async function exists() {
+  try {
+    const names = await indexedDB.databases();
+    return names.some(({ name }) => name === NAME);
+  } catch {
+    return true; // a browser that does not tell, or none that keeps anything
+  }
+}
+
+async function laidDown(key) {
   try {
     return inBrowser(await opened(), key);
   } catch {
