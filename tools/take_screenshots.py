@@ -35,8 +35,10 @@ def save(name: str, picture: bytes) -> None:
         raise SystemExit(f"{path}: {size:,} bytes; a picture may have {LARGEST:,}.")
 
 
-def page(browser: Browser, name: str, model: str, height: int, act: Act) -> None:
-    """The built page, after somebody did something with a model."""
+def page(
+    browser: Browser, name: str, model: str, height: int, act: Act, part: str | None = None
+) -> None:
+    """The built page, or a part of it, after somebody did something with a model."""
     with start(BUILD / "web_demo") as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         shown = browser.new_page(viewport={"width": WIDTH, "height": height})
@@ -46,7 +48,7 @@ def page(browser: Browser, name: str, model: str, height: int, act: Act) -> None
         act(shown)
         shown.wait_for_timeout(1_500)
         shown.evaluate("scrollTo(0, 0)")
-        save(name, shown.screenshot())
+        save(name, shown.locator(part).screenshot() if part else shown.screenshot())
         shown.close()
         server.shutdown()
 
@@ -97,6 +99,6 @@ if __name__ == "__main__":
     IMAGES.mkdir(parents=True, exist_ok=True)
     with open_browser() as browser:
         page(browser, "page.png", "digits-mlp", 850, draw_a_three)
-        page(browser, "why.png", "cat-vs-dog", 1_000, ask_why)
+        page(browser, "why.png", "cat-vs-dog", 1_000, ask_why, "#why")
         page(browser, "form.png", "insurance", 720, take_a_sample)
         report(browser)

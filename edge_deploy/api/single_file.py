@@ -67,12 +67,6 @@ def build_single_file(
     info = page or PageInfo()
     page_head.check(info)
     if info.report_to is not None:
-        raise UsageError(
-            f"{option('report_to', info.report_to)} is for a site: one file connects to nothing.",
-            option="report_to",
-            got=info.report_to,
-        )
-    if info.report_to is not None:
         raise wrong_option(
             "report_to", info.report_to, "one HTML file sends nothing to anybody: build a site."
         )

@@ -68,12 +68,12 @@ def test_precision_that_cannot_be_made_is_told(row: str) -> None:
     assert not Path("artifacts").exists() or not list(Path("artifacts").iterdir())
 
 
-def test_the_other_quantizer_s_error_is_told() -> None:
+def test_the_other_quantizer_s_error_is_told(files: dict[str, Path]) -> None:
     model = edge_deploy.load_model(module(lambda tf, x: tf.math.igamma(x, x)))
     fallback = FORMATS["tflite"].fallback
     assert fallback is not None
     with pytest.raises(ConversionError, match="TFLite in int8: TFLiteConverter cannot do it: "):
-        fallback.quantize(model, Path("x.tflite"), Path("y.tflite"), Quantization("int8"))
+        fallback.quantize(model, files["tflite"], Path("y.tflite"), Quantization("int8"))
 
 
 def cut(model: Path, document: dict[str, Any]) -> None:
