@@ -25,7 +25,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, SplineTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from edge_deploy.core.errors import (
@@ -38,7 +38,14 @@ from edge_deploy.frontends import load
 from edge_deploy.frontends.sklearn.safe_pickle.allowlist import BUILDERS, LISTED
 from edge_deploy.frontends.sklearn.safe_pickle.loader import load_pickle
 from edge_deploy.frontends.sklearn.skops import load_skops
-from tests.support.hostile_pickles import ATTACKS, Calls, Named, dumped, forged_search_tree
+from tests.support.hostile_pickles import (
+    ATTACKS,
+    Calls,
+    Named,
+    Opcodes,
+    dumped,
+    forged_search_tree,
+)
 from tests.support.hostile_pickles import data as hostile_data
 
 CANARY = Path("CANARY")
@@ -224,6 +231,23 @@ def test_attack_with_listed_names_is_an_error_in_words(row: str) -> None:
         load_pickle(Path("model.pkl"))
     assert str(refused.value).startswith("model.pkl: ")
     assert not CANARY.exists()
+
+
+def test_spline_of_scipy_1_18_is_that_of_any_scipy() -> None:
+    """It holds another spline, and an empty array of the library that computes."""
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    model = SplineTransformer(n_knots=4).fit(x)
+
+    def held(parts: Any) -> Any:
+        if not isinstance(parts[2], dict):
+            return parts  # of scipy 1.18 itself
+        state = {name.removeprefix("_"): value for name, value in parts[2].items()}
+        of = Named("scipy.interpolate._bsplines", "_BSpline")
+        return (*parts[:2], (Opcodes(of, (), b"\x81", state, b"b"), np.zeros(0)))
+
+    Path("model.pkl").write_bytes(dumped(model, {type(model.bsplines_[0]): held}))
+    read, _ = load_pickle(Path("model.pkl"))
+    np.testing.assert_array_equal(read.transform(x), model.transform(x))
 
 
 def test_search_tree_is_made_of_its_rows_and_not_of_what_it_says_of_them() -> None:

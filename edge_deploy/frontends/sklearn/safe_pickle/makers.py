@@ -314,10 +314,23 @@ def loss(record: Call) -> Making:
 def scipy(record: Call) -> Making:
     if record.arguments or record.keywords is not None:
         raise UntrustedError(f"a call of {'.'.join(record.function.name)} with arguments")
+    module, name = record.function.name
+    if name.endswith("BSpline"):
+        return (yield from _spline(record, resolve((module, "BSpline"))))
     state = yield from attributes(record)
-    kind = resolve(record.function.name)
-    make: Callable[..., Any] = compiled.spline if kind.__name__ == "BSpline" else compiled.sparse
-    return make(kind, state or {})
+    return compiled.sparse(resolve(record.function.name), state or {})
+
+
+def _spline(record: Call, kind: Any) -> Making:
+    """A spline; that of scipy 1.18 holds another, and an array that tells the library."""
+    given = record.state[0] if record.state else None
+    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Call):
+        inner = yield given[0]
+        if type(inner) is not kind:
+            raise UntrustedError(f"a spline that is {type(inner).__name__}")
+        return inner
+    state = yield from attributes(record)
+    return compiled.spline(kind, state or {})
 
 
 SPECIAL: dict[Global, Callable[[Builder, Call], Making]] = {
