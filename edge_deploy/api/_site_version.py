@@ -15,6 +15,7 @@ from edge_deploy.artifact import artifact as artifacts
 from edge_deploy.artifact.artifact import MANIFEST, Artifact
 from edge_deploy.core import bounds
 from edge_deploy.core.errors import ArtifactError, UsageError
+from edge_deploy.core.filesystem import write_text
 from edge_deploy.web.site_index import place
 
 
@@ -60,7 +61,7 @@ def _opened(site: Path, entry: Mapping[str, Any], folder: Path) -> Artifact:
             f"{site / place(entry, MANIFEST)}: not as edge-deploy writes it ({error}). Publish the "
             "version again."
         ) from error
-    (folder / MANIFEST).write_text(json.dumps(document), encoding="utf-8")
+    write_text(folder / MANIFEST, json.dumps(document))
     for path in shown:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(site / place(entry, path), folder / path)

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 from edge_deploy._version import __version__
 from edge_deploy.core import atomic_io, log
 from edge_deploy.core.errors import EdgeDeployError, UsageError, wrong_option
+from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.messages import option
 from edge_deploy.web import git, hosting
 from edge_deploy.web.site_writer import Files, file_digest
@@ -121,8 +121,8 @@ def push(site: Path, place: Place, lfs: bool, dry_run: bool, force: bool) -> Pus
         UsageError: It is no site, or the branch has moved.
         EdgeDeployError: git cannot reach or write the branch.
     """
-    with tempfile.TemporaryDirectory(prefix="edge-deploy-push-") as folder:
-        repository = git.create(Path(folder) / "site.git", place.url, Path.cwd())
+    with temporary_folder() as folder:
+        repository = git.create(folder / "site.git", place.url, Path.cwd())
         _log.info("looking at %s", place.shown)
         tip = _tip(repository, place)
         if not force:

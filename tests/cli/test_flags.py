@@ -78,6 +78,8 @@ _OTHERS = {
     "codegen/cpp.py": {"--build", "--test-dir"},  # cmake, ctest
     "core/dependencies.py": {"--python"},  # uv
     "web/browser.py": None,  # Chromium
+    "web/git.py": None,
+    "web/git_push.py": None,  # git
     "web/embed.py": {"--embed"},
 }
 

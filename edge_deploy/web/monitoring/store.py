@@ -95,7 +95,7 @@ def read_reports(path: Path) -> Iterator[tuple[date, VisitReport]]:
         UsageError: There is no such file, or it is none of ``collect``.
     """
     if not path.is_file():
-        raise UsageError(f"{path}: no such file. edge-deploy collect --db {path} makes one.")
+        raise UsageError(f"{path}: no such file. `edge-deploy collect` makes one of this name.")
     try:
         with closing(sqlite3.connect(path, timeout=20)) as database:
             _check_own(database, path, new=False)
