@@ -66,7 +66,10 @@ def preparation_failures(found: Artifact, reference: Reference) -> tuple[str, ..
         return ()
     shape = tuple(axis or 1 for axis in spec.shape[1:])
     places = packaged(found.manifest.reference, reference.count)
-    last = min(len(pictures), len(places)) - 1
+    if len(places) != len(pictures):
+        told = len(places)
+        return (f"samples/ holds {len(pictures)} pictures, and the manifest tells of {told}",)
+    last = len(pictures) - 1
     for n in sorted({0, last // 2, last}):
         wanted = reference.inputs[spec.name][places[n]].astype(np.float64)
         now = preprocess_image(preprocessing, decode_image(pictures[n]), shape)

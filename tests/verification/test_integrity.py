@@ -66,3 +66,18 @@ def test_changed_constant_of_the_preprocessing_is_seen(
         path.write_text(before)
     assert bool(told) is fails
     assert all(text.startswith("preprocessing in the manifest: samples/") for text in told)
+
+
+@pytest.mark.parametrize("places", [[999], [0], [*range(13)]])
+def test_places_that_are_not_those_of_the_pictures_are_told(made: Path, places: list[int]) -> None:
+    path = made / "manifest.json"
+    before = path.read_text()
+    manifest = json.loads(before)
+    manifest["reference"]["shown"] = places
+    path.write_text(json.dumps(manifest))
+    try:
+        found = open_artifact(made)
+        told = preparation_failures(found, found.reference())
+    finally:
+        path.write_text(before)
+    assert len(told) == 1 and "pictures, and the manifest tells of" in told[0]
