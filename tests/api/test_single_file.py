@@ -95,7 +95,7 @@ def test_answer_is_the_model_s_own(opened: Open, made: list[Path]) -> None:
     page.fill("input[name=length]", "5")
     page.select_option("select[name=pet]", "yes")
     page.click("button.main")
-    page.evaluate("() => { document.querySelector('#output .raw').open = true; }")
+    page.locator("#output .raw").evaluate("one => { one.open = true; }")
     page.wait_for_function("document.querySelector('#raw').textContent.includes('\"yes\"')")
     told = json.loads(page.inner_text("#raw"))["outputs"]["y"]["values"]
     with np.load(made[0] / "reference.npz") as data:

@@ -70,8 +70,8 @@ def serious_issues(page: Any) -> list[Any]:
 
 
 def raw(page: Any) -> dict[str, Any]:
-    """The answer for machines."""
-    page.evaluate("() => { document.querySelector('#output .raw').open = true; }")
+    """The answer for machines, once it is there."""
+    page.locator("#output .raw").evaluate("one => { one.open = true; }")
     page.wait_for_selector("#raw:not(:empty)")
     return dict(json.loads(page.inner_text("#raw")))
 

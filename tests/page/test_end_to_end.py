@@ -69,7 +69,7 @@ def visit(served: tuple[Browser, str]) -> Iterator[Visit]:
 def answer(page: Any) -> dict[str, Any]:
     """The answer for machines, once it is there."""
     page.wait_for_selector("#output .raw", state="attached")
-    page.evaluate("() => { document.querySelector('#output .raw').open = true; }")
+    page.locator("#output .raw").evaluate("one => { one.open = true; }")
     page.wait_for_selector("#raw:not(:empty)")
     return dict(json.loads(page.inner_text("#raw")))
 

@@ -108,7 +108,7 @@ def test_a_sentence_is_answered_as_by_its_own_script(tmp_path: Path, browser: Br
         page.goto(address(server))
         page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
         assert "takes a text" in page.text_content("#facts")
-        page.evaluate("() => { document.querySelector('#output .raw').open = true; }")
+        page.locator("#output .raw").evaluate("one => { one.open = true; }")
         for text, share in zip(ASKED, wanted, strict=True):
             page.fill("textarea", text)
             page.click("button.main")

@@ -279,7 +279,7 @@ def answered(page: Any, wanted: Any) -> dict[str, Any]:
     deadline = time.monotonic() + PATIENCE
     while True:
         page.wait_for_selector("#output .raw", state="attached")
-        page.evaluate("() => { document.querySelector('#output .raw').open = true; }")
+        page.locator("#output .raw").evaluate("one => { one.open = true; }")
         page.wait_for_selector("#raw:not(:empty)")
         document = json.loads(page.inner_text("#raw"))
         given = document["input"]
