@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import hashlib
 import os
+import shutil
 import stat
 import sys
 import tempfile
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _MOUNT_POINT = 0xA0000003  # stat.IO_REPARSE_TAG_MOUNT_POINT, which other systems do not name
+_TEMPORARY = "edge-deploy-"
+_FRESH = 3600.0  # seconds
 _WAITED = 3.0  # seconds for a virus scanner or an indexer to let go of a file
 
 
@@ -45,9 +48,24 @@ def write_text(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder for the body. What a library still has open in it, Windows leaves there."""
-    with tempfile.TemporaryDirectory(prefix="edge-deploy-", ignore_cleanup_errors=True) as folder:
+    """A folder for the body. What a library still has open in it, Windows leaves there.
+
+    What a killed run left is cleared away by a later one: it may be gigabytes of a zip.
+    """
+    _sweep_temporary()
+    prefix = f"{_TEMPORARY}{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+def _sweep_temporary() -> None:
+    with contextlib.suppress(OSError):
+        for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*-*"):
+            pid = folder.name.removeprefix(_TEMPORARY).split("-")[0]
+            # A container that shares the folder has other processes: what is new may be its own.
+            old = folder.lstat().st_mtime < time.time() - _FRESH
+            if pid.isdigit() and old and not is_link(folder) and not is_alive(int(pid)):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_link(path: os.PathLike[str]) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_deploy._version import __version__
-from edge_deploy.core import atomic_io, log
+from edge_deploy.core import atomic_io, bounds, log
 from edge_deploy.core.errors import EdgeDeployError, UsageError, wrong_option
 from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.messages import option
@@ -24,11 +24,15 @@ from edge_deploy.web import git, hosting
 from edge_deploy.web.site_writer import Files, file_digest
 
 RECORD = ".edge-deploy-push.json"
-"""In the site, and never sent: the commit that each branch was at after the last push from here."""
+"""In the site, and never sent: the commit that each branch was at after the last push from here.
+
+``tried`` is the one of a push of which the end was not seen.
+"""
 
 LARGE = 10_000_000
 """More bytes than these go through LFS; the Hub of Hugging Face takes no larger file without."""
 
+_PARTS = ("pushed", "tried")
 _TRAILER = "Edge-Deploy-Version"
 _LEFT_OUT = re.compile(r"\.git$|\.edge-deploy-|\.partial-|\.DS_Store$")
 _WORKFLOWS = ".github/workflows/"  # tokens of a workflow may not write these
@@ -144,11 +148,12 @@ def push(site: Path, place: Place, lfs: bool, dry_run: bool, force: bool) -> Pus
         sent = {f.path for f in done.changes if f.lfs} if tip else large
         _send_large(repository, [_oid(files[path]) for path in sorted(sent)])
         _log.info("sending %d bytes to %s", done.bytes, place.shown)
+        _remember(site, place, commit, sent=False)  # a run that is killed may have sent it
         repository.run(
             "push", "--quiet", "--no-verify", "--no-thin", "live", f"{commit}:{place.ref}",
             doing=f"push to {place.shown}",
         )  # fmt: skip
-    _remember(site, place, commit)
+    _remember(site, place, commit, sent=True)
     return PushResult(done.url, done.branch, done.host, commit, done.files)
 
 
@@ -236,8 +241,8 @@ def _tip(repository: git.Repository, place: Place) -> str | None:
 
 def _check_not_moved(repository: git.Repository, site: Path, place: Place, tip: str | None) -> None:
     """Refuse to replace what somebody else pushed."""
-    known = _known(site, place)
-    if tip == known:
+    known, tried = _known(site, place)
+    if tip == known or (tip is not None and tip == tried):
         return
     way = f"{option('force', True)} puts this site on top of it; the history keeps what was there."
     if known is not None:
@@ -256,27 +261,43 @@ def _check_not_moved(repository: git.Repository, site: Path, place: Place, tip: 
         )
 
 
-def _known(site: Path, place: Place) -> str | None:
-    """The commit that this folder is, as far as it is known."""
+def _known(site: Path, place: Place) -> tuple[str | None, str | None]:
+    """The commit that this folder is, as far as it is known, and the one it was last sent as.
+
+    The second is not the first where the run was stopped before it saw that the commit is there.
+    """
+    record = _recorded(site)
+    known, tried = (record[name].get(_key(place)) for name in ("pushed", "tried"))
+    if known is None and (site / ".git").exists():
+        known = git.head(site)
+    return known, tried
+
+
+def _recorded(site: Path) -> dict[str, dict[str, str]]:
+    """RECORD, with what is no commit left out."""
     try:
-        record = json.loads((site / RECORD).read_text(encoding="utf-8"))
-        if isinstance(commit := record["pushed"].get(_key(place)), str):
-            return commit
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        pass
-    return git.head(site) if (site / ".git").exists() else None
+        document = bounds.read_json(site / RECORD)
+    except EdgeDeployError:
+        document = None
+    parts = {name: document.get(name) if isinstance(document, dict) else None for name in _PARTS}
+    return {
+        name: {key: one for key, one in part.items() if isinstance(one, str)}
+        if isinstance(part, dict)
+        else {}
+        for name, part in parts.items()
+    }
 
 
 def _key(place: Place) -> str:
     return f"{place.branch} {git.shown(place.url)}"
 
 
-def _remember(site: Path, place: Place, commit: str) -> None:
-    pushed: dict[str, str] = {}
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        record = json.loads((site / RECORD).read_text(encoding="utf-8"))
-        pushed = dict(record["pushed"])
-    document = {"schema": "edge-deploy/push/1", "pushed": {**pushed, _key(place): commit}}
+def _remember(site: Path, place: Place, commit: str, sent: bool) -> None:
+    record = _recorded(site)
+    record["pushed" if sent else "tried"][_key(place)] = commit
+    if sent:
+        record["tried"].pop(_key(place), None)
+    document = {"schema": "edge-deploy/push/1", **record}
     with contextlib.suppress(OSError):  # a site on read-only ground: it is pushed all the same
         atomic_io.replace_text(site / RECORD, atomic_io.to_text(document))
 

@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -131,6 +132,23 @@ def test_elsewhere_a_rename_that_is_refused_is_refused_at_once(
 def test_a_text_has_the_same_bytes_everywhere(tmp_path: Path) -> None:
     filesystem.write_text(tmp_path / "a", "caf\u00e9\nline\n")
     assert (tmp_path / "a").read_bytes() == b"caf\xc3\xa9\nline\n"
+
+
+def test_temporary_folders_of_killed_runs_are_cleared_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, new, alive, other = (
+        tmp_path / f"edge-deploy-{name}"
+        for name in (f"{ended.pid}-a", f"{ended.pid}-b", f"{os.getpid()}-c", "notes-d")
+    )
+    for folder in (left, new, alive, other):
+        (folder / "inner").mkdir(parents=True)
+        os.utime(folder, (0, 0) if folder != new else None)
+    with filesystem.temporary_folder() as folder:
+        assert set(tmp_path.iterdir()) == {new, alive, other, folder}
 
 
 def test_a_junction_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

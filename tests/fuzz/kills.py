@@ -2,20 +2,22 @@
 
 Whatever the moment, what stands afterwards is the old version whole or the new one whole, and the
 next run clears away what was left. Python tells an audit hook of every file that is opened for
-writing, renamed or removed: the hook counts those below the output and kills the process before
-one of them, so that nothing in the program knows of it. One process imports TensorFlow; each
-moment is a fork of it.
+writing, renamed or removed: the hook counts those below the output and kills the process, with what
+it started, before one of them, so that nothing in the program knows of it. One process imports
+TensorFlow; each moment is a fork of it.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,10 +27,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.files import put_hashes_right
+
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.truncate")
 
-HEAVY = ("convert", "tune")
+HEAVY = ("convert", "init", "tune")
 """Commands that import TensorFlow, which is done once for all of their moments."""
 
 Files = dict[str, str]
@@ -45,6 +49,7 @@ class Command:
         kept: The folder that must stay whole.
         whole: Whether what is in that folder is a version by itself.
         prepare: Makes the current folder what it was before the command.
+        state: Tells the old version from the new one where the files of both may differ.
     """
 
     run: Callable[[], object]
@@ -52,6 +57,7 @@ class Command:
     kept: str
     whole: Callable[[Path], bool]
     prepare: Callable[[Path], object]
+    state: Callable[[Path, Files], str] | None = None
 
 
 def whole_artifact(folder: Path) -> bool:
@@ -73,18 +79,80 @@ def whole_site(folder: Path) -> bool:
 
     A site that is there already is changed file by file: a server may stand in it.
     """
+    from edge_deploy.core.errors import EdgeDeployError
+    from edge_deploy.web.site_index import place, read_index
+
     try:
         record = json.loads((folder / "models/site.json").read_text())["files"]
-        index = json.loads((folder / "models/index.json").read_text())
-    except (OSError, ValueError):
+        entries = read_index(folder).entries
+    except (EdgeDeployError, OSError, ValueError):
         return False
     now = files_of(folder)
-    shown = [f"models/{m['folder']}/{f['file']}" for m in index["models"] for f in m["files"]]
+    shown = [place(entry, f["file"]) for entry in entries for f in entry["files"]]
     return all(path in now for path in shown) and all(
         known in record.get(path, ())
         for path, known in now.items()
         if path != "models/site.json" and not path.startswith(".edge-deploy-partial/")
     )
+
+
+def whole_releases(folder: Path) -> bool:
+    """Whether every version that a site's releases name is there, each file as it was written."""
+    from edge_deploy.core.errors import EdgeDeployError
+    from edge_deploy.web.releases import read_releases
+    from edge_deploy.web.site_index import place, read_index
+
+    try:
+        record = json.loads((folder / "models/site.json").read_text())["files"]
+        index, releases = read_index(folder), read_releases(folder)
+    except (EdgeDeployError, OSError, ValueError):
+        return False
+    now = files_of(folder)
+    for model in releases.models:
+        for version in model.versions:
+            entry = index.entry(model.name, version)
+            if entry is None:
+                return False
+            paths = [place(entry, part["path"]) for f in entry["files"] for part in f["parts"]]
+            if not all(path in now and now[path] in record.get(path, ()) for path in paths):
+                return False
+    return whole_site(folder)
+
+
+def whole_recipe(folder: Path) -> bool:
+    """Whether the one file that ``init`` writes can be read."""
+    from edge_deploy.api import recipe
+    from edge_deploy.core.errors import EdgeDeployError
+
+    try:
+        recipe.read(folder / "edge-deploy.toml")
+    except EdgeDeployError:
+        return False
+    return True
+
+
+def whole_branch(folder: Path) -> bool:
+    """Whether a repository is sound, and its branch a site's version."""
+    sound = _git(folder, "fsck", "--connectivity-only", "--no-dangling")
+    return sound is not None and _branch(folder) in ("old", "new")
+
+
+def _branch(folder: Path, _: Files | None = None) -> str:
+    """Of which site the branch is."""
+    return _git(folder, "show", "gh-pages:which.txt") or "none"
+
+
+def _releases(folder: Path, old: Files) -> str:
+    """Whether visitors get what they got before: one file says it."""
+    now = files_of(folder)["models/releases.json"]
+    return "old" if now == old.get("models/releases.json") else "new"
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def files_of(folder: Path) -> Files:
@@ -98,7 +166,20 @@ def files_of(folder: Path) -> Files:
 
 def commands(corpus: Path) -> dict[str, Command]:
     """What is killed, by name."""
-    from edge_deploy import build_demo, bundle, convert, quantize, tune, verify
+    from edge_deploy import (
+        build_demo,
+        bundle,
+        convert,
+        init,
+        promote,
+        publish,
+        push,
+        quantize,
+        rollback,
+        tune,
+        verify,
+    )
+    from edge_deploy.web import assets
 
     model = corpus / "models/logistic.pkl"
     table = corpus / "artifacts/table"
@@ -136,6 +217,60 @@ def commands(corpus: Path) -> dict[str, Command]:
 
     def demo() -> object:
         return build_demo("out/table/1", "site")
+
+    def light(run: Callable[..., object]) -> Callable[..., object]:
+        """Sites without the page's runtimes, which `demo` is killed with: many are copied."""
+
+        def within(*given: Path) -> object:
+            assets.FOLDERS = ()  # in a fork, which ends with it
+            return run(*given)
+
+        return within
+
+    def with_versions(folder: Path) -> None:
+        """A site of two versions, and the artifacts of these and of two more."""
+        for number in "1234":
+            _versioned(table, folder / "versions" / number, number)
+        publish(folder / "versions/1", folder / "site", by="Ada")
+        publish(folder / "versions/2", folder / "site", by="Ada", force=True)
+
+    def with_canary(folder: Path) -> None:
+        with_versions(folder)
+        publish(folder / "versions/3", folder / "site", channel="canary", by="Ada")
+
+    def published(**more: Any) -> Callable[[], object]:
+        return lambda: publish("versions/3", "site", by="Bo", **more)
+
+    def on_new_site() -> object:
+        return publish("versions/3", "new", by="Bo")
+
+    pruned = published(channel="shadow", keep=1)
+    stable = published(force=True)
+
+    def with_branch(folder: Path) -> None:
+        _small_site(folder / "site", "old")
+        _git(folder, "init", "--quiet", "--bare", "host.git")
+        push(folder / "site", str(folder / "host.git"))
+        _small_site(folder / "site", "new")
+
+    def pushed() -> object:
+        # It was pushed from the folder that this one is a copy of.
+        record = Path("site/.edge-deploy-push.json")
+        record.write_text(record.read_text().replace("/before/", "/work/"))
+        return push("site", str(Path("host.git").resolve()))
+
+    def with_project(folder: Path) -> None:
+        (folder / "project").mkdir()
+        shutil.copy(model, folder / "project")
+
+    def with_recipe(folder: Path) -> None:
+        with_project(folder)
+        init(folder / "project")
+        path = folder / "project/edge-deploy.toml"
+        path.write_text(f"# mine\n{path.read_text()}")
+
+    def inited() -> object:
+        return init("project", overwrite=True)
 
     anew = converted(overwrite=True)
     return {
@@ -178,11 +313,64 @@ def commands(corpus: Path) -> dict[str, Command]:
             lambda folder: (folder / "README.md").is_file(),
             copied,
         ),
+        "publish": Command(
+            light(on_new_site), light(on_new_site), "new", whole_releases, light(with_versions)
+        ),
+        "publish anew": Command(
+            light(pruned), light(pruned), "site", whole_releases, light(with_versions), _releases
+        ),
+        "publish stable": Command(
+            light(stable), light(stable), "site", whole_releases, light(with_versions), _releases
+        ),
+        "promote": Command(
+            light(lambda: promote("site", "table", by="Bo")),
+            light(lambda: rollback("site", "table", "1", by="Bo")),
+            "site",
+            whole_releases,
+            light(with_canary),
+            _releases,
+        ),
+        "rollback": Command(
+            light(lambda: rollback("site", "table", by="Bo")),
+            light(lambda: publish("versions/4", "site", by="Bo", force=True)),
+            "site",
+            whole_releases,
+            light(with_canary),
+            _releases,
+        ),
+        "init": Command(inited, inited, "project", whole_recipe, with_project),
+        "init anew": Command(inited, inited, "project", whole_recipe, with_recipe),
+        "push": Command(pushed, pushed, "host.git", whole_branch, with_branch, _branch),
     }
 
 
+def _versioned(artifact: Path, folder: Path, version: str) -> None:
+    """The same model under another version; of every second one with weights of its own."""
+    shutil.copytree(artifact, folder)
+    path = folder / "manifest.json"
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, "version": version}))
+    if int(version) % 2 == 0:
+        (weights,) = (folder / "tfjs/float32").glob("group1-shard*")
+        weights.write_bytes(bytes(reversed(weights.read_bytes())))
+        put_hashes_right(folder)
+
+
+def _small_site(folder: Path, which: str) -> None:
+    """A site of a few files, which says of itself whether it is the old or the new one."""
+    from edge_deploy.web.site_writer import publish
+
+    names = [{"name": "table", "version": which}]
+    files = {f"models/table/{n}.bin": f"{which} {n}".encode() * 999 for n in range(8)}
+    files |= {
+        "which.txt": which.encode(),
+        "models/index.json": json.dumps({"models": names}).encode(),
+    }
+    publish(folder, dict(files))
+
+
 class _Counter:
-    """Counts changes of files below the current folder, and kills before one of them."""
+    """Counts changes of files below the current folder and programs, and kills before one."""
 
     def __init__(self, kill_at: int | None, tell: int) -> None:
         self._root = str(Path.cwd()) + os.sep
@@ -203,6 +391,10 @@ class _Counter:
                 return
         elif event in _CHANGES:
             path = given[0]
+            if event != "os.truncate" and given[-1] >= 0:  # a name in a folder that is open
+                path = Path(f"/proc/self/fd/{given[-1]}").readlink() / os.fsdecode(path)
+        elif event == "subprocess.Popen":  # git, which changes files of its own
+            return self._changed()
         else:
             return
         if (str(Path.cwd() / os.fsdecode(path)) + os.sep).startswith(self._root):
@@ -210,7 +402,7 @@ class _Counter:
 
     def _changed(self) -> None:
         if self._count == self._kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.killpg(0, signal.SIGKILL)
         self._count += 1
         os.pwrite(self._tell, self._count.to_bytes(4, "little"), 0)
 
@@ -233,8 +425,11 @@ def fork(
         pid = os.fork()
         if pid == 0:
             code = 1
+            os.setsid()
             try:
                 os.chdir(folder)
+                tempfile.tempdir = str(folder.parent / "tmp")
+                Path(tempfile.tempdir).mkdir(exist_ok=True)
                 _Counter(kill_at, told.fileno())
                 run()
                 code = 0
@@ -244,6 +439,8 @@ def fork(
                 os._exit(code)
         if after is not None:
             time.sleep(after)
+            with contextlib.suppress(ProcessLookupError):  # it has not got to its group yet
+                os.killpg(pid, signal.SIGKILL)
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         count = int.from_bytes(os.pread(told.fileno(), 4, 0), "little")
@@ -294,7 +491,8 @@ def kill(command: Command, moments: int, seed: int, follow: int = 1) -> Outcome:
         every = range(outcome.changes)
         step = max(1.0, len(every) / max(1, moments - at_random))
         spread: Sequence[int] = sorted(
-            {int(n * step) for n in range(len(every)) if n * step < len(every)}
+            # The last changes are those by which it is the new version.
+            {int(n * step) for n in range(len(every)) if n * step < len(every)} | {*every[-3:]}
         )
         plans: list[tuple[int | None, float | None]] = [(n, None) for n in spread]
         plans += [(None, draw.uniform(0, took)) for _ in range(at_random)]
@@ -325,6 +523,8 @@ def _copy(before: Path) -> Path:
 def _state(kept: Path, old: Files, command: Command) -> str:
     if files_of(kept) == old:
         return "old"
+    if command.state is not None and command.whole(kept):
+        return command.state(kept, old)
     return "new" if command.whole(kept) else "neither"
 
 
@@ -337,7 +537,7 @@ def _differs(kept: Path, old: Files) -> str:
 
 def leftovers(folder: Path) -> list[str]:
     """What a run works in and clears away."""
-    found = [p for p in folder.rglob("*") if p.name.startswith(".") and p.name != ".nojekyll"]
+    found = [p for p in folder.rglob(".*") if p.name not in (".nojekyll", ".edge-deploy-push.json")]
     return sorted(p.relative_to(folder).as_posix() for p in found)
 
 

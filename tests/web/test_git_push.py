@@ -137,6 +137,29 @@ def test_another_clone_that_pushed_meanwhile_is_not_overwritten(
         edge_deploy.push(site, str(bare))
 
 
+def test_a_push_that_was_killed_before_it_saw_its_end_is_its_own(
+    site: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge_deploy.push(site, str(bare))
+    (site / "robots.txt").write_text("none")
+    run_git = git_client.Repository.run
+
+    def killed(self: git_client.Repository, *arguments: str, **given: object) -> bytes:
+        done = run_git(self, *arguments, **given)  # type: ignore[arg-type]
+        if arguments[0] == "push":
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(git_client.Repository, "run", killed)
+    with pytest.raises(KeyboardInterrupt):
+        edge_deploy.push(site, str(bare))
+    monkeypatch.undo()
+    (site / "robots.txt").write_text("all")
+    assert edge_deploy.push(site, str(bare)).commit == git(bare, "rev-parse", "gh-pages")
+    assert len(commits(bare, "gh-pages")) == 3
+    assert json.loads((site / RECORD).read_text())["tried"] == {}
+
+
 def test_a_site_built_anew_goes_on_top_of_what_push_made_and_of_nothing_else(
     site: Path, bare: Path, tmp_path: Path
 ) -> None:
