@@ -142,7 +142,7 @@ def _usage(as_json: bool, error: Exception) -> int:
         _fail(as_json, EdgeDeployError(f"{type(error).__name__}: {error}: {told}"))
         return exit_codes.NOT_DONE
     if type(error).__name__ == "NoArgsIsHelpError":
-        typer.echo(error.format_message())
+        console.echo(error.format_message())
         return exit_codes.USAGE
     context = getattr(error, "ctx", None)
     hint = f" See {context.command_path} --help." if context else ""
@@ -165,5 +165,5 @@ def _fail(as_json: bool, error: EdgeDeployError) -> int:
             document = {"type": kind, "message": str(error), "exit_code": code}
             console.json_document({"error": document})
     with contextlib.suppress(OSError):
-        typer.echo(f"edge-deploy: {error}", err=True)
+        console.echo(f"edge-deploy: {error}", err=True)
     return code

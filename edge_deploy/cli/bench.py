@@ -45,8 +45,8 @@ def bench(
         console.json_document({"rows": [asdict(row) for row in done.rows], "page": str(done.page)})
     elif not quiet:
         console.table(benchmark_report.HEADER, benchmark_report.table(done.rows))
-        typer.echo(f"picture: {done.page}")
+        console.echo(f"picture: {done.page}")
     for row in done.rows:
         if row.reason:
-            typer.echo(f"not run {row.path} ({row.runtime}): {row.reason}", err=True)
+            console.echo(f"not run {row.path} ({row.runtime}): {row.reason}", err=True)
     raise typer.Exit(exit_codes.of_result(done.complete))

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +15,8 @@ from typing import Any
 
 import typer
 
+# Of C0, C1 and Unicode's: all but line breaks and tabs.
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _MOST = 12  # values of a list that are printed
 
 
@@ -29,26 +32,37 @@ def give_up_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
+def echo(text: object, err: bool = False) -> None:
+    """Print a line. What of it came from a file cannot steer the terminal."""
+    typer.echo(plain(str(text)), err=err)
+
+
+def plain(text: str) -> str:
+    """A text with its control characters, and those that turn the direction, as escapes."""
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def json_document(document: Mapping[str, Any]) -> None:
     """Print JSON; where stdout is not UTF-8, in ASCII, which every reader of JSON takes."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    plain = codecs.lookup(encoding).name != "utf-8"
-    typer.echo(json.dumps(document, ensure_ascii=plain, indent=2))
+    ascii_only = codecs.lookup(encoding).name != "utf-8"
+    text = json.dumps(document, ensure_ascii=ascii_only, indent=2)
+    typer.echo(_STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def notes(notes: Sequence[str]) -> None:
     for note in notes:
-        typer.echo(f"note: {note}")
+        echo(f"note: {note}")
 
 
 def warn(warnings: Sequence[str]) -> None:
     for warning in warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        echo(f"warning: {warning}", err=True)
 
 
 def lines(lines: Sequence[str]) -> None:
     for line in lines:
-        typer.echo(line)
+        echo(line)
 
 
 def described(document: Mapping[str, Any]) -> list[str]:
@@ -122,11 +136,11 @@ def problems(verdicts: Sequence[Any]) -> None:
             f"{verdict.path} ({verdict.runtime}{' ' + verdict.backend if verdict.backend else ''})"
         )
         for problem in verdict.problems:
-            typer.echo(f"FAIL {where}: {problem}", err=True)
+            echo(f"FAIL {where}: {problem}", err=True)
         for line in verdict.advice:
-            typer.echo(f"     {line}", err=True)
+            echo(f"     {line}", err=True)
         if verdict.reason and verdict.status == "not run":
-            typer.echo(f"not run {where}: {verdict.reason}", err=True)
+            echo(f"not run {where}: {verdict.reason}", err=True)
 
 
 def made(done: Any, what: str, as_json: bool, quiet: bool) -> None:
@@ -146,7 +160,7 @@ def made(done: Any, what: str, as_json: bool, quiet: bool) -> None:
         lines(report.performance(done.manifest))
     problems(done.verdicts)
     for name, reason in done.failed.items():
-        typer.echo(f"{name} could not be {what}: {reason}", err=True)
+        echo(f"{name} could not be {what}: {reason}", err=True)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], whole: int = 2) -> None:
@@ -166,7 +180,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], whole: int = 2) 
     for row in rows:
         style = "red" if any("FAIL" in cell for cell in row[:2]) else None
         # Names of files, columns and classes are no markup.
-        table.add_row(*(escape(row[n]) for n in kept), style=style)
+        table.add_row(*(escape(plain(row[n])) for n in kept), style=style)
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=160)  # a log has no width: lose no columns
@@ -229,6 +243,7 @@ def progress(silent: bool, about: str = "") -> Iterator[Callable[[str], None]]:
 
 def _status(line: str) -> bytes:
     """A line in place of the one before."""
+    line = plain(line)
     if sys.platform == "win32":  # whose console may know neither the escape nor UTF-8
         return f"\r{line[:78]:78}\r".encode("ascii", "replace")
     return f"\r\x1b[K{line}".encode()
@@ -242,5 +257,5 @@ def unheard() -> AbstractContextManager[None]:
 def warnings() -> AbstractContextManager[None]:
     """What the library warns of, a line each on stderr."""
     return _handling(
-        "edge_deploy.notes", logging.WARNING, lambda line: typer.echo(f"note: {line}", err=True)
+        "edge_deploy.notes", logging.WARNING, lambda line: echo(f"note: {line}", err=True)
     )

@@ -41,7 +41,7 @@ def _keeping(
         ):
             note = cache.keep(key, made, began)
             if note:
-                typer.echo(f"note: {note}", err=True)
+                console.echo(f"note: {note}", err=True)
         raise
 
 
@@ -161,6 +161,6 @@ def convert(
                 done = edge_deploy.convert(original, **given)
     console.made(done, "converted", as_json, quiet)
     if done.artifact and not (as_json or quiet):
-        typer.echo(f"{done.artifact.folder}")
-        typer.echo(f"Next: edge-deploy verify {in_shell(done.artifact.folder)}")
+        console.echo(f"{done.artifact.folder}")
+        console.echo(f"Next: edge-deploy verify {in_shell(done.artifact.folder)}")
     raise typer.Exit(exit_codes.of_result(done.complete, done.passed))

@@ -106,16 +106,16 @@ def demo(
         document = {"folder": str(site.folder), "models": list(site.models)}
         console.json_document({**document, "gone": list(site.gone), "bytes": dict(site.sizes)})
     elif not quiet:
-        typer.echo(f"{site.folder} shows {', '.join(site.models)}")
-        typer.echo(_weight(site.sizes))
+        console.echo(f"{site.folder} shows {', '.join(site.models)}")
+        console.echo(_weight(site.sizes))
         if site.gone:
-            typer.echo(
+            console.echo(
                 f"No longer there: {', '.join(site.gone)}. A site shows the artifacts that are "
                 "named together."
             )
         if embed:
-            typer.echo(f"For a page of your own: {site.folder / 'embed.html'} shows how")
-        typer.echo(f"Look at it: edge-deploy serve {in_shell(site.folder)}")
+            console.echo(f"For a page of your own: {site.folder / 'embed.html'} shows how")
+        console.echo(f"Look at it: edge-deploy serve {in_shell(site.folder)}")
 
 
 def _refuse_with_single_file(context: typer.Context) -> None:
@@ -133,10 +133,10 @@ def _tell_file(made: edge_deploy.SingleFile, as_json: bool, quiet: bool) -> None
         document = {"file": str(made.file), "models": list(made.models), "bytes": made.bytes}
         console.json_document({**document, "left_out": made.left_out})
     elif not quiet:
-        typer.echo(f"{made.file} shows {', '.join(made.models)}: {size_text(made.bytes)}")
+        console.echo(f"{made.file} shows {', '.join(made.models)}: {size_text(made.bytes)}")
         if made.left_out:
-            typer.echo(f"{made.left_out} packaged pictures have no room in it.")
-        typer.echo("Open it in a browser: it needs no server and no network.")
+            console.echo(f"{made.left_out} packaged pictures have no room in it.")
+        console.echo("Open it in a browser: it needs no server and no network.")
 
 
 def _weight(sizes: Mapping[str, int]) -> str:
@@ -167,6 +167,6 @@ def serve(
         if as_json:
             console.json_document({"folder": str(folder), "url": url})
         else:
-            typer.echo(f"Serving {folder} at {url}")
+            console.echo(f"Serving {folder} at {url}")
 
     serve_folder(folder, port, host, any_folder=any_folder, ready=ready)

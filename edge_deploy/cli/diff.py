@@ -49,14 +49,14 @@ def diff(
     if as_json:
         console.json_document(to_document(done))
     elif not quiet:
-        typer.echo(f"{done.old} -> {done.new}")
+        console.echo(f"{done.old} -> {done.new}")
         console.lines(summary(done))
         for change in done.changes:
-            typer.echo(f"{change.what}: {change.old} -> {change.new}")
+            console.echo(f"{change.what}: {change.old} -> {change.new}")
         console.table(HEADER, changed_rows(done, _MOST), whole=0)
-        typer.echo(f"page: {done.page}")
+        console.echo(f"page: {done.page}")
     if not done.passed and done.answers is not None:
-        typer.echo(
+        console.echo(
             f"FAIL {done.new}: loses {done.answers.drop:.4f}, {max_drop:g} is allowed", err=True
         )
     raise typer.Exit(exit_codes.of_result(True, done.passed))

@@ -25,7 +25,7 @@ def doctor(as_json: Json = False) -> None:
     else:
         for check in found.checks:
             mark = "✓" if check.ok else "✗" if check.needed else "–"
-            typer.echo(f"{mark} {check.name}: {check.found}")
+            console.echo(f"{mark} {check.name}: {check.found}")
             if check.mend:
-                typer.echo(f"    {check.mend}")
+                console.echo(f"    {check.mend}")
     raise typer.Exit(0 if found.ok else 3)

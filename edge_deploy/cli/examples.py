@@ -47,6 +47,6 @@ def examples(
             made = build_example(name, output / name, seed=seed, data=data, dataset=dataset)
         results.append({"name": name, "model": str(made.model), made.metric: made.value})
         if not (as_json or quiet):
-            typer.echo(f"{made.model}  {made.metric} {made.value:.3g} on held-out data")
+            console.echo(f"{made.model}  {made.metric} {made.value:.3g} on held-out data")
     if as_json:
         console.json_document({"examples": results})

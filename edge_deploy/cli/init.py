@@ -61,13 +61,13 @@ def init(
     rows = [(row.what, row.found, row.evidence, row.check) for row in done.rows]
     console.table(HEADER, rows, whole=1)
     if done.path is None:
-        typer.echo(done.text)
+        console.echo(done.text)
         return
-    typer.echo(f"{done.path}")
+    console.echo(f"{done.path}")
     if done.undecided:
-        typer.echo("To decide, in that file, before it converts:")
+        console.echo("To decide, in that file, before it converts:")
         for question in done.undecided:
-            typer.echo(f"  - {question}")
+            console.echo(f"  - {question}")
     else:
         here = "" if folder == Path() else f" {in_shell(folder)}"
-        typer.echo(f"Next: edge-deploy convert{here}")
+        console.echo(f"Next: edge-deploy convert{here}")

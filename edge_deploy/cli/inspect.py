@@ -39,4 +39,4 @@ def inspect(
         console.json_document(document)
         return
     for line in console.described(document):
-        typer.echo(line)
+        console.echo(line)

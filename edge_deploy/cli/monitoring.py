@@ -51,7 +51,7 @@ def collect(
         if as_json:
             console.json_document({"database": str(database), "url": url})
         else:
-            typer.echo(f"Taking reports at {url} into {database}")
+            console.echo(f"Taking reports at {url} into {database}")
 
     options = CollectOptions(
         port, host, tuple(origin or ()), rate, behind_proxy, shared.size(max_size)
@@ -97,13 +97,13 @@ def stats(
         from edge_deploy.verification.visit_statistics import tables
 
         span = f", {found.first} to {found.last}" if found.first else ""
-        typer.echo(f"{found.reports:,} visits{span}")
+        console.echo(f"{found.reports:,} visits{span}")
         for title, header, rows in tables(found):
             if rows:
-                typer.echo(title)
+                console.echo(title)
                 console.table(header, rows)
         if html is not None:
-            typer.echo(f"page: {html}")
+            console.echo(f"page: {html}")
     raise typer.Exit(exit_codes.of_result(passed=found.passed or not gate))
 
 

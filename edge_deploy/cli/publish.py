@@ -74,13 +74,13 @@ def publish(
         console.json_document(document)
     elif not quiet:
         for one in done.published:
-            typer.echo(f"{one.name} {one.version} {_whom(one)} ({done.site})")
+            console.echo(f"{one.name} {one.version} {_whom(one)} ({done.site})")
         for diff in done.diffs:
-            typer.echo(f"against {diff.old.version}, which was stable:")
+            console.echo(f"against {diff.old.version}, which was stable:")
             console.lines([f"  {line}" for line in summary(diff)])
         for name, gone in done.pruned.items():
-            typer.echo(f"No longer kept of {name}: {', '.join(gone)}")
-        typer.echo(f"{written:,} bytes written, {done.shared:,} were there already")
+            console.echo(f"No longer kept of {name}: {', '.join(gone)}")
+        console.echo(f"{written:,} bytes written, {done.shared:,} were there already")
 
 
 @app.command()
@@ -144,7 +144,7 @@ def _turned(done: edge_deploy.Published, as_json: bool, quiet: bool) -> None:
     if as_json:
         console.json_document(_document(done))
     elif not quiet:
-        typer.echo(f"{done.name} {done.version} {_whom(done)}")
+        console.echo(f"{done.name} {done.version} {_whom(done)}")
 
 
 def _document(one: edge_deploy.Published) -> dict[str, object]:

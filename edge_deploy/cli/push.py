@@ -79,10 +79,10 @@ def push(
         console.table(HEADER, rows)
     where = f"{done.branch} of {done.url}"
     if not changes:
-        typer.echo(f"{where} is what this site is: nothing to push")
+        console.echo(f"{where} is what this site is: nothing to push")
         return
     said = f"{len(changes):,} of {len(done.files):,} files, {size_text(done.bytes)}"
     if dry_run:
-        typer.echo(f"{said} would go to {where}. Nothing was sent.")
+        console.echo(f"{said} would go to {where}. Nothing was sent.")
     else:
-        typer.echo(f"Pushed to {where}: {said}, as {str(done.commit)[:9]}")
+        console.echo(f"Pushed to {where}: {said}, as {str(done.commit)[:9]}")

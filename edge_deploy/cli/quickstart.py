@@ -50,7 +50,7 @@ def quickstart(
             except EdgeDeployError as error:
                 if EXAMPLES[name].converts:
                     raise
-                typer.echo(f"{name}: trained, not converted: {error}", err=True)
+                console.echo(f"{name}: trained, not converted: {error}", err=True)
                 continue
             assert done.artifact is not None
             folders.append(done.artifact.folder)
@@ -58,7 +58,7 @@ def quickstart(
             checked = edge_deploy.verify(folders[-1], edge_deploy.VerifyOptions(browser=browser))
             codes.append(exit_codes.of_result(checked.complete, checked.passed))
         if not (as_json or quiet):
-            typer.echo(f"{name}: trained, converted and verified")
+            console.echo(f"{name}: trained, converted and verified")
         documents.append(report.to_document(checked.manifest, checked.verdicts))
         rows += [(name, *row) for row in report.rows(checked.manifest, checked.verdicts)]
         console.problems(checked.verdicts)
@@ -68,6 +68,6 @@ def quickstart(
         console.json_document({"ok": ok, "reports": documents, "site": str(site.folder)})
     elif not quiet:
         console.table(("model", *report.HEADER), rows)
-        typer.echo(f"The page: edge-deploy serve {in_shell(site.folder)}")
-        typer.echo("          then open http://127.0.0.1:8000/")
+        console.echo(f"The page: edge-deploy serve {in_shell(site.folder)}")
+        console.echo("          then open http://127.0.0.1:8000/")
     raise typer.Exit(max(codes))

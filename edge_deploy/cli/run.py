@@ -87,10 +87,10 @@ def run(
         console.json_document({"answers": listed, **told})
         return
     for answer in predictions if output is None else ():
-        typer.echo(_answer(answer))
+        console.echo(_answer(answer))
     if output is not None:
         count = len(predictions)
-        typer.echo(f"{output}: {count:,} row{'' if count == 1 else 's'} with answers")
+        console.echo(f"{output}: {count:,} row{'' if count == 1 else 's'} with answers")
     if score is not None:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in score.values.items())
         called = {
@@ -100,7 +100,7 @@ def run(
             for spec in answers.spec.outputs
         }
         of = called.get(score.output, score.output)
-        typer.echo(f"{figures}, of {score.samples:,} true answers ({of})")
+        console.echo(f"{figures}, of {score.samples:,} true answers ({of})")
 
 
 def _converted(given: Path) -> Path:

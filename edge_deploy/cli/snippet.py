@@ -47,10 +47,10 @@ def snippet(
             }
         )
     elif path:
-        typer.echo(f"{path} runs {made.model}")
-        typer.echo(made.install)
+        console.echo(f"{path} runs {made.model}")
+        console.echo(made.install)
     else:
-        typer.echo(made.code, nl=False)
+        console.echo(made.code, nl=False)
 
 
 @app.command()
@@ -75,7 +75,7 @@ def bundle(
     if as_json:
         console.json_document({"platform": platform, "path": str(made)})
     elif not quiet:
-        typer.echo(f"{made}: its README.md says how to use it")
+        console.echo(f"{made}: its README.md says how to use it")
 
 
 def _given(platform: str | None) -> str:

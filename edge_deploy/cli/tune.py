@@ -99,9 +99,9 @@ def tune(
         console.table(tune_command.HEADER, tune_command.rows(done))
     for target, found in done.recommended.items():
         if found is None:
-            typer.echo(f"{target}: no file stays within a drop of {max_drop:g}.", err=True)
+            console.echo(f"{target}: no file stays within a drop of {max_drop:g}.", err=True)
         elif not as_json and not quiet:
-            typer.echo(f"{folder / found.path}: {found.reason}")
+            console.echo(f"{folder / found.path}: {found.reason}")
     if not as_json and not quiet:
-        typer.echo(f"picture and table: {folder / 'report.html'}")
+        console.echo(f"picture and table: {folder / 'report.html'}")
     raise typer.Exit(exit_codes.of_result(passed=done.passed))

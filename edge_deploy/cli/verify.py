@@ -98,13 +98,13 @@ def verify(
             continue
         if not quiet:
             name = f"{done.manifest.name} {done.manifest.version}".rstrip()
-            typer.echo(f"{name}: {done.samples}")
+            console.echo(f"{name}: {done.samples}")
             console.notes(done.notes)
             console.table(reports.HEADER, reports.rows(done.manifest, done.verdicts))
             console.lines(reports.performance(done.manifest))
         console.problems(done.verdicts)
         if done.report and not quiet:
-            typer.echo(f"report: {done.report / 'report.html'}")
+            console.echo(f"report: {done.report / 'report.html'}")
     if as_json:
         console.json_document({"ok": not any(codes), "reports": documents})
     raise typer.Exit(max(codes))

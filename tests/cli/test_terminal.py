@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from edge_deploy import cli
+from tests.conftest import Run
 
 PROGRAM = [sys.executable, "-m", "edge_deploy.cli"]
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -101,3 +106,50 @@ def test_an_argument_that_no_file_is_called_by_is_refused(
         error["exit_code"] == 2
         and says in error["message"].encode("utf-8", "backslashreplace").decode()
     )
+
+
+STEERING = "Bo\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\r\u2066"
+
+
+def _model_json() -> list[str]:
+    ends = {"inputs": {STEERING: {"dtype": "DT_FLOAT"}}, "outputs": {}}
+    Path("model.json").write_text(json.dumps({"modelTopology": {"node": []}, "signature": ends}))
+    return ["inspect", "model.json"]
+
+
+def _releases() -> list[str]:
+    event = {"action": "publish", "version": "1", "channel": "stable", "by": STEERING}
+    event |= {"time": "2026-01-01T00:00:00Z", "source": "0" * 64, "content": "0" * 64}
+    model = {"name": "costs", "stable": "1", "canary": None, "shadow": None, "versions": ["1"]}
+    document = {"schema": "edge-deploy/releases/1", "models": [{**model, "history": [event]}]}
+    Path("site/models").mkdir(parents=True)
+    Path("site/models/releases.json").write_text(json.dumps(document))
+    return ["releases", "site"]
+
+
+@pytest.mark.parametrize("write", [_model_json, _releases, lambda: ["inspect", f"no {STEERING}"]])
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+def test_what_a_file_says_cannot_steer_the_terminal(
+    run: Run, write: Callable[[], list[str]], as_json: bool
+) -> None:
+    result = run(*write(), *(["--json"] if as_json else []))
+    said = result.out + result.err
+    assert [character for character in said if character in STEERING and not character.isalnum()
+            and character not in ";[] "] == []  # fmt: skip
+    assert "owned" in said
+    if as_json and result.code == 0:  # as it is, for who reads it with a program
+        assert repr(STEERING)[1:-1] in str(json.loads(result.out))
+
+
+def test_only_the_console_prints() -> None:
+    """All that is printed goes through what escapes control characters."""
+    printing = re.compile(r"typer\.(echo|secho)\(|\bprint\(|std(out|err)\.write\(")
+    files = Path(cli.__file__).parent.glob("*.py")
+    found = {
+        (file.name, line.strip())
+        for file in files
+        if file.name != "console.py"
+        for line in file.read_text().splitlines()
+        if printing.search(line)
+    }
+    assert found == {("app.py", 'typer.echo(f"edge-deploy {__version__}")')}
