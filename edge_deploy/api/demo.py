@@ -6,7 +6,6 @@ drops its own files, and touches nothing of anybody else's.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,7 +19,7 @@ from edge_deploy.api.keywords import DemoKeywords
 from edge_deploy.api.options import DemoOptions
 from edge_deploy.artifact import artifact
 from edge_deploy.artifact.artifact import Artifact
-from edge_deploy.core import atomic_io
+from edge_deploy.core import atomic_io, bounds
 from edge_deploy.core.errors import EdgeDeployError, UsageError
 from edge_deploy.core.messages import call, option
 from edge_deploy.core.options import as_path, as_paths, given, takes
@@ -195,8 +194,8 @@ def _as_before(before: Releases | None, made: ModelReleases) -> ModelReleases:
 def _shown(site: Path) -> list[str]:
     """The models of a site as it is; none where there is no site yet."""
     try:
-        return [str(e["key"]) for e in json.loads((site / INDEX).read_text())["models"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [str(e["key"]) for e in bounds.read_json(site / INDEX)["models"]]
+    except (EdgeDeployError, KeyError, TypeError):
         return []
 
 

@@ -8,7 +8,6 @@ archive.
 
 from __future__ import annotations
 
-import itertools
 import json
 import zipfile
 from pathlib import Path
@@ -16,13 +15,13 @@ from typing import Any
 
 from edge_deploy.core.bounds import read_json, read_text
 from edge_deploy.core.errors import EdgeDeployError, SourceError, UsageError
+from edge_deploy.frontends.keras_yaml import parse_yaml
 
 WEIGHTS = "model.weights.h5"
-_MOST_JSON = 100_000_000
+_MOST_JSON = 100_000_000  # bytes of all files beside
 _MOST_FILES = 100
 _YAML = (".yaml", ".yml")
 _MOST_YAML = 5_000_000  # bytes: it is read slowly
-_MOST_VALUES = 1_000_000
 _CLASSES = ("Sequential", "Functional", "Model")
 # What tells the layout of Keras 3 and of tf_keras' .weights.h5.
 _NEWER = ("layers", "_layer_checkpoint_dependencies", "vars")
@@ -49,9 +48,12 @@ def find_architecture(weights: Path) -> tuple[Path, Any]:
     stem = weights.name.partition(".")[0]
     folder = weights.absolute().parent
     beside = sorted(p for p in folder.iterdir() if p.suffix in (".json", *_YAML))[:_MOST_FILES]
-    found = [
-        (path, document) for path in beside if (document := read_architecture(path)) is not None
-    ]
+    found, left = [], _MOST_JSON
+    for path in sorted(beside, key=lambda path: (path.stem != stem, path)):
+        size = path.stat().st_size if path.is_file() else 0
+        left -= size * (_MOST_JSON // _MOST_YAML) if path.suffix in _YAML else size
+        if left >= 0 and (document := read_architecture(path)) is not None:
+            found.append((path, document))
     own = [one for one in found if one[0].stem == stem] or found
     if len(own) == 1:
         return own[0]
@@ -73,7 +75,7 @@ def read_architecture(path: Path) -> Any:
     """What ``to_json`` or ``to_yaml`` wrote into a file; None where it is another file."""
     try:
         if path.suffix in _YAML:
-            document = _read_yaml(path)
+            document = parse_yaml(read_text(path, EdgeDeployError, _MOST_YAML))
             return document if is_architecture(document) else None
         document = read_json(path, EdgeDeployError, _MOST_JSON)
         if isinstance(document, str):  # json.dump(model.to_json(), file)
@@ -81,38 +83,6 @@ def read_architecture(path: Path) -> Any:
     except (EdgeDeployError, ValueError, RecursionError):
         return None
     return document if is_architecture(document) else None
-
-
-def _read_yaml(path: Path) -> Any:
-    """YAML as JSON has it: tuples are lists, and what is named twice stands there twice.
-
-    Raises:
-        ValueError: It is no YAML, holds Python objects, or becomes too large.
-    """
-    import yaml
-
-    # Of plain values, and of the tuples that Keras wrote its shapes as.
-    loader: Any = type("Loader", (yaml.SafeLoader,), {})
-    for tag, kind in (("tuple", "seq"), ("unicode", "str")):
-        loader.add_constructor(
-            f"tag:yaml.org,2002:python/{tag}", getattr(loader, f"construct_yaml_{kind}")
-        )
-    try:
-        document = yaml.load(read_text(path, EdgeDeployError, _MOST_YAML), loader)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from error
-    count = itertools.count()
-
-    def plain(value: Any) -> Any:
-        if next(count) > _MOST_VALUES:
-            raise ValueError("more values than a model's layers have")
-        if isinstance(value, dict):
-            return {str(key): plain(one) for key, one in value.items()}
-        if isinstance(value, list):
-            return [plain(one) for one in value]
-        return value if value is None or isinstance(value, str | int | float) else str(value)
-
-    return plain(document)
 
 
 def note(path: Path) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ sends what is new alone.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -207,12 +206,12 @@ def _walk(folder: Path) -> Iterator[Path]:
 def _names(site: Path) -> list[str]:
     """What the site's models are called."""
     try:
-        index = json.loads((site / "models/index.json").read_text(encoding="utf-8"))
+        index = bounds.read_json(site / "models/index.json")
         versions: dict[str, str] = {}
         for model in index["models"]:  # of each model the stable version comes first
             versions.setdefault(model["name"], f"{model['name']} {model['version']}")
         return list(versions.values())
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (EdgeDeployError, KeyError, TypeError) as error:
         raise UsageError(
             f"{site}/models/index.json cannot be read ({error}). Build the site again."
         ) from error

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.core import atomic_io
-from edge_deploy.core.errors import UsageError
+from edge_deploy.core import atomic_io, bounds
+from edge_deploy.core.errors import EdgeDeployError, UsageError
 from edge_deploy.core.filesystem import rename, sync, sync_names
 from edge_deploy.core.messages import option
 
@@ -161,14 +161,15 @@ def read_record(output: Path) -> dict[str, list[str]]:
     Raises:
         UsageError: It cannot be read.
     """
-    try:
-        record = json.loads((output / RECORD).read_text(encoding="utf-8"))
-        return {str(path): [str(h) for h in known] for path, known in record["files"].items()}
-    except FileNotFoundError:
+    path = output / RECORD
+    if not path.exists() and not path.is_symlink():
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    try:
+        files = bounds.read_json(path)["files"]
+        return {str(path): [str(h) for h in known] for path, known in files.items()}
+    except (EdgeDeployError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"{output / RECORD} cannot be read ({error}), so that it is not known which files are "
+            f"{path} cannot be read ({error}), so that it is not known which files are "
             f"edge-deploy's. Move the folder away, or name another with {option('output')}."
         ) from error
 

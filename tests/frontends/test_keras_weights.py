@@ -154,6 +154,7 @@ def test_backslashes_become_groups(name: str, tmp_path: Path) -> None:
 
 SEQUENTIAL = {"class_name": "Sequential", "config": {"layers": []}}
 
+LAYERS = "class_name: Sequential\nconfig: {layers: []}\n"
 FAULTS: dict[str, tuple[dict[str, Any], type[EdgeDeployError], str]] = {
     "no layers": (
         {"package.json": {"name": "page"}},
@@ -184,6 +185,22 @@ FAULTS: dict[str, tuple[dict[str, Any], type[EdgeDeployError], str]] = {
         SourceError,
         "no JSON or YAML file beside it",
     ),
+    **{
+        f"a YAML of {name}": ({"net.yaml": text}, SourceError, "no JSON or YAML file beside it")
+        for name, text in {
+            "a number to the base of 60": "config: {}\nclass_name: 1" + ":1" * 500_000,
+            "keys that merge": LAYERS
+            + "a0: &a0 {x: 1}\n"
+            + "".join(
+                f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 11)
+            ),
+            "lists in lists": LAYERS + "a: " + "[" * 100_000 + "]" * 100_000,
+            "keys in keys": LAYERS + "? " * 100_000,
+            "a list in itself": LAYERS + "a: &a [*a]",
+            "a set": LAYERS + "a: !!set {x, y}",
+            "a date": LAYERS + "a: !!timestamp 2001-01-01",
+        }.items()
+    },
 }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edge_deploy.core.bounds import read_text
 from edge_deploy.core.errors import (
     ConversionError,
     EdgeDeployError,
@@ -235,10 +236,9 @@ def _tell_pictures(
 
 def _numbered(model: Path) -> bool:
     try:
-        text = model.with_name("labels.txt").read_text("utf-8")[:200]
-    except (OSError, UnicodeDecodeError):
+        return read_text(model.with_name("labels.txt")).startswith("0 ")
+    except UsageError:
         return False
-    return text.lstrip("\ufeff").startswith("0 ")
 
 
 def _tell_series(
