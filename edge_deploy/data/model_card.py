@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 FILE = "MODEL_CARD.md"
 _LARGEST = 200_000  # bytes: some hundred pages
 _LONGEST = 300  # characters of a description: what a preview of a link shows
-_FACTS = re.compile(r"\A---\s*\n.*?\n---\s*(\n|\Z)", re.DOTALL)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_FACTS = re.compile(r"\A---[ \t]*\n(.*?\n)?---[ \t]*(\n|\Z)", re.DOTALL)
 _DEMOTED = 2  # the page has headings of its own above a card's
 
 
@@ -56,7 +55,7 @@ def parse_card(text: str) -> ModelCard:
     a page loads nothing from elsewhere.
     """
     parser = _parser()
-    tokens = parser.parse(_COMMENT.sub("", _FACTS.sub("", text)))
+    tokens = parser.parse(_without_comments(_FACTS.sub("", text.replace("\r\n", "\n"))))
     title = None
     if len(tokens) > 2 and (tokens[0].type, tokens[0].tag) == ("heading_open", "h1"):
         title = _plain(tokens[1])
@@ -75,6 +74,15 @@ def parse_card(text: str) -> ModelCard:
                 inner.attrSet("target", "_blank")
                 inner.attrSet("rel", "noopener noreferrer")
     return ModelCard(title or None, description or None, _rendered(parser, tokens))
+
+
+def _without_comments(text: str) -> str:
+    """The text without HTML's comments; what no comment ends is text."""
+    parts, at = [], 0
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start)) >= 0:
+        parts.append(text[at:start])
+        at = end + len("-->")
+    return "".join((*parts, text[at:]))
 
 
 def _parser() -> MarkdownIt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,19 @@ WRITTEN = {
 @pytest.mark.parametrize("text", WRITTEN)
 def test_html_holds_nothing_but_text(text: str) -> None:
     assert parse_card(text).html == WRITTEN[text]
+
+
+SLOW = {
+    "facts without an end": "---" + "\n" * 190_000,
+    "comments without an end": "<!--" * 45_000,
+}
+
+
+@pytest.mark.parametrize("case", SLOW)
+def test_no_card_takes_long(case: str) -> None:
+    begun = time.process_time()
+    parse_card(SLOW[case])
+    assert time.process_time() - begun < 10
 
 
 UNREAD = {
