@@ -7,7 +7,10 @@ import gzip
 import json
 import pickle
 import shutil
+import sqlite3
 import zipfile
+from contextlib import closing
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +29,52 @@ FEATURES = {
         {"name": "pet", "kind": "category", "categories": ["cat", "dog"], "encode": "ordinal"},
     ],
 }
+CARD = """---
+license: mit
+---
+# Cats <b>and</b> dogs
+
+Tells *cats* from [dogs](https://example.org "a title"). <!-- a draft -->
+
+| column | meaning |
+|-|-|
+| age | in `years` |
+
+- one ![picture](x.png)
+  1. inner <https://example.org>
+
+> ```js
+> alert("code")
+> ```
+
+[ref]: https://example.org
+## Limits &amp; risks [ref]
+"""
+SCRIPT = """\
+import joblib
+import numpy as np
+import pandas as pd
+scaler = joblib.load("scaler.pkl")
+model = joblib.load("model.pkl")
+NAMES = ["cat", "dog"]
+frame = pd.read_csv("data.csv")
+frame["ratio"] = frame["age"] / (frame["height"] + 1)
+x = scaler.transform(frame[["age", "height", "pet"]])
+def predict(age, height, pet="dog"):
+    row = np.array([[float(age), float(height), {"cat": 0, "dog": 1}[pet]]])
+    return NAMES[int(model.predict(scaler.transform(row))[0])]
+"""
 
 
 def build(folder: Path) -> Path:
-    """Write the corpus: ``models/``, ``artifacts/`` and ``data/``.
+    """Write the corpus: models, artifacts, data, a site with versions, reports and a project.
 
     Args:
         folder: Does not exist yet.
     """
     for name in ("models", "artifacts", "data"):
         (folder / name).mkdir(parents=True)
-    for write in (_estimators, _networks, _data, _artifacts):
+    for write in (_estimators, _networks, _data, _artifacts, _site, _reports, _project):
         write(folder)
     return folder
 
@@ -149,6 +187,7 @@ def _artifacts(folder: Path) -> None:
     shutil.copy(data / "beside/features.json", work)
     shutil.copy(data / "rows.csv", work / "reference.csv")
     (work / "labels.txt").write_text("cat\ndog\n")
+    (work / "MODEL_CARD.md").write_text(CARD)
     options = ConvertOptions(
         to=("tflite", "tfjs", "onnx"), quantize=("float32", "dynamic"), output=folder / "made"
     )
@@ -173,6 +212,68 @@ def _artifacts(folder: Path) -> None:
     _keep(convert(work / "texts.pkl", options), folder / "artifacts/texts")
     shutil.rmtree(work)
     shutil.rmtree(folder / "made")
+
+
+def _site(folder: Path) -> None:
+    """A site of three versions, one of them a canary, and one that is not published yet."""
+    from edge_deploy import publish
+    from edge_deploy.web import assets
+    from tests.fuzz.kills import versioned
+
+    (folder / "sites").mkdir()
+    kept, assets.FOLDERS = assets.FOLDERS, ()  # not the page's runtimes
+    for number in "1234":
+        versioned(folder / "artifacts/table", folder / "versions" / number, number)
+    for number, channel in (("1", "stable"), ("2", "stable"), ("3", "canary")):
+        publish(
+            folder / "versions" / number, folder / "sites/site", channel=channel, by="A", force=True
+        )
+    assets.FOLDERS = kept
+
+
+def _reports(folder: Path) -> None:
+    from edge_deploy.web.monitoring.store import ReportStore
+    from edge_deploy.web.monitoring.visit_report import parse
+    from tests.support.visits import as_bytes, report, shadow, visit
+
+    reports = folder / "reports"
+    reports.mkdir()
+    columns = [{"name": "age", "inputs": 3, "outside": 1}]
+    sent = as_bytes(report(visit(columns=columns, shadow=shadow())))
+    (reports / "visit.json").write_bytes(sent)
+    with ReportStore(reports / "visits.db", 1 << 20) as store:
+        for _ in range(5):
+            store.add(parse(as_bytes(report(visit()))), date(2026, 1, 1))
+        store.add(parse(sent), date(2026, 1, 2))
+    # What is committed lies beside the file until it is folded in.
+    with closing(sqlite3.connect(reports / "visits.db")) as database:
+        database.execute("PRAGMA journal_mode = DELETE")
+
+
+def _project(folder: Path) -> None:
+    """A model with its scaler, a table, a script and a notebook that use them, and a recipe."""
+    import joblib
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    from edge_deploy import init
+
+    project = folder / "projects/churn"
+    project.mkdir(parents=True)
+    x, y = _table()
+    scaler = StandardScaler().fit(x)
+    joblib.dump(scaler, project / "scaler.pkl")
+    joblib.dump(LogisticRegression().fit(scaler.transform(x), y), project / "model.pkl")
+    rows = [",".join(map(str, (*row, answer))) for row, answer in zip(x, y, strict=True)]
+    (project / "data.csv").write_text("\n".join([",".join((*COLUMNS, "label")), *rows]))
+    (project / "app.py").write_text(SCRIPT)
+    (project / "labels.txt").write_text("0 cat\n1 dog\n")
+    cells = [
+        {"cell_type": "code", "metadata": {}, "outputs": [], "source": SCRIPT.splitlines(True)}
+    ]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (project / "train.ipynb").write_text(json.dumps(notebook))
+    init(project)
 
 
 def _keep(done: Any, place: Path) -> None:

@@ -20,13 +20,18 @@ from tests.support.files import put_hashes_right
 
 # Of a hundred inputs so many are of each kind.
 SHARES = {
-    "model": 14,
-    "converted": 16,
-    "artifact": 24,
-    "reference": 20,
-    "sidecars": 16,
+    "model": 12,
+    "converted": 12,
+    "artifact": 20,
+    "reference": 14,
+    "sidecars": 12,
     "flags": 10,
+    "site": 6,
+    "reports": 5,
+    "card": 5,
+    "project": 4,
 }
+HEAVY = ("model", "project")
 
 HANGS = (20, 90)  # seconds after which one is given up, without and with TensorFlow
 
@@ -95,6 +100,10 @@ class Fuzzer:
             "artifact": sorted((corpus / "artifacts").iterdir()),
             "reference": sorted(p for p in (corpus / "data").iterdir() if p.is_file()),
             "sidecars": [corpus / "data/beside"],
+            "site": [corpus / "sites/site"],
+            "reports": sorted((corpus / "reports").iterdir()),
+            "card": [corpus / "artifacts/table/MODEL_CARD.md"],
+            "project": [corpus / "projects/churn"],
         }
         self._others = [
             p.read_bytes() for p in self._seeds["converted"] + self._seeds["model"] if p.is_file()
@@ -107,7 +116,7 @@ class Fuzzer:
 
     def worker(self, subject: str) -> Worker:
         """The child that is asked: models take one of its own, with TensorFlow in it."""
-        return self._heavy if subject == "model" else self._light
+        return self._heavy if subject in HEAVY else self._light
 
     def run(
         self, count: int, chosen_by: int | None, subjects: dict[str, int] | None = None
@@ -148,7 +157,7 @@ class Fuzzer:
         """Damage an input, ask about it, and keep what is a fault."""
         with self._damaged(subject, which, steps) as path:
             begun = time.monotonic()
-            answer = self.worker(subject).ask(subject, path, pick, HANGS[subject == "model"])
+            answer = self.worker(subject).ask(subject, path, pick, HANGS[subject in HEAVY])
             took = time.monotonic() - begun
         tally = self.tally
         tally.inputs += 1
@@ -190,8 +199,11 @@ class Fuzzer:
                 subject == "artifact" and step[0] % 2
             ):  # of its 15 files the one that all else hangs on
                 place = path / "manifest.json"
+            if subject == "site":  # most of its files are the page's
+                inner = ("releases.json", "index.json", "site.json", "")
+                place = path / "models" / inner[step[0] % 4]
             if place.exists() and not place.is_symlink():
-                mutations.change_path(place, (step[0] // 2, *step[1:]), other)
+                mutations.change_path(place, (step[0] // 4, *step[1:]), other)
         plain = {*mutations.plain_files(path)} if path.is_dir() else set()
         odd = [p for p in path.rglob("*") if p not in plain and (p.is_symlink() or not p.is_dir())]
         if subject == "artifact" and which % 4 and not odd:  # a pipe would be waited for

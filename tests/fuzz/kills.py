@@ -230,7 +230,7 @@ def commands(corpus: Path) -> dict[str, Command]:
     def with_versions(folder: Path) -> None:
         """A site of two versions, and the artifacts of these and of two more."""
         for number in "1234":
-            _versioned(table, folder / "versions" / number, number)
+            versioned(table, folder / "versions" / number, number)
         publish(folder / "versions/1", folder / "site", by="Ada")
         publish(folder / "versions/2", folder / "site", by="Ada", force=True)
 
@@ -344,7 +344,7 @@ def commands(corpus: Path) -> dict[str, Command]:
     }
 
 
-def _versioned(artifact: Path, folder: Path, version: str) -> None:
+def versioned(artifact: Path, folder: Path, version: str) -> None:
     """The same model under another version; of every second one with weights of its own."""
     shutil.copytree(artifact, folder)
     path = folder / "manifest.json"

@@ -6,9 +6,10 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 Subject = Callable[[Path, int], object]
@@ -50,10 +51,22 @@ def converted(path: Path, pick: int) -> object:
 
 def artifact(path: Path, pick: int) -> object:
     """An artifact in the hands of each command that needs no TensorFlow and no browser."""
-    from edge_deploy import build_demo, bundle, inspect, quantize, run, snippet, verify
+    from edge_deploy import (
+        build_demo,
+        build_single_file,
+        bundle,
+        diff,
+        inspect,
+        publish,
+        quantize,
+        run,
+        snippet,
+        verify,
+    )
 
+    corpus = Path(os.environ["FUZZ_CORPUS"])
     platforms = ("android", "ios", "flutter", "python", "cpp", "js")
-    match pick % 9:
+    match pick % 12:
         case 0 | 1:
             return inspect(path)
         case 2:
@@ -61,15 +74,122 @@ def artifact(path: Path, pick: int) -> object:
         case 3:
             return run(path, path / "reference.npz")
         case 4:
-            return snippet(path, platforms[pick // 9 % 6])
+            return snippet(path, platforms[pick // 12 % 6])
         case 5:
-            return bundle(path, platforms[pick // 9 % 6], "bundled")
+            return bundle(path, platforms[pick // 12 % 6], "bundled")
         case 6:
             return build_demo(path, "site")
         case 7:
             return verify(path, only=("tflite", "onnx"), runtimes=("litert", "ort"))
-        case _:
+        case 8:
             return quantize(path, to=("onnx=float16",), overwrite=True)
+        case 9:
+            return build_single_file(path)
+        case 10:
+            return diff(corpus / "artifacts/table", path, html="diff.html")
+        case _:
+            with _without_runtimes():
+                return publish(path, "site")
+
+
+@contextlib.contextmanager
+def _without_runtimes() -> Iterator[None]:
+    """Sites without the page's runtimes, which are copied and not read."""
+    from edge_deploy.web import assets
+
+    before, assets.FOLDERS = assets.FOLDERS, ()
+    try:
+        yield
+    finally:
+        assets.FOLDERS = before
+
+
+def site(path: Path, pick: int) -> object:
+    """A site with versions, read and changed by what works on one."""
+    import subprocess
+
+    from edge_deploy import build_demo, promote, publish, push, releases, rollback
+
+    versions = Path(os.environ["FUZZ_CORPUS"], "versions")
+    with _without_runtimes():
+        match pick % 7:
+            case 0:
+                return releases(path)
+            case 1:
+                return promote(path, "table")
+            case 2:
+                return rollback(path, "table")
+            case 3:
+                return publish(versions / "4", path, channel="shadow", keep=1 + pick // 7 % 3)
+            case 4:
+                # A new stable version would be compared in a browser.
+                return publish(versions / "4", path, channel="canary", share=0.5)
+            case 5:
+                return build_demo(versions / "1", path)
+            case _:
+                subprocess.run(["git", "init", "--quiet", "--bare", "host.git"], check=True)
+                return push(path, str(Path("host.git").resolve()))
+
+
+def reports(path: Path, pick: int) -> object:
+    """What pages send, as it is received, and a file of what was received."""
+    from datetime import date
+
+    from edge_deploy import stats
+    from edge_deploy.core.errors import UsageError
+    from edge_deploy.web.monitoring.store import ReportStore
+    from edge_deploy.web.monitoring.visit_report import parse
+
+    if path.suffix == ".json":
+        try:
+            report = parse(path.read_bytes())
+        except ValueError as error:  # an answer of 400
+            raise UsageError(str(error)) from error
+        with ReportStore(Path("new.db"), 1 << 20) as store:
+            store.add(report, date(2026, 1, 1))
+        path = Path("new.db")
+    return stats(path, html="page.html", min_visits=1)
+
+
+_TAGS = frozenset((
+    *("p", "h3", "h4", "h5", "h6", "ul", "ol", "li", "em", "strong", "code", "pre", "blockquote"),
+    *("hr", "br", "a", "table", "thead", "tbody", "tr", "th", "td"),
+))  # fmt: skip
+
+
+def card(path: Path, pick: int) -> object:
+    """A model card, whose HTML is of a few tags, whatever stands in the Markdown."""
+    from html.parser import HTMLParser
+
+    from edge_deploy.data.model_card import parse_card, read_card
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+            assert tag in _TAGS, tag
+            for name, value in attrs:
+                assert name in ("href", "title", "target", "rel", "class", "start", "style"), name
+                assert name != "href" or re.match(r"(https?://|mailto:|#)", value or "", re.I), (
+                    value
+                )
+                assert name != "style" or (value or "").startswith("text-align:"), value
+
+        def handle_comment(self, data: str) -> None:
+            raise AssertionError(data)
+
+        handle_decl = handle_pi = unknown_decl = handle_comment
+
+    html = parse_card(read_card(path)).html
+    Tags().feed(html)
+    return html
+
+
+def project(path: Path, pick: int) -> object:
+    """A folder of a project, looked at by ``init``, or converted by its recipe."""
+    from edge_deploy import convert, init
+
+    if pick % 3 == 0:
+        return convert(path, to="onnx", output="out", dry_run=True)
+    return init(path, overwrite=True, dry_run=bool(pick % 2))
 
 
 def reference(path: Path, pick: int) -> object:
@@ -116,6 +236,15 @@ _COMMANDS = (
     "convert",
     "tune",
     "doctor",
+    "diff",
+    "publish",
+    "promote",
+    "rollback",
+    "releases",
+    "push",
+    "stats",
+    "collect",
+    "init",
 )
 _OPTIONS = (
     "--json", "--to", "--only", "--runtime", "--backend", "--labels", "--preprocess", "--features",
@@ -123,6 +252,9 @@ _OPTIONS = (
     "--rtol", "--max-drop", "--min-agreement", "--keep-float", "--input-shape", "--platform",
     "--precision", "--target", "--against", "--host", "--jobs", "--sparsities", "--prune", "-q",
     "--signature", "--custom-objects", "--reference", "--calibration", "--nonsense", "--help", "--",
+    "--channel", "--share", "--keep", "--by", "--force", "--report-to", "--git", "--branch",
+    "--dry-run", "--db", "--origin", "--rate", "--port", "--html", "--min-visits", "--single-file",
+    "--label-column", "--title", "--url", "--accent", "--embed", "--lfs", "--strict",
 )  # fmt: skip
 
 
@@ -152,7 +284,7 @@ def flags(path: Path, pick: int) -> object:
     numbers = json.loads(path.read_text())
     arguments = [_COMMANDS[pick % len(_COMMANDS)]]
     # What trains, converts or opens a browser where all is right is given no right model.
-    light = arguments[0] in ("inspect", "run", "snippet", "bundle", "quantize")
+    light = arguments[0] in ("inspect", "run", "snippet", "bundle", "quantize", "diff")
     if light:
         shutil.copytree(Path(os.environ["FUZZ_CORPUS"], "artifacts/table"), "table")
         arguments.append("table")
@@ -163,7 +295,7 @@ def flags(path: Path, pick: int) -> object:
             arguments.append(_OPTIONS[number // 3 % len(_OPTIONS)])
         if number % 5:
             arguments.append(words[number // 15 % len(words)])
-    if arguments[0] in ("convert", "tune", "demo"):
+    if arguments[0] in ("convert", "tune", "demo", "publish", "push", "collect"):
         arguments += ["--name"]  # without its value: nothing is done where all else is right
     out, err = io.StringIO(), io.StringIO()
     sys.argv = ["edge-deploy", *arguments]
@@ -189,5 +321,9 @@ def python(path: Path, pick: int) -> object:
 
 
 SUBJECTS: dict[str, Subject] = {
-    f.__name__: f for f in (model, converted, artifact, reference, sidecars, flags, python)
+    f.__name__: f
+    for f in (
+        *(model, converted, artifact, reference, sidecars, flags, site, reports, card, project),
+        python,
+    )
 }

@@ -65,6 +65,12 @@ class Worker:
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "-1",
             "PYTHONDONTWRITEBYTECODE": "1",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            **{
+                f"GIT_{who}_{what}": "somebody@example.org"
+                for who in ("AUTHOR", "COMMITTER")
+                for what in ("NAME", "EMAIL")
+            },
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.fuzz.worker"],
@@ -129,6 +135,10 @@ class Worker:
                 stream.close()
 
 
+# Python's platform, matplotlib's fonts, and what publish and push work with.
+_PROGRAMS = ("uname", "fc-list", "git")
+
+
 class _Watch:
     """Every write that Python does outside of the sandbox, and every program that it starts."""
 
@@ -158,13 +168,17 @@ class _Watch:
             self._check(event, given[0])
         elif event in ("os.rename", "os.link", "os.symlink"):
             self._check(event, given[1])
-        elif event in (
-            "os.system",
-            "os.exec",
-            "os.posix_spawn",
-            "subprocess.Popen",
-            "socket.connect",
-        ) and given[:1] not in (("uname",), ("fc-list",)):  # Python's platform, matplotlib's fonts
+        elif (
+            event
+            in (
+                "os.system",
+                "os.exec",
+                "os.posix_spawn",
+                "subprocess.Popen",
+                "socket.connect",
+            )
+            and Path(str(given[0])).name not in _PROGRAMS
+        ):
             self.seen.append(f"{event} {given!r:.200}")
 
     def _check(self, event: str, path: Any) -> None:

@@ -247,15 +247,29 @@ NOT_OURS = {
     "folder": lambda path: path.mkdir(),
     "another's": lambda path: other_database(path),
     "no folder": lambda path: None,
+    "one that counts for ever": lambda path: endless_database(path),
 }
 
 
-def other_database(path: Path) -> None:
+def other_database(path: Path, *statements: str) -> None:
     import sqlite3
     from contextlib import closing
 
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute("CREATE TABLE mine (a)")
+        for statement in statements or ("CREATE TABLE mine (a)",):
+            database.execute(statement)
+
+
+def endless_database(path: Path) -> None:
+    """One that says it is ours, and whose reports are computed where they are read."""
+    with ReportStore(path, 2**20):
+        pass
+    other_database(
+        path,
+        "DROP TABLE reports",
+        "CREATE VIEW reports AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+        "SELECT i AS id, '2026-01-01' AS day, '{}' AS report FROM n",
+    )
 
 
 @pytest.mark.parametrize("kind", NOT_OURS)
