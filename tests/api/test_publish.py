@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -280,6 +281,11 @@ def test_what_cannot_be_is_refused_and_nothing_changes(
     assert kills.files_of(site) == before
 
 
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 BY_HAND: dict[str, tuple[Callable[[Path], object], str]] = {
     "weights": (
         lambda site: (site / "models/costs/1/tfjs/float32/group1-shard1of1.bin").write_bytes(b"x"),
@@ -303,6 +309,11 @@ BY_HAND: dict[str, tuple[Callable[[Path], object], str]] = {
     "newer releases": (
         lambda site: (site / RELEASES).write_text('{"schema": "edge-deploy/releases/9"}'),
         "edge-deploy/releases/9",
+    ),
+    "a pipe for a record": (lambda site: pipe(site / "models/site.json"), "is a pipe"),
+    "a record without an end": (
+        lambda site: (site / "models/site.json").write_text("[" * 100_000),
+        "nested too deep",
     ),
     "no record": (lambda site: (site / "models/site.json").write_text("{"), "cannot be read"),
 }
