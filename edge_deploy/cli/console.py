@@ -32,9 +32,9 @@ def give_up_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def echo(text: object, err: bool = False) -> None:
+def echo(text: object, err: bool = False, nl: bool = True) -> None:
     """Print a line. What of it came from a file cannot steer the terminal."""
-    typer.echo(plain(str(text)), err=err)
+    typer.echo(plain(str(text)), err=err, nl=nl)
 
 
 def plain(text: str) -> str:
