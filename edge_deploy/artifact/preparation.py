@@ -27,7 +27,8 @@ class ImageEntry(Part, frozen=True, kw_only=True):
         crop: ``center`` cuts the largest middle part of the right proportions; ``none`` cuts
             nothing.
         resize: The filter: Pillow's ``nearest``, ``box``, ``bilinear``, ``hamming``, ``bicubic``
-            or ``lanczos``, or TensorFlow's ``tf-bilinear`` or ``tf-nearest``.
+            or ``lanczos``, TensorFlow's ``tf-bilinear`` or ``tf-nearest``, or OpenCV's
+            ``cv2-linear``.
         color: ``rgb``, ``bgr`` or ``gray``.
         scale: Factor of every number.
         offset: Added to it.

@@ -118,7 +118,7 @@ def column_words(feature: Feature) -> str:
 def resizing(image: Mapping[str, Any]) -> list[str]:
     """The parts of a resize template that a preprocessing spec needs."""
     method, centered = image["resize"], image["crop"] == "center"
-    if method.startswith("tf-"):
+    if method.startswith(("tf-", "cv2-")):
         return [*(["smart crop"] if centered else []), method]
     box = "box center" if centered else "box whole"
     return [box, "nearest"] if method == "nearest" else [f"filter {method}", box, "pillow"]

@@ -12,14 +12,18 @@ from edge_deploy.codegen.source_extract import source_of
 from edge_deploy.codegen.text_features import counters, in_python
 from edge_deploy.data.preprocessing import resize
 
+_OTHERS = {
+    "tf-bilinear": ("_centers", "_weights", "_tf_bilinear"),
+    "tf-nearest": ("_centers", "_tf_nearest"),
+    "cv2-linear": ("_cv2_weights", "_cv2_linear"),
+}
+
 
 def _resize_functions(image: Mapping[str, Any]) -> list[Code]:
     """Functions of our own resize that a preprocessing spec needs."""
     method, centered = image["resize"], image["crop"] == "center"
-    if method.startswith("tf-"):
-        names = ["_smart_crop"] if centered else []
-        names.append("_centers")
-        names += ["_weights", "_tf_bilinear"] if method == "tf-bilinear" else ["_tf_nearest"]
+    if method in _OTHERS:
+        names = [*(["_smart_crop"] if centered else []), *_OTHERS[method]]
     else:
         names = ["_fit_box"] if centered else []
         names += ["down_first"] if method != "nearest" else []

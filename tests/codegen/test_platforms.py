@@ -137,7 +137,7 @@ SPECS = [
 SIZES = ((7, 5), (13, 16))
 PIXELS = [
     np.random.default_rng(n).integers(0, 256, (*size, 3), dtype=np.uint8)
-    for n, size in enumerate([(31, 22), (9, 40), (5, 7), (33, 4)])
+    for n, size in enumerate([(31, 22), (9, 40), (5, 7), (33, 4), (14, 10)])
 ]
 
 

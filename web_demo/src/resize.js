@@ -1,4 +1,4 @@
-// Resizing as Pillow and TensorFlow do it, bit by bit; edge_deploy/data/preprocessing/resize.py is the same in
+// Resizing as Pillow, TensorFlow and OpenCV do it, bit by bit; edge_deploy/data/preprocessing/resize.py is the same in
 // Python. Pixels are {data: Uint8Array | Float32Array, height, width}, three channels a pixel.
 
 const f32 = Math.fround;
@@ -20,10 +20,8 @@ const FILTERS = {
  * @param {boolean} centerCrop first cut the largest centred part with the wanted aspect
  */
 export function resize(picture, [height, width], method, centerCrop) {
-  if (method === 'tf-bilinear' || method === 'tf-nearest') {
-    const part = centerCrop ? smartCrop(picture, height, width) : picture;
-    return (method === 'tf-nearest' ? tfNearest : tfBilinear)(part, height, width);
-  }
+  const other = { 'tf-bilinear': tfBilinear, 'tf-nearest': tfNearest, 'cv2-linear': cv2Linear }[method];
+  if (other) return other(centerCrop ? smartCrop(picture, height, width) : picture, height, width);
   const box = centerCrop ? fitBox(picture, height, width) : [0, 0, picture.width, picture.height];
   const [left, top, right, bottom] = box;
   const whole = left % 1 === 0 && top % 1 === 0;
@@ -228,4 +226,55 @@ function lerps(size, old) {
     const high = Math.min(Math.ceil(place), old - 1);
     return { low: Math.max(floor, 0), high, share: f32(place - floor) };
   });
+}
+
+/** OpenCV's INTER_LINEAR of bytes, in whole numbers; a half of both sides is its INTER_AREA. */
+function cv2Linear({ data, height: oldHeight, width: oldWidth }, height, width) {
+  const out = new Uint8Array(height * width * 3);
+  const pixel = (y, x, c) => data[(y * oldWidth + x) * 3 + c];
+  const half = oldHeight === 2 * height && oldWidth === 2 * width;
+  const columns = half ? null : cv2Weights(width, oldWidth);
+  const rows = half ? null : cv2Weights(height, oldHeight);
+  const line = (y, { first, low, high, a, b }, c) => {
+    const inside = first >= 0 && first < oldWidth - 1; // beyond an edge, all of its weight is the edge's
+    return (pixel(y, low, c) * (inside ? a : 2048) + pixel(y, high, c) * (inside ? b : 0)) >> 4;
+  };
+  let at = 0;
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      for (let c = 0; c < 3; c += 1) {
+        if (half) {
+          const upper = pixel(2 * y, 2 * x, c) + pixel(2 * y, 2 * x + 1, c);
+          const lower = pixel(2 * y + 1, 2 * x, c) + pixel(2 * y + 1, 2 * x + 1, c);
+          out[at] = (upper + lower + 2) >> 2;
+        } else {
+          const { low, high, a, b } = rows[y];
+          const upper = (line(low, columns[x], c) * a) >> 16;
+          const lower = (line(high, columns[x], c) * b) >> 16;
+          out[at] = (upper + lower + 2) >> 2;
+        }
+        at += 1;
+      }
+    }
+  }
+  return { data: out, height, width };
+}
+
+/** The two old pixels of each wanted one, and their weights, of 2048 parts. */
+function cv2Weights(size, old) {
+  const scale = 1 / (size / old);
+  const within = (place) => Math.min(Math.max(place, 0), old - 1);
+  return Array.from({ length: size }, (_, n) => {
+    const place = f32((n + 0.5) * scale - 0.5);
+    const first = Math.floor(place);
+    const share = f32(place - first);
+    const [a, b] = [f32(1 - share), share].map((part) => halfEven(part * 2048));
+    return { first, low: within(first), high: within(first + 1), a, b };
+  });
+}
+
+/** The nearest whole number; of two the even one. */
+function halfEven(value) {
+  const near = Math.floor(value + 0.5);
+  return near - value === 0.5 && near % 2 ? near - 1 : near;
 }

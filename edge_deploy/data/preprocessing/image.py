@@ -3,7 +3,7 @@
     {"image": {"size": [h, w], "crop": ..., "resize": ..., "color": ...,
                "scale": s, "offset": o, "mean": [...], "std": [...]}}
 
-Decode, crop, resize (8-bit for Pillow's filters, float32 for tf-bilinear), colour, and then
+Decode, crop, resize (float32 for tf-bilinear, else 8-bit), colour, and then
 ``y = f32(f32(f32(f32(x * scale) + offset) - mean) / std)``, each step rounded to float32.
 web_demo/src/preprocess.js and resize.js do the same; tests/page/test_pixels.py holds the two at a
 difference of exactly 0.
@@ -23,7 +23,7 @@ from edge_deploy.core.spec import Array
 
 CROPS = ("none", "center")
 PILLOW = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
-RESIZES = (*PILLOW, "tf-bilinear", "tf-nearest")
+RESIZES = (*PILLOW, "tf-bilinear", "tf-nearest", "cv2-linear")
 CHANNELS = {"rgb": 3, "bgr": 3, "gray": 1}
 
 # What a preset leaves open (size, colour) is filled in from the model's input by with_size.
@@ -83,9 +83,9 @@ TRAINED: dict[str, tuple[dict[str, Any], str]] = {
         "`ImageDataGenerator().flow_from_directory` or `load_img`, without `rescale`",
     ),
     "opencv": (
-        {"image": {**_OPEN, "resize": "tf-bilinear", "color": "bgr", "scale": 1 / 255}},
+        {"image": {**_OPEN, "resize": "cv2-linear", "color": "bgr", "scale": 1 / 255}},
         "`cv2.imread`, `cv2.resize`, then `/ 255`, without `cvtColor` (after it `color=rgb`): "
-        "within one grey level, to which OpenCV rounds; its area and cubic are other functions",
+        "bit for bit as on x86, a grey picture within a level; area and cubic are other functions",
     ),
     "torchvision": (
         {"image": {**_OPEN, **_CHANGES["torch"]}},

@@ -1,4 +1,4 @@
-"""Resizing as Pillow and TensorFlow do it, without TensorFlow.
+"""Resizing as Pillow, TensorFlow and OpenCV do it, without the latter two.
 
 web_demo/src/resize.js is the same in JavaScript.
 """
@@ -18,16 +18,14 @@ def resize(pixels: Array, size: tuple[int, int], method: str, center_crop: bool)
         size: Height and width that are wanted.
         method: One of preprocessing.RESIZES.
         center_crop: First cut the largest centred part with the wanted aspect: for Pillow's
-            filters as ``ImageOps.fit`` (to a fraction of a pixel), for TensorFlow's as Keras'
+            filters as ``ImageOps.fit`` (to a fraction of a pixel), for the others as Keras'
             ``smart_resize`` (whole pixels).
 
     Returns:
         (h, w, 3) of uint8; of float32 for tf-bilinear.
     """
-    if method.startswith("tf-"):
-        if center_crop:
-            pixels = _smart_crop(pixels, size)
-        return _tf_bilinear(pixels, size) if method == "tf-bilinear" else _tf_nearest(pixels, size)
+    if method in _OTHERS:
+        return _OTHERS[method](_smart_crop(pixels, size) if center_crop else pixels, size)
     from PIL import Image
 
     height, width = pixels.shape[:2]
@@ -107,3 +105,35 @@ def _weights(size: int, old: int) -> tuple[Array, Array, Array]:
     low = np.maximum(floor, 0).astype(np.int64)
     high = np.minimum(np.ceil(place), old - 1).astype(np.int64)
     return low, high, place - floor
+
+
+def _cv2_linear(pixels: Array, size: tuple[int, int]) -> Array:
+    """OpenCV's INTER_LINEAR of bytes, in whole numbers; a half of both sides is its INTER_AREA."""
+    height, width = pixels.shape[:2]
+    values = pixels.astype(np.int32)
+    if (height, width) == (2 * size[0], 2 * size[1]):
+        pairs = values[::2] + values[1::2]
+        mean: Array = (pairs[:, ::2] + pairs[:, 1::2] + 2) >> 2
+        return mean.astype(np.uint8)
+    left, a, b = _cv2_weights(size[1], width)
+    inside = (left >= 0) & (left < width - 1)  # beyond an edge, all of its weight is the edge's
+    a, b = np.where(inside, a, 2048)[:, None], np.where(inside, b, 0)[:, None]
+    lines = values[:, left.clip(0, width - 1)] * a + values[:, (left + 1).clip(0, width - 1)] * b
+    lines >>= 4
+    top, a, b = _cv2_weights(size[0], height)
+    upper = (lines[top.clip(0, height - 1)] * a[:, None, None]) >> 16
+    lower = (lines[(top + 1).clip(0, height - 1)] * b[:, None, None]) >> 16
+    mixed: Array = (upper + lower + 2) >> 2
+    return mixed.astype(np.uint8)
+
+
+def _cv2_weights(size: int, old: int) -> tuple[Array, Array, Array]:
+    """The first of the two old pixels of each wanted one, and both weights, of 2048 parts."""
+    place = ((np.arange(size) + 0.5) * (1 / (size / old)) - 0.5).astype(np.float32)
+    first = np.floor(place)
+    share = place - first
+    weights = [np.rint(part * 2048).astype(np.int32) for part in (np.float32(1) - share, share)]
+    return first.astype(np.int64), weights[0], weights[1]
+
+
+_OTHERS = {"tf-bilinear": _tf_bilinear, "tf-nearest": _tf_nearest, "cv2-linear": _cv2_linear}

@@ -33,14 +33,14 @@ _PILLOW = {
     "hamming": "hamming", "lanczos": "lanczos", "linear": "bilinear", "nearest": "nearest",
 }  # fmt: skip
 _TENSORFLOW = {"bilinear": "tf-bilinear", "nearest": "tf-nearest", "linear": "tf-bilinear"}
-_OPENCV = {**_TENSORFLOW, "area": "box", "cubic": "bicubic"}
+_OPENCV = {"linear": "cv2-linear", "nearest": "tf-nearest", "area": "box", "cubic": "bicubic"}
 # How a library resizes where nothing is said, and what its names are here.
 _RESIZES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "pillow": ("bicubic", _PILLOW),
     "keras": ("nearest", _PILLOW),
     "torchvision": ("bilinear", _PILLOW),
     "tensorflow": ("tf-bilinear", _TENSORFLOW),
-    "opencv": ("tf-bilinear", _OPENCV),
+    "opencv": ("cv2-linear", _OPENCV),
     "skimage": ("tf-bilinear", {}),
 }
 _COLOURS = {"rgb": "rgb", "bgr": "bgr", "grey": "gray"}
@@ -142,13 +142,13 @@ def _doubts(picture: Picture, image: TensorSpec) -> tuple[str, ...]:
         found.append(
             f"{picture.library}'s {picture.interpolation} is not had here: {usual} in its place"
         )
-    elif picture.library == "opencv" and picture.interpolation in ("area", "cubic"):
+    elif picture.library == "opencv" and picture.interpolation in ("area", "cubic", "nearest"):
         taken = names[picture.interpolation]
         found.append(
-            f"OpenCV's {picture.interpolation} weighs pixels otherwise than {taken}, which is "
-            "taken here; its linear is had within one grey level"
+            f"OpenCV's {picture.interpolation} chooses pixels otherwise than {taken}, which is "
+            "taken here; its linear is had bit for bit"
         )
-    elif picture.library in ("opencv", "skimage") and picture.size is not None:
+    elif picture.library == "skimage" and picture.size is not None:
         found.append(f"{picture.library} rounds otherwise when it resizes: by a step of 255 or so")
     if picture.strength == Strength.TRAINING:
         found.append("only training says it: is the app the same?")

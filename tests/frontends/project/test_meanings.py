@@ -54,7 +54,7 @@ PICTURES = [
     ("i = image.load_img('a.png', target_size=(64, 32))\ni = image.img_to_array(i) / 255\n",
      {"size": [64, 32], "resize": "nearest", "color": "rgb", "scale": UNIT}),
     ("i = cv2.resize(cv2.imread('a.png'), (64, 32))\ni = i / 255.0\n",
-     {"size": [32, 64], "resize": "tf-bilinear", "color": "bgr", "scale": UNIT}),
+     {"size": [32, 64], "resize": "cv2-linear", "color": "bgr", "scale": UNIT}),
     ("i = tf.image.resize(tf.io.decode_image(tf.io.read_file('a.png')), [64, 32]) / 255.0\n",
      {"size": [64, 32], "resize": "tf-bilinear", "color": "rgb", "scale": UNIT}),
     ("from tensorflow.keras.applications.mobilenet_v2 import preprocess_input\n"

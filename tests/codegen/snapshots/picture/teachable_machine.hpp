@@ -121,7 +121,7 @@ inline Picture down(const Picture& picture, const std::vector<Taps>& rows) {
     return out;
 }
 
-/** Pillow's lanczos, bit for bit; OpenCV's and stb's give other pixels. */
+/** Pillow's lanczos, bit for bit; stb's gives other pixels. */
 inline Picture resize(const Picture& picture) {
     const Box part = box(picture);
     const auto columns = taps(picture.width, part.left, part.right, kWidth);
