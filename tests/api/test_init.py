@@ -339,6 +339,50 @@ def test_columns_that_get_dummies_makes_are_asked_as_no_or_yes(tmp_path: Path) -
     assert done.text.count("max = 1\n") == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("told", ["table", "form"])
+def test_columns_that_get_dummies_makes_of_one_are_a_choice(tmp_path: Path, told: str) -> None:
+    """Of two values one has no column of its own here, as after drop_first."""
+    import joblib
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"geo": rng.choice(["FR", "DE", "ES"], 60), "age": rng.integers(18, 80, 60)}
+    )
+    table["sex"] = rng.choice(["male", "female"], 60)
+    table["label"] = table.age + 20 * (table.geo == "ES") - 20 * (table.sex == "male") > 50
+    x = pd.get_dummies(table[["geo", "age", "sex"]], columns=["geo", "sex"], dtype=int)
+    x = x.drop(columns="sex_female")
+    model = LogisticRegression(max_iter=1000).fit(x, table.label)
+    joblib.dump(model, tmp_path / "model.pkl")
+    joblib.dump(list(x), tmp_path / "columns.pkl")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    lines = (
+        "import joblib\nimport pandas as pd\nimport streamlit as st\n"
+        "m = joblib.load('model.pkl')\ncolumns = joblib.load('columns.pkl')\n"
+        "geo = st.selectbox('Land', ['DE', 'ES', 'FR'])\nage = st.number_input('Age')\n"
+        "sex = st.radio('Sex', ['male', 'female'])\n"
+        "q = pd.DataFrame({'geo': [geo], 'age': [age], 'sex': [sex]})\n"
+        "q = pd.get_dummies(q, columns=['geo', 'sex']).reindex(columns=columns, fill_value=0)\n"
+        "m.predict(q)\n"
+    )
+    (tmp_path / "app.py").write_text(lines)
+    if told == "form":
+        (tmp_path / "t.csv").rename(tmp_path.parent / "t.csv")
+    done = edge_deploy.init(tmp_path)
+    assert not done.undecided and not [row for row in done.rows if row.what == "not moved"]
+    found = [row.found for row in done.rows if row.what == "category"]
+    assert found == ["geo: DE, ES, FR, of get_dummies", "sex: female, male, of get_dummies"]
+    if told == "table":
+        artifact = edge_deploy.convert(tmp_path, output=tmp_path / "out", to=["onnx"]).artifact
+        assert artifact
+        answers = edge_deploy.run(artifact.folder, table)
+        said = [answer.outputs["class"]["label"] == "True" for answer in answers]
+        assert said == list(model.predict(x)) and len(set(said)) == 2
+
+
 STACKED = """
 import pickle
 import numpy as np

@@ -16,7 +16,6 @@ from edge_deploy.frontends.project.findings import (
     Encoding,
     Findings,
     FormField,
-    Prediction,
 )
 from edge_deploy.frontends.project.inventory import Column, Inventory, Table
 from edge_deploy.frontends.project.proposal import Row, cited, listed
@@ -178,8 +177,8 @@ def answer_columns(
 
 def _holds(values: Sequence[str], classes: Sequence[str]) -> bool:
     """Whether a column has the classes and nothing else; numbers by their value."""
-    known = set(map(_same, classes))
-    return set(map(_same, called_alike(values, classes))) <= known
+    known = set(map(same, classes))
+    return set(map(same, called_alike(values, classes))) <= known
 
 
 def reference(
@@ -215,47 +214,16 @@ def _fit(table: Table, features: Sequence[Feature]) -> bool:
         if feature.kind == "number" and not column.numbers:
             return set(column.values) <= {"True", "False"}
         if feature.kind == "category" and feature.unknown == "error" and column.values:
-            known = {_same(one) for one in feature.categories or ()}
-            if not {_same(one) for one in column.values} <= known:
+            known = {same(one) for one in feature.categories or ()}
+            if not {same(one) for one in column.values} <= known:
                 return False
     return True
 
 
-def _same(value: str) -> object:
+def same(value: str) -> object:
+    """A value that is equal where two stand for the same number."""
     number = parse_number(value)
     return value if number is None else number
-
-
-def with_dummies(named: Named, prediction: Prediction | None) -> tuple[Named, list[Row]]:
-    """Columns that the script's get_dummies makes: each is a no or a yes, which a person is asked.
-
-    Args:
-        named: The model's columns.
-        prediction: The prediction that the recipe follows.
-    """
-    uses = [one for one in (prediction.before if prediction else ()) if one.action == "get_dummies"]
-    rows: list[Row] = []
-    features = list(named.features)
-    for use in uses:
-        made = [
-            n
-            for n, one in enumerate(features)
-            if one.kind == "number" and any(one.name.startswith(f"{c}_") for c in use.columns)
-        ]
-        for n in made:
-            features[n] = replace(features[n], min=0, max=1, step=1)
-        if made:
-            rows.append(
-                Row(
-                    "not moved",
-                    f"get_dummies of {listed(use.columns)}: the form asks for "
-                    f"{listed([features[n].name for n in made])}, each no or yes",
-                    cited(use.evidence),
-                    f"to be asked for {listed(use.columns)}, train with a OneHotEncoder, save it "
-                    "and run init again; a table for reference needs these columns",
-                )
-            )
-    return replace(named, features=tuple(features)), rows
 
 
 def sections(

@@ -24,6 +24,7 @@ from edge_deploy.frontends.project import flow as flows
 from edge_deploy.frontends.project import form_drafts as forms
 from edge_deploy.frontends.project import meanings
 from edge_deploy.frontends.project.arrangement import Files, Load, choose, settle
+from edge_deploy.frontends.project.dummies import with_dummies
 from edge_deploy.frontends.project.findings import Findings
 from edge_deploy.frontends.project.flow import Flow, Move
 from edge_deploy.frontends.project.inventory import Inventory, Table, take_stock
@@ -310,7 +311,7 @@ def _tell_columns(
                 Row("columns", f"{width} without names", "", "add [[features]] with their names")
             )
         return
-    named, dummies = forms.with_dummies(named, flow.prediction)
+    named, dummies = with_dummies(named, flow.prediction, findings, inventory)
     draft.rows += dummies
     names = [one.name for one in named.features]
     if label is None or label in names:
