@@ -25,23 +25,30 @@ def with_compressed(files: Files, *folders: Path) -> Files:
     found: Files = {}
     for name, file in files.items():
         found[name] = file
-        there = _there(name, file, folders)
-        for suffix in (".br", ".gz"):
-            made = there.with_name(there.name + suffix) if there else None
-            if made is not None and made.is_file():
-                found[name + suffix] = made
-            else:
-                data = file.read_bytes() if isinstance(file, Path) else file
-                found[name + suffix] = _brotli(data) if suffix == ".br" else _gzip(data)
+        if made := _made(name, file, folders):
+            found |= made
+        else:
+            data = file.read_bytes() if isinstance(file, Path) else file
+            found |= {f"{name}.br": _brotli(data), f"{name}.gz": _gzip(data)}
     return found
 
 
-def _there(name: str, file: Path | bytes, folders: Sequence[Path]) -> Path | None:
-    """The same file in one of the folders, beside which it may lie compressed."""
-    if isinstance(file, Path):
-        return file if any(map(file.is_relative_to, folders)) else None
-    same = (folder / name for folder in folders if (folder / name).is_file())
-    return next((one for one in same if one.read_bytes() == file), None)
+def _made(name: str, file: Path | bytes, folders: Sequence[Path]) -> dict[str, Path]:
+    """The compressed files that lie beside the same file in one of the folders."""
+    places = [folder / name for folder in folders]
+    if isinstance(file, Path) and any(map(file.is_relative_to, folders)):
+        places = [file, *places]
+    for place in places:
+        made = {name + end: place.with_name(place.name + end) for end in (".br", ".gz")}
+        if all(one.is_file() for one in made.values()) and (place == file or _same(place, file)):
+            return made
+    return {}
+
+
+def _same(place: Path, file: Path | bytes) -> bool:
+    if not place.is_file():
+        return False
+    return place.read_bytes() == (file.read_bytes() if isinstance(file, Path) else file)
 
 
 def _brotli(data: bytes) -> bytes:

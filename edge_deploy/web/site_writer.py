@@ -69,6 +69,11 @@ def update(output: Path, planned: Files, record: Mapping[str, list[str]]) -> lis
     """
     hashes = {path: file_digest(file) for path, file in planned.items()}
     _check_all(output, hashes, record)
+    for path, file in planned.items():
+        # Compressed files that stay as they lie in the site are what was written there.
+        made = path.endswith((".br", ".gz")) and file == output / path
+        if made and hashes[path] not in record.get(path, ()):
+            raise _not_ours(output / path, "was changed since")
     return _update(output, planned, hashes, record)
 
 
@@ -185,7 +190,11 @@ def _check_own(output: Path, path: str, digest: str, record: Mapping[str, list[s
         return
     else:
         what = "was changed since" if path in record else "was not written by `edge-deploy demo`"
-    raise UsageError(
+    raise _not_ours(file, what)
+
+
+def _not_ours(file: Path, what: str) -> UsageError:
+    return UsageError(
         f"{file} {what}; it is left alone. Move it away, or name another folder with "
         f"{option('output')}."
     )
