@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Unpack, cast
+from typing import Any, Literal, Unpack
 
 from msgspec import UNSET, structs
 
@@ -175,9 +175,10 @@ def releases(site: Path | str) -> Releases:
 
 
 def _channel(options: PublishOptions) -> Channel:
-    if options.channel not in CHANNELS:
+    channel = next((one for one in CHANNELS if one == options.channel), None)
+    if channel is None:
         raise unknown_option("channel", options.channel, CHANNELS, "channel")
-    if options.share is not None and options.channel != "canary":
+    if options.share is not None and channel != "canary":
         raise wrong_option(
             "share",
             options.share,
@@ -187,7 +188,7 @@ def _channel(options: PublishOptions) -> Channel:
         raise wrong_option("share", options.share, "a share of the visitors is 10% or 0.1.")
     if options.keep < 1:
         raise wrong_option("keep", options.keep, "at least one version is kept.")
-    return cast(Channel, options.channel)
+    return channel
 
 
 def _opened(paths: Sequence[Path]) -> list[Artifact]:

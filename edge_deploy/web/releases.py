@@ -7,7 +7,7 @@ else of a version lies in the site before, under paths whose content never chang
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, structs
@@ -20,11 +20,11 @@ from edge_deploy.core.messages import call, option, unknown
 
 SCHEMA: Literal["edge-deploy/releases/1"] = "edge-deploy/releases/1"
 RELEASES = "models/releases.json"
-CHANNELS = ("stable", "canary", "shadow")
 MOST_EVENTS = 100
 """Of a model's history the newest are kept: each visit fetches the file."""
 
 Channel = Literal["stable", "canary", "shadow"]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 
 class Canary(Part, frozen=True, kw_only=True):
