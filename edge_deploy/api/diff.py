@@ -36,6 +36,7 @@ from edge_deploy.verification.file_check import browser_if_any, for_browser
 from edge_deploy.verification.html_page import render
 from edge_deploy.verification.latency import time_runner
 from edge_deploy.verification.version_diff import AnswerDiff, ChangedSample, ContractChange
+from edge_deploy.web.page_runner import PageRunner
 
 MARK = '<meta name="generator" content="edge-deploy diff">'
 """By which a page of ours is known: no other file is overwritten."""
@@ -329,7 +330,11 @@ def _asked(
         else runtime.open(path)
     )
     with opened as runner:
-        answers = [runner.predict(feed)[name].reshape(1, -1) for feed in feeds]
+        if isinstance(runner, PageRunner):
+            given = runner.predict_each(feeds)
+        else:
+            given = [runner.predict(feed) for feed in feeds]
+        answers = [one[name].reshape(1, -1) for one in given]
         times = time_runner(runner, spec, data, _SECONDS)
     return np.concatenate(answers), 1000 * float(np.median(times))
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # A first WebGPU or WebGL run compiles shaders: 14 s for MobileNetV2 on two cores.
 _SECONDS = 180
+# On one way to the page and back: what a way costs is little beside these.
+_MOST_SAMPLES, _MOST_BYTES = 100, 1_000_000
 
 
 class PageRunner:
@@ -76,11 +78,36 @@ class PageRunner:
         Raises:
             ArtifactError: The page could not, in its own words.
         """
-        encoded = self._encoded(inputs)
-        answer = self._ask("([inputs, s]) => edgeDeploy.predict(inputs, s)", [encoded, _SECONDS])
-        self.seconds = answer["ms"] / 1e3
-        given = answer["outputs"]
-        return {tensor.name: _decode(given[tensor.name], tensor) for tensor in self._spec.outputs}
+        return self._answers([inputs])[0]
+
+    def predict_each(self, samples: Sequence[Arrays]) -> list[Arrays]:
+        """Answer samples one after another, many on one way to the page and back.
+
+        Raises:
+            ArtifactError: The page could not, in its own words.
+        """
+        found: list[Arrays] = []
+        while len(found) < len(samples):
+            size = sum(values.nbytes for values in samples[len(found)].values())
+            many = max(1, min(_MOST_SAMPLES, _MOST_BYTES // max(size, 1)))
+            found += self._answers(samples[len(found) : len(found) + many])
+        return found
+
+    def _answers(self, samples: Sequence[Arrays]) -> list[Arrays]:
+        script = """async ([samples, seconds]) => {
+          const answers = [];
+          for (const one of samples) answers.push(await edgeDeploy.predict(one, seconds));
+          return answers;
+        }"""
+        answers = self._ask(script, [[self._encoded(one) for one in samples], _SECONDS])
+        self.seconds = answers[-1]["ms"] / 1e3
+        return [
+            {
+                tensor.name: _decode(one["outputs"][tensor.name], tensor)
+                for tensor in self._spec.outputs
+            }
+            for one in answers
+        ]
 
     def time(self, inputs: Arrays, fewest: int, most: int, seconds: float) -> list[float]:
         """Seconds of answers by the page's own clock, without the way to the page and back.
