@@ -63,7 +63,7 @@ def make_artifact(
         version: Its version.
         picture: The side of a grey picture that it takes; None makes it a table model.
         classes: Labels of a softmax; None makes it a regression in USD.
-        targets: What was converted.
+        targets: What was converted: tfjs, onnx.
     """
     root = folder / f"{len(list(folder.iterdir())) if folder.exists() else 0}" / version
     width = picture * picture if picture else 3
@@ -73,11 +73,16 @@ def make_artifact(
     nodes = [("flat", "MatMul", ["x", "w"]), ("y", "AddV2", ["flat", "b"])]
     if classes:
         nodes = [nodes[0], ("sum", "AddV2", ["flat", "b"]), ("y", "Softmax", ["sum"])]
-    model = write_model(
-        root / "tfjs" / "float32", [("x", "DT_FLOAT", width)], nodes, {"w": w, "b": b}
-    )
+    (root / "samples").mkdir(parents=True)
+    files: dict[str, list[Path]] = {}
+    if "tfjs" in targets:
+        model = write_model(
+            root / "tfjs" / "float32", [("x", "DT_FLOAT", width)], nodes, {"w": w, "b": b}
+        )
+        files["tfjs"] = list(model.parent.iterdir())
+    if "onnx" in targets:
+        files["onnx"] = [write_onnx(root / "onnx" / f"{name}_float32.onnx", w, b, bool(classes))]
     spec: dict[str, Any] | None = None
-    (root / "samples").mkdir()
     if picture:
         preset = f"unit,size={picture}x{picture},color=gray"
         spec = with_size(parse_preprocess(preset), (width,))
@@ -97,8 +102,7 @@ def make_artifact(
         y = np.exp(y) / np.exp(y).sum(1, keepdims=True)
     np.savez(root / "reference.npz", **{"in:x": x, "out:y": y})
     output = tensor("y", [None, count], "probabilities" if classes else "value")
-    entry: dict[str, Any] = {
-        "target": "tfjs",
+    common = {
         "precision": "float32",
         "pruned": None,
         **dict.fromkeys(("ops", "min_runtime", "verification")),
@@ -106,10 +110,15 @@ def make_artifact(
             side: [{"name": name, "shape": [None, size], "dtype": "float32", "quantization": None}]
             for side, name, size in (("inputs", "x", width), ("outputs", "y", count))
         },
-        "files": list(
-            map(to_document, artifact.describe_files(root, list(model.parent.iterdir())))
-        ),
     }
+    entries = [
+        {
+            "target": target,
+            **common,
+            "files": list(map(to_document, artifact.describe_files(root, paths))),
+        }
+        for target, paths in files.items()
+    ]
     document = {
         "schema": SCHEMA,
         "name": name,
@@ -128,12 +137,33 @@ def make_artifact(
         "preprocessing": spec,
         "features": None if picture else features_to_json(parse_features(FEATURES)[0]),
         "reference": {"samples": len(x), "origin": "user"},
-        "artifacts": [entry] if "tfjs" in targets else [],
+        "artifacts": entries,
         "files": [],
         "tools": {},
     }
     artifact.write_manifest(root, read(Manifest, document))
     return root
+
+
+def write_onnx(path: Path, w: Any, b: Any, classifies: bool) -> Path:
+    """The same model as an ONNX file."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["flat"]),
+        helper.make_node("Add", ["flat", "b"], ["sum" if classifies else "y"]),
+        *([helper.make_node("Softmax", ["sum"], ["y"])] if classifies else []),
+    ]
+    x, y = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, size])
+        for name, size in zip("xy", w.shape, strict=True)
+    )
+    weights = [numpy_helper.from_array(value, name) for name, value in (("w", w), ("b", b))]
+    graph = helper.make_graph(nodes, "small", [x], [y], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.parent.mkdir(parents=True)
+    save(model, path)
+    return path
 
 
 @pytest.fixture

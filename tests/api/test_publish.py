@@ -39,7 +39,10 @@ def _light_page() -> Iterator[None]:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A site of version 1, and versions 1 to 4, of which 2 has the weights of 1."""
     root = tmp_path_factory.mktemp("versions")
-    made = {n: make_artifact(root / "artifacts", "costs", version=n) for n in "134"}
+    # A stable version is held to the one before: in ONNX Runtime, which needs no browser.
+    made = {
+        n: make_artifact(root / "artifacts", "costs", version=n, targets=("onnx",)) for n in "134"
+    }
     made["2"] = with_version(made["1"], root / "artifacts" / "again" / "2", "2")
     edge_deploy.publish(made["1"], root / "site", by="Ada")
     return root / "site", made
@@ -179,9 +182,9 @@ def test_what_versions_share_is_there_once(built: Site, site: Path) -> None:
     done = edge_deploy.publish(built[1]["2"], site)
     entry = read_index(site).entry("costs", "2")
     assert entry is not None
-    weights = "tfjs/float32/group1-shard1of1.bin"
+    weights = "onnx/costs_float32.onnx"
     assert place(entry, weights) == f"models/costs/1/{weights}"
-    assert not (site / "models/costs/2/tfjs").exists()
+    assert not (site / "models/costs/2/onnx").exists()
     assert done.shared > 0
     hashes = [atomic_io.sha256(site / path) for path in done.written]
     others = [atomic_io.sha256(p) for p in built[0].rglob("*") if p.is_file()]
@@ -288,7 +291,7 @@ def pipe(path: Path) -> None:
 
 BY_HAND: dict[str, tuple[Callable[[Path], object], str]] = {
     "weights": (
-        lambda site: (site / "models/costs/1/tfjs/float32/group1-shard1of1.bin").write_bytes(b"x"),
+        lambda site: (site / "models/costs/1/onnx/costs_float32.onnx").write_bytes(b"x"),
         "was changed since it was published",
     ),
     "a manifest that is gone": (
@@ -296,6 +299,10 @@ BY_HAND: dict[str, tuple[Callable[[Path], object], str]] = {
         "is missing",
     ),
     "the page": (lambda site: (site / "style.css").write_text("*{}"), "was changed since"),
+    "the page, compressed": (
+        lambda site: (site / "style.css.br").write_bytes(b"x"),
+        "style.css.br was changed since",
+    ),
     "the index": (
         lambda site: (site / "models/index.json").write_text('{"schema": "edge-deploy/site/1"}'),
         "not as edge-deploy writes it",
