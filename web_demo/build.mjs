@@ -106,7 +106,7 @@ await buildKernels(here, join(vendor, 'kernels'));
 await bundlePage();
 await writeFile(join(vendor, 'sbom.json'), await billOfMaterials());
 await writeFile(join(vendor, 'LICENSES.txt'), await licenses(metafile));
-for (const folder of ['', 'litert', 'ort']) await compress(join(vendor, folder));
+for (const folder of ['', 'litert', 'ort', 'page']) await compress(join(vendor, folder));
 console.log(`vendor/: ${(await readdir(vendor)).sort().join(' ')}`);
 
 /** src/ as few small modules, for sites; and of which sources, so that stale ones are not taken. */
