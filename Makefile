@@ -70,8 +70,9 @@ kills: setup ## kill commands at 60 moments each, and many commands on one folde
 	@$(VENV)/bin/python -m tests.fuzz.kills
 	@$(VENV)/bin/python -m tests.fuzz.concurrency
 
-soak: setup ## 10,000 samples in the page on each backend, 100,000 requests to serve
+soak: setup ## 10,000 samples in the page on each backend, 200 fresh visitors, 100,000 requests to serve
 	@$(VENV)/bin/python -m tests.fuzz.soak
+	@EDGE_DEPLOY_VISITORS=200 $(RUN) pytest -q tests/page/test_releases.py -k visitors
 
 audit: $(INSTALLED) ## look for known vulnerabilities in everything that is installed or shipped
 	@$(VENV)/bin/python tools/audit.py

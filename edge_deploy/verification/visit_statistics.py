@@ -85,15 +85,21 @@ class BackendStatistics:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How a shadow's answers were beside those of the version that was shown.
+    """How a candidate's answers were beside those of the stable version, to the same inputs.
 
     Attributes:
+        model: What the page calls the model.
+        version: The candidate: a shadow that was asked in silence, or a canary that was shown while
+            the stable version was asked in silence.
+        channel: shadow or canary.
+        shown: The stable version.
         agreed: Of the compared inputs, those with the same answer.
         beyond: Of these, those further apart than the tolerance.
     """
 
     model: str
     version: str
+    channel: str
     shown: str
     agreed: Share
     beyond: Share
@@ -147,7 +153,7 @@ class Statistics:
         last: The day of the newest.
         versions: What each version did, the newest of a model last.
         backends: What each took where.
-        agreements: How each shadow answered beside what was shown.
+        agreements: How each shadow and canary answered beside the stable version.
         drift: The inputs that lay outside, a column each, the most first.
         days: The same, by day.
         promotions: Whether each model's newest canary and shadow may be promoted.
@@ -195,7 +201,8 @@ def visit_statistics(
 
     A candidate may be promoted that ran in enough visits, and of which neither the failures nor
     the failed self-checks (as shares) are above those of the stable version by more than
-    ``max_drop``; a shadow's answers must be the stable version's but for that share, too.
+    ``max_drop``; where its answers were compared they must be the stable version's but for that
+    share, too.
 
     Args:
         reports: Each with its day, the oldest first.
@@ -241,7 +248,7 @@ def _runs(day: date, visit: ModelVisit) -> Iterator[_Run]:
     )  # fmt: skip
     if visit.dropped is not None:
         yield _Run(day, visit, visit.dropped, "canary", 0, 0, True, None, None)
-    if (shadow := visit.shadow) is not None:
+    if (shadow := visit.shadow) is not None and visit.channel == "stable":
         asked = shadow.compared + shadow.failures
         yield _Run(
             day, visit, shadow.version, "shadow", asked, shadow.failures, False, None,
@@ -288,15 +295,18 @@ def _backends(runs: Sequence[_Run]) -> Iterator[BackendStatistics]:
 
 
 def _agreements(visits: Iterable[ModelVisit]) -> Iterator[Agreement]:
-    sums: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    sums: dict[tuple[str, str, str, str], Counter[str]] = defaultdict(Counter)
     for visit in visits:
-        if shadow := visit.shadow:
-            sums[visit.model, shadow.version, visit.version].update(
-                compared=shadow.compared, agreed=shadow.agreed, beyond=shadow.beyond
-            )
-    for (model, version, shown), found in sums.items():
+        if silent := visit.shadow:
+            # Beside a canary it is the stable version that answers in silence.
+            if visit.channel == "canary":
+                key = (visit.model, visit.version, "canary", silent.version)
+            else:
+                key = (visit.model, silent.version, "shadow", visit.version)
+            sums[key].update(compared=silent.compared, agreed=silent.agreed, beyond=silent.beyond)
+    for key, found in sums.items():
         parts = (Share(found[name], found["compared"]) for name in ("agreed", "beyond"))
-        yield Agreement(model, version, shown, *parts)
+        yield Agreement(*key, *parts)
 
 
 def _drift(visits: Iterable[ModelVisit]) -> Iterator[ColumnDrift]:
@@ -346,10 +356,10 @@ def _promotions(
             continue  # it was promoted
         own = known[model, version, channel]
         base = known.get((model, stable.get(model, ""), "stable"))
-        found = [one for one in agreements if (one.model, one.version) == (model, version)]
+        asked = (model, version, channel)
+        found = [o for o in agreements if (o.model, o.version, o.channel) == asked]
         against = list(_against(own, base, max_drop, min_visits))
-        if channel == "shadow":
-            against += _disagrees(found, max_drop)
+        against += _disagrees(found, max_drop)
         for_it = (
             f"{own.visits:,} visits, {own.failures.count:,} of {own.answers:,} inputs failed, "
             f"the self-check {times(own.failed_checks.count)}",
@@ -413,10 +423,12 @@ def tables(found: Statistics) -> list[tuple[str, tuple[str, ...], list[tuple[str
             ],
         ),
         (
-            "Agreement with the version that was shown",
-            ("model", "version", "beside", "inputs", "same answer", "beyond the tolerance"),
+            "Agreement with the stable version",
+            ("model", "version", "channel", "beside", "inputs", "same answer",
+             "beyond the tolerance"),
             [
-                (o.model, o.version, o.shown, f"{o.agreed.of:,}", str(o.agreed), str(o.beyond))
+                (o.model, o.version, o.channel, o.shown, f"{o.agreed.of:,}", str(o.agreed),
+                 str(o.beyond))
                 for o in found.agreements
             ],
         ),

@@ -27,7 +27,7 @@ from edge_deploy.web.page_head import PageInfo
 from edge_deploy.web.server import address, start
 from edge_deploy.web.site_index import read_index
 from tests.api.test_demo import make_artifact
-from tests.page.test_releases import Hosted, broken_weights, counted
+from tests.page.test_releases import Hosted, broken_weights, copy_site, counted
 
 pytestmark = pytest.mark.slow
 
@@ -52,16 +52,23 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     ]
 
 
+@pytest.fixture(scope="module")
+def silent(artifacts: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site that tells nobody, for copies."""
+    return build_demo(artifacts, tmp_path_factory.mktemp("silent") / "site").folder
+
+
 @contextmanager
-def site(artifacts: list[Path], folder: Path, report_to: str | None) -> Iterator[str]:
-    built = build_demo(artifacts, folder, page=PageInfo(report_to=report_to))
-    with served(start(built.folder)) as url:
+def site(silent: Path, artifacts: list[Path], folder: Path, report_to: str) -> Iterator[str]:
+    """The same that tells an address."""
+    edge_deploy.publish(artifacts, copy_site(silent, folder), report_to=report_to)
+    with served(start(folder)) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def told(
-    artifacts: list[Path], tmp_path_factory: pytest.TempPathFactory
+    silent: Path, artifacts: list[Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Path]]:
     """A site's address, and the database of its receiver."""
     root = tmp_path_factory.mktemp("told")
@@ -70,7 +77,7 @@ def told(
         port = CollectOptions(port=0, rate=1000)
         with (
             served(collector.start(store, port)) as to,
-            site(artifacts, root / "site", f"{to}visits") as url,
+            site(silent, artifacts, root / "site", f"{to}visits") as url,
         ):
             yield url, root / "stats.sqlite"
 
@@ -100,10 +107,8 @@ def leave(page: Any) -> None:
     page.context.close()
 
 
-def test_a_site_whose_owner_did_not_ask_tells_nobody(
-    browser: Browser, artifacts: list[Path], tmp_path: Path
-) -> None:
-    with site(artifacts, tmp_path / "site", None) as url:
+def test_a_site_whose_owner_did_not_ask_tells_nobody(browser: Browser, silent: Path) -> None:
+    with served(start(silent)) as url:
         page = opened(browser, url)
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
@@ -211,7 +216,7 @@ class Html(BaseHTTPRequestHandler):
 
 @pytest.mark.parametrize("kind", ["down", "html", "no storage"])
 def test_a_receiver_that_fails_does_no_harm(
-    browser: Browser, artifacts: list[Path], tmp_path: Path, kind: str
+    browser: Browser, silent: Path, artifacts: list[Path], tmp_path: Path, kind: str
 ) -> None:
     blocked = (
         "for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name,"
@@ -219,7 +224,7 @@ def test_a_receiver_that_fails_does_no_harm(
     )
     with served(ThreadingHTTPServer(("127.0.0.1", 0), Html)) as to:
         target = "http://127.0.0.1:9/" if kind == "down" else to
-        with site(artifacts, tmp_path / "site", target) as url:
+        with site(silent, artifacts, tmp_path / "site", target) as url:
             page = opened(browser, url, blocked if kind == "no storage" else None)
             errors: list[str] = []
             page.on("pageerror", lambda error: errors.append(str(error)))
@@ -253,43 +258,58 @@ def test_the_policy_lets_that_origin_in_and_no_other(
     leave(page)
 
 
-def test_a_shadow_and_a_broken_canary_are_told(browser: Browser, tmp_path: Path) -> None:
-    made = {n: make_artifact(tmp_path / "artifacts", "costs", version=n) for n in "123"}
-    folder = tmp_path / "site"
-    with ReportStore(tmp_path / "stats.sqlite", 2**24) as store:
+def test_a_shadow_and_canaries_are_told(
+    browser: Browser, silent: Path, artifacts: list[Path], tmp_path: Path
+) -> None:
+    made = {n: make_artifact(tmp_path / "artifacts", "costs", version=n) for n in "23"}
+    database = tmp_path / "stats.sqlite"
+    with ReportStore(database, 2**24) as store:
         receiver = collector.start(store, CollectOptions(port=0, rate=1000))
-        with served(receiver) as to:
-            edge_deploy.publish(made["1"], folder, report_to=to)
-            edge_deploy.publish(made["2"], folder, channel="shadow")
-            with served(start(folder)) as url:
-                hosted = Hosted(folder, url, made)
+        with (
+            served(receiver) as to,
+            site(silent, artifacts[:1], tmp_path / "site", to) as url,
+        ):
+            hosted = Hosted(tmp_path / "site", url, made)
+            hosted.publish("2", "shadow")
+            page = opened(browser, url)
+            before = counted(page, "2", "asked")
+            assert "What is sent to the owner" in page.inner_text("#releases")
+            for n in range(2, 5):
+                page.fill("form [name=length]", str(n))
+                page.press("form [name=length]", "Enter")
+                counted(page, "2", "asked", before + n - 1)
+            leave(page)
+            reports(database, 1)
+            # Beside a canary it is the stable version that is asked in silence.
+            hosted.publish("2", "canary", 1.0)
+            page = opened(browser, url)
+            counted(page, "2", "asked")
+            leave(page)
+            reports(database, 2)
+            hosted.publish("3", "canary", 1.0)
+            with broken_weights(hosted, "3"):
                 page = opened(browser, url)
-                before = counted(page, "2", "asked")
-                for n in range(2, 5):
-                    page.fill("form [name=length]", str(n))
-                    page.press("form [name=length]", "Enter")
-                    counted(page, "2", "asked", before + n - 1)
-                page.goto("about:blank")
-                reports(tmp_path / "stats.sqlite", 1)
-                page.context.close()
-                edge_deploy.publish(made["3"], folder, channel="canary", share=1.0)
-                with broken_weights(hosted, "3"):
-                    page = opened(browser, url)
-                    page.wait_for_selector("#report")  # its code comes after the model
-                    page.goto("about:blank")
-                    found = reports(tmp_path / "stats.sqlite", 2)
-                    page.context.close()
-    first, second = (one.models[0] for one in found)
-    by_drop = {one.dropped: one for one in (first, second)}
-    assert set(by_drop) == {None, "3"}
-    shadow = by_drop[None].shadow
-    assert shadow is not None and shadow.version == "2"
-    assert shadow.compared == shadow.agreed + shadow.beyond >= 4 and shadow.failures == 0
-    assert (by_drop["3"].version, by_drop["3"].channel) == ("1", "stable")
-    judged = edge_deploy.stats(tmp_path / "stats.sqlite", min_visits=1)
+                page.wait_for_selector("#report")  # its code comes after the model
+                leave(page)
+                found = [one.models[0] for one in reports(database, 3)]
+    shadow, canary, broken = found
+    assert [one.dropped for one in found] == [None, None, "3"]
+    for one, version, beside in ((shadow, "1", "2"), (canary, "2", "1")):
+        asked = one.shadow
+        assert asked is not None and (one.version, asked.version) == (version, beside)
+        assert asked.compared == asked.agreed + asked.beyond >= 1 and asked.failures == 0
+        assert asked.median_ms is not None
+    assert shadow.shadow is not None and shadow.shadow.compared >= 4
+    assert (canary.channel, broken.version, broken.channel) == ("canary", "1", "stable")
+    judged = edge_deploy.stats(database, min_visits=1)
+    agreements = {(one.version, one.channel): one for one in judged.agreements}
+    assert {(v, c): one.shown for (v, c), one in agreements.items()} == {
+        ("2", "shadow"): "1",
+        ("2", "canary"): "1",
+    }
     dropped = next(one for one in judged.promotions if one.version == "3")
     assert not dropped.may and "100.0% of its self-checks failed" in "; ".join(dropped.reasons)
-    assert read_index(folder).page.report_to == to  # publishing keeps what it was told once
+    assert read_index(hosted.folder).page.report_to == to  # publishing keeps what it was told once
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,14 @@ CASES: dict[str, tuple[list[Any], str | None]] = {
         [report(visit(shadow=shadow(agreed=3)))] * 120,
         r"agrees with the stable version on 75.0% \(70.9 to 78.7\)",
     ),
+    "a canary like the stable version": (
+        [report(visit(version="2", channel="canary", shadow=shadow(version="1")))] * 120,
+        None,
+    ),
+    "a canary with another answer": (
+        [report(visit(version="2", channel="canary", shadow=shadow(version="1", agreed=3)))] * 120,
+        r"agrees with the stable version on 75.0% \(70.9 to 78.7\)",
+    ),
     "a failing shadow": ([report(visit(shadow=shadow(failures=1)))] * 120, "20.0% of its inputs"),
 }
 

@@ -36,7 +36,8 @@ export function lacks(models, releases) {
  * @param {?object} releases what readReleases() gave
  * @param {?string} wanted a channel that the address asks for
  * @returns {object[]} entries, each with its `channel`, its model's `release` (null where nobody said),
- *   the entry of the `stable` version where it is another, and that of the `shadow` that is asked in silence
+ *   the entry of the `stable` version where it is another, that of the `shadow` that is asked in silence,
+ *   and those of all `others` that are kept
  */
 export function visitorsModels(models, releases, wanted = null) {
   const keys = [...new Set(models.map(({ key }) => key))];
@@ -54,12 +55,17 @@ function chosen(versions, release, wanted) {
   const channel = asked ?? (isCanary(release, stable.key) ? 'canary' : 'stable');
   const entry = of(named[channel]) ?? stable;
   const silent = channel === 'stable' ? of(release?.shadow) : undefined;
+  const others = (shown) => versions.filter((one) => one !== shown);
   return {
     ...entry,
     release,
     channel: entry === stable ? 'stable' : channel,
-    stable: entry === stable ? null : { ...stable, release, channel: 'stable', stable: null, shadow: null },
+    stable:
+      entry === stable
+        ? null
+        : { ...stable, release, channel: 'stable', stable: null, shadow: null, others: others(stable) },
     shadow: silent ?? null,
+    others: others(entry),
   };
 }
 

@@ -11,6 +11,7 @@ import { count as countOf, time } from './format.js';
 import { chooseLanguage, keepLanguage, t } from './i18n.js';
 import { RUNTIMES, useKernels } from './model.js';
 import { keepOffline, keepVersion } from './offline.js';
+import { openVersion } from './other_version.js';
 import { SITE, load as loadModule, placeOf } from './paths.js';
 import { decode } from './preprocess.js';
 import { describe } from './reference.js';
@@ -239,7 +240,8 @@ async function prepare(entry, wanted, backend, signal) {
   const shown = { entry, file, manifest, reference, features, rows };
   current = { ...shown, model, leave() {} };
   waiting();
-  const made = showInputs({ ...shown, rare, row: address.row() }, acts(current));
+  current.acts = acts(current);
+  const made = showInputs({ ...shown, rare, row: address.row() }, current.acts);
   cardView(shown);
   const own = current;
   own.leave = () => {
@@ -255,7 +257,7 @@ async function prepare(entry, wanted, backend, signal) {
   head.ready(model.backend, each, check.pass);
   if (entry.release?.versions.length > 1 || countsOf(entry.key, entry.version)) beside(own);
   part(own, import('./view/quality.js'), ({ qualityView }) => qualityView(shown));
-  part(own, import('./view/compare.js'), ({ compareView }) => (own.compared = compareView(shown)));
+  part(own, import('./view/compare.js'), ({ compareView }) => (own.compared = compareView(shown, own.acts)));
   own.marks = part(own, import('./view/marks.js'), ({ marksView }) =>
     marksView(shown, { isOpen: () => own === current, trouble }),
   );
@@ -298,8 +300,8 @@ const idle = () => new Promise((done) => {
 async function beside(own) {
   try {
     const { releasesView } = await loadModule('src/releases.js');
-    const tools = { t, time, number: countOf, openChecked, standIns, describe, unnamedFeatures };
-    const made = releasesView(own, tools);
+    const tells = (await visit)?.tells();
+    const made = releasesView(own, { t, time, number: countOf, openVersion, reported: Boolean(visit), tells });
     if (own !== current) {
       made.leave();
       return;
@@ -321,7 +323,6 @@ function part(own, coming, use) {
 
 /** What the controls of a model can call. */
 function acts(own) {
-  const { manifest, features, reference } = own;
   const guarded = (make, more) => {
     try {
       return ask({ inputs: make(own), make, ...more });
@@ -342,20 +343,19 @@ function acts(own) {
       if (!more.live) address.keepRow(row);
       return guarded((model) => rowInput(model.manifest, model.features, row), { ...more, row });
     },
-    quiet: async (row) => counted(own, rowInput(manifest, features, row)),
+    quiet: async (make) => counted(own, make(own)),
     tensors: (tensors, more) => guarded((model) => tensorInput(model.manifest, tensors), more),
     mixed: (picture, others, tensors, more) =>
       guarded((model) => ({ ...pictureInput(model.manifest, picture), ...tensorInput({ inputs: others }, tensors) }), more),
     decoded,
-    quietPicture: (picture) => counted(own, pictureInput(manifest, picture)),
-    several(source) {
+    several(source, other = null) {
       part(own, import('./view/own_data.js'), ({ ownData }) => {
         own.several?.leave();
-        own.several = ownData(own, source, this);
+        own.several = ownData(own, source, this, other);
       });
     },
     sample(n, told) {
-      const { inputs, outputs } = reference.samples[n];
+      const { inputs, outputs } = own.reference.samples[n];
       return ask({ inputs, original: outputs, what: t('table.sample', { n: n + 1 }), told });
     },
     trouble,

@@ -1,44 +1,47 @@
-// The versions of a model beside the one that is shown: the shadow, asked in silence, and a table of
-// what this browser has counted. Loaded only where a site has several versions; what it needs of the
+// The versions of a model beside the one that is shown: the shadow, asked in silence (or the stable
+// version beside a canary, where the owner is told of it), and a table of what this browser has counted. Loaded only where a site has several versions; what it needs of the
 // page it is given, so that it is a file of its own.
+import { agree, TOLERANCE } from './agreement.js';
 import { count, counts } from './channels.js';
 import { el } from './dom.js';
 
-/** Numbers of two versions agree when they differ by no more than this share of the output's scale. */
-export const TOLERANCE = 0.01;
 const WAITING = 8; // questions that wait for the shadow; more are not asked
 const TIMES = 50; // answers whose milliseconds are kept, for the median
 
 /**
  * The section of the page, and the shadow at work.
  * @param {{entry, manifest, reference}} own what is shown
- * @param {object} tools the page's functions: t, time, number, openChecked, standIns, describe, unnamedFeatures
+ * @param {object} tools the page's functions: t, time, number, openVersion; `reported` where the owner of
+ *   the site asked for counts, `tells` where this visitor lets them be sent
  * @returns {{asked, leave}} asked({make, outputs, took}) is told of every answer: `make` gives the same
  *   inputs for another version
  */
 export function releasesView(own, tools) {
   const section = document.getElementById('releases');
   const show = () => section.replaceChildren(...shown(own.entry, tools));
-  const shadow = own.entry.shadow ? silent(own, tools, show) : null;
+  const { channel, shadow, stable } = own.entry;
+  const other = shadow ?? (channel === 'canary' && tools.tells ? stable : null);
+  const asked = other && silent(own, other, tools, show);
   show();
   section.hidden = false;
   return {
-    asked: (question) => shadow?.asked(question),
-    leave: () => shadow?.leave(),
+    asked: (question) => asked?.asked(question),
+    leave: () => asked?.leave(),
   };
 }
 
-/** Ask the shadow version what the stable one was asked, when the page has nothing else to do. */
-function silent({ entry, manifest, reference }, tools, told) {
-  const { shadow } = entry;
+/** Ask the other version what the one that is shown was asked, when the page has nothing else to do. */
+function silent({ entry, manifest, reference }, other, tools, told) {
+  const trial = other === entry.stable; // counted is the version that is new, seen or not
+  const [counted, against] = trial ? [entry, other] : [other, entry];
   const controller = new AbortController();
   const { signal } = controller;
   let waiting = [];
   let opening = null;
   let busy = false;
   const change = (more) => {
-    count(entry.key, shadow.version, (own) => {
-      const next = { ...own, channel: 'shadow', against: entry.version };
+    count(entry.key, counted.version, (own) => {
+      const next = { ...own, channel: trial ? 'canary' : 'shadow', against: against.version };
       for (const [name, by] of Object.entries(more)) {
         next[name] = Array.isArray(by) ? [...(own[name] ?? []), ...by].slice(-TIMES) : (own[name] ?? 0) + by;
       }
@@ -47,42 +50,28 @@ function silent({ entry, manifest, reference }, tools, told) {
     told();
   };
 
-  async function opened() {
-    const described = tools.describe(shadow);
-    const file = shadow.files.find((one) => one.file === shadow.file);
-    const nothing = () => {};
-    const quiet = { starting: nothing, progress: nothing, checking: nothing, fell: nothing };
-    const place = { entry: shadow, described, signal };
-    const { model, check } = await tools.openChecked([file, ...tools.standIns(shadow, file)], 'auto', place, quiet);
-    if (!check.pass && !check.refused) {
-      model.dispose();
-      throw new Error('it is wrong on this device');
-    }
-    const { manifest: of } = await described;
-    return { model, manifest: of, features: of.features ?? tools.unnamedFeatures(of) };
-  }
-
   async function ask({ make, outputs, took }) {
-    let other;
+    let opened;
     try {
-      other = await (opening ??= opened());
+      opened = await (opening ??= tools.openVersion(other, signal));
     } catch (error) {
       waiting = [];
-      if (!signal.aborted && opening) change({ [error.name === 'Unserved' ? 'failed' : 'dropped']: 1 });
+      if (!signal.aborted && opening && !trial) change({ [error.name === 'Unserved' ? 'failed' : 'dropped']: 1 });
       opening = Promise.reject(error); // once is enough
       opening.catch(() => {});
       controller.abort();
       return;
     }
     try {
-      const inputs = make(other);
+      const inputs = make(opened);
       const started = performance.now();
-      const answers = await other.model.predict(inputs, { signal });
-      const ms = Math.round((performance.now() - started) * 10) / 10;
-      const same = agree(manifest.outputs, outputs, other.manifest.outputs, answers, reference.whole);
-      change({ asked: 1, [same ? 'agreed' : 'differed']: 1, ms: [ms], stable_ms: [Math.round(took * 10) / 10] });
+      const answers = await opened.model.predict(inputs, { signal });
+      const each = [performance.now() - started, took].map((ms) => [Math.round(ms * 10) / 10]);
+      const [ms, stable_ms] = trial ? each.reverse() : each;
+      const same = agree(manifest.outputs, outputs, opened.manifest.outputs, answers, reference.whole);
+      change({ asked: 1, [same ? 'agreed' : 'differed']: 1, ms, stable_ms });
     } catch {
-      if (!signal.aborted) change({ asked: 1, failed: 1 });
+      if (!signal.aborted && !trial) change({ asked: 1, failed: 1 });
     }
   }
 
@@ -106,35 +95,8 @@ function silent({ entry, manifest, reference }, tools, told) {
   };
 }
 
-/**
- * Whether two versions give one answer: the same class, or numbers that are near to each other.
- * @param {Array} specs the outputs of one, as in its manifest; others those of the other
- * @param {object} whole the scale of each output over the reference
- */
-export function agree(specs, outputs, others, answers, whole) {
-  const both = specs.filter(({ name }) => others.some((one) => one.name === name) && answers[name]);
-  const told = both.some(({ kind }) => /^(class|probabilit)/.test(kind))
-    ? both.filter(({ kind }) => /^(class|probabilit)/.test(kind))
-    : both;
-  return told.length > 0 && told.every((spec) => {
-    const other = others.find(({ name }) => name === spec.name);
-    const [mine, theirs] = [outputs[spec.name].data, answers[spec.name].data];
-    if (/^(class|probabilit)/.test(spec.kind)) return winner(spec, mine) === winner(other, theirs);
-    const near = TOLERANCE * (whole[spec.name]?.scale ?? 1);
-    return mine.length === theirs.length && mine.every((value, n) => Math.abs(value - theirs[n]) <= near);
-  });
-}
-
-/** The answer of a classifier, by the name of its class. */
-function winner({ kind, classes }, data) {
-  let best = Number(data[0]);
-  if (kind === 'probability') best = data[0] >= 0.5 ? 1 : 0;
-  if (kind === 'probabilities') best = data.reduce((found, value, n) => (value > data[found] ? n : found), 0);
-  return classes?.[best] ?? String(best);
-}
-
 /** The table of versions, and what was counted of each. */
-function shown(entry, { t, time, number }) {
+function shown(entry, { t, time, number, reported }) {
   const { release } = entry;
   const own = counts()[entry.key] ?? {};
   const rows = [...(release?.versions ?? [entry.version])].reverse().map((version) => {
@@ -169,7 +131,7 @@ function shown(entry, { t, time, number }) {
   };
   return [
     el('h3', { id: 'releases-title' }, t('release.title')),
-    el('p', { className: 'quiet' }, t('release.about', { percent: number(TOLERANCE * 100) })),
+    el('p', { className: 'quiet' }, t(reported ? 'release.about.reported' : 'release.about', { percent: number(TOLERANCE * 100) })),
     el('div', region, table),
     el('div', { className: 'tools' }, el('button', { type: 'button', id: 'releases-copy', onclick: copy }, t('release.copy')), copied),
   ];

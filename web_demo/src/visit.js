@@ -12,9 +12,9 @@ const MOST = { models: 20, columns: 200, times: 1000, characters: 200 };
 /**
  * @param {object} page {url: where it is sent, place: what the line is put in, t, el: the page's own,
  *   counts: what this browser counted of all versions, now and in former visits}
- * @returns {{opened, saw, broken}} opened(facts) when a version of a model is there; saw(inputs,
+ * @returns {{opened, saw, broken, tells}} opened(facts) when a version of a model is there; saw(inputs,
  *   given) before it is asked, which gives {answered(ms), failed()}; broken(facts) when it does
- *   not come. facts: {key, version, channel, backend, check, first, shadow, manifest, features,
+ *   not come; tells() whether the visitor lets it be sent. facts: {key, version, channel, backend, check, first, stable, shadow, manifest, features,
  *   reference}
  */
 export function begin({ url, place, t, el, counts }) {
@@ -34,7 +34,7 @@ export function begin({ url, place, t, el, counts }) {
   function opened(facts) {
     current = record(facts);
     if (!current) return;
-    current.shadow = facts.shadow?.version ?? null;
+    current.silent = silentOf(facts);
     Object.assign(current.told, { backend: facts.backend, check: facts.check ? 'pass' : 'fail' });
     current.told.first_ms ??= rounded(facts.first);
     current.ranges = rangesOf(facts);
@@ -51,7 +51,7 @@ export function begin({ url, place, t, el, counts }) {
     const id = JSON.stringify([key, version, channel]);
     if (!visited.has(id)) {
       const told = { model: text(key), version: text(version), channel, first_ms: null };
-      visited.set(id, { key, told, shadow: null, answers: 0, failures: 0, times: [], columns: new Map(), ranges: [] });
+      visited.set(id, { key, told, silent: null, answers: 0, failures: 0, times: [], columns: new Map(), ranges: [] });
     }
     return visited.get(id);
   }
@@ -110,7 +110,13 @@ export function begin({ url, place, t, el, counts }) {
     return made;
   }
 
-  return { opened, saw, broken };
+  return { opened, saw, broken, tells: () => Boolean(box?.checked) && !sent };
+}
+
+/** What is asked in silence: its version, and under which version that is counted. */
+function silentOf({ version, channel, stable, shadow }) {
+  if (channel === 'canary' && stable) return { version: stable.version, counted: version, trial: true };
+  return shadow ? { version: shadow.version, counted: shadow.version, trial: false } : null;
 }
 
 function report(visited, before, now) {
@@ -143,20 +149,21 @@ function dropped({ key, told }, before, now) {
   return gone ? text(gone) : null;
 }
 
-/** How the version did that is asked in silence. */
-function shadow({ key, shadow: version }, before, now) {
-  if (!version || !now[key]?.[version]) return null;
-  const { own, by } = added(key, version, before, now);
+/** How the version that is shown and the one that is asked in silence did beside each other. */
+function shadow({ key, silent }, before, now) {
+  if (!silent || !now[key]?.[silent.counted]) return null;
+  const { own, by } = added(key, silent.counted, before, now);
   const compared = by('agreed') + by('differed');
-  const failures = by('failed') + by('dropped');
+  // Of a canary these are its own, and the stable version's are its own matter.
+  const failures = silent.trial ? 0 : by('failed') + by('dropped');
   if (!compared && !failures) return null;
   return {
-    version: text(version),
+    version: text(silent.version),
     compared,
     agreed: by('agreed'),
     beyond: by('differed'),
     failures,
-    median_ms: compared ? median((own.ms ?? []).slice(-compared)) : null,
+    median_ms: compared ? median(((silent.trial ? own.stable_ms : own.ms) ?? []).slice(-compared)) : null,
   };
 }
 

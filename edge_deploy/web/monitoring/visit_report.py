@@ -30,7 +30,7 @@ class ShadowCounts(_Part, frozen=True, kw_only=True):
     """How a version that answers in silence did beside the one that is shown.
 
     Attributes:
-        version: The silent one.
+        version: The silent one: a shadow beside the stable version, or that beside a canary.
         compared: Inputs that both answered.
         agreed: Of these, with the same answer.
         beyond: Of these, further apart than the tolerance.

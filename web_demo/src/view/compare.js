@@ -1,16 +1,22 @@
-// The compare view: a table and a chart of every file on the visitor's device.
+// The compare view: a table and a chart of every file on the visitor's device, and two versions on
+// the visitor's own data.
 import { measure, waysToRun } from '../benchmark.js';
 import { el } from '../dom.js';
 import { percent, size, time } from '../format.js';
 import { t } from '../i18n.js';
 import { words } from '../errors.js';
+import { chooser } from './drop.js';
 import { fileName } from './header.js';
 
 const $ = (id) => document.getElementById(id);
 const COLUMNS = ['file', 'runs', 'download', 'first', 'median', 'distance'];
 
-/** The section; it runs nothing before its button is pressed. leave() stops what runs. */
-export function compareView(model) {
+/**
+ * The section; it runs nothing before its button is pressed. leave() stops what runs.
+ * @param {object} model what is shown
+ * @param {{several: Function}} act several(source, entry) asks another version all of a source, too
+ */
+export function compareView(model, act) {
   const section = $('compare');
   const start = el('button', { type: 'button', id: 'compare-start' }, t('compare.start'));
   const status = el('p', { className: 'quiet', role: 'status', id: 'compare-status' });
@@ -47,10 +53,40 @@ export function compareView(model) {
     el('p', { className: 'quiet' }, t('compare.about')),
     el('div', { className: 'tools' }, start, status),
     results,
+    ...versions(model, act),
   );
   section.hidden = false;
   delete section.dataset.state;
   return { leave: () => stopping?.abort() };
+}
+
+/** Another version of the site beside this one, on pictures or rows that the visitor has. */
+function versions({ entry, manifest, features }, act) {
+  const { preprocessing, series, inputs } = manifest;
+  const pictures = Boolean(preprocessing);
+  if (!entry.others.length || inputs.length > 1 || !(pictures || (features && !series))) return [];
+  const { canary, shadow } = entry.release ?? {};
+  const live = (version) => [canary?.version, shadow, entry.release?.stable].includes(version);
+  const listed = [...entry.others].reverse().sort((a, b) => live(b.version) - live(a.version));
+  const options = listed.map(({ version }, n) => el('option', { value: n }, version));
+  const choice = el('select', { id: 'compare-version' }, ...options);
+  const take = (source) => act.several(source, listed[choice.value]);
+  const given = (properties, words, take_) =>
+    chooser({ className: 'drop small', title: t(`versions.${words}`), hint: t(`versions.${words}.hint`), ...properties }, take_);
+  const many = (files) => files.length && take({ files });
+  const boxes = pictures
+    ? [
+        given({ id: 'compare-pictures', accept: 'image/*,.zip', multiple: true }, 'pictures', many),
+        given({ id: 'compare-folder', webkitdirectory: true }, 'folder', many),
+      ]
+    : [given({ id: 'compare-csv', accept: '.csv,text/csv' }, 'csv', ([file]) => file && take({ table: file }))];
+  const label = t('versions.beside', { version: entry.version });
+  return [
+    el('h4', {}, t('versions.title')),
+    el('p', { className: 'quiet' }, t('versions.about')),
+    el('label', { className: 'choice' }, el('span', {}, label), choice),
+    ...boxes,
+  ];
 }
 
 function shown(ways) {

@@ -1,9 +1,14 @@
-// A visitor's own samples, all at once: their answers as a table, and how good these are by true ones.
+// A visitor's own samples, all at once: their answers as a table, and how good these are by true ones;
+// those of another version beside them where that is asked, too.
+import { agree } from '../agreement.js';
 import { writeCsv } from '../csv.js';
 import { el } from '../dom.js';
+import { PageError } from '../errors.js';
 import { toNumber } from '../features.js';
 import { count, number, share } from '../format.js';
 import { t } from '../i18n.js';
+import { pictureInput, rowInput } from '../inference.js';
+import { openVersion } from '../other_version.js';
 import { folderOf, pictures } from '../own/files.js';
 import { classified, placesOf, regressed } from '../own/score.js';
 import { readTable } from '../own/table.js';
@@ -19,13 +24,13 @@ const LABELS = /^(label|labels|target|class|y|truth|true|answer)$/i;
 
 /**
  * Answer all of them.
- * @param {object} own the model: {manifest, features}
+ * @param {object} own the model: {entry, manifest, features, reference}
  * @param {{files?: File[], entries?: Array, table?: File}} source pictures, or a CSV
- * @param {{quiet: Function, decoded: Function, quietPicture: Function, trouble: Function, words:
- *   Function}} act
+ * @param {{quiet: Function, decoded: Function, trouble: Function, words: Function}} act
+ * @param {?object} beside the entry of another version, which is asked the same
  * @returns {{leave: Function}} leave() ends it and clears the section
  */
-export function ownData(own, source, act) {
+export function ownData(own, source, act, beside = null) {
   const section = document.getElementById('own');
   const bar = el('progress', { 'aria-labelledby': 'own-title' });
   const status = el('p', { role: 'status' });
@@ -33,11 +38,13 @@ export function ownData(own, source, act) {
   const stop = el('button', { type: 'button', id: 'own-stop' }, t('state.cancel'));
   const title = el('h3', { id: 'own-title', tabIndex: -1 }, t('own.title'));
   const body = el('div', { id: 'own-body' });
+  const controller = new AbortController(); // of the other version
   let ended = false;
   let download = null;
 
   function clear() {
     ended = true;
+    controller.abort();
     if (download) URL.revokeObjectURL(download);
     section.hidden = true;
     section.replaceChildren();
@@ -49,22 +56,30 @@ export function ownData(own, source, act) {
   };
 
   async function run() {
-    const given = source.table ? await tableOf(source.table, own, act) : picturesOf(source, act, { remark, progress });
-    if (ended) return;
     section.replaceChildren(title, el('div', { className: 'state' }, status, stop), bar, remarks, body);
-    section.hidden = false;
-    section.dataset.state = 'running';
+    stop.onclick = clear;
+    if (beside) {
+      shown();
+      status.textContent = t('versions.opening', { version: beside.version });
+    }
+    const other = beside && (await opened(beside, controller.signal, act));
+    if (ended) return;
+    const given = source.table ? await tableOf(source.table, own, other) : picturesOf(source, act, { remark, progress });
+    if (ended) return;
+    given.other = other;
     stop.onclick = () => {
       ended = true;
       finish(given, true);
     };
-    title.focus({ preventScroll: true });
-    section.scrollIntoView({ block: 'nearest' });
+    shown();
     for await (const one of given.samples) {
       if (ended) return;
       const record = { n: given.records.length, ...one.told };
       try {
-        record.outputs = kept(await one.ask(record));
+        const make = await one.make(record);
+        const outputs = kept(await act.quiet(make));
+        const others = other && kept(await other.model.predict(make(other)));
+        Object.assign(record, { outputs, others });
       } catch (error) {
         record.error = act.words(error);
       }
@@ -81,7 +96,16 @@ export function ownData(own, source, act) {
     finish(given, false);
   }
 
+  function shown() {
+    if (!section.hidden && section.dataset.state === 'running') return;
+    section.hidden = false;
+    section.dataset.state = 'running';
+    title.focus({ preventScroll: true });
+    section.scrollIntoView({ block: 'nearest' });
+  }
+
   function finish(given, early) {
+    controller.abort();
     bar.remove();
     stop.textContent = t('why.close');
     stop.onclick = clear;
@@ -89,9 +113,10 @@ export function ownData(own, source, act) {
     const bad = records.filter(({ error }) => error !== undefined).length;
     const told = { count: count(records.length - bad), bad: count(bad) };
     status.textContent = (early ? `${t('own.stopped')} ` : '') + t(bad ? 'several.failed' : 'several.done', told);
-    const results = resultsOf(given, own.manifest);
+    const versions = [{ ...own, outputs: 'outputs' }, ...(given.other ? [{ ...given.other, entry: beside, outputs: 'others' }] : [])];
+    const results = resultsOf(given, versions);
     download = URL.createObjectURL(results.file());
-    body.replaceChildren(...resultsView(given, own.manifest, results, download));
+    body.replaceChildren(...resultsView(given, versions, results, download));
     section.dataset.state = early ? 'stopped' : 'done';
   }
 
@@ -109,15 +134,32 @@ function kept(outputs) {
   return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, short(tensor)]));
 }
 
-async function tableOf(file, { features }, act) {
-  const table = await readTable(file, features);
+/** The other version; the signal ends it, as it ends its opening. */
+async function opened(entry, signal, { words }) {
+  try {
+    const other = await openVersion(entry, signal);
+    signal.addEventListener('abort', () => other.model.dispose());
+    if (signal.aborted) other.model.dispose();
+    return other;
+  } catch (error) {
+    throw new PageError('versions.failed', { version: entry.version, detail: words(error) });
+  }
+}
+
+async function tableOf(file, { features }, other) {
+  const known = new Set(features.map(({ name }) => name));
+  const more = (other?.features ?? []).filter(({ name }) => !known.has(name));
+  const table = await readTable(file, [...features, ...more]);
   const { header, rows } = table;
   return {
     ...table,
     name: file.name.replace(/(\.csv)?$/i, '-answers.csv'),
     records: [],
     total: () => rows.length,
-    samples: rows.map((cells) => ({ told: { cells }, ask: () => act.quiet(table.rowOf(cells)) })),
+    samples: rows.map((cells) => ({
+      told: { cells },
+      make: () => (model) => rowInput(model.manifest, model.features, table.rowOf(cells)),
+    })),
     label: table.others.find((at) => LABELS.test(header[at])) ?? null,
     truth: (record, at) => table.cellOf(record.cells, at),
   };
@@ -137,10 +179,10 @@ function picturesOf({ files = [], entries = null }, act, { remark, progress }) {
       const told = { cells: [path], folder: folderOf(path) };
       yield {
         told,
-        async ask(record) {
+        async make(record) {
           const picture = await act.decoded(await open());
           record.thumb = thumbnail(picture);
-          return act.quietPicture(picture);
+          return (model) => pictureInput(model.manifest, picture);
         },
       };
     }
@@ -185,9 +227,14 @@ function drawn({ thumb }) {
 }
 
 /** Titles and cells of the answers, and the file of all. */
-function resultsOf({ header, records, separator, mark, name, pictures: many }, manifest) {
-  const first = records.find(({ outputs }) => outputs)?.outputs;
-  const columns = first ? cellsOf(manifest.outputs, first) : [];
+function resultsOf({ header, records, separator, mark, name, pictures: many }, versions) {
+  const first = records.find(({ outputs }) => outputs);
+  const titled = (title, { entry }) => (versions.length > 1 ? t('versions.column', { title, version: entry.version }) : title);
+  const cellsBy = (record) =>
+    versions.flatMap((one) =>
+      cellsOf(one.manifest.outputs, record[one.outputs]).map((cell) => ({ ...cell, title: titled(cell.title, one) })),
+    );
+  const columns = first ? cellsBy(first) : [];
   const titles = columns.map(({ title }) => title);
   const bad = records.some(({ error }) => error !== undefined);
   const failed = bad ? [t('several.error')] : [];
@@ -195,7 +242,7 @@ function resultsOf({ header, records, separator, mark, name, pictures: many }, m
   // Columns of an earlier download make way for the new ones.
   const places = [...header.keys()].filter((at) => ![...titles, ...failed].includes(header[at]));
   const ownOf = ({ cells, folder }) => [...places.map((at) => cells[at] ?? ''), ...(folders ? [folder] : [])];
-  const givenOf = ({ outputs }) => (outputs ? cellsOf(manifest.outputs, outputs) : columns.map((cell) => ({ ...cell, value: '' })));
+  const givenOf = (record) => (record.outputs ? cellsBy(record) : columns.map((cell) => ({ ...cell, value: '' })));
   const names = [...places.map((at) => header[at]), ...(folders ? [t('own.folder')] : [])];
   function file() {
     const parts = ['\ufeff', writeCsv([...names, ...titles, ...failed], [], separator, mark)];
@@ -208,27 +255,42 @@ function resultsOf({ header, records, separator, mark, name, pictures: many }, m
   return { first, columns, names, failed, ownOf, givenOf, file, name };
 }
 
-function resultsView(given, manifest, results, download) {
+function resultsView(given, versions, results, download) {
   const { records, header, others = [] } = given;
   const save = el('a', { href: download, className: 'button', id: 'csv-download', download: results.name }, t('several.download'));
-  const target = results.first && targetOf(manifest.outputs, results.first);
-  const judged = target ? records.map(({ outputs }) => outputs && judgedBy(target, outputs)) : [];
+  // What each version's answers are judged by, and so judged.
+  const sides = versions.map((one) => {
+    const first = results.first?.[one.outputs] ?? null;
+    const target = first && targetOf(one.manifest.outputs, first);
+    const judged = target ? records.map((record) => record[one.outputs] && judgedBy(target, record[one.outputs])) : [];
+    return { ...one, first, target, judged, truths: [], nameOf: null };
+  });
+  const [mine, theirs] = sides;
   const figures = el('div', { id: 'own-figures' });
-  const state = { judged, truths: [], only: null, order: 'given' };
+  const state = { sides, differs: theirs ? records.map((record) => differing(record, mine, theirs)) : null, only: null, order: 'given' };
   const listed = listView(given, results, state);
   const labels = el('select', { id: 'own-label' });
   labels.append(el('option', { value: '' }, t('own.none')), ...others.map((at) => el('option', { value: at }, header[at])));
   labels.value = given.label ?? '';
   const truth = el('label', { className: 'choice' }, el('span', {}, t('own.label')), labels);
   truth.hidden = given.pictures || !others.length;
+  const mark = (places) => {
+    state.only = new Set(places);
+    listed.draw();
+  };
 
   function judge() {
     const label = given.pictures ? 'folder' : labels.value === '' ? null : Number(labels.value);
-    const texts = label === null || !target ? null : records.map((record) => String(given.truth(record, label)).trim());
+    const texts = label === null || !mine.target ? null : records.map((record) => String(given.truth(record, label)).trim());
     state.only = null;
-    state.truths = [];
-    figures.replaceChildren(...(texts ? scored(texts, target, manifest, results, state, listed) : []));
-    state.order = state.truths.length && target.kind !== 'value' ? 'errors' : 'given';
+    const parts = sides.map((side) => {
+      Object.assign(side, { truths: [], nameOf: null });
+      const found = texts && side.target ? scored(texts, side, mark) : [];
+      const title = theirs && found.length ? [el('h4', {}, t('facts.version', { version: side.entry.version }))] : [];
+      return [...title, ...found];
+    });
+    figures.replaceChildren(...(theirs ? compared(state, mark) : []), ...parts.flat());
+    state.order = theirs ? 'differ' : mine.truths.length && mine.target.kind !== 'value' ? 'errors' : 'given';
     listed.draw();
   }
 
@@ -237,14 +299,37 @@ function resultsView(given, manifest, results, download) {
   return [truth, figures, el('div', { className: 'tools' }, save, listed.controls), listed.element];
 }
 
-/** How good the answers are; fills state.truths with what each should have been. */
-function scored(texts, target, manifest, { first }, state, listed) {
-  const { judged } = state;
+/** Whether two versions answer a sample differently; null where one of them did not. */
+function differing({ outputs, others }, mine, theirs) {
+  if (!outputs || !others) return null;
+  return !agree(mine.manifest.outputs, outputs, theirs.manifest.outputs, others, mine.reference.whole);
+}
+
+/** How often two versions agree, and which of them is right where they do not. */
+function compared({ sides: [mine, theirs], differs }, mark) {
+  const both = [...differs.keys()].filter((n) => differs[n] !== null);
+  const places = both.filter((n) => differs[n]);
+  const same = both.length - places.length;
+  const told = { value: share(both.length ? same / both.length : 0), same: count(same), samples: count(both.length) };
+  const button = el('button', { type: 'button', id: 'own-differ', className: 'plain', disabled: !places.length, onclick: () => mark(places) });
+  button.textContent = t('versions.differ', { count: count(places.length) });
+  const parts = [el('p', { id: 'own-agree' }, t('versions.agree', told), ' ', button)];
+  if (!mine.nameOf || !theirs.nameOf) return parts;
+  const right = ({ truths, judged }, n) => truths[n] !== null && judged[n].best === truths[n];
+  const gained = places.filter((n) => right(theirs, n) && !right(mine, n)).length;
+  const lost = places.filter((n) => right(mine, n) && !right(theirs, n)).length;
+  const versions = { shown: mine.entry.version, version: theirs.entry.version };
+  return [...parts, el('p', { id: 'own-gained' }, t('versions.gained', { ...versions, gained: count(gained), lost: count(lost) }))];
+}
+
+/** How good the answers of a version are; fills its truths with what each should have been. */
+function scored(texts, side, mark) {
+  const { judged, target } = side;
   if (target.kind === 'value') {
     const pairs = texts.map((text, n) => [text === '' ? null : toNumber(text), judged[n]?.value]);
     const sound = pairs.filter(([is, said]) => is !== null && Number.isFinite(said));
     if (sound.length < 2) return [];
-    state.truths = pairs.map(([is]) => is);
+    side.truths = pairs.map(([is]) => is);
     const { unit } = target.spec;
     const { half, most, r2, mae } = regressed(sound);
     const far = (value) => number(Number(value.toPrecision(3))) + (unit ? ` ${times(unit)}` : '');
@@ -252,36 +337,43 @@ function scored(texts, target, manifest, { first }, state, listed) {
     const lead = t('quality.off', { half: far(half), most: far(most), figures, samples: count(sound.length) });
     return [el('p', {}, lead), el('div', { className: 'charts' }, points({ points: sound.slice(0, 400) }, unit))];
   }
-  const known = classesOf(target, first);
+  const known = classesOf(target, side.first);
   const size = known?.length ?? Math.max(...judged.map((one) => one?.best ?? 0)) + 1;
   const places = placesOf(texts, target.spec.classes ?? null, size);
   const judgedOnes = [...texts.keys()].filter((n) => places[n] !== null && judged[n]);
   if (!judgedOnes.length) return texts.some(Boolean) ? [el('p', { className: 'quiet' }, t('own.unlabelled'))] : [];
-  state.truths = places;
+  side.truths = places;
   const strange = [...new Set(texts.filter((text, n) => text && places[n] === null))];
   const nameOf = (n) => known?.[n] ?? String(n);
-  state.nameOf = nameOf;
+  side.nameOf = nameOf;
   const pairs = judgedOnes.map((n) => [places[n], judged[n].best]);
   const { hits, samples, low, high, confusion, classes } = classified(pairs, size);
   const told = { value: share(hits / samples), hits: count(hits), samples: count(samples), low: share(low), high: share(high) };
-  const mark = (chosen) => {
-    state.only = new Set(chosen.map((n) => judgedOnes[n]));
-    listed.draw();
+  const how = {
+    mark: (chosen) => mark(chosen.map((n) => judgedOnes[n])),
+    words: { click: 'own.click', marked: 'own.marked' },
   };
-  const words = { click: 'own.click', marked: 'own.marked' };
   return [
-    el('p', { id: 'own-lead' }, t('own.right', told)),
+    el('p', { className: 'lead' }, t('own.right', told)),
     ...(strange.length ? [el('p', { className: 'quiet' }, t('own.strange', { names: strange.slice(0, 5).join(', ') }))] : []),
-    el('div', { className: 'charts' }, ...mistaken(confusion, nameOf, pairs, { mark, words }), recall(classes, nameOf)),
+    el('div', { className: 'charts' }, ...mistaken(confusion, nameOf, pairs, how), recall(classes, nameOf)),
   ];
 }
 
 const ORDERS = {
   given: () => (a, b) => a - b,
-  errors: ({ truths, judged }) => (a, b) => wrongness(truths[b], judged[b]) - wrongness(truths[a], judged[a]) || a - b,
-  unsure: ({ judged }) => (a, b) => (judged[a]?.sure ?? -1) - (judged[b]?.sure ?? -1),
-  sure: ({ judged }) => (a, b) => (judged[b]?.sure ?? -1) - (judged[a]?.sure ?? -1),
+  differ: ({ sides, differs }) => (a, b) => distance(b, sides, differs) - distance(a, sides, differs) || a - b,
+  errors: ({ sides: [{ truths, judged }] }) => (a, b) => wrongness(truths[b], judged[b]) - wrongness(truths[a], judged[a]) || a - b,
+  unsure: ({ sides: [{ judged }] }) => (a, b) => (judged[a]?.sure ?? -1) - (judged[b]?.sure ?? -1),
+  sure: ({ sides: [{ judged }] }) => (a, b) => (judged[b]?.sure ?? -1) - (judged[a]?.sure ?? -1),
 };
+
+/** Rows that differ first; of values those that are furthest from each other. */
+function distance(n, [mine, theirs], differs) {
+  if (!differs[n]) return -1;
+  const far = Math.abs(mine.judged[n]?.value - theirs.judged[n]?.value);
+  return Number.isFinite(far) ? far : 0;
+}
 
 /** Wrong answers first, the surest of them before all; of values the furthest. */
 function wrongness(truth, one) {
@@ -300,7 +392,8 @@ function listView({ records, pictures: many }, results, state) {
   const more = el('button', { type: 'button', className: 'plain more' });
   const remark = el('p', { className: 'quiet' }, columns.some(({ aside }) => aside) ? t('several.columns') : '');
   let sorted = [];
-  const sure = state.judged.some((one) => one && one.sure !== null);
+  const [mine] = state.sides;
+  const sure = mine.judged.some((one) => one && one.sure !== null);
   const onPage = (cells, of) => cells.filter(({ aside }) => !aside).map(of);
   // A single name says better than a number which row it is; of many columns the answer is first.
   const ordered = (own, rest, n) => (many || names.length === 1 ? [...own, ...rest] : [n, ...rest, ...own]);
@@ -308,15 +401,11 @@ function listView({ records, pictures: many }, results, state) {
   function row(n) {
     const one = records[n];
     const words = onPage(givenOf(one), ({ value }) => brief(value));
-    if (sure) words.push(state.judged[n] ? share(state.judged[n].sure) : '');
-    const truth = state.truths[n];
-    const wrong = state.judged[n] && truth !== null && truth !== undefined && state.judged[n].value === null && state.judged[n].best !== truth;
+    if (sure) words.push(mine.judged[n] ? share(mine.judged[n].sure) : '');
     const cells = ordered(ownOf(one), [...words, ...(failed.length ? [one.error ?? ''] : [])], n + 1);
     const parts = cells.map((value) => el('td', {}, String(value)));
-    if (state.nameOf && state.truths.length) {
-      const told = truth === null || truth === undefined ? '' : wrong ? `✗ ${t('quality.truly', { name: state.nameOf(truth) })}` : '✓';
-      parts.unshift(el('td', { className: wrong ? 'wrong' : '' }, told));
-    }
+    for (const side of [...state.sides].reverse()) if (side.nameOf) parts.unshift(verdict(side, n));
+    if (state.differs) parts.unshift(el('td', {}, state.differs[n] ? '≠' : ''));
     if (many) parts.unshift(el('td', {}, drawn(one)));
     return el('tr', {}, ...parts);
   }
@@ -330,12 +419,16 @@ function listView({ records, pictures: many }, results, state) {
   }
 
   function draw() {
-    const choices = ['given', ...(state.truths.length ? ['errors'] : []), ...(sure ? ['unsure', 'sure'] : [])];
+    const choices = ['given', ...(state.differs ? ['differ'] : []), ...(mine.truths.length ? ['errors'] : []), ...(sure ? ['unsure', 'sure'] : [])];
     order.replaceChildren(...choices.map((value) => el('option', { value }, t(`own.order.${value}`))));
     order.value = state.order;
     const shown = [...onPage(columns, ({ title }) => title), ...(sure ? [t('own.sure')] : [])];
     const heads = ordered(names, [...shown, ...failed], t('several.row'));
-    if (state.nameOf && state.truths.length) heads.unshift(t('own.judged'));
+    for (const { nameOf, entry } of [...state.sides].reverse()) {
+      const title = t('own.judged');
+      if (nameOf) heads.unshift(state.differs ? t('versions.column', { title, version: entry.version }) : title);
+    }
+    if (state.differs) heads.unshift(t('versions.differs'));
     if (many) heads.unshift(t('own.picture'));
     head.replaceChildren(...heads.map((text) => el('th', { scope: 'col' }, text)));
     sorted = [...records.keys()].filter((n) => !state.only || state.only.has(n)).sort(ORDERS[state.order](state));
@@ -357,6 +450,14 @@ function listView({ records, pictures: many }, results, state) {
   const element = el('div', {}, remark, el('div', region, el('table', { id: 'own-table' }, el('thead', {}, head), table)), more);
   const controls = el('span', { className: 'tools' }, el('label', { className: 'choice' }, el('span', {}, t('own.order')), order), all);
   return { element, controls, draw };
+}
+
+/** Whether an answer is right, where that is known. */
+function verdict({ truths, judged, nameOf }, n) {
+  const known = judged[n] && (truths[n] ?? null) !== null;
+  const wrong = known && judged[n].best !== truths[n];
+  const told = wrong ? `✗ ${t('quality.truly', { name: nameOf(truths[n]) })}` : known ? '✓' : '';
+  return el('td', { className: wrong ? 'wrong' : '' }, told);
 }
 
 const brief = (value) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value);
