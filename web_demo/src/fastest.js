@@ -4,8 +4,6 @@ import { selfCheck } from './check.js';
 import { bestBackend, open, RUNTIMES } from './model.js';
 import { addressOf, filesOf, inside } from './paths.js';
 
-const KEPT = 'edge-deploy-fastest';
-const MOST = 50; // models that are remembered
 // Milliseconds of an answer from which on another way is worth its download.
 const WORTH = 8;
 const WORTH_A_RUNTIME = 60; // of some megabytes
@@ -53,40 +51,6 @@ export function exchangeable(first) {
       return undefined;
     },
   };
-}
-
-/** The way that was the fastest here before: {file, backend}, or null. */
-export function remembered(entry) {
-  const way = kept()[keyOf(entry)];
-  const file = way && entry.files.find((one) => one.file === way.file);
-  return file && RUNTIMES[file.target].backends.includes(way.backend) ? { file, backend: way.backend } : null;
-}
-
-/** Keep a way for the next visit; null forgets it. */
-export function remember(entry, way) {
-  const { [keyOf(entry)]: _, ...others } = kept();
-  const rest = Object.entries(others).slice(1 - MOST);
-  const own = way ? [[keyOf(entry), { file: way.file.file, backend: way.backend }]] : [];
-  try {
-    localStorage.setItem(KEPT, JSON.stringify(Object.fromEntries([...rest, ...own])));
-  } catch {
-    // Site data is blocked: it is measured again.
-  }
-}
-
-/** Of one content and version of a model, whatever site it is on. */
-function keyOf({ file, files, version }) {
-  const { parts } = files.find((one) => one.file === file);
-  return `${parts.map(({ sha256 }) => sha256.slice(0, 12)).join('')} ${version}`;
-}
-
-function kept() {
-  try {
-    const found = JSON.parse(localStorage.getItem(KEPT) ?? '{}');
-    return found && typeof found === 'object' ? found : {};
-  } catch {
-    return {};
-  }
 }
 
 /**

@@ -15,27 +15,28 @@ const keyOf = ({ place, url, sha256 }) => `${place ?? url}?sha256=${sha256}`;
  *
  * @param {Array<{url: string, place?: string, bytes: number, sha256: string}>} files what the manifest
  *   says of them; `place` where one lies elsewhere than its address says
- * @param {(state: {loaded: number, total: number, cached: boolean}) => void} [onProgress]
- * @returns {{get, ahead, first, trouble}} `get(url)` is a promise of the whole file; `ahead()`
- *   begins to fetch all files; `first(url, size)` is a promise of the first bytes of a file that is
- *   on its way, and of null where it is all there; `trouble()` of null, or 'storage-full'
+ * @returns {{get, ahead, first, trouble, listen}} `get(url)` is a promise of the whole file; `ahead(url)`
+ *   begins to fetch a file, `ahead()` all; `first(url, size)` is a promise of the first bytes of a file that is
+ *   on its way, and of null where it is all there; `trouble()` of null, or 'storage-full';
+ *   `listen(onProgress)` says who is told {loaded, total, cached} from then on
  */
-export function fetcher(files = [], onProgress = () => {}) {
+export function fetcher(files = []) {
   const known = new Map(files.map((file) => [new URL(file.url).href, file]));
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
   const state = { loaded: 0, total, cached: files.length > 0 };
   const opened = files.length ? openCache() : null;
   let trouble = null;
+  let told = () => {};
   const keeping = [];
 
   function arrived(bytes, cached) {
     state.loaded += bytes;
     state.total = Math.max(state.total, state.loaded);
     state.cached &&= cached;
-    onProgress({ ...state });
+    told({ ...state });
   }
 
-  async function fetched(url, told = () => {}) {
+  async function fetched(url, coming = () => {}) {
     const file = known.get(url.href);
     const cache = file && (await opened);
     const key = file && keyOf(file);
@@ -48,7 +49,7 @@ export function fetcher(files = [], onProgress = () => {}) {
       }
     }
     const data = await download(key ?? url, (part) => {
-      told(part);
+      coming(part);
       arrived(part.length, false);
     });
     if (cache && data.length === file.bytes) {
@@ -83,9 +84,13 @@ export function fetcher(files = [], onProgress = () => {}) {
 
   return {
     get,
-    ahead: () => known.forEach((_, href) => begun.has(href) || begin(href)),
+    ahead: (url) => (url ? [url.href] : [...known.keys()]).forEach((href) => begun.has(href) || begin(href)),
     first: async (url, size) => begun.get(new URL(url).href)?.first(size) ?? null,
     trouble: () => Promise.all(keeping).then(() => trouble),
+    listen(onProgress) {
+      told = onProgress;
+      if (state.loaded) told({ ...state });
+    },
   };
 }
 

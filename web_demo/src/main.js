@@ -4,7 +4,7 @@ import { count, counted as countsOf, counts, lacks, readReleases, visitorsModels
 import { asDocument, pictureInput, rowInput, tensorInput } from './inference.js';
 import { el } from './dom.js';
 import { widthOf } from './features.js';
-import { exchangeable, fastest, remember, remembered } from './fastest.js';
+import { exchangeable, fastest } from './fastest.js';
 import { json } from './fetching.js';
 import * as frame from './framed.js';
 import { count as countOf, time } from './format.js';
@@ -15,6 +15,7 @@ import { openVersion } from './other_version.js';
 import { SITE, load as loadModule, placeOf } from './paths.js';
 import { decode } from './preprocess.js';
 import { describe } from './reference.js';
+import { remember, remembered } from './remembered.js';
 import { openChecked, standIns } from './select-backend.js';
 import { PageError, words } from './errors.js';
 import { forecastOf } from './series.js';
@@ -83,7 +84,8 @@ async function start() {
 /** The index and releases.json; this copy of the index may be of before a version was published. */
 async function whatThereIs() {
   const url = new URL('index.json', site);
-  const [index, releases] = await Promise.all([json(url), readReleases()]);
+  const begun = globalThis.siteIndex; // by preload.js
+  const [index, releases] = await Promise.all([(await begun) ?? json(url), readReleases()]);
   if (!lacks(index.models, releases)) return [index, releases];
   return [await json(url, { cache: 'no-store' }).catch(() => index), releases];
 }

@@ -2,15 +2,11 @@
 //
 // The page and `edge-deploy verify` (through harness.js) both come through here.
 import { hasCard } from './gpu.js';
-import { SITE } from './paths.js';
+import { kernelsOf } from './paths.js';
+import { RUNTIMES } from './runtimes/table.js';
 import { aborted, newThread } from './thread.js';
 
-/** What runs each kind of file, and on what; the first backend is tried first. */
-export const RUNTIMES = {
-  tfjs: { runtime: 'tfjs', name: 'TF.js', backends: ['webgl', 'wasm', 'webgpu', 'cpu'] },
-  tflite: { runtime: 'litert-web', name: 'LiteRT.js', backends: ['wasm', 'webgpu'] },
-  onnx: { runtime: 'ort-web', name: 'ONNX Runtime Web', backends: ['wasm'] },
-};
+export { RUNTIMES };
 
 let siteKernels = null;
 let card = null; // a promise, once asked
@@ -21,8 +17,7 @@ let spare = null; // a thread that has no model yet
  * @param {object} [paths] of models/index.json: from the site's root, by part
  */
 export function useKernels(paths = {}) {
-  const places = Object.entries(paths).map(([part, path]) => [part, new URL(path, SITE).href]);
-  siteKernels = places.length ? Object.fromEntries(places) : null;
+  siteKernels = kernelsOf(paths);
 }
 
 /**

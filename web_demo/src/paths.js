@@ -24,6 +24,12 @@ export const addressOf = (entry, { file }) => at(folderOf(entry), file);
 export const filesOf = (entry, { parts }) =>
   parts.map((part) => ({ ...part, url: at(folderOf(entry), part.path).href, place: placeOf(entry, part.path).href }));
 
+/** The modules of TF.js' kernels that the site's models need, by part; null where it has the whole. */
+export function kernelsOf(paths = {}) {
+  const places = Object.entries(paths).map(([part, path]) => [part, new URL(path, SITE).href]);
+  return places.length ? Object.fromEntries(places) : null;
+}
+
 /** A file of the site that does not come as it should: no other backend would mend that. */
 export class Unserved extends Error {
   name = 'Unserved'; // which is all that comes out of a worker

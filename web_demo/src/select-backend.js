@@ -2,6 +2,7 @@
 import { selfCheck } from './check.js';
 import { bestBackend, open, RUNTIMES } from './model.js';
 import { addressOf, filesOf } from './paths.js';
+import { backendOf } from './runtimes/table.js';
 
 /**
  * Files that may take the place of the site's own choice where it cannot run or is wrong: other
@@ -23,8 +24,7 @@ async function attempts([file, ...others], backend, first = null) {
   const device = asks ? await bestBackend() : 'wasm';
   const on = (one, chosen) => {
     const all = RUNTIMES[one.target].backends;
-    const best = () => all.find((name) => name === device) ?? all[0];
-    const start = chosen === 'auto' ? best() : chosen;
+    const start = chosen === 'auto' ? backendOf(one.target, device) : chosen;
     return [...new Set([start, 'wasm', 'cpu'])]
       .filter((name) => all.includes(name))
       .map((name) => ({ file: one, backend: name }));

@@ -8,6 +8,12 @@ export const backends = ['wasm', 'webgpu'];
 
 let starting = null;
 
+/** Begin with what load() will need; see tfjs.js. */
+export function prepare(backend, kernels, url, { ahead }) {
+  ahead();
+  return start(backend);
+}
+
 /** Load a .tflite file; see tfjs.js for the parameters. */
 export async function load(url, backend, entry, { get }) {
   const [data, litert] = await Promise.all([get(url), start(backend)]);

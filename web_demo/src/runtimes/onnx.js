@@ -7,6 +7,12 @@ export const backends = ['wasm'];
 
 let starting = null;
 
+/** Begin with what load() will need; see tfjs.js. */
+export function prepare(backend, kernels, url, { ahead }) {
+  ahead();
+  return start();
+}
+
 /** Load an .onnx file; see tfjs.js for the parameters. */
 export async function load(url, backend, entry, { get }) {
   const [data, ort] = await Promise.all([get(url), start()]);

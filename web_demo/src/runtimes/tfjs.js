@@ -1,4 +1,5 @@
 // TF.js graph models, behind the interface that every runtime has:
+//   prepare(backend, kernels, url, {ahead}), which may come before
 //   load(url, backend, entry, {get, ahead, first, kernels}) -> {backend, predict(inputs) -> outputs,
 //     dispose, tensors, lost}
 // where tensors on both sides are {data: TypedArray, shape: [...]}, by the model's own names.
@@ -9,8 +10,20 @@ import { given, wire } from './tensor-map.js';
 
 export const backends = ['webgl', 'wasm', 'webgpu', 'cpu'];
 
+const WASM = 'vendor/tfjs-backend-wasm-simd.wasm';
+// The smallest module with an instruction of SIMD, without which TF.js takes another file.
+const SIMD = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]);
+
 let wasmReady = false;
 let latest = null; // {key, started} of the backend in use
+
+/** Begin with what load() will need: the code, and the files in the order that load() wants. */
+export function prepare(backend, kernels, url, { ahead }) {
+  const started = start(backend, kernels);
+  if (backend !== 'webgl') ahead();
+  else ahead(url);
+  return started.then(() => ahead());
+}
 
 /**
  * Load a graph model.
@@ -116,6 +129,7 @@ function start(backend, kernels) {
 async function begin(backend, kernels) {
   if (!backends.includes(backend)) throw new Error(`TF.js has no backend "${backend}"`);
   const some = kernels?.[backend];
+  if (backend === 'wasm' && !globalThis.document) fetchAhead(new URL(WASM, SITE).href);
   const [tf, module] = await Promise.all([
     loadModule(some ? kernels.core : 'vendor/tfjs.js'),
     loadModule(some ?? `vendor/tfjs-${backend}.js`),
@@ -132,6 +146,19 @@ async function begin(backend, kernels) {
     throw new Error(`the ${backend} backend does not start in this browser`);
   }
   return tf;
+}
+
+/** Ask for TF.js' wasm file beside its code, and not after it; in a worker, whose fetch is its own. */
+function fetchAhead(wasm) {
+  if (wasmReady || !WebAssembly.validate(SIMD)) return;
+  const own = globalThis.fetch;
+  const coming = own(wasm, { credentials: 'same-origin' });
+  coming.catch(() => {}); // TF.js asks again
+  globalThis.fetch = (asked, ...how) => {
+    if (asked !== wasm) return own(asked, ...how);
+    globalThis.fetch = own;
+    return coming;
+  };
 }
 
 /** model.json, a promise of its weights, every byte accounted for, and one of their first bytes. */
