@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import brotli
@@ -52,7 +53,16 @@ def _same(place: Path, file: Path | bytes) -> bool:
 
 
 def _brotli(data: bytes) -> bytes:
+    size, best = _QUALITIES[0]
+    if len(data) <= size:
+        return _small(data, best)
     quality = next((q for size, q in _QUALITIES if len(data) <= size), _QUALITY_OF_LARGE)
+    return bytes(brotli.compress(data, quality=quality))
+
+
+@lru_cache(maxsize=64)
+def _small(data: bytes, quality: int) -> bytes:
+    """Of one program's sites most have the same page and the same kernels."""
     return bytes(brotli.compress(data, quality=quality))
 
 
