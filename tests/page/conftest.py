@@ -3,17 +3,70 @@
 from __future__ import annotations
 
 import json
+import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edge_deploy.api.demo import build_demo
 from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser import Browser
+from edge_deploy.web.server import address, start
+from tests.api.test_demo import make_artifact
 from tests.support import PATIENCE
+
+Make = Callable[[Path], Path]
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a folder while it is served."""
+    server = start(folder)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield address(server)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def small_model(name: str, **options: Any) -> Make:
+    """Makes an artifact in a folder; see ``make_artifact``, which has the options."""
+    return partial(make_artifact, name=name, **options)
+
+
+def site_of(*makers: Make, **options: Any) -> Any:
+    """A module's fixture ``built``: a site of some models, its folder and its address.
+
+    Args:
+        makers: Each makes an artifact in the folder ``artifacts`` beside the site.
+        **options: Of ``build_demo``.
+    """
+
+    @pytest.fixture(scope="module")
+    def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+        root = tmp_path_factory.mktemp("site")
+        made = [make(root / "artifacts") for make in makers]
+        build_demo(made, root / "www", **options)
+        with served(root / "www") as url:
+            yield root / "www", url
+
+    return built
+
+
+@contextmanager
+def copied(built: tuple[Path, str], folder: Path, below: str = "") -> Iterator[tuple[Path, str]]:
+    """A copy of a site that a test may break, and its address, maybe below another path."""
+    shutil.copytree(built[0], folder / below)
+    with served(folder) as url:
+        yield folder / below, url + below
 
 
 @dataclass
@@ -56,6 +109,16 @@ def site(browser: Browser, built: tuple[Path, str]) -> Iterator[Site]:
     for page in pages:
         page.close()
     assert noise == []
+
+
+@pytest.fixture(scope="module")
+def modules(browser: Browser) -> Iterator[Any]:
+    """A page whose modules are not bundled, to ask one of them; its words are English."""
+    page = browser.new_page(service_workers="block", locale="en-US")
+    page.goto(f"{browser.url}harness.html")
+    page.wait_for_selector("html[data-state=ready]", state="attached")
+    yield page
+    page.close()
 
 
 def serious_issues(page: Any) -> list[Any]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +14,14 @@ from edge_deploy import run
 from edge_deploy.api.demo import build_demo
 from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser import Browser
-from edge_deploy.web.server import address, start
 from tests.api.test_demo import make_artifact
+from tests.page.conftest import served
 from tests.page.test_languages import serious
 
 pytestmark = pytest.mark.slow
 
 BIN = shell_folder() / "node_modules" / ".bin"
 DOCS = Path(__file__).parents[2] / "docs/how-to/embed.md"
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    server = start(folder)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield address(server)
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture(scope="module")

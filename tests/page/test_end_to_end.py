@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +23,7 @@ from edge_deploy.api.demo import build_demo
 from edge_deploy.api.run import run
 from edge_deploy.examples import EXAMPLES
 from edge_deploy.web.browser import Browser
-from edge_deploy.web.server import address, start
+from tests.page import conftest
 from tests.support import PATIENCE
 from tests.support.picture_files import KINDS
 
@@ -45,11 +44,8 @@ def served(
 ) -> Iterator[tuple[Browser, str]]:
     root = tmp_path_factory.mktemp("site")
     build_demo(list(artifacts.values()), root / "site", compare=True)
-    server = start(root / "site")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield browser, address(server)
-    server.shutdown()
-    server.server_close()
+    with conftest.served(root / "site") as url:
+        yield browser, url
 
 
 @pytest.fixture(scope="module")
@@ -174,18 +170,15 @@ def test_page_s_verdict_is_verify_s_with_a_budget(
     statuses = {verdict.precision: verdict.status for verdict in found.verdicts}
     assert statuses == {"float32": "pass", "int8": wanted}
     build_demo([folder], tmp_path / "site", compare=True)
-    server = start(tmp_path / "site")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    page = served[0].new_page(service_workers="block")
-    for precision, status in statuses.items():
-        page.goto(f"{address(server)}?lang=en&file=tflite/insurance_{precision}.tflite")
-        page.wait_for_selector("html[data-check]", state="attached", timeout=60_000)
-        shown = page.evaluate("({...document.documentElement.dataset})")
-        assert (shown["check"], shown["backend"]) == (status, "wasm")
-        assert ("costs more than it may" in page.text_content("#check")) is (status == "fail")
-    page.close()
-    server.shutdown()
-    server.server_close()
+    with conftest.served(tmp_path / "site") as url:
+        page = served[0].new_page(service_workers="block")
+        for precision, status in statuses.items():
+            page.goto(f"{url}?lang=en&file=tflite/insurance_{precision}.tflite")
+            page.wait_for_selector("html[data-check]", state="attached", timeout=60_000)
+            shown = page.evaluate("({...document.documentElement.dataset})")
+            assert (shown["check"], shown["backend"]) == (status, "wasm")
+            assert ("costs more than it may" in page.text_content("#check")) is (status == "fail")
+        page.close()
 
 
 # Counts the shaders that the page's own thread compiles: while it does, no click is answered. A gap

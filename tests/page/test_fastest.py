@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge_deploy.api.demo import build_demo
 from edge_deploy.web.browser import Browser
-from edge_deploy.web.server import address, start
-from tests.api.test_demo import make_artifact
+from tests.page.conftest import copied, site_of, small_model
 
 pytestmark = pytest.mark.slow
 
@@ -72,14 +69,14 @@ def wrong_webgl(code: str) -> str:
 Site = tuple[Path, str]
 
 
+built = site_of(small_model("costs"))
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    folder = build_demo([make_artifact(tmp_path / "made", "costs")], tmp_path / "www").folder
-    server = start(folder)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield folder, address(server)
-    server.shutdown()
-    server.server_close()
+def site(built: Site, tmp_path: Path) -> Iterator[Site]:
+    """A site that a test may break."""
+    with copied(built, tmp_path / "www") as own:
+        yield own
 
 
 @pytest.fixture

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,8 @@ import pytest
 from edge_deploy.api import demo
 from edge_deploy.web import assets
 from edge_deploy.web.browser import Browser
-from edge_deploy.web.server import address, start
 from tests.api.test_demo import make_artifact
+from tests.page.conftest import served
 
 FOLDER = assets.shell_folder() / "src" / "locales"
 LANGUAGES = {file.stem: json.loads(file.read_text()) for file in sorted(FOLDER.glob("*.json"))}
@@ -54,15 +52,6 @@ def test_every_text_that_the_code_names_is_there() -> None:
     named = set(re.findall(r"(?:\bt\(|PageError\(|\? |: )'([a-z]+\.[a-z.]+)'", code))
     assert len(named) > 100
     assert named <= set(LANGUAGES["en"])
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    server = start(folder)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield address(server)
-    server.shutdown()
-    server.server_close()
 
 
 Open = Callable[..., Any]

@@ -6,9 +6,8 @@ import csv
 import io
 import json
 import re
-import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,8 @@ from playwright.sync_api import expect
 from edge_deploy.api.demo import build_demo
 from edge_deploy.examples import ExampleFiles
 from edge_deploy.web.browser import Browser
-from edge_deploy.web.server import address, start
-from tests.api.test_demo import make_artifact
 from tests.conftest import Run
-from tests.page.conftest import Site, serious_issues
+from tests.page.conftest import Site, serious_issues, served, site_of, small_model
 from tests.support.picture_files import KINDS
 
 pytestmark = pytest.mark.slow
@@ -29,20 +26,11 @@ pytestmark = pytest.mark.slow
 PHONE = {"viewport": {"width": 360, "height": 740}}
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    root = tmp_path_factory.mktemp("marks")
-    made = [
-        make_artifact(root / "artifacts", "digits", picture=28, classes=["a", "b: c", "d"]),
-        make_artifact(root / "artifacts", "pets", classes=["cat", "dog"]),
-        make_artifact(root / "artifacts", "costs"),
-    ]
-    build_demo(made, root / "www")
-    server = start(root / "www")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield root / "www", address(server)
-    server.shutdown()
-    server.server_close()
+built = site_of(
+    small_model("digits", picture=28, classes=["a", "b: c", "d"]),
+    small_model("pets", classes=["cat", "dog"]),
+    small_model("costs"),
+)
 
 
 def wrong(page: Any, truth: str) -> None:
@@ -142,20 +130,17 @@ def test_what_is_marked_goes_into_verify(
     example_artifact: Callable[[str], Path],
 ) -> None:
     build_demo([example_artifact(name)], tmp_path / "www")
-    server = start(tmp_path / "www")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    page = browser.new_page(service_workers="block", locale="en-US")
-    page.goto(address(server))
-    page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
-    for n in range(count):
-        page.click(f"#samples button >> nth={n}")
-        page.wait_for_selector(f"#history li >> nth={n}", state="attached")
-        page.click("#mark-right")
-        counted(page, f"Marked: {n + 1}, of which {n + 1} right and 0 wrong.")
-    saved(page).extractall(tmp_path / "marked")
-    page.close()
-    server.shutdown()
-    server.server_close()
+    with served(tmp_path / "www") as url:
+        page = browser.new_page(service_workers="block", locale="en-US")
+        page.goto(url)
+        page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
+        for n in range(count):
+            page.click(f"#samples button >> nth={n}")
+            page.wait_for_selector(f"#history li >> nth={n}", state="attached")
+            page.click("#mark-right")
+            counted(page, f"Marked: {n + 1}, of which {n + 1} right and 0 wrong.")
+        saved(page).extractall(tmp_path / "marked")
+        page.close()
     data = tmp_path / "marked" if name == "digits-mlp" else tmp_path / "marked/marked.csv"
     model = example(name).model
     done = run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import joblib
@@ -17,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 import edge_deploy
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.web.browser import Browser
-from edge_deploy.web.server import address, start
+from tests.page.conftest import served
 from tests.page.test_use import raw, until
 
 pytestmark = pytest.mark.slow
@@ -53,11 +52,9 @@ def test_a_gaussian_process_is_converted_verified_and_shown(
 
     site = edge_deploy.build_demo([folder], tmp_path / "www")
     assert not [name for name in site.files if "tfjs" in name or "litert" in name]
-    server = start(tmp_path / "www")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     page = browser.new_page(service_workers="block", locale="en-US")
-    try:
-        page.goto(address(server))
+    with served(tmp_path / "www") as url:
+        page.goto(url)
         page.wait_for_selector("html[data-state=ready]", state="attached", timeout=120_000)
         state = page.evaluate("() => ({...document.documentElement.dataset})")
         assert (state["check"], state["file"]) == ("pass", "onnx/process_float32.onnx")
@@ -67,7 +64,4 @@ def test_a_gaussian_process_is_converted_verified_and_shown(
                 page.fill(f"input[name={column}]", str(row[column].iloc[0]))
             right = pytest.approx(original.predict(row)[0], rel=1e-5)
             until(page, lambda right=right: raw(page)["outputs"]["value"]["values"][0] == right)
-    finally:
-        page.close()
-        server.shutdown()
-        server.server_close()
+    page.close()

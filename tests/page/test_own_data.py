@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_deploy.api.demo import build_demo
 from edge_deploy.verification.quality import wilson_interval
-from edge_deploy.web.server import address, start
-from tests.api.test_demo import make_artifact
-from tests.page.conftest import Site, serious_issues
+from tests.page.conftest import Site, serious_issues, site_of, small_model
 
 pytestmark = pytest.mark.slow
 
@@ -27,20 +23,11 @@ PHONE = {"viewport": {"width": 360, "height": 740}}
 RNG = np.random.default_rng(5)
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    root = tmp_path_factory.mktemp("own")
-    made = [
-        make_artifact(root / "artifacts", "animals", picture=8, classes=CLASSES),
-        make_artifact(root / "artifacts", "costs"),
-        make_artifact(root / "artifacts", "pets", classes=["cat", "dog"]),
-    ]
-    build_demo(made, root / "www")
-    server = start(root / "www")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield root / "www", address(server)
-    server.shutdown()
-    server.server_close()
+built = site_of(
+    small_model("animals", picture=8, classes=CLASSES),
+    small_model("costs"),
+    small_model("pets", classes=["cat", "dog"]),
+)
 
 
 def picture() -> bytes:

@@ -7,7 +7,6 @@ import io
 import json
 import pickle
 import re
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from edge_deploy import ConvertOptions, convert, run
 from edge_deploy.api.demo import build_demo
 from edge_deploy.core.errors import UsageError
 from edge_deploy.web.browser import Browser
-from edge_deploy.web.server import address, start
+from tests.page.conftest import served
 
 pytestmark = pytest.mark.slow
 
@@ -61,10 +60,15 @@ def network(folder: Path) -> Any:
 
     layers = keras.layers
     model = keras.Sequential(
-        [layers.Embedding(30, 8), layers.LSTM(8), layers.Dense(1, "sigmoid", name="dense")]
+        # By its place in the row, so that padding on the wrong side shows.
+        [
+            layers.Embedding(30, 4, input_length=MAXLEN),
+            layers.Flatten(),
+            layers.Dense(1, "sigmoid", name="dense"),
+        ]
     )
     model.compile("adam", "binary_crossentropy")
-    model.fit(rows(texts), labels, epochs=15, verbose=0)
+    model.fit(rows(texts), labels, epochs=20, verbose=0)
     model.save(folder / "sentiment.h5")
     (folder / "tokenizer.pickle").write_bytes(pickle.dumps(tokenizer))
     (folder / "labels.txt").write_text("negative\npositive\n")
@@ -101,11 +105,9 @@ def test_a_sentence_is_answered_as_by_its_own_script(tmp_path: Path, browser: Br
         run(found.folder, "typo.csv")
 
     build_demo([found.folder], tmp_path / "www")
-    server = start(tmp_path / "www")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     page = browser.new_page(service_workers="block", locale="en-US")
-    try:
-        page.goto(address(server))
+    with served(tmp_path / "www") as url:
+        page.goto(url)
         page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
         assert "takes a text" in page.text_content("#facts")
         page.locator("#output .raw").evaluate("one => { one.open = true; }")
@@ -131,7 +133,4 @@ def test_a_sentence_is_answered_as_by_its_own_script(tmp_path: Path, browser: Br
         np.testing.assert_allclose(
             [float(line[column]) for line in lines], script(texts[:60]), atol=1e-5
         )
-    finally:
-        page.close()
-        server.shutdown()
-        server.server_close()
+    page.close()

@@ -27,8 +27,8 @@ from edge_deploy.api.demo import build_demo
 from edge_deploy.core.errors import UsageError
 from edge_deploy.web.browser import Browser
 from edge_deploy.web.hosting import HOSTS
-from edge_deploy.web.server import address, start
 from tests.api.test_demo import make_artifact
+from tests.page.conftest import copied, served
 from tests.support import PATIENCE
 
 pytestmark = pytest.mark.slow
@@ -44,15 +44,18 @@ def artifact(root: Path) -> Path:
     return make_artifact(root / "artifacts", "costs")
 
 
+@pytest.fixture(scope="module")
+def built(root: Path, artifact: Path) -> Iterator[tuple[Path, str]]:
+    folder = build_demo([artifact], root / "www", embed=True).folder
+    with served(folder) as url:
+        yield folder, url
+
+
 @pytest.fixture
-def site(artifact: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
+def site(built: tuple[Path, str], tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A site of its own on a sub-path, and its address: a test may break it."""
-    folder = build_demo([artifact], tmp_path / "www" / "sub", embed=True).folder
-    server = start(tmp_path / "www")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield folder, f"{address(server)}sub/"
-    server.shutdown()
-    server.server_close()
+    with copied(built, tmp_path / "www", "sub/") as own:
+        yield own
 
 
 @contextmanager
@@ -111,18 +114,13 @@ def test_model_with_more_kernels_than_the_site_has_runs(
     for stale in labelled.glob("models/index.json.*"):
         stale.unlink()
     (labelled / "models/index.json").write_text(json.dumps(index))
-    server = start(labelled)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     page = browser.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    try:
-        assert ready(page, f"{address(server)}?backend=wasm")["check"] == "pass"
-        assert any("/vendor/tfjs-wasm.js" in url for url in asked)
-    finally:
-        page.close()
-        server.shutdown()
-        server.server_close()
+    with served(labelled) as url:
+        assert ready(page, f"{url}?backend=wasm")["check"] == "pass"
+        assert any("/vendor/tfjs-wasm.js" in one for one in asked)
+    page.close()
 
 
 def test_backend_that_computes_wrongly_is_left_and_said(

@@ -6,8 +6,7 @@ import csv
 import io
 import json
 import re
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,9 +26,8 @@ from edge_deploy.data.preprocessing.features import features_to_json, parse_feat
 from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser import FLAGS, Browser
 from edge_deploy.web.page_head import PageInfo
-from edge_deploy.web.server import address, start
 from tests.api.test_demo import make_artifact
-from tests.page.conftest import Site, drop, raw, serious_issues, until
+from tests.page.conftest import Site, drop, raw, serious_issues, served, site_of, small_model, until
 from tests.support.picture_files import KINDS
 from tests.support.tfjs_files import write_model
 
@@ -146,39 +144,17 @@ def with_score(root: Path) -> Path:
     )
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    root = tmp_path_factory.mktemp("use")
-    made = [
-        make_artifact(root / "artifacts", "costs"),
-        make_artifact(root / "artifacts", "digits", picture=28, classes=LABELS),
-        without_names(root / "artifacts"),
-        without_preprocessing(root / "artifacts"),
-        with_gaps(root / "artifacts"),
-        with_numbers_beside(root / "artifacts"),
-        with_truths(root / "artifacts"),
-        with_score(root / "artifacts"),
-        make_artifact(root / "artifacts", "many", picture=8, classes=[f"c{n}" for n in range(12)]),
-    ]
-    build_demo(made, root / "www")
-    server = start(root / "www")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield root / "www", address(server)
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def modules(browser: Browser) -> Iterator[Any]:
-    """A page whose modules are not bundled, to ask one of them."""
-    server = start(shell_folder())
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    page = browser.new_page(service_workers="block", locale="en-US")
-    page.goto(f"{address(server)}harness.html")
-    yield page
-    page.close()
-    server.shutdown()
-    server.server_close()
+built = site_of(
+    small_model("costs"),
+    small_model("digits", picture=28, classes=LABELS),
+    without_names,
+    without_preprocessing,
+    with_gaps,
+    with_numbers_beside,
+    with_truths,
+    with_score,
+    small_model("many", picture=8, classes=[f"c{n}" for n in range(12)]),
+)
 
 
 # Answers and inputs.
@@ -1125,26 +1101,23 @@ def test_page_says_what_it_is_and_what_a_model_is_for(browser: Browser, tmp_path
     artifact.write_manifest(made, artifact.open_artifact(made).manifest)
     info = PageInfo("Mine & yours", "All", "Ana", "https://a.example/", "#0a7d5a")
     build_demo(made, tmp_path / "www", page=info)
-    server = start(tmp_path / "www")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     page = browser.new_page(service_workers="block", color_scheme="light", bypass_csp=True)
-    page.goto(f"{address(server)}?lang=en")
-    page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
-    assert (page.inner_text("h1"), page.inner_text("#description")) == ("Mine & yours", "All")
-    assert page.title() == page.inner_text("#title") == "Costs <b>of care</b>"
-    assert page.inner_text("#purpose") == "What a year costs."
-    assert page.get_attribute("#author a", "href") == "https://a.example/"
-    card = page.locator("#card")
-    expect(card.locator("h4")).to_have_text("Limits")
-    assert "<script>alert(1)</script>" in card.inner_text()
-    assert card.locator("script").count() == 0
-    assert card.get_by_role("link", name="more").get_attribute("target") == "_blank"
-    button = page.locator("button.main")
-    assert button.evaluate("one => getComputedStyle(one).backgroundColor") == "rgb(10, 125, 90)"
-    assert serious_issues(page) == []
-    page.close()
-    server.shutdown()
-    server.server_close()
+    with served(tmp_path / "www") as url:
+        page.goto(f"{url}?lang=en")
+        page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
+        assert (page.inner_text("h1"), page.inner_text("#description")) == ("Mine & yours", "All")
+        assert page.title() == page.inner_text("#title") == "Costs <b>of care</b>"
+        assert page.inner_text("#purpose") == "What a year costs."
+        assert page.get_attribute("#author a", "href") == "https://a.example/"
+        card = page.locator("#card")
+        expect(card.locator("h4")).to_have_text("Limits")
+        assert "<script>alert(1)</script>" in card.inner_text()
+        assert card.locator("script").count() == 0
+        assert card.get_by_role("link", name="more").get_attribute("target") == "_blank"
+        button = page.locator("button.main")
+        assert button.evaluate("one => getComputedStyle(one).backgroundColor") == "rgb(10, 125, 90)"
+        assert serious_issues(page) == []
+        page.close()
 
 
 def test_unused_words_are_not_kept() -> None:

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge_deploy.api.demo import build_demo
 from edge_deploy.core.spec import Feature, Text
 from edge_deploy.data.preprocessing.features import features_to_json
-from edge_deploy.web.assets import shell_folder
-from edge_deploy.web.browser import Browser
-from edge_deploy.web.server import address, start
 from tests.api.test_demo import make_artifact
-from tests.page.conftest import Site, raw, serious_issues
+from tests.page.conftest import Site, raw, serious_issues, site_of, small_model
 from tests.page.test_use import edit
 
 pytestmark = pytest.mark.slow
@@ -35,21 +29,12 @@ def with_texts(root: Path) -> Path:
     return edit(made, features=features_to_json(features))
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    root = tmp_path_factory.mktemp("why")
-    made = [
-        make_artifact(root / "artifacts", "costs"),
-        make_artifact(root / "artifacts", "pets", classes=["cat", "dog"]),
-        with_texts(root / "artifacts"),
-        make_artifact(root / "artifacts", "digits", picture=28, classes=list("abc")),
-    ]
-    build_demo(made, root / "www")
-    server = start(root / "www")
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield root / "www", address(server)
-    server.shutdown()
-    server.server_close()
+built = site_of(
+    small_model("costs"),
+    small_model("pets", classes=["cat", "dog"]),
+    with_texts,
+    small_model("digits", picture=28, classes=list("abc")),
+)
 
 
 def weights(site: Site, place: int) -> np.ndarray:
@@ -167,22 +152,15 @@ OCCLUDED = """async ([side, channels, spot]) => {
 
 @pytest.mark.parametrize(("side", "channels", "spot"), [(56, 3, (50, 9)), (28, 1, (3, 14))])
 def test_occlusion_finds_the_only_place_that_matters(
-    browser: Browser, side: int, channels: int, spot: tuple[int, int]
+    modules: Any, side: int, channels: int, spot: tuple[int, int]
 ) -> None:
-    server = start(shell_folder())
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    page = browser.new_page(service_workers="block")
-    page.goto(f"{address(server)}harness.html")
-    levels, rough = page.evaluate(OCCLUDED, [side, channels, list(spot)])
+    levels, rough = modules.evaluate(OCCLUDED, [side, channels, list(spot)])
     assert rough < 1e-5  # what is even stays so, at the border too
     assert [grid for grid, _ in levels] == [[4, 4], [7, 7], [14, 14]]
     for (rows, columns), best in levels:
         cell = side / rows
         middle = ((best // columns + 0.5) * cell, (best % columns + 0.5) * cell)
         assert max(abs(m - s) for m, s in zip(middle, spot, strict=True)) <= cell  # its window
-    page.close()
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.mark.parametrize(
