@@ -1,4 +1,4 @@
-// The camera, live: every picture is asked as soon as the last answer is there.
+// The camera or a video file, live: every picture is asked as soon as the last answer is there.
 import { el } from '../dom.js';
 import { number } from '../format.js';
 import { t } from '../i18n.js';
@@ -7,16 +7,16 @@ import { PageError } from '../errors.js';
 
 const LONGEST = 640; // pixels; more would cost time and no model looks at them
 
-/** The camera's controls; stop() also ends the stream. */
+/** The camera's controls; stop() also ends the stream, and play(file) answers a video as it plays. */
 export function camera({ outputs: specs }, act) {
   const video = el('video', { muted: true, playsInline: true, hidden: true });
-  video.setAttribute('aria-label', t('camera.shown'));
   const button = el('button', { type: 'button', id: 'camera' }, t('camera.start'));
   const turn = el('button', { type: 'button', id: 'turn', hidden: true }, t('camera.turn'));
   const rate = el('p', { className: 'quiet', id: 'rate' });
   const canvas = document.createElement('canvas');
   const context = canvas.getContext('2d', { willReadFrequently: true });
   let stream = null;
+  let film = null; // the address of a video file
   let facing = 'environment';
   let answered = null;
   let chart = null; // of the answers since the camera was started
@@ -27,6 +27,12 @@ export function camera({ outputs: specs }, act) {
     stream?.getTracks().forEach((track) => track.stop());
     stream = null;
     video.srcObject = null;
+    if (film) {
+      video.removeAttribute('src');
+      URL.revokeObjectURL(film);
+      film = null;
+    }
+    video.controls = false;
     for (const part of [video, turn]) part.hidden = true;
     rate.textContent = '';
     button.textContent = t('camera.start');
@@ -51,9 +57,36 @@ export function camera({ outputs: specs }, act) {
       stop();
       throw inWords(error);
     }
-    video.hidden = false;
     turn.hidden = false;
-    button.textContent = t('camera.stop');
+    await answering(mine);
+  }
+
+  /** A file that the visitor chose; its last picture and the answer to it stay. */
+  async function play(file) {
+    stop();
+    const mine = run;
+    film = URL.createObjectURL(file);
+    video.src = film;
+    try {
+      await video.play();
+    } catch (error) {
+      if (mine !== run) return;
+      stop();
+      throw new PageError('video.bad', { detail: error.message });
+    }
+    video.controls = true;
+    video.onended = () => {
+      if (mine === run) run += 1;
+      button.textContent = t('camera.start');
+      rate.textContent = '';
+    };
+    await answering(mine);
+  }
+
+  async function answering(mine) {
+    video.setAttribute('aria-label', t(film ? 'video.shown' : 'camera.shown'));
+    video.hidden = false;
+    button.textContent = t(film ? 'video.stop' : 'camera.stop');
     import('./running_chart.js').then(
       ({ runningChart }) => {
         if (mine !== run) return;
@@ -94,7 +127,11 @@ export function camera({ outputs: specs }, act) {
   }
 
   const begin = () => start().catch(act.trouble);
-  button.onclick = () => (stream ? stop() : begin());
+  button.onclick = () => {
+    const playing = stream || (film && !video.ended);
+    if (playing) stop();
+    else begin();
+  };
   turn.onclick = () => {
     facing = facing === 'environment' ? 'user' : 'environment';
     begin();
@@ -107,7 +144,7 @@ export function camera({ outputs: specs }, act) {
     rate,
     el('p', { className: 'quiet' }, t('camera.stays')),
   );
-  return { element, stop };
+  return { element, stop, play };
 }
 
 async function openCamera(facing) {

@@ -1,4 +1,4 @@
-// Inputs that are pictures: a file, a drop, a paste, a drawing, the camera, a sample.
+// Inputs that are pictures: a file, a drop, a paste, a drawing, the camera, a video, a sample.
 import { el } from '../dom.js';
 import { t } from '../i18n.js';
 import { inside, placeOf } from '../paths.js';
@@ -26,6 +26,11 @@ export function pictureControls({ entry, manifest }, act) {
   async function take(blob, what) {
     film.stop();
     try {
+      if (/^video\//.test(blob.type)) {
+        preview.hidden = true;
+        await film.play(blob);
+        return;
+      }
       show(preview, await act.file(blob, what));
     } catch (error) {
       preview.hidden = true;
@@ -45,7 +50,7 @@ export function pictureControls({ entry, manifest }, act) {
 
   if (color === 'gray' && Math.max(...size) <= 64) controls.push(drawing(size, manifest, act));
   const words = { title: t('picture.choose'), hint: t('picture.drop') };
-  const zone = dropZone({ ...words, accept: 'image/*,.zip', multiple: true }, takeAll);
+  const zone = dropZone({ ...words, accept: 'image/*,video/*,.zip', multiple: true }, takeAll);
   const many = { title: t('picture.folder'), hint: t('picture.folder.hint'), className: 'drop small', id: 'folder' };
   const folders = chooser({ ...many, webkitdirectory: true }, (files) => files.length && act.several({ files }));
   controls.push(zone.element, film.element, preview, folders);

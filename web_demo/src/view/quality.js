@@ -54,8 +54,11 @@ function truth(n, name) {
   const button = document.querySelector(`#samples [data-sample="${n}"]`);
   if (!button) return;
   const label = button.getAttribute('aria-label');
-  if (label) button.setAttribute('aria-label', `${label}, ${t('quality.truly', { name })}`);
-  button.append(el('span', { className: 'truth' }, t('quality.truly', { name })));
+  const told = t('quality.truly', { name });
+  if (label) button.setAttribute('aria-label', `${label}, ${told}`);
+  if (button.title) button.title = `${button.title}, ${told}`;
+  // Below a thumbnail there is room for a name.
+  button.append(el('span', { className: 'truth' }, button.querySelector('img') ? name : told));
 }
 
 /** What verify found of a file by the same labels. */
