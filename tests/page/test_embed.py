@@ -140,7 +140,8 @@ def test_page_of_another_origin_gets_answers_and_no_inputs(
         page.wait_for_function("told.some(({type}) => type === 'answer')")
         told = page.evaluate("told")
     assert {one["source"] for one in told} == {"edge-deploy"}
-    assert all(one["height"] > 200 for one in told if one["type"] == "resize")
+    heights = [one["height"] for one in told if one["type"] == "resize"]
+    assert min(heights) > 150 and max(heights) > 300, heights
     assert "7.25" not in str(told) and "length" not in str(told)
 
 

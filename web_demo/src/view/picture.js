@@ -74,7 +74,9 @@ function thumbs(entry, take) {
     const label = sampleName(path) || t('picture.sample', { n: n + 1 });
     const load = async () => take(await (await fetch(url)).blob(), label);
     const picture = el('img', { src: inside.address(url), alt: label, loading: 'lazy' });
-    return el('button', { type: 'button', title: label, onclick: load, 'data-sample': n }, picture);
+    // The place of the true answer, which quality.js knows: nothing is to move when it comes.
+    const below = entry.quality ? [el('span', { className: 'truth' })] : [];
+    return el('button', { type: 'button', title: label, onclick: load, 'data-sample': n }, picture, ...below);
   });
   return el('div', { className: 'thumbs' }, ...buttons);
 }

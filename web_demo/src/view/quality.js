@@ -10,6 +10,7 @@ import { diagonal, plot } from './plots.js';
 import { svg } from './svg.js';
 
 const MOST_BARS = 12;
+const FEW = 4; // classes whose matrix and bars stand beside a chart
 
 /** The section; nothing where the samples had no labels. */
 export function qualityView({ entry, file, manifest }) {
@@ -57,8 +58,9 @@ function truth(n, name) {
   const told = t('quality.truly', { name });
   if (label) button.setAttribute('aria-label', `${label}, ${told}`);
   if (button.title) button.title = `${button.title}, ${told}`;
-  // Below a thumbnail there is room for a name.
-  button.append(el('span', { className: 'truth' }, button.querySelector('img') ? name : told));
+  const below = button.querySelector('.truth');
+  if (below) below.textContent = name;
+  else button.append(el('span', { className: 'truth' }, told));
 }
 
 /** What verify found of a file by the same labels. */
@@ -136,7 +138,8 @@ export function mistaken(confusion, nameOf, shown, { mark, words } = OF_SAMPLES)
     el('tbody', {}, ...rows),
   );
   const region = { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': t('quality.confusion') };
-  return [el('figure', {}, title, el('div', region, table), told)];
+  const many = counts.length > FEW ? 'many' : '';
+  return [el('figure', { className: many }, title, el('div', region, table), told)];
 }
 
 /** Mark packaged samples by their places, and go to the first. */
@@ -167,7 +170,7 @@ export function recall(classes, nameOf) {
     );
   });
   const title = t(most === there ? 'quality.recall' : 'quality.least', { count: MOST_BARS });
-  return el('figure', {}, el('figcaption', {}, title), el('ol', { className: 'bars chart plain' }, ...rows));
+  return el('figure', {}, el('figcaption', {}, title), el('ol', { className: `bars chart plain${most.length > FEW ? ' many' : ''}` }, ...rows));
 }
 
 const WHOLE = { low: 0, high: 1, ends: 4, text: (value) => `${Math.round(value * 100)} %` };

@@ -7,6 +7,7 @@ import { asked, columnsOf, forecastOf, lastRows, readRows, readTable, rowsOf, wi
 import { decoded } from './csv.js';
 import { dropZone } from './drop.js';
 import { lineChart } from './line_chart.js';
+import { svg } from './svg.js';
 import { chip, short } from './table.js';
 
 /** The controls: a chart, a box for numbers, a CSV file with its columns, and samples. */
@@ -63,10 +64,12 @@ export function seriesControls({ manifest, reference }, act) {
     send({ what });
   }
 
+  const given = (n) => rowsOf(reference.samples[n].inputs[manifest.inputs[0].name], channels);
+
   function fill(n) {
     ends = null;
     file.forget();
-    const rows = rowsOf(reference.samples[n].inputs[manifest.inputs[0].name], channels);
+    const rows = given(n);
     write(rows);
     counted(rows);
     draw(rows);
@@ -87,12 +90,14 @@ export function seriesControls({ manifest, reference }, act) {
     remark,
     el('button', { type: 'submit', className: 'main' }, t('table.predict')),
   );
-  const buttons = reference.samples.map((_, n) =>
-    chip(n, () => {
+  const buttons = reference.samples.map((_, n) => {
+    const button = chip(n, () => {
       const rows = fill(n);
       act.sample(n, (outputs) => draw(rows, outputs));
-    }),
-  );
+    });
+    button.replaceChildren(spark(given(n), Math.max(0, channels.indexOf(series.target))));
+    return button;
+  });
   fill(0);
   return {
     controls: [el('p', { className: 'quiet' }, t('series.takes', { what: asked(series) })), chart.element, form, file.element],
@@ -106,6 +111,15 @@ export function seriesControls({ manifest, reference }, act) {
       file.leave();
     },
   };
+}
+
+/** One channel of some rows, as small as a word. */
+function spark(rows, channel) {
+  const values = rows.map((row) => row[channel]);
+  const low = Math.min(...values);
+  const wide = Math.max(...values) - low || 1;
+  const points = values.map((value, n) => `${(62 * n) / Math.max(1, values.length - 1) + 1},${22 - (20 * (value - low)) / wide}`);
+  return svg('svg', { viewBox: '0 0 64 24', class: 'spark', 'aria-hidden': 'true' }, svg('polyline', { points: points.join(' '), class: 'line' }));
 }
 
 /** A CSV file, of whose columns each channel takes one. */

@@ -223,9 +223,11 @@ function telling(features, rows) {
   return features.filter((one) => order.includes(one));
 }
 
+const cut = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1).trimEnd()}…` : text);
+
 /** A button of a sample row, with what tells it apart. */
 function sampleButton(n, row, columns, onclick) {
-  const said = (value) => (typeof value === 'number' ? number(value) : String(value ?? '–').slice(0, LONGEST));
+  const said = (value) => (typeof value === 'number' ? number(value) : cut(String(value ?? '–')));
   const words = columns.map((one) =>
     columns.length === 1 ? said(row[one.name]) : `${calledOf(one)} ${said(row[one.name])}`,
   );
