@@ -65,7 +65,7 @@ def load(path: Path, options: LoadOptions) -> LoadedModel:
             if spec.shape.rank is not None
             else "tensor",
         )
-        for key, spec in keywords.items()
+        for key, spec in _ordered(signature, keywords)
     )
     inputs = apply_shapes(inputs, options.input_shapes)
     inputs = with_columns(original, inputs)
@@ -108,6 +108,15 @@ def _tags(path: Path) -> tuple[list[str] | None, tuple[str, ...]]:
     return serving[0], (f"holds {len(sets)} graphs ({named}): {', '.join(serving[0])} was taken",)
 
 
+def _ordered(signature: Any, keywords: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Inputs as the signature's own function takes them.
+
+    TensorFlow reads them from a map of protobuf's, whose order is another one in every process.
+    """
+    place = {key: n for n, key in enumerate(signature._arg_keywords)}
+    return sorted(keywords.items(), key=lambda item: (place.get(item[0], len(place)), item[0]))
+
+
 _REFERENCES = frozenset({"Variable", "VariableV2"})
 
 
@@ -122,7 +131,8 @@ def _callable(signature: Any) -> tuple[Callable[[Mapping[str, Any]], Any], int]:
     nodes = signature.graph.as_graph_def().node
     held = [node for node in nodes if node.op in _REFERENCES]
     if not held:
-        return lambda tensors: signature(**tensors), 0
+        # In the order of the function's own results, for the reason in _ordered.
+        return lambda tensors: dict(sorted(signature(**tensors).items())), 0
     frozen = convert_to_constants.convert_variables_to_constants_v2(
         signature, lower_control_flow=False
     )

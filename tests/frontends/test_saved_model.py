@@ -11,6 +11,8 @@ import pytest
 
 import edge_deploy
 from edge_deploy.core.errors import SourceError, UsageError
+from edge_deploy.formats.registry import FORMATS, default_runtime
+from edge_deploy.web.browser import Browser
 
 pytestmark = pytest.mark.slow
 
@@ -90,3 +92,44 @@ def test_a_sample_that_the_original_refuses_is_named(folder: Path) -> None:
     assert model.predict({"x": np.full((2, 4), 9, np.float32)})["y"].tolist() == [[3.0] * 4] * 2
     with pytest.raises(SourceError, match="The original model cannot answer sample 0: "):
         model.predict({"x": np.full((1, 4), -1, np.float32)})
+
+
+def test_thirteen_inputs_keep_their_names_and_an_assert_is_dropped(
+    tmp_path: Path, browser: Browser
+) -> None:
+    """TFLite's own files know inputs by place alone, and TF.js has no Assert."""
+    import tensorflow as tf
+
+    names = [f"reading_{letter}" for letter in "mlkjihgfedcba"]  # against the alphabet
+    specs = {name: tf.TensorSpec((None, 1), tf.float32, name=name) for name in names}
+
+    @tf.function(input_signature=[specs])
+    def weighed(given: Any) -> Any:
+        tf.debugging.assert_greater(given["reading_a"], -100.0)
+        y = tf.add_n([given[name] * float(n + 1) for n, name in enumerate(names)])
+        return {"y": y, **{f"of_{name}": given[name] * 2.0 for name in names}}
+
+    tf.saved_model.save(
+        tf.Module(), str(tmp_path / "net"), signatures=weighed.get_concrete_function()
+    )
+    model = edge_deploy.load_model(tmp_path / "net")
+    # TensorFlow hands them out of a map whose order is another one in every process.
+    assert [one.name for one in model.spec.inputs] == sorted(names)
+    assert [one.name for one in model.spec.outputs] == sorted(["y", *(f"of_{n}" for n in names)])
+    rng = np.random.default_rng(0)
+    x = {name: rng.normal(size=(1, 1)).astype(np.float32) for name in names}
+    want = sum(values * (n + 1) for n, values in enumerate(x.values()))
+    for target in FORMATS:
+        path = tmp_path / target / "model.json"
+        path.parent.mkdir()
+        FORMATS[target].export(model, path, {"name": "net", "version": "1"})
+        opened = (
+            browser.open_file("tfjs", path, "wasm", model.spec)
+            if target == "tfjs"
+            else default_runtime(target).open(path)
+        )
+        with opened as runner:
+            answers = runner.predict(x)
+        np.testing.assert_allclose(answers["y"], want, rtol=1e-5)
+        for name in names:
+            np.testing.assert_array_equal(answers[f"of_{name}"], 2 * x[name])
