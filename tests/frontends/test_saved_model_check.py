@@ -544,6 +544,8 @@ def test_models_as_people_have_them_are_read(row: str) -> None:
 
 
 def test_the_list_is_that_of_the_tensorflow_installed() -> None:
+    import tensorflow as tf
+
     tool = Path(__file__).parents[2] / "tools" / "write_allow_lists.py"
     spec = importlib.util.spec_from_file_location("write_allow_lists", tool)
     assert spec is not None and spec.loader is not None
@@ -551,5 +553,11 @@ def test_the_list_is_that_of_the_tensorflow_installed() -> None:
     spec.loader.exec_module(module)
     text = files("edge_deploy.frontends").joinpath("saved_model_operators.json").read_text("utf-8")
     listed = json.loads(text)
-    assert listed["operators"] == module.operators()
     assert listed["date"] and "tensorflow" in listed["source"]
+    here = module.operators()
+    if f"tensorflow {tf.__version__}," in listed["source"]:
+        assert listed["operators"] == here
+    # What a newer TensorFlow adds is not trusted by itself; what is listed still is what it was.
+    known = {op.name for op in module._registry()}
+    for why, names in listed["operators"].items():
+        assert known & set(names) <= set(here[why]), why
