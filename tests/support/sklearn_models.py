@@ -275,6 +275,13 @@ COMPOUND: dict[str, Callable[[], Any]] = {
         )
         for count in (2, 4)
     },
+    "calibrated stack": lambda: CalibratedClassifierCV(
+        ensemble.StackingClassifier(
+            [("a", LogisticRegression()), ("b", tree.DecisionTreeClassifier(max_depth=3))]
+        ),
+        method="isotonic",
+        cv=2,
+    ).fit(*classes(2)),
     "one against the rest": lambda: OneVsRestClassifier(svm.SVC()).fit(*classes(4)),
     "one against the rest, trees": lambda: OneVsRestClassifier(
         tree.DecisionTreeClassifier(max_depth=3)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 
-from edge_deploy.core.spec import Arrays, LoadedModel, LoadOptions
+from edge_deploy.core.spec import Arrays, LoadedModel, LoadOptions, ModelSpec
 from edge_deploy.core.stdio import set_environment
 from edge_deploy.formats.registry import FORMATS, RUNTIMES
 from edge_deploy.frontends.sklearn.loader import load
@@ -63,12 +64,62 @@ def in_tfjs(model: LoadedModel, x: np.ndarray, browser: Browser) -> Arrays:
         return dict(page.predict({"features": x}))
 
 
+IN_PAGE = 1e-4  # TF.js' exp and tanh are approximations
+TARGETS = {"tflite": 2e-5, "onnx": 2e-5, "tfjs": IN_PAGE}
+"""What is allowed in each."""
+
+
+def joined(models: Mapping[str, LoadedModel]) -> LoadedModel:
+    """Models of the same table as one: its outputs have the names of model and output."""
+    first = next(iter(models.values()))
+
+    def both(answers: Callable[[LoadedModel], Mapping[str, Any]]) -> dict[str, Any]:
+        return {
+            f"{name}_{output}": values
+            for name, model in models.items()
+            for output, values in answers(model).items()
+        }
+
+    outputs = tuple(
+        replace(spec, name=f"{name}_{spec.name}")
+        for name, model in models.items()
+        for spec in model.spec.outputs
+    )
+    return replace(
+        first,
+        spec=ModelSpec(first.spec.inputs, outputs),
+        predict=lambda arrays: both(lambda model: model.predict(arrays)),
+        function=lambda tensors: both(lambda model: model.function(tensors)),
+        trackables=tuple(models.values()),
+        features=None,
+    )
+
+
+def together(
+    models: Mapping[str, LoadedModel], x: np.ndarray, browser: Browser
+) -> dict[str, dict[str, Arrays]]:
+    """What each of several models answers in each target, where one file holds them all."""
+    whole = joined(models)
+    found = {
+        "tflite": in_tflite(whole, x),
+        "onnx": in_onnx(whole, x),
+        "tfjs": in_tfjs(whole, x, browser),
+    }
+    return {
+        name: {
+            target: {spec.name: values[f"{name}_{spec.name}"] for spec in model.spec.outputs}
+            for target, values in found.items()
+        }
+        for name, model in models.items()
+    }
+
+
 def same_in_three_targets(
     model: LoadedModel,
     x: np.ndarray,
     browser: Browser,
     allowed: float = 2e-5,
-    in_page: float = 1e-4,  # TF.js' exp and tanh are approximations
+    in_page: float = IN_PAGE,
 ) -> None:
     want = model.predict({"features": x})
     close(model, in_tflite(model, x), want, allowed)
