@@ -277,7 +277,8 @@ COMPOUND: dict[str, Callable[[], Any]] = {
     },
     "calibrated stack": lambda: CalibratedClassifierCV(
         ensemble.StackingClassifier(
-            [("a", LogisticRegression()), ("b", tree.DecisionTreeClassifier(max_depth=3))]
+            [("a", LogisticRegression()), ("b", tree.DecisionTreeClassifier(max_depth=3))],
+            LogisticRegression(),
         ),
         method="isotonic",
         cv=2,
