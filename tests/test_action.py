@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -16,6 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
+import edge_deploy
+from edge_deploy.examples import ExampleFiles
 from edge_deploy.web.releases import read_releases
 from tests.conftest import Run
 from tests.support import unmeasured
@@ -92,13 +93,17 @@ def filled(text: str, given: dict[str, str]) -> str:
 
 @pytest.mark.slow
 def test_the_action_verifies_compares_and_publishes(
-    example_artifact: Callable[[str], Path], project: Path, tmp_path: Path
+    example: Callable[[str], ExampleFiles],
+    example_artifact: Callable[[str], Path],
+    project: Path,
+    tmp_path: Path,
 ) -> None:
-    first, second = (project / "artifacts" / "insurance" / version for version in "12")
-    for folder in (first, second):
-        shutil.copytree(example_artifact("insurance"), folder)
-    manifest = second / "manifest.json"
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "version": "2"}))
+    shutil.copytree(example_artifact("insurance"), project / "artifacts" / "insurance" / "1")
+    done = edge_deploy.convert(
+        example("insurance").model, output=project / "artifacts", version="2", to="tflite,tfjs"
+    )
+    assert done.artifact is not None
+    second = done.artifact.folder
     host = tmp_path / "host.git"
 
     codes, told = happens(project, tmp_path / "one", artifacts="artifacts/insurance/1\n")
