@@ -357,6 +357,7 @@ class _State:
         self.offline, self.page = index.offline, index.page
         self.releases = releases
         self.files: Files = {}
+        self.embedded: Files = {}  # which stay whatever is pruned
         self.ops: dict[str, frozenset[str]] = {}
         self.published: list[Published] = []
         self.pruned: dict[str, tuple[str, ...]] = {}
@@ -382,8 +383,8 @@ class _State:
             files = [file["file"] for file in entry["files"] if file["target"] == "tfjs"]
             ops = (tfjs_bundle.operators(site / place(entry, path)) for path in files)
             state.ops[entry["folder"]] = frozenset().union(*ops)
-        extra = [path for path in record if path in embed.PATHS]
-        state.files |= {path: site / path for path in extra}
+        state.embedded = {path: site / path for path in embed.kept(site, record)}
+        state.files |= state.embedded
         return state
 
     @property
@@ -465,7 +466,7 @@ class _State:
         self.files = {
             path: file
             for path, file in self.files.items()
-            if path in needed or not path.startswith(starts)
+            if path in needed or path in self.embedded or not path.startswith(starts)
         }
         self.entries = kept
         self.ops = {entry["folder"]: self.ops[entry["folder"]] for entry in kept}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -53,6 +53,21 @@ def files(shell: Path, models: Sequence[Artifact], entries: Sequence[Mapping[str
         ELEMENT: shell / _ELEMENT_SOURCE,
         SNIPPET: page.render(title=title, module=MODULE, element=ELEMENT, models=shown).encode(),
     }
+
+
+def kept(site: Path, record: Collection[str]) -> list[str]:
+    """What ``files`` wrote in a site, and the samples of models that its page shows.
+
+    Args:
+        site: The site.
+        record: The paths of all that was written in it.
+    """
+    if SNIPPET not in record or not (site / SNIPPET).is_file():
+        return [path for path in record if path in PATHS]
+    page = (site / SNIPPET).read_text("utf-8")
+    return [
+        p for p in record if p in PATHS or (p.startswith("models/") and f'"{quote(p)}"' in page)
+    ]
 
 
 def takes(model: Artifact) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -193,6 +195,24 @@ def test_what_versions_share_is_there_once(built: Site, site: Path) -> None:
     edge_deploy.publish(built[1]["3"], site, keep=1)
     edge_deploy.publish(built[1]["4"], site, keep=2)
     assert whole(site)
+
+
+def test_a_picture_that_an_embedding_page_shows_stays(tmp_path: Path) -> None:
+    made = [
+        make_artifact(tmp_path / "made", "shapes", version=n, picture=6, targets=("onnx",))
+        for n in "123"
+    ]
+    site = build_demo(made[:1], tmp_path / "site", embed=True).folder
+    for artifact in made[1:]:
+        edge_deploy.publish(artifact, site, keep=1, force=True)
+    entry = read_index(site).entries[0]
+    assert (entry["version"], len(read_index(site).entries)) == ("3", 1)
+    (shown,) = re.findall(r'fetch\("([^"]+)"\)', (site / "embed.html").read_text())
+    left = files_of(site / "models/shapes/1")
+    assert shown.startswith("models/shapes/1/") and (site / unquote(shown)).is_file()
+    assert {path.removesuffix(".br").removesuffix(".gz") for path in left} == {
+        unquote(shown).removeprefix("models/shapes/1/")
+    }
 
 
 REFUSED: dict[str, tuple[Callable[[Path, dict[str, Path]], object], str]] = {
