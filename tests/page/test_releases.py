@@ -21,11 +21,12 @@ from edge_deploy.web.releases import RELEASES
 from edge_deploy.web.server import address, start
 from edge_deploy.web.site_index import place, read_index
 from tests.api.test_demo import make_artifact
+from tests.page.conftest import serious_issues
 
 pytestmark = pytest.mark.slow
 
 PATIENCE = 60_000
-VISITS = int(os.environ.get("EDGE_DEPLOY_VISITORS", "10"))
+VISITS = int(os.environ.get("EDGE_DEPLOY_VISITORS", "4"))
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,16 @@ VISITORS = """async ([shell, site, many]) => {
 }"""
 
 
+EMBEDDED = """async (site) => {
+  localStorage.clear();
+  const {loadModel} = await import(new URL('src/embed.js', site));
+  const {manifest, dispose} = await loadModel(new URL(site), 'costs');
+  dispose();
+  const counted = Object.keys(localStorage).find((name) => name.startsWith('edge-deploy-releases'));
+  return [manifest.version, JSON.parse(localStorage[counted]).costs['3'].dropped];
+}"""
+
+
 def test_the_whole_life_of_a_model(browser: Browser, hosted: Hosted) -> None:
     page = visited(browser.new_page(), hosted.url)
     assert version_of(page) == "1"
@@ -163,6 +174,8 @@ def test_the_whole_life_of_a_model(browser: Browser, hosted: Hosted) -> None:
         assert counted(fresh, "3", "dropped") == 1
         assert version_of(visited(fresh, hosted.url)) == "1"  # and is not tried again
         assert counted(fresh, "3", "dropped") == 1
+        # In a page of somebody else, too.
+        assert fresh.evaluate(EMBEDDED, hosted.url) == ["1", 1]
     fresh.context.close()
 
     # An open page says so, and the next load follows; so does one that was offline in between.
@@ -268,15 +281,16 @@ def test_a_browser_that_keeps_nothing_gets_the_stable_version(
     page.context.close()
 
 
-def test_the_table_of_releases_is_read_on_a_phone(browser: Browser, hosted: Hosted) -> None:
+def test_the_table_of_releases_is_read_by_everybody(browser: Browser, hosted: Hosted) -> None:
     hosted.publish("2", "shadow")
-    page = browser.new_page(viewport={"width": 360, "height": 740})
-    for language in ("en", "id"):
+    for language, width in (("en", 1100), ("id", 360)):
+        size = {"width": width, "height": 740}
+        page = browser.new_page(viewport=size, bypass_csp=True, service_workers="block")
         visited(page, f"{hosted.url}?lang={language}")
         counted(page, "2", "asked")
-        wide = page.evaluate("() => document.documentElement.scrollWidth")
-        assert wide <= 360
-    page.context.close()
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+        assert serious_issues(page) == []
+        page.context.close()
 
 
 def test_a_site_that_moves_is_the_same_site(browser: Browser, hosted: Hosted) -> None:

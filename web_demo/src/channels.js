@@ -114,3 +114,9 @@ export function count(key, version, change) {
     // Site data is blocked or full: what is not kept is not counted.
   }
 }
+
+/** That a version on trial made way for the stable one here, and whether it was the network's fault. */
+export function countDropped({ key, version, channel, stable }, error) {
+  const name = error.name === 'Unserved' ? 'failed' : 'dropped'; // what is gone may be there the next time
+  count(key, version, (own) => ({ ...own, channel, against: stable.version, [name]: (own[name] ?? 0) + 1 }));
+}

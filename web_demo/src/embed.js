@@ -1,5 +1,5 @@
 // One model for a page of somebody else: what `edge-deploy demo --embed` exports predict() from.
-import { readReleases, visitorsModels } from './channels.js';
+import { countDropped, readReleases, visitorsModels } from './channels.js';
 import { pictureInput, rowInput, tensorInput } from './inference.js';
 import { json } from './fetching.js';
 import { useKernels } from './model.js';
@@ -21,19 +21,17 @@ export async function loadModel(site, key, options = {}) {
   const [index, releases] = await Promise.all([json(new URL('models/index.json', site)), readReleases()]);
   const entry = visitorsModels(index.models, releases).find((model) => model.key === key);
   if (!entry) throw new Error(`there is no model "${key}" at ${site.href}`);
-  const described = describe(entry);
   useKernels(index.kernels);
-  const file = entry.files.find((one) => one.file === entry.file);
-  const files = [file, ...standIns(entry, file)];
-  const place = { entry, described, signal };
-  const nothing = () => {};
-  const tell = { starting: nothing, checking: nothing, fell: nothing, progress: onProgress };
-  const { model, check } = await openChecked(files, backend, place, tell);
-  const { manifest } = await described;
-  if (!check.pass) {
-    model.dispose();
-    throw new Error(`${key} computes wrongly on this device (off by ${check.worst} of its scale)`);
+  const tell = { backend, onProgress, signal };
+  let opened;
+  try {
+    opened = await openEntry(entry, tell);
+  } catch (error) {
+    if (!entry.stable || signal.aborted) throw error;
+    countDropped(entry, error); // a version on trial makes way, as on the page
+    opened = await openEntry(entry.stable, tell);
   }
+  const { model, manifest } = opened;
   return {
     manifest,
     backend: model.backend,
@@ -46,6 +44,22 @@ export async function loadModel(site, key, options = {}) {
       return { ...readable(manifest.outputs, outputs), outputs, backend: model.backend, milliseconds };
     },
   };
+}
+
+async function openEntry(entry, { backend, onProgress, signal }) {
+  const described = describe(entry);
+  const file = entry.files.find((one) => one.file === entry.file);
+  const files = [file, ...standIns(entry, file)];
+  const place = { entry, described, signal };
+  const nothing = () => {};
+  const tell = { starting: nothing, checking: nothing, fell: nothing, progress: onProgress };
+  const { model, check } = await openChecked(files, backend, place, tell);
+  const { manifest } = await described;
+  if (!check.pass) {
+    model.dispose();
+    throw new Error(`${entry.key} computes wrongly on this device (off by ${check.worst} of its scale)`);
+  }
+  return { model, manifest };
 }
 
 async function inputsOf(manifest, input) {

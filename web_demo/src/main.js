@@ -1,6 +1,6 @@
 // The flow of the page: which model, on what, ready or not, ask, show.
 import * as address from './address.js';
-import { count, counted as countsOf, counts, lacks, readReleases, visitorsModels } from './channels.js';
+import { countDropped, counted as countsOf, counts, lacks, readReleases, visitorsModels } from './channels.js';
 import { asDocument, pictureInput, rowInput, tensorInput } from './inference.js';
 import { el } from './dom.js';
 import { widthOf } from './features.js';
@@ -170,13 +170,7 @@ async function load(wanted, path, wantedBackend) {
 /** A version on trial that does not run here, or is wrong, makes way for the stable one. */
 async function instead(entry, error, backend) {
   dropped.add(entry);
-  const passing = error.name === 'Unserved'; // the network's fault may be gone the next time
-  count(entry.key, entry.version, (own) => ({
-    ...own,
-    channel: entry.channel,
-    against: entry.stable.version,
-    [passing ? 'failed' : 'dropped']: (own[passing ? 'failed' : 'dropped'] ?? 0) + 1,
-  }));
+  countDropped(entry, error);
   await load(entry.stable, null, backend);
   head.note(t('release.dropped', { version: entry.version, stable: entry.stable.version }));
 }
