@@ -459,6 +459,7 @@ def tables(found: Statistics) -> list[tuple[str, tuple[str, ...], list[tuple[str
 
 MARK = '<meta name="generator" content="edge-deploy stats">'
 _WIDTH, _HEIGHT = 720.0, 160.0
+_FIRST_NUMBERS = ("visits", "inputs")  # of a table: what stands right of them is numbers
 
 
 def to_html(found: Statistics, template: str = "visits.html.j2") -> Markup:
@@ -484,15 +485,21 @@ def to_html(found: Statistics, template: str = "visits.html.j2") -> Markup:
         }
         for n, day in enumerate(days)
     ]
-    marked = [
-        (title, header, [("fail" if "NO" in row else None, row) for row in rows])
-        for title, header, rows in tables(found)
+    # Whether one may be promoted stands in sentences above.
+    numbered = [
+        (
+            title,
+            header,
+            [(None, row) for row in rows],
+            next(n for n, name in enumerate(header) if name in _FIRST_NUMBERS),
+        )
+        for title, header, rows in tables(found)[:-1]
     ]
     return render(
         template,
         mark=Markup(MARK),
         found=found,
-        tables=marked,
+        tables=numbered,
         days=drawn,
         width=_WIDTH,
         height=_HEIGHT,

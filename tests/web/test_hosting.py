@@ -226,6 +226,8 @@ def test_nginx_lets_browsers_keep_what_never_changes(nginx: Host) -> None:
             _, headers, _ = nginx.get(below + file, "br")
             assert headers["cache-control"] == FOREVER
             assert headers["content-type"] == "text/javascript; charset=utf-8"
+    # Which version answers is asked anew by every visit.
+    assert nginx.get("/models/releases.json", "br")[1]["cache-control"] == "no-cache"
 
 
 @pytest.mark.parametrize("accept", ["", "br"])
