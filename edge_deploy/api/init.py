@@ -101,7 +101,7 @@ def init(
         _log.info("asking the model")
         rows = (*rows, *_tried(recipe))
     if not dry_run:
-        with atomic_io.writing(path, "folder"):
+        with atomic_io.writing(path, None):
             atomic_io.replace_text(path, text)
     return InitResult(
         None if dry_run else path, text, rows, recipe.undecided, tuple(proposal.scripts)

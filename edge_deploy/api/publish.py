@@ -127,7 +127,7 @@ def publish(
         if not site.exists() or (site.is_dir() and not any(site.iterdir())):
             return _on_new_site(site, models, events, options)
         diffs = _compared(site, models, options) if channel == "stable" else ()
-        with _changing(site):
+        with _changing(site, "to"):
             return replace(_on_site(site, models, events, options), diffs=diffs)
 
 
@@ -247,11 +247,11 @@ def _refuse(name: str, found: DiffResult) -> None:
 
 
 @contextmanager
-def _changing(site: Path) -> Iterator[None]:
+def _changing(site: Path, given_as: str | None = None) -> Iterator[None]:
     """Other runs wait, and a full disk is said in words."""
     if not site.is_dir():
         raise UsageError(f"{site} is a file; name a folder for the site.")
-    with atomic_io.locked(site, _WAITED), atomic_io.writing(site, "to", _LEFT):
+    with atomic_io.locked(site, _WAITED), atomic_io.writing(site, given_as, _LEFT):
         yield
 
 
@@ -265,7 +265,7 @@ def _on_new_site(
         state.add(model, events)
     planned = planned_files(state.plan(), assets.shell_folder())
     with atomic_io.writing(site, "to"):
-        site_writer.publish(site, planned)
+        site_writer.publish(site, planned, "to")
     return state.result(site, planned)
 
 

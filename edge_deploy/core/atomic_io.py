@@ -161,17 +161,21 @@ def locked(folder: Path, seconds: float = 10) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def scratch(beside: Path) -> Iterator[Path]:
+def scratch(beside: Path, given_as: str = "output") -> Iterator[Path]:
     """A folder for files that are moved from there by rename; it is gone afterwards.
 
     One that a killed run left is cleared away by the next.
+
+    Args:
+        beside: Where it is.
+        given_as: The option that names what is written.
 
     Raises:
         EdgeDeployError: It cannot be written.
     """
     folder = None
     try:
-        with writing(beside):
+        with writing(beside, given_as):
             # Not between the folder and its name, which would then stay.
             with signals.deferred():
                 beside.mkdir(parents=True, exist_ok=True)
@@ -184,9 +188,10 @@ def scratch(beside: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def writing(
-    where: Path, given_as: str = "output", left: str = "nothing was left behind"
+    where: Path, given_as: str | None = "output", left: str = "nothing was left behind"
 ) -> Iterator[None]:
     """Say in words when a disk is full or a folder cannot be written, and which option helps."""
+    other = f" or name another folder with {option(given_as)}" if given_as else ""
     try:
         yield
     except (ConnectionError, TimeoutError):
@@ -194,7 +199,7 @@ def writing(
     except OSError as error:
         raise EdgeDeployError(
             f"{error.filename or where}: cannot be written ({error.strerror or error}). Free some "
-            f"space or name another folder with {option(given_as)}; {left}."
+            f"space{other}; {left}."
         ) from error
 
 

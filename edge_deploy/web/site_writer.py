@@ -30,17 +30,22 @@ def as_json(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, indent=1).encode()
 
 
-def publish(output: Path, planned: Files) -> None:
+def publish(output: Path, planned: Files, given_as: str = "output") -> None:
     """Write what is planned and drop what is stale.
 
     A new site appears at once. In one that is there, which a server may stand in, and which may
     hold files of others, each file is replaced by one rename, the index last.
+
+    Args:
+        output: The site.
+        planned: All that it is to hold.
+        given_as: The option that names it.
     """
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output} is a file; name a folder for the site with {option('output')}.")
     hashes = {path: file_digest(file) for path, file in planned.items()}
     if not output.exists():
-        _create(output, planned, hashes)
+        _create(output, planned, hashes, given_as)
         return
     with atomic_io.locked(output):
         record = read_record(output)
@@ -100,8 +105,8 @@ def _check_all(output: Path, hashes: Mapping[str, str], record: Mapping[str, lis
         _check_own(output, path, digest, record)
 
 
-def _create(output: Path, planned: Files, hashes: Mapping[str, str]) -> None:
-    with atomic_io.scratch(output.parent) as stage:
+def _create(output: Path, planned: Files, hashes: Mapping[str, str], given_as: str) -> None:
+    with atomic_io.scratch(output.parent, given_as) as stage:
         site = stage / "site"
         for path, file in {**planned, RECORD: _final(hashes)}.items():
             (site / path).parent.mkdir(parents=True, exist_ok=True)

@@ -7,10 +7,13 @@ import os
 import pickle
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_deploy import ConvertOptions, convert
+from edge_deploy import ConvertOptions, convert, publish
+from edge_deploy.web import assets
+from edge_deploy.web.monitoring.store import ReportStore
+from edge_deploy.web.monitoring.visit_report import parse
+from tests.fuzz.kills import versioned
 from tests.support import PATIENCE, unmeasured
 from tests.support.bad_models import BAD, CANARY
+from tests.support.visits import as_bytes, report, visit
 
 pytestmark = pytest.mark.slow
 
@@ -341,8 +349,8 @@ def test_an_edited_manifest_is_refused_by_every_command(
         assert says in result.err, (command, result.err)
 
 
-# What writes: name -> its arguments; {model} is the regression, {network} a Keras file and
-# {artifact} a copy of the converted regression.
+# What writes: name -> its arguments; {model} is the regression, {network} a Keras file,
+# {artifact} a copy of the converted regression, {site} one that it is the canary of.
 WRITERS = {
     "convert": ("convert", "{model}", "--to", "onnx"),
     "prune": ("convert", "{network}", "--to", "onnx", "--prune", "0.5"),
@@ -350,6 +358,9 @@ WRITERS = {
     "quantize anew": ("quantize", "{artifact}", "--to", "int8", "--overwrite"),
     "bundle": ("bundle", "{artifact}", "--platform", "python"),
     "tune": ("tune", "{model}", "--to", "onnx", "--jobs", "1"),
+    "publish": ("publish", "{artifact}", "--to", "new"),
+    "promote": ("promote", "{site}", "linear"),
+    "stats": ("stats", "visits.db", "--html", "page.html"),
 }
 PROGRAM = [sys.executable, "-m", "edge_deploy.cli"]
 
@@ -366,12 +377,25 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def writer(linear: Path, network: Path, artifact: Path) -> Callable[[str], list[str]]:
+def writer(
+    linear: Path, network: Path, artifact: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], list[str]]:
     """A command of WRITERS, with what it works on in the current folder."""
 
     def fill(name: str) -> list[str]:
         shutil.copytree(artifact, "mine/linear/1")
         there = {"{model}": str(linear), "{network}": str(network), "{artifact}": "mine/linear/1"}
+        if name == "promote":
+            monkeypatch.setattr(assets, "FOLDERS", ())  # the page's runtimes are not needed
+            versioned(artifact, Path("mine/linear/3"), "3")
+            publish("mine/linear/1", "site")
+            publish("mine/linear/3", "site", channel="canary")
+            there["{site}"] = "site"
+        if name == "stats":
+            with ReportStore(Path("visits.db"), 1 << 20) as store:
+                store.add(parse(as_bytes(report(visit()))), date(2026, 1, 1))
+            with closing(sqlite3.connect("visits.db")) as database:
+                database.execute("PRAGMA journal_mode = DELETE")  # one file, which is read alone
         return [there.get(argument, argument) for argument in WRITERS[name]]
 
     return fill

@@ -216,7 +216,7 @@ def _artifacts(folder: Path) -> None:
 
 def _site(folder: Path) -> None:
     """A site of three versions, one of them a canary, and one that is not published yet."""
-    from edge_deploy import publish
+    from edge_deploy import promote, publish
     from edge_deploy.web import assets
     from tests.fuzz.kills import versioned
 
@@ -224,10 +224,10 @@ def _site(folder: Path) -> None:
     kept, assets.FOLDERS = assets.FOLDERS, ()  # not the page's runtimes
     for number in "1234":
         versioned(folder / "artifacts/table", folder / "versions" / number, number)
-    for number, channel in (("1", "stable"), ("2", "stable"), ("3", "canary")):
-        publish(
-            folder / "versions" / number, folder / "sites/site", channel=channel, by="A", force=True
-        )
+    for number, channel in (("1", "stable"), ("2", "canary"), ("3", "canary")):
+        publish(folder / "versions" / number, folder / "sites/site", channel=channel, by="A")
+        if number == "2":
+            promote(folder / "sites/site", "table", by="A")
     assets.FOLDERS = kept
 
 

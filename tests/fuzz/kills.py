@@ -232,7 +232,8 @@ def commands(corpus: Path) -> dict[str, Command]:
         for number in "1234":
             versioned(table, folder / "versions" / number, number)
         publish(folder / "versions/1", folder / "site", by="Ada")
-        publish(folder / "versions/2", folder / "site", by="Ada", force=True)
+        publish(folder / "versions/2", folder / "site", by="Ada", channel="canary")
+        promote(folder / "site", "table", by="Ada")  # a stable one would be compared first
 
     def with_canary(folder: Path) -> None:
         with_versions(folder)
@@ -245,7 +246,6 @@ def commands(corpus: Path) -> dict[str, Command]:
         return publish("versions/3", "new", by="Bo")
 
     pruned = published(channel="shadow", keep=1)
-    stable = published(force=True)
 
     def with_branch(folder: Path) -> None:
         _small_site(folder / "site", "old")
@@ -319,9 +319,6 @@ def commands(corpus: Path) -> dict[str, Command]:
         "publish anew": Command(
             light(pruned), light(pruned), "site", whole_releases, light(with_versions), _releases
         ),
-        "publish stable": Command(
-            light(stable), light(stable), "site", whole_releases, light(with_versions), _releases
-        ),
         "promote": Command(
             light(lambda: promote("site", "table", by="Bo")),
             light(lambda: rollback("site", "table", "1", by="Bo")),
@@ -332,7 +329,7 @@ def commands(corpus: Path) -> dict[str, Command]:
         ),
         "rollback": Command(
             light(lambda: rollback("site", "table", by="Bo")),
-            light(lambda: publish("versions/4", "site", by="Bo", force=True)),
+            light(lambda: publish("versions/4", "site", by="Bo", channel="shadow")),
             "site",
             whole_releases,
             light(with_canary),

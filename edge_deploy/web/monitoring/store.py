@@ -33,7 +33,9 @@ class ReportStore:
 
         Raises:
             UsageError: It is not a file of ours, or cannot be written.
+            EdgeDeployError: The disk is full.
         """
+        made = not path.exists()
         self._lock = threading.Lock()
         self.path = path
         try:
@@ -44,6 +46,12 @@ class ReportStore:
             self._prepare(most_bytes)
         except sqlite3.Error as error:
             self._database.close()
+            if made and path.is_file() and not path.stat().st_size:
+                path.unlink()
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise EdgeDeployError(
+                    f"{path}: cannot be written ({error}). Free some space or name another file."
+                ) from error
             raise _unusable(path, error) from error
         except UsageError:
             self._database.close()
