@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from edge_deploy.verification.quality import wilson_interval
+from edge_deploy.web.browser import Browser
 from tests.page.conftest import Site, serious_issues, site_of, small_model
 
 pytestmark = pytest.mark.slow
@@ -235,3 +236,31 @@ def test_many_pictures_are_stopped_and_what_is_done_stays(
     assert serious_issues(page) == []
     page.click("#own-stop")  # which closes it now
     assert not page.is_visible("#own")
+
+
+FORMULAS = {
+    "=HYPERLINK(A1)": "'=HYPERLINK(A1)",
+    "@SUM(1)": "'@SUM(1)",
+    "\t=1": "'\t=1",
+    "\r=1": "\"'\r=1\"",
+    "+1+cmd|' /C calc'!A0": "'+1+cmd|' /C calc'!A0",
+    "-2": "-2",
+    "+1.5e-3": "+1.5e-3",
+    "-unknown": "-unknown",
+    "a=b": "a=b",
+}
+
+
+def test_no_cell_of_a_download_is_a_formula(browser: Browser) -> None:
+    """Names of classes, and of pictures in a zip, are a stranger's words."""
+    page = browser.new_page()
+    page.goto(f"{browser.url}harness.html")
+    told = page.evaluate(
+        """async (cells) => {
+          const { writeCsv } = await import('./src/csv.js');
+          return cells.map((cell) => writeCsv([cell], []));
+        }""",
+        list(FORMULAS),
+    )
+    page.close()
+    assert told == [f"{cell}\r\n" for cell in FORMULAS.values()]

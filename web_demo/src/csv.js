@@ -67,10 +67,14 @@ export function withPoint(cell) {
   return (grouped ? text.replaceAll('.', '') : text).replace(',', '.');
 }
 
-/** A table as text; numbers get the decimal mark that is asked for. */
+// What a spreadsheet would compute, and not show: a formula may run programs and send what is in others.
+const FORMULA = /^([=@\t\r]|[+-].*[(!|])/s;
+
+/** A table as text; numbers get the decimal mark that is asked for, and what would be a formula is text. */
 export function writeCsv(header, rows, separator = ',', mark = '.') {
   const cell = (value) => {
-    const text = typeof value === 'number' ? String(value).replace('.', mark) : String(value);
+    const told = typeof value === 'number' ? String(value).replace('.', mark) : String(value);
+    const text = FORMULA.test(told) ? `'${told}` : told;
     const bare = !text.includes(separator) && !/["\r\n]/.test(text);
     return bare ? text : `"${text.replaceAll('"', '""')}"`;
   };
