@@ -34,7 +34,7 @@ CANNOT = (
 WRONG = (
     "LinearDiscriminantAnalysis, 2", "bagging of neighbours", "boosting of counts",
     "boosting of gamma", "calibrated by isotonic, line", "calibrated by isotonic, one SVC, 4",
-    "neighbors by distance",
+    "calibrated stack", "neighbors by distance",
     # Scores of two classes are two columns there, and those of pairs are other ones.
     "NuSVC, 2", "SVC by pairs", "SVC, 2", "SVC linear, 2", "SVC poly, 2", "SVC sigmoid, 2",
 )  # fmt: skip
