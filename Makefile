@@ -25,7 +25,7 @@ VENDOR_SOURCES := $(wildcard $(addprefix web_demo/,package.json package-lock.jso
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart check test test-next bench zoo faults fuzz kills soak audit lock docs reference screenshots wheel setup vendor browser clean
+.PHONY: help quickstart check test test-next bench zoo journeys faults fuzz kills soak audit lock docs reference screenshots wheel setup vendor browser clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,9 @@ bench: setup ## measure speed and size against other tools
 zoo: setup ## compare every network of keras.applications, and every layer on all backends
 	@$(RUN) tests.benchmarks.zoo
 	@EDGE_DEPLOY_ZOO=1 $(RUN) pytest -q tests/formats/test_every_layer.py
+
+journeys: setup ## ask the page 200 inputs of each of twelve project folders, on wasm and webgl
+	@EDGE_DEPLOY_JOURNEYS=1 $(RUN) pytest -q tests/projects/test_tables.py tests/projects/test_texts.py
 
 fuzz: setup ## ask about 10,000 damaged models, archives, artifacts, data and command lines
 	@$(VENV)/bin/python -m tests.fuzz

@@ -4,17 +4,24 @@
 /**
  * Read a table.
  * @param {string} text with a header line
- * @returns {{header: string[], rows: string[][], separator: string}} rows without the empty lines
+ * @returns {{header: string[], rows: string[][], separator: string}} rows without the empty lines;
+ *   where there is one column, a line of blanks or with nothing but "" is a text
  */
 export function readCsv(text) {
   const whole = text.replace(/^\ufeff/, '');
-  const said = /^sep=(.)\r?\n/i.exec(whole); // Excel's own line
-  const plain = said ? whole.slice(said[0].length) : whole;
-  const separator = said ? said[1] : likely(plain);
+  const told = /^sep=(.)\r?\n/i.exec(whole); // Excel's own line
+  const plain = told ? whole.slice(told[0].length) : whole;
+  const separator = told ? told[1] : likely(plain);
   const lines = [];
   let line = [];
   let cell = '';
   let quoted = false;
+  let said = false; // whether a cell of the line is in quotes
+  const end = () => {
+    const text = lines[0]?.length === 1 && !line.length && (said || cell !== '');
+    if (text || [...line, cell].some((value) => value.trim() !== '')) lines.push([...line, cell]);
+    [line, cell, said] = [[], '', false];
+  };
   for (let at = 0; at < plain.length; at += 1) {
     const c = plain[at];
     if (quoted) {
@@ -26,19 +33,17 @@ export function readCsv(text) {
     } else if (c === '"' && cell.trim() === '') {
       cell = '';
       quoted = true;
+      said = true;
     } else if (c === separator) {
       line.push(cell);
       cell = '';
     } else if (c === '\n' || c === '\r') {
       if (c === '\r' && plain[at + 1] === '\n') at += 1;
-      lines.push([...line, cell]);
-      line = [];
-      cell = '';
+      end();
     } else cell += c;
   }
-  if (cell !== '' || line.length) lines.push([...line, cell]);
-  const full = lines.filter((cells) => cells.some((value) => value.trim() !== ''));
-  return { header: (full[0] ?? []).map((name) => name.trim()), rows: full.slice(1), separator };
+  end();
+  return { header: (lines[0] ?? []).map((name) => name.trim()), rows: lines.slice(1), separator };
 }
 
 /** The separator that the header line has most of. */
