@@ -11,7 +11,7 @@ import io
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_deploy.core.bounds import open_file
@@ -125,6 +125,7 @@ class Inventory:
         arrays: .npz and .npy files.
         notes: What was not looked at.
         unnamed: Files as above that no recipe can name.
+        unsorted: Other folders of pictures, and how many each has.
     """
 
     fitted: tuple[str, ...] = ()
@@ -133,6 +134,7 @@ class Inventory:
     arrays: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unnamed: tuple[str, ...] = ()
+    unsorted: Mapping[str, int] = field(default_factory=dict)
 
 
 def take_stock(folder: Path) -> Inventory:
@@ -178,13 +180,16 @@ def take_stock(folder: Path) -> Inventory:
     read = []
     for path in sorted(tables)[:_MOST_TABLES]:
         read += [table] if (table := read_table(folder, path)) else []
+    by_class = tuple(_by_class(pictures))
+    sorted_ones = {f"{one.path}/{name}" for one in by_class for name in one.classes}
     return Inventory(
         tuple(sorted(fitted, key=_depth)[:MOST_FITTED]),
         tuple(read),
-        tuple(_by_class(pictures)),
+        by_class,
         tuple(sorted(arrays)),
         tuple(dict.fromkeys(notes)),
         tuple(sorted(path for path in unnamed if _is_of_use(folder / path))),
+        {path: count for path, count in pictures.items() if path and path not in sorted_ones},
     )
 
 

@@ -36,6 +36,9 @@ from edge_deploy.frontends.project.steps import Step
 
 _QUIET = (".json", ".txt")
 """Of these most are no part of a model, and nothing is said of those that are not."""
+_EXAMPLES = ("test", "val", "sample", "example", "demo", "upload")
+"""Words in the name of a folder whose pictures are the model's and not the app's own."""
+_FEWEST_PICTURES = 4
 
 
 def examine(folder: Path, name: str, load: Load) -> Proposal:
@@ -233,6 +236,13 @@ def _tell_pictures(
         others = listed([one.path for one in fitting[1:]])
         check = f"{others} would do as well" if others else ""
         draft.rows.append(Row("reference", chosen.path, chosen.path, check))
+        return
+    for path, count in sorted(files.inventory.unsorted.items(), key=lambda one: -one[1]):
+        if count >= _FEWEST_PICTURES and any(word in path.lower() for word in _EXAMPLES):
+            draft.put("reference", Entry(path, f"{count:,} pictures"))
+            check = "are they such as the model is asked about? in folders by class they tell more"
+            draft.rows.append(Row("reference", path, f"{count:,} pictures", check))
+            return
 
 
 def _numbered(model: Path) -> bool:

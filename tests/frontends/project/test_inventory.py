@@ -103,7 +103,10 @@ def test_a_folder_that_cannot_be_read_is_told() -> None:
 def test_pictures_are_found_by_their_folders() -> None:
     for name in ("data/train/cat/1.jpg", "data/train/cat/2.png", "data/train/dog/1.jpg", "a.png"):
         put(f"p/{name}")
-    assert take_stock(Path("p")).pictures == (Pictures("data/train", {"cat": 2, "dog": 1}),)
+    put("p/test images/1.png")
+    found = take_stock(Path("p"))
+    assert found.pictures == (Pictures("data/train", {"cat": 2, "dog": 1}),)
+    assert found.unsorted == {"test images": 1}
 
 
 CSV = """\
