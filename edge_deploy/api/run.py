@@ -24,11 +24,12 @@ from edge_deploy.core.options import Data, InMemory, as_data, as_path
 from edge_deploy.core.spec import Array, Feature, ModelSpec, TensorSpec, as_dtype
 from edge_deploy.core.stdio import quietly
 from edge_deploy.data.csv_reader import WHOLE, Reading, column_names, read_rows
+from edge_deploy.data.fields import of_fields
 from edge_deploy.data.input_warnings import remarks
 from edge_deploy.data.preprocessing.decode import is_picture
 from edge_deploy.data.preprocessing.encoding import encode_rows
 from edge_deploy.data.preprocessing.series import forecast_of, rows_in_words
-from edge_deploy.data.readers import is_table, read
+from edge_deploy.data.readers import fitted, is_table, read
 from edge_deploy.data.reference import Reference, sample
 from edge_deploy.data.series_csv import Window, last_window, read_windows, window_of
 from edge_deploy.formats.registry import default_runtime
@@ -54,9 +55,9 @@ def run(
     Args:
         artifact: An artifact.
         inputs: Pictures or folders of them, a ``.csv``, ``.npz`` or ``.npy`` (of a series' table
-            or numbers, the last rows are asked); or
-            ``feature=value`` pairs that make one row; or a dict of them, an array, a dict of
-            arrays, or a data frame.
+            or numbers, the last rows are asked); or ``feature=value`` pairs that make one row; or,
+            of a model of several inputs, ``input=value``: the path of a picture, or numbers; or a
+            dict of features, an array, a dict of arrays, or a data frame.
         target: tflite or onnx; without it the first of the two that is there.
         precision: Which of its files; without it float32, or the first that is there.
         max_size: The most bytes that a file may have, and that an archive may become.
@@ -226,6 +227,8 @@ def _from_texts(
 ) -> _Samples:
     found = asked.found
     alone = _only_text(features)
+    if len(found.spec.inputs) > 1 and all(_is_pair(text, None) for text in inputs):
+        return _from_fields(found, inputs), [" ".join(inputs)], ()
     if all(_is_pair(text, alone) for text in inputs):
         return _from_pairs(found, features, inputs), [" ".join(inputs)], ()
     parts, sources = [], []
@@ -289,6 +292,16 @@ def _read_one(asked: _Asked, path: Path) -> Reference:
     return asked.read(path)
 
 
+def _from_fields(found: Artifact, pairs: Sequence[str]) -> Reference:
+    """One sample of a model of several inputs, each by its name."""
+    row = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+    if strange := [name for name in row if name not in {s.name for s in found.spec.inputs}]:
+        raise UsageError(f"no input is called {strange[0]!r}. {_what_it_takes(found)}")
+    preprocessing = preprocessing_of(found.manifest)
+    data = of_fields([("the input given", row)], found.spec, preprocessing, Path())
+    return fitted(InMemory("the input given"), data, found.spec)
+
+
 def _from_pairs(
     found: Artifact, features: Sequence[Feature] | None, pairs: Sequence[str]
 ) -> Reference:
@@ -321,6 +334,17 @@ def _what_it_takes(found: Artifact) -> str:
         labels = (f" ({c.label})" if c.label else "" for c in columns)
         pairs = " ".join(f"{c.name}=…{label}" for c, label in zip(columns, labels, strict=True))
         return f"This model takes {pairs}, or a .csv with these columns."
+    if len(found.spec.inputs) > 1:
+        pictures = [s.name for s in found.spec.inputs if s.kind == "image"]
+        known = pictures if found.manifest.preprocessing else []
+        said = [
+            f"{s.name}={'picture.jpg' if s.name in known else list(s.shape[1:])}"
+            for s in found.spec.inputs
+        ]
+        return (
+            f"This model takes {' '.join(said)}, a .csv with these columns, or an .npz with these "
+            "keys."
+        )
     if found.manifest.preprocessing:
         return "This model takes pictures."
     if (series := series_of(found.manifest)) is not None:

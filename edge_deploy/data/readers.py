@@ -2,7 +2,8 @@
 
 DATA is ``.npz`` (keys are the input names; one input: any single key; optional ``labels``),
 ``.npy``, ``.csv`` (a header with the feature names; an optional ``label`` column) or a folder
-of pictures (class subfolders allowed).
+of pictures (class subfolders allowed). Of a model of several inputs a ``.csv`` has a column for
+each: paths of pictures, and numbers.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from edge_deploy.data.csv_reader import (
     read_csv,
     read_frame,
 )
+from edge_deploy.data.fields import read_fields
 from edge_deploy.data.reference import Reference, class_count
 from edge_deploy.data.series_csv import read_windows
 
@@ -73,18 +75,32 @@ def read(
     elif path.suffix == ".npy":
         _check_there(path)
         data = Reference({_only_input(path, spec).name: npz.read_npy(path)})
+    elif path.suffix == ".csv" and len(spec.inputs) > 1:
+        data = read_fields(path, spec, preprocessing, reading)
     elif path.suffix == ".csv":
         data = _read_csv(path, spec, features, reading)
     else:
         _check_there(path)
         raise UsageError(f"{path}: reference data is .npz, .npy, .csv or a folder of pictures.")
-    inputs = {s.name: _fit(path, s, data.inputs[s.name], features) for s in spec.inputs}
-    _check_counts(path, {name: len(array) for name, array in inputs.items()})
-    data = replace(data, inputs=inputs, given=data.given or data.count)
+    data = fitted(path, data, spec, features)
+    _check_counts(path, {name: len(array) for name, array in data.inputs.items()})
+    data = replace(data, given=data.given or data.count)
     _check_labels(path, data.labels, data.count)
     if reading.limit is None or data.count <= reading.limit:
         return data
     return data.take(chosen(data.count, reading.limit, reading.seed))
+
+
+def fitted(
+    path: Data, data: Reference, spec: ModelSpec, features: Sequence[Feature] | None = None
+) -> Reference:
+    """Samples in the dtypes of the inputs.
+
+    Raises:
+        UsageError: One is of another shape, or holds numbers that its input cannot.
+    """
+    inputs = {s.name: _fit(path, s, data.inputs[s.name], features) for s in spec.inputs}
+    return replace(data, inputs=inputs)
 
 
 def is_table(path: Data) -> bool:
@@ -114,7 +130,8 @@ def _only_input(path: Data, spec: ModelSpec) -> TensorSpec:
         return spec.inputs[0]
     names = ", ".join(s.name for s in spec.inputs)
     raise UsageError(
-        f"{path}: the model has {len(spec.inputs)} inputs ({names}); give an .npz with a key each."
+        f"{path}: the model has {len(spec.inputs)} inputs ({names}); give an .npz with a key each, "
+        "or a .csv with a column each."
     )
 
 

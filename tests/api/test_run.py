@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from edge_deploy import ConvertOptions, convert
 from edge_deploy import run as ask
@@ -60,6 +61,57 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         to=("tflite",), output=folder / "artifacts", labels="dark,bright", preprocess="unit"
     )
     return convert(folder / "bright.keras", options).artifact.folder
+
+
+@pytest.fixture(scope="session")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three times the mean of a picture, and the difference of two numbers."""
+    import keras
+
+    folder = tmp_path_factory.mktemp("beside")
+    x, z = keras.Input((8, 8, 3), name="photo"), keras.Input((2,), name="sizes")
+    mean = keras.layers.GlobalAveragePooling2D()(x)
+    y = keras.layers.Dense(1, name="y")(keras.layers.Concatenate()([mean, z]))
+    model = keras.Model([x, z], y)
+    model.layers[-1].set_weights([np.array([[1.0], [1], [1], [1], [-1]]), np.zeros(1)])
+    model.save(folder / "beside.keras")
+    options = ConvertOptions(to=("tflite",), output=folder / "artifacts", preprocess="unit")
+    return convert(folder / "beside.keras", options).artifact.folder
+
+
+def test_run_takes_a_picture_beside_numbers(run, beside: Path) -> None:
+    Image.new("RGB", (9, 7), "white").save("white.png")
+    Path("in").mkdir()
+    Image.new("RGB", (20, 20), "black").save("in/black.png")
+    Path("in/t.csv").write_text('photo,sizes,label\nblack.png,"5 2",3\n../white.png,"[1, 0]",4\n')
+    answers = [*ask(beside, ["photo=white.png", "sizes=5;2"]), *ask(beside, ["in/t.csv"])]
+    assert [a.outputs["y"]["value"] for a in answers] == pytest.approx([6, 3, 4])
+    result = run("run", beside, "in/t.csv", "--output", "answers.csv")
+    assert "R² 1" in result.out, result.out + result.err
+    kept = list(csv.DictReader(io.StringIO(Path("answers.csv").read_text("utf-8-sig"))))
+    assert [row["photo"] for row in kept] == ["black.png", "../white.png"]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["photo=white.png"], "nothing for the input 'sizes', but photo"),
+        (["photo=no.png", "sizes=1 2"], r"'photo': no\.png: no such picture"),
+        (["photo=white.png", "sizes=1 2 3"], "'sizes': has 3 numbers, the input takes 2"),
+        (["photo=white.png", "sizes=1 two"], "'two' is no number"),
+        (
+            ["photo=white.png", "size=1 2"],
+            r"'size'\. This .* photo=picture\.jpg sizes=\[2\]",
+        ),
+        (["a.csv"], "a.csv: row 1: has nothing for the input 'sizes', but photo, size"),
+        (["white.png"], "give an .npz with a key each, or a .csv with a column each"),
+    ],
+)
+def test_wrong_fields_are_told(beside: Path, given: list[str], says: str) -> None:
+    Image.new("RGB", (9, 7), "white").save("white.png")
+    Path("a.csv").write_text("photo,size\nwhite.png,1\n")
+    with pytest.raises(UsageError, match=says):
+        ask(beside, given)
 
 
 @pytest.fixture(scope="session")
