@@ -138,7 +138,9 @@ class Rows:
         assert journey.convert.code == 0, journey.convert.err
 
     def test_verify_passes(self, name: str, journeys: Journeys, run: Run) -> None:
-        done = run("verify", journeys.arrived(name, run).artifact)
+        # `convert` has just asked the browser for the same, and the page is asked all inputs.
+        only = () if ALL else ("--only", "tflite,onnx")
+        done = run("verify", journeys.arrived(name, run).artifact, *only)
         assert done.code == 0, done.err + done.out
 
     def test_run_answers_as_the_own_script(
