@@ -66,15 +66,17 @@ def predict(age, height, pet="dog"):
 """
 
 
-def build(folder: Path) -> Path:
-    """Write the corpus: models, artifacts, data, a site with versions, reports and a project.
+def build(folder: Path, whole: bool = True) -> Path:
+    """Write the corpus: models, artifacts, data, reports, a site with versions and a project.
 
     Args:
         folder: Does not exist yet.
+        whole: With the site and the project, which are not asked about in every test run.
     """
     for name in ("models", "artifacts", "data"):
         (folder / name).mkdir(parents=True)
-    for write in (_estimators, _networks, _data, _artifacts, _site, _reports, _project):
+    slow = (_site, _project) if whole else ()
+    for write in (_estimators, _networks, _data, _artifacts, _reports, *slow):
         write(folder)
     return folder
 

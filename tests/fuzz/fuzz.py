@@ -100,10 +100,10 @@ class Fuzzer:
             "artifact": sorted((corpus / "artifacts").iterdir()),
             "reference": sorted(p for p in (corpus / "data").iterdir() if p.is_file()),
             "sidecars": [corpus / "data/beside"],
-            "site": [corpus / "sites/site"],
+            "site": sorted(corpus.glob("sites/*")),
             "reports": sorted((corpus / "reports").iterdir()),
             "card": [corpus / "artifacts/table/MODEL_CARD.md"],
-            "project": [corpus / "projects/churn"],
+            "project": sorted(corpus.glob("projects/*")),
         }
         self._others = [
             p.read_bytes() for p in self._seeds["converted"] + self._seeds["model"] if p.is_file()

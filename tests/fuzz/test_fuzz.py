@@ -14,14 +14,22 @@ from tests.fuzz import corpus, fuzz
 
 pytestmark = pytest.mark.slow
 
-INPUTS = {"converted": 400, "artifact": 200, "reference": 350, "sidecars": 350, "flags": 100}
+INPUTS = {
+    "converted": 380,
+    "artifact": 160,
+    "reference": 340,
+    "sidecars": 340,
+    "flags": 100,
+    "reports": 40,
+    "card": 40,
+}
 MODELS = 100  # each is read by TensorFlow or scikit-learn
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small models, artifacts and the files beside them."""
-    return corpus.build(tmp_path_factory.mktemp("fuzz") / "corpus")
+    return corpus.build(tmp_path_factory.mktemp("fuzz") / "corpus", whole=False)
 
 
 @pytest.fixture
