@@ -260,6 +260,15 @@ def test_whichever_script_comes_first_there_is_one_thread(
     page.close()
 
 
+def test_page_of_one_model_is_called_as_that(browser: Browser, built: tuple[Path, str]) -> None:
+    page = browser.new_page(service_workers="block", viewport={"width": 360, "height": 740})
+    ready(page, built[1])
+    assert page.inner_text("h1") == page.title() == "costs"
+    assert page.locator("#title").bounding_box()["width"] <= 1  # still there to be read out
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.close()
+
+
 def test_lost_graphics_context_is_recovered(browser: Browser, site: tuple[Path, str]) -> None:
     page = browser.new_page()
     assert ready(page, f"{site[1]}?backend=webgl")["backend"] == "webgl"

@@ -1014,6 +1014,18 @@ def test_phone_cuts_nothing_of_an_answer(site: Site, model: str, code: str) -> N
         page.locator("#output .raw summary").click()
 
 
+def test_many_models_have_cards_with_pictures(site: Site) -> None:
+    page = site.open("?model=costs&lang=en")
+    models = json.loads((site.folder / "models/index.json").read_text())["models"]
+    pictured = sum(bool(one["pictures"]) for one in models)
+    assert page.locator("nav .face").count() == len(models)
+    there = "[...document.querySelectorAll('nav img')].filter((one) => one.naturalWidth).length"
+    until(page, lambda: page.evaluate(there) == pictured)
+    assert page.locator("nav .face svg").count() == len(models) - pictured
+    page.click("nav button[data-key=photos] img")
+    page.wait_for_selector("html[data-model=photos][data-state=ready]", state="attached")
+
+
 def test_phone_shows_the_chosen_model_of_many(site: Site) -> None:
     page = site.open("?model=gaps&lang=en", viewport={"width": 320, "height": 640})
     box = page.locator("nav [aria-current=true]").bounding_box()
@@ -1169,6 +1181,8 @@ def test_page_says_what_it_is_and_what_a_model_is_for(browser: Browser, tmp_path
         button = page.locator("button.main")
         assert button.evaluate("one => getComputedStyle(one).backgroundColor") == "rgb(10, 125, 90)"
         assert serious_issues(page) == []
+        page.set_viewport_size({"width": 360, "height": 740})
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
         page.close()
 
 

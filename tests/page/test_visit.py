@@ -27,6 +27,7 @@ from edge_deploy.web.page_head import PageInfo
 from edge_deploy.web.server import address, start
 from edge_deploy.web.site_index import read_index
 from tests.api.test_demo import make_artifact
+from tests.page.conftest import serious_issues
 from tests.page.test_releases import Hosted, broken_weights, copy_site, counted
 
 pytestmark = pytest.mark.slow
@@ -179,10 +180,13 @@ def test_a_visitor_who_switches_it_off_stays_untold(
 ) -> None:
     url, database = told
     before = sum(1 for _ in read_reports(database))
-    page = opened(browser, f"{url}?lang=id", viewport={"width": 360, "height": 740})
+    phone = {"viewport": {"width": 360, "height": 740}, "bypass_csp": True}
+    page = opened(browser, f"{url}?lang=id", **phone)
     assert "Kirim hitungan kunjungan ini ke 127.0.0.1" in page.inner_text("#report")
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 360
+    assert page.locator("#report-switch").bounding_box()["width"] > 15
+    assert serious_issues(page) == []
     page.click("#report-switch")
     page.goto("about:blank")
     page.goto(url)

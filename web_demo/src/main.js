@@ -72,7 +72,8 @@ async function start() {
   });
   address.onMove(() => follow(models));
   await follow(models);
-  // Last: what is kept must not delay what is waited for.
+  // Last: pictures and what is kept must not delay what is waited for.
+  head.faces();
   keepOffline(index, {
     full: () => head.note(t('error.storage')),
     newer: () => head.note(t('state.newer')),

@@ -2,7 +2,14 @@
 import { el } from '../dom.js';
 import { below, percent, size, time } from '../format.js';
 import { currentLanguage, t } from '../i18n.js';
+import { inside, placeOf } from '../paths.js';
 import { asked } from '../series.js';
+import { svg } from './svg.js';
+
+const CARDS = 5; // models from which on each has a card with a picture
+// What stands for a model without pictures: a table, or a line through numbers.
+const TABLE = 'M3 5h18v14H3zM3 10h18M3 14.5h18M9 5v14';
+const LINE = 'M3 17l5-6 4 3 4-7 5 4';
 
 const $ = (id) => document.getElementById(id);
 let siteTitle = '';
@@ -25,6 +32,11 @@ export function page({ page: told = {}, models }) {
     const name = link ? el('a', { href: link, rel: 'author noopener' }, author) : author;
     document.querySelector('footer').prepend(el('span', { id: 'author' }, name), ' · ');
   }
+  if (!title && models.length === 1) {
+    // What the page is called, and the model: said once.
+    document.querySelector('h1').textContent = nameOf(models[0]);
+    document.documentElement.dataset.models = 'one';
+  }
   siteTitle = title ?? (models.length === 1 ? nameOf(models[0]) : t('page.title'));
   document.title = siteTitle;
 }
@@ -32,13 +44,32 @@ export function page({ page: told = {}, models }) {
 /** What a model is called on the page. */
 export const nameOf = (entry) => entry.title ?? entry.key;
 
-/** A button for each model, where there are several. */
+/** A button for each model, where there are several; of many a card. */
 export function gallery(models, choose) {
-  const buttons = models.map((entry) =>
-    el('button', { type: 'button', onclick: () => choose(entry), 'data-key': entry.key }, nameOf(entry)),
-  );
+  const cards = models.length >= CARDS;
+  $('gallery').classList.toggle('cards', cards);
+  const buttons = models.map((entry) => {
+    const inside = cards ? card(entry) : [nameOf(entry)];
+    return el('button', { type: 'button', onclick: () => choose(entry), 'data-key': entry.key }, ...inside);
+  });
   $('gallery').replaceChildren(...buttons);
   $('gallery').hidden = models.length < 2;
+}
+
+function card(entry) {
+  const [picture] = entry.pictures;
+  const icon = () => svg('svg', { viewBox: '0 0 24 24' }, svg('path', { d: entry.rows ? TABLE : LINE }));
+  const face = picture ? el('img', { alt: '', 'data-src': inside.address(placeOf(entry, picture)) }) : icon();
+  const told = entry.description ? [el('span', { className: 'quiet' }, entry.description)] : [];
+  return [
+    el('span', { className: 'face', 'aria-hidden': 'true' }, face),
+    el('span', {}, el('span', { className: 'name' }, nameOf(entry)), ...told),
+  ];
+}
+
+/** The cards' pictures, for which no model waits. */
+export function faces() {
+  for (const picture of $('gallery').querySelectorAll('img')) picture.src = picture.dataset.src;
 }
 
 /** What the page says of a model before it is there. */
