@@ -63,18 +63,24 @@ LATENCY = """async ([site, backend, shape, name, warm]) => {
   const {open} = await import(new URL('src/model.js', site));
   const folder = new URL('models/' + name + '/', site);
   const spec = await (await fetch(new URL('manifest.json', folder))).json();
-  const model = await open('tfjs', new URL('tfjs/float32/model.json', folder), backend, spec);
+  const url = new URL('tfjs/float32/model.json', folder);
   const size = shape.reduce((a, b) => a * b, 1);
   const [input] = spec.inputs;
-  const times = [];
-  for (let n = 0; n < warm + 31; n += 1) {
-    const x = {[input.name]: {data: new Float32Array(size).fill(0.5), shape}};
-    const started = performance.now();
-    await model.predict(x);
-    if (n >= warm) times.push(performance.now() - started);
-  }
-  model.dispose();
-  return times.sort((a, b) => a - b)[15];
+  const median = async (options) => {
+    const model = await open('tfjs', url, backend, spec, options);
+    const times = [];
+    for (let n = 0; n < warm + 31; n += 1) {
+      const x = {[input.name]: {data: new Float32Array(size).fill(0.5), shape}};
+      const started = performance.now();
+      await model.predict(x);
+      if (n >= warm) times.push(performance.now() - started);
+    }
+    model.dispose();
+    return times.sort((a, b) => a - b)[15];
+  };
+  const found = await median({});
+  // As the page does it: what takes less than that is answered in its own thread.
+  return backend === 'wasm' && found < 5 ? median({near: true}) : found;
 }"""
 DIRECT = """async ([size, warm]) => {
   const times = [];

@@ -133,10 +133,15 @@ def serious_issues(page: Any) -> list[Any]:
 
 
 def raw(page: Any) -> dict[str, Any]:
-    """The answer for machines, once it is there."""
-    page.locator("#output .raw").evaluate("one => { one.open = true; }")
-    page.wait_for_selector("#raw:not(:empty)")
-    return dict(json.loads(page.inner_text("#raw")))
+    """The answer for machines, once it is there; the next answer may come in between."""
+    told = page.wait_for_function(
+        """() => {
+          const more = document.querySelector('#output .raw');
+          if (more) more.open = true;
+          return document.querySelector('#raw')?.textContent;
+        }"""
+    )
+    return dict(json.loads(told.json_value()))
 
 
 def until(page: Any, right: Callable[[], bool]) -> None:

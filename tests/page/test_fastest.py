@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -173,3 +174,54 @@ def test_nothing_more_is_downloaded_where_it_is_not_worth_it(
     other = "wasm" if backend == "webgl" else "webgl"
     assert not [one for one in asked if f"tfjs-{other}" in one]
     page.close()
+
+
+def told_operators(folder: Path, operators: list[str]) -> None:
+    """What `convert` would say of the file."""
+    path = folder / "models/costs/1/manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["artifacts"][0]["ops"] = operators
+    path.write_text(json.dumps(manifest))
+    for made in (".br", ".gz"):
+        path.with_name(path.name + made).unlink()
+
+
+@pytest.mark.parametrize("operators", [["AddV2", "MatMul"], ["AddV2", "MatMul", "While"]])
+def test_quick_answers_come_from_the_page_s_own_thread(
+    page: Any, site: Site, operators: list[str]
+) -> None:
+    folder, url = site
+    told_operators(folder, operators)
+    ready(page, f"{url}?backend=wasm")
+    answer = page.inner_text("#output .value")
+    page.wait_for_selector("html[data-thread]", state="attached", timeout=60_000)
+    # With a loop one input may take longer than another.
+    thread, workers = ("worker", 1) if "While" in operators else ("page", 0)
+    assert page.get_attribute("html", "data-thread") == thread
+    assert len(page.workers) == workers
+    page.click("button.main")
+    page.wait_for_function("document.querySelector('#status').textContent.includes('Answered')")
+    assert page.inner_text("#output .value") == answer
+
+
+IN_A_ROW = """async (site) => {
+  const { open } = await import(new URL('src/model.js', site));
+  const folder = new URL('models/costs/1/', site);
+  const spec = await (await fetch(new URL('manifest.json', folder))).json();
+  const url = new URL('tfjs/float32/model.json', folder);
+  const model = await open('tfjs', url, 'wasm', spec, { near: true });
+  const ask = () => model.predict({ x: { data: new Float32Array(3), shape: [1, 3] } });
+  await ask();
+  let clicks = 0;
+  const timer = setInterval(() => (clicks += 1), 1);
+  const started = performance.now();
+  while (performance.now() - started < 400) await ask();
+  clearInterval(timer);
+  model.dispose();
+  return clicks;
+}"""
+
+
+def test_many_answers_in_the_page_s_own_thread_let_clicks_through(page: Any, site: Site) -> None:
+    page.goto(f"{site[1]}harness.html")
+    assert page.evaluate(IN_A_ROW, site[1]) > 5

@@ -8,6 +8,10 @@ import { addressOf, filesOf, inside } from './paths.js';
 const WORTH = 8;
 const WORTH_A_RUNTIME = 60; // of some megabytes
 const BUDGET = 150; // milliseconds of measuring, of each way in turn
+const NEAR = 5; // milliseconds of an answer that holds up no click in the page's own thread
+const LIGHT = 8e6; // bytes of a model that is there twice for a moment
+// What takes longer with one input than with another.
+const UNSTEADY = /While|^If$|StatelessIf|TensorList|Where|NonMaxSuppression|Unique/;
 const GAIN = 0.8; // of the time: less than that is no reason to change
 
 /**
@@ -88,6 +92,31 @@ export async function fastest(entry, now, model, { manifest, reference, signal }
   }
   if (!signal.aborted) return best.model === model ? null : best;
   if (best.model !== model) best.model.dispose();
+  return null;
+}
+
+/**
+ * The same way in the page's own thread, where answers take less than a click can feel, and all the
+ * same time: no message goes to another thread and back.
+ * @returns {Promise<?object>} the model, checked; null where it is to stay where it is
+ */
+export async function nearer(entry, { file, backend, each }, { model: far, manifest, reference, signal }) {
+  // What was measured first may have met something else at work.
+  if (inside.there || backend !== 'wasm' || each >= 4 * NEAR || file.bytes > LIGHT) return null;
+  const fixed = manifest.inputs.every(({ shape }) => shape.slice(1).every((axis) => axis !== null));
+  const { ops } = manifest.artifacts.find(({ files }) => files.some(({ path }) => path === file.file)) ?? {};
+  if (!fixed || !ops || ops.some((op) => UNSTEADY.test(op))) return null;
+  const [usual] = await inTurn([() => far.predict(reference.samples[0].inputs, { signal })], signal);
+  if (usual >= NEAR) return null;
+  const options = { files: filesOf(entry, file), signal, near: true };
+  const model = await open(file.target, addressOf(entry, file), backend, entry.spec, options);
+  try {
+    await model.predict(reference.samples[0].inputs, { signal }); // compiles
+    if ((await selfCheck(model, reference, manifest.outputs, file)).pass) return model;
+  } catch {
+    // It does not run here.
+  }
+  model.dispose();
   return null;
 }
 

@@ -4,7 +4,7 @@ import { countDropped, counted as countsOf, counts, lacks, readReleases, visitor
 import { asDocument, pictureInput, rowInput, tensorInput } from './inference.js';
 import { el } from './dom.js';
 import { widthOf } from './features.js';
-import { exchangeable, fastest } from './fastest.js';
+import { exchangeable, fastest, nearer } from './fastest.js';
 import { json } from './fetching.js';
 import * as frame from './framed.js';
 import { count as countOf, time } from './format.js';
@@ -147,6 +147,7 @@ async function load(wanted, path, wantedBackend) {
   const { backends } = RUNTIMES[file.target];
   const backend = backends.includes(wantedBackend) ? wantedBackend : 'auto';
   root.dataset.state = 'loading';
+  delete root.dataset.thread;
   address.remember(entry, file, backend);
   const again = () => load(entry, file.file, backend);
   head.loading(entry, file, () => {
@@ -268,12 +269,24 @@ async function prepare(entry, wanted, backend, signal) {
     check: check.pass ? 'pass' : 'fail',
     state: check.pass ? 'ready' : 'error',
   });
-  if (automatic && !first && check.pass) keepFastest(own, { ...opened, backend: model.backend }, signal);
+  if (check.pass) settle(own, { ...opened, backend: model.backend }, signal, automatic && !first);
+}
+
+/** Once the page is idle: the fastest way of this device, and the nearest thread. */
+async function settle(own, now, signal, measure) {
+  await idle();
+  if (measure) await keepFastest(own, now, signal);
+  const model = own.file === now.file ? await nearer(own.entry, now, { ...own, signal }).catch(() => null) : null;
+  if (signal.aborted || own !== current) {
+    model?.dispose();
+    return;
+  }
+  if (model) own.model.exchange(model);
+  root.dataset.thread = model ? 'page' : 'worker';
 }
 
 /** Once the page is idle, see what else this device has, and keep the fastest for the next visit. */
 async function keepFastest(own, now, signal) {
-  await idle();
   const way = await fastest(own.entry, now, own.model, { ...own, signal }).catch(() => null);
   if (signal.aborted || own !== current) {
     way?.model.dispose();

@@ -34,16 +34,17 @@ export function useKernels(paths = {}) {
  * @param {AbortSignal} [options.signal] ends the loading, and later the model, at once
  * @param {Array<{url: string, bytes: number, sha256: string}>} [options.files] all files of the
  *   model: they are then kept in the browser by their content
+ * @param {boolean} [options.near] open it in the page's own thread, for answers of a few milliseconds
  * @returns {Promise<{target, runtime, backend, predict, dispose, tensors, trouble}>}
  *   predict({name: {data, shape}}, {signal}?) answers the same for the outputs, and takes the
  *   inputs' memory, since a copy would cost more than the answer of a small model; trouble() is
  *   null, or 'storage-full' where the files could not be kept
  */
 export async function open(target, url, backend, spec, options = {}) {
-  const { signal, onProgress, files } = options;
+  const { signal, onProgress, files, near = false } = options;
   const kernels = siteKernels;
   const ask = { target, url: new URL(url).href, backend, spec };
-  let thread = await begin(ask, { files, kernels }, onProgress, signal);
+  let thread = await begin(ask, { files, kernels, near }, onProgress, signal);
   let ended = false;
 
   /** A fresh thread in place of one that cannot go on. */
@@ -83,10 +84,10 @@ export async function open(target, url, backend, spec, options = {}) {
   };
 }
 
-async function begin(ask, options, onProgress = () => {}, signal = undefined) {
+async function begin(ask, { near = false, ...options }, onProgress = () => {}, signal = undefined) {
   signal?.throwIfAborted();
-  const thread = spare ?? newThread();
-  spare = null;
+  const thread = (!near && spare) || newThread(near);
+  if (!near) spare = null;
   thread.progress = onProgress;
   const stop = () => thread.end();
   signal?.addEventListener('abort', stop, { once: true });

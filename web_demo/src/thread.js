@@ -7,10 +7,15 @@ const WORKER = 'src/worker.js';
 
 export const aborted = () => new DOMException('stopped', 'AbortError');
 
-/** A thread of {call(message, signal) -> Promise, end(), progress}, which model.js sets. */
-export function newThread() {
+const TURN = 12; // milliseconds after which the page's own thread lets clicks through
+
+/**
+ * A thread of {call(message, signal) -> Promise, end(), progress}, which model.js sets.
+ * @param {boolean} [near] whether it is to be the page's own
+ */
+export function newThread(near = false) {
   try {
-    if (inside.there) return pageThread();
+    if (near || inside.there) return pageThread();
     return workerThread();
   } catch {
     return pageThread(); // a module of another site may not start a worker here
@@ -68,6 +73,24 @@ function workerThread() {
 function pageThread() {
   let model = null;
   let ended = false;
+  let busy = 0; // milliseconds of answers in a row
+  let left = 0; // when the last one was there
+
+  async function predict(inputs) {
+    if (performance.now() - left > TURN) busy = 0;
+    if (busy > TURN) {
+      await turn();
+      busy = 0;
+    }
+    const started = performance.now();
+    try {
+      return await model.predict(inputs);
+    } finally {
+      left = performance.now();
+      busy += left - started;
+    }
+  }
+
   const thread = {
     async call({ call, target, url, backend, spec, options, inputs }) {
       if (call === 'card') return hasCard();
@@ -77,7 +100,7 @@ function pageThread() {
         model = await openHere(target, new URL(url), backend, spec, { ...options, onProgress: thread.progress });
         return { backend: model.backend };
       }
-      return call === 'predict' ? model.predict(inputs) : model[call]();
+      return call === 'predict' ? predict(inputs) : model[call]();
     },
     end() {
       ended = true;
@@ -85,4 +108,16 @@ function pageThread() {
     },
   };
   return thread;
+}
+
+/** Let what waits for this thread come first. */
+function turn() {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
 }
