@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,20 @@ def packed(*entries: tuple[str, bytes]) -> bytes:
     return file.getvalue()
 
 
+def claimed(width: int, height: int) -> bytes:
+    """A PNG file of few bytes that says that it is that large."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(kind + data).to_bytes(4, "big")
+        return len(data).to_bytes(4, "big") + kind + data + check
+
+    head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes((width // 8 + 1) * 1000), 9)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        [chunk(b"IHDR", head), chunk(b"IDAT", rows), chunk(b"IEND", b"")]
+    )
+
+
 CAT = ("animals/cat/1.png", picture())
 ZIPS: dict[str, tuple[Callable[[], bytes], str, int]] = {
     "plain": (lambda: packed(CAT, ("animals/dog/1.png", picture())), "of 2 whose true answers", 2),
@@ -149,6 +165,11 @@ ZIPS: dict[str, tuple[Callable[[], bytes], str, int]] = {
     "a bomb": (
         lambda: packed(CAT, ("animals/cat/2.png", bytes(120_000_000)), ("x/3.png", picture())),
         "animals/cat/2.png is larger than 50 MB unpacked",
+        1,
+    ),
+    "pixels without end": (
+        lambda: packed(CAT, ("animals/cat/2.png", claimed(60_000, 60_000))),
+        "more than 180 million pixels",
         1,
     ),
     "many entries": (

@@ -376,8 +376,8 @@ function acts(own) {
 async function decoded(blob) {
   try {
     return await decode(blob);
-  } catch {
-    throw new PageError('picture.bad');
+  } catch (error) {
+    throw new PageError(error.name === 'TooLarge' ? 'picture.large' : 'picture.bad');
   }
 }
 
