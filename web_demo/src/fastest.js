@@ -101,8 +101,9 @@ export async function fastest(entry, now, model, { manifest, reference, signal }
  * @returns {Promise<?object>} the model, checked; null where it is to stay where it is
  */
 export async function nearer(entry, { file, backend, each }, { model: far, manifest, reference, signal }) {
-  // What was measured first may have met something else at work.
-  if (inside.there || backend !== 'wasm' || each >= 4 * NEAR || file.bytes > LIGHT) return null;
+  // The other runtimes are megabytes; and what was measured first may have met something else at work.
+  if (inside.there || file.target !== 'tfjs' || backend !== 'wasm') return null;
+  if (each >= 4 * NEAR || file.bytes > LIGHT) return null;
   const fixed = manifest.inputs.every(({ shape }) => shape.slice(1).every((axis) => axis !== null));
   const { ops } = manifest.artifacts.find(({ files }) => files.some(({ path }) => path === file.file)) ?? {};
   if (!fixed || !ops || ops.some((op) => UNSTEADY.test(op))) return null;
