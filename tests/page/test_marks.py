@@ -11,14 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from edge_deploy.api.demo import build_demo
 from edge_deploy.examples import ExampleFiles
 from edge_deploy.web.browser import Browser
 from tests.conftest import Run
-from tests.page.conftest import Site, serious_issues, served, site_of, small_model
+from tests.page.conftest import Site, raw, serious_issues, served, site_of, small_model, until
+from tests.page.test_use import with_numbers_beside
 from tests.support.picture_files import KINDS
 
 pytestmark = pytest.mark.slow
@@ -30,6 +33,7 @@ built = site_of(
     small_model("digits", picture=28, classes=["a", "b: c", "d"]),
     small_model("pets", classes=["cat", "dog"]),
     small_model("costs"),
+    with_numbers_beside,
 )
 
 
@@ -117,6 +121,36 @@ def test_marked_rows_are_a_table(site: Site) -> None:
     assert page.inner_text("#marks-clear") == "Really delete all"
     page.click("#marks-clear")
     page.wait_for_selector("#marked", state="hidden")
+
+
+def test_marks_of_several_inputs_are_arrays_for_numpy(site: Site, tmp_path: Path) -> None:
+    page = site.open("?model=picture%20and%20numbers&lang=en", **PHONE)
+    Image.fromarray(np.full((6, 6, 3), 200, np.uint8)).save(tmp_path / "grey.png")
+    asked: list[str] = []
+    for n, numbers in enumerate(([0.5, -1], [2, 0.25])):
+        for place, number in enumerate(numbers):
+            page.fill(f"input[name='z {place + 1}']", str(number))
+        page.set_input_files("#input .drop input", tmp_path / "grey.png")
+        page.wait_for_selector("#output .raw", state="attached")
+        until(page, lambda: str(raw(page)["outputs"]["y"]["values"]) not in asked)
+        asked.append(str(raw(page)["outputs"]["y"]["values"]))
+        if n:
+            wrong(page, "b")
+        else:
+            page.click("#mark-right")
+        page.wait_for_selector(f"#marked [role=status]:has-text('Marked: {n + 1}')")
+    with page.expect_download() as started:
+        page.click("#marks-save")
+    assert started.value.suggested_filename == "picture and numbers-marked.npz"
+    said = [int(np.argmax(json.loads(values))) for values in asked]
+    with np.load(Path(started.value.path())) as data:
+        assert {name: data[name].shape for name in data.files} == {
+            "x": (2, 36), "z": (2, 2), "labels": (2,),
+        }  # fmt: skip
+        np.testing.assert_allclose(data["x"], 200 / 255, atol=1e-6)
+        np.testing.assert_array_equal(data["z"], np.float32([[0.5, -1], [2, 0.25]]))
+        assert data["labels"].tolist() == [said[0], 1]
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
 @pytest.mark.parametrize(("name", "count"), [("digits-mlp", 3), ("insurance", 2)])

@@ -1,6 +1,7 @@
 // "automatic" by measuring: after the first answer the other ways that this device has are tried,
 // and the fastest that answers as the original did is kept, also for the next visit.
 import { selfCheck } from './check.js';
+import { isFixed } from './inference.js';
 import { bestBackend, open, RUNTIMES } from './model.js';
 import { addressOf, filesOf, inside } from './paths.js';
 
@@ -104,9 +105,8 @@ export async function nearer(entry, { file, backend, each }, { model: far, manif
   // The other runtimes are megabytes; and what was measured first may have met something else at work.
   if (inside.there || file.target !== 'tfjs' || backend !== 'wasm') return null;
   if (each >= 4 * NEAR || file.bytes > LIGHT) return null;
-  const fixed = manifest.inputs.every(({ shape }) => shape.slice(1).every((axis) => axis !== null));
   const { ops } = manifest.artifacts.find(({ files }) => files.some(({ path }) => path === file.file)) ?? {};
-  if (!fixed || !ops || ops.some((op) => UNSTEADY.test(op))) return null;
+  if (!isFixed(manifest) || !ops || ops.some((op) => UNSTEADY.test(op))) return null;
   const [usual] = await inTurn([() => far.predict(reference.samples[0].inputs, { signal })], signal);
   if (usual >= NEAR) return null;
   const options = { files: filesOf(entry, file), signal, near: true };

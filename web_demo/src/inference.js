@@ -10,6 +10,9 @@ function shaped(spec, values, size) {
   return { data: typed(values, spec.dtype), shape: shape.map((axis) => axis || 1) };
 }
 
+/** Whether all samples of a model have one shape. */
+export const isFixed = ({ inputs }) => inputs.every(({ shape }) => shape.slice(1).every((axis) => axis !== null));
+
 /** The input that a picture becomes. */
 export const imageSpec = ({ inputs }) => inputs.find(({ kind }) => kind === 'image') ?? inputs[0];
 

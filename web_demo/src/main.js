@@ -1,7 +1,7 @@
 // The flow of the page: which model, on what, ready or not, ask, show.
 import * as address from './address.js';
 import { countDropped, counted as countsOf, counts, lacks, readReleases, visitorsModels } from './channels.js';
-import { asDocument, pictureInput, rowInput, tensorInput } from './inference.js';
+import { asDocument, isFixed, pictureInput, rowInput, tensorInput } from './inference.js';
 import { el } from './dom.js';
 import { widthOf } from './features.js';
 import { exchangeable, fastest, nearer } from './fastest.js';
@@ -490,10 +490,12 @@ function whyButton(own) {
 function markButtons(own) {
   const { manifest, asked } = own;
   const classes = manifest.outputs.some(({ kind }) => /^(prob|class)/.test(kind));
-  const one = (name) => asked.outputs[name].data.length === 1;
-  const values = asked.row && manifest.outputs.some(({ kind, name }) => kind === 'value' && one(name));
-  const given = asked.row || ((asked.blob || asked.picture) && classes);
-  if (!given || !(classes || values) || manifest.inputs.length > 1) return [];
+  const one = manifest.inputs.length === 1;
+  const pictures = manifest.preprocessing && one;
+  const values = !pictures && manifest.outputs.some(({ kind, name }) => kind === 'value' && asked.outputs[name].data.length === 1);
+  const blob = (asked.blob || asked.picture) && classes;
+  const given = pictures ? blob : own.features && one ? asked.row : isFixed(manifest);
+  if (!given || !(classes || values)) return [];
   return ['right', 'wrong'].map((kind) => {
     const onclick = () => own.marks.then((marks) => marks?.mark(own.asked, kind === 'right'));
     return el('button', { type: 'button', id: `mark-${kind}`, className: 'plain', onclick }, t(`marks.${kind}`));

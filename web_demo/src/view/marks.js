@@ -3,6 +3,7 @@ import { el } from '../dom.js';
 import { toNumber } from '../features.js';
 import { count } from '../format.js';
 import { t } from '../i18n.js';
+import { npzOf } from '../marks/arrays_file.js';
 import { pngOf, zipOf } from '../marks/export.js';
 import { openStore } from '../marks/store.js';
 import { SITE } from '../paths.js';
@@ -21,11 +22,15 @@ export async function marksView({ entry, manifest, features }, act) {
   const marked = new WeakMap(); // the mark of a question, which another one replaces
   let download = null;
 
-  async function keep(asked, truth, right) {
-    const picture = asked.row ? null : asked.blob ?? (await pngOf(asked.picture));
+  const arrays = !takesPicture(manifest) && !(features && manifest.inputs.length === 1);
+
+  async function keep(asked, truth, right, place = null) {
     const what = asked.what || t('draw.what');
     if (marked.has(asked)) await store.remove(marked.get(asked));
-    const id = await store.add({ truth, right, row: asked.row, picture, what });
+    const given = arrays
+      ? { tensors: asked.inputs, place }
+      : { row: asked.row, picture: asked.row ? null : asked.blob ?? (await pngOf(asked.picture)) };
+    const id = await store.add({ truth, right, what, ...given });
     marked.set(asked, id);
     await draw(id);
   }
@@ -41,10 +46,11 @@ export async function marksView({ entry, manifest, features }, act) {
     }
     const right = marks.filter((one) => one.right).length;
     const told = { count: count(marks.length), right: count(right), wrong: count(marks.length - right) };
-    const save = el('button', { type: 'button', id: 'marks-save' }, t('marks.download'));
+    const save = el('button', { type: 'button', id: 'marks-save' }, t(arrays ? 'marks.download.arrays' : 'marks.download'));
     const packed = async () => {
-      download = URL.createObjectURL(await zipOf(await store.all(), features));
-      el('a', { href: download, download: `${entry.name}-marked.zip` }).click();
+      const all = await store.all();
+      download = URL.createObjectURL(await (arrays ? npzOf(all.filter(({ tensors }) => tensors), manifest) : zipOf(all, features)));
+      el('a', { href: download, download: `${entry.name}-marked.${arrays ? 'npz' : 'zip'}` }).click();
     };
     save.onclick = () => packed().catch(act.trouble);
     const undo = el('button', { type: 'button', id: 'marks-undo', hidden: latest === null }, t('marks.undo'));
@@ -63,7 +69,7 @@ export async function marksView({ entry, manifest, features }, act) {
       el('p', { role: 'status' }, t('marks.count', told)),
       el('p', { className: 'quiet' }, t(store.kept ? 'marks.kept' : 'marks.memory')),
       el('div', { className: 'tools' }, save, undo, clear),
-      el('p', { className: 'quiet' }, t(features && !manifest.preprocessing ? 'marks.rows' : 'marks.pictures')),
+      el('p', { className: 'quiet' }, t(arrays ? 'marks.arrays' : takesPicture(manifest) ? 'marks.pictures' : 'marks.rows')),
     );
   }
 
@@ -88,9 +94,10 @@ export async function marksView({ entry, manifest, features }, act) {
         form.reportValidity();
         return;
       }
-      const truth = classes ? nameOf(target, Number(field.value)) : field.value.trim();
+      const place = classes ? Number(field.value) : null;
+      const truth = classes ? nameOf(target, place) : field.value.trim();
       form.remove();
-      keep(asked, truth, false).catch(act.trouble);
+      keep(asked, truth, false, place).catch(act.trouble);
     };
     field.oninput = () => field.setCustomValidity('');
     document.querySelector('#output .tools').after(form);
@@ -108,10 +115,13 @@ export async function marksView({ entry, manifest, features }, act) {
       }
       document.getElementById('mark-form')?.remove();
       const truth = target.kind === 'value' ? String(said.value) : nameOf(target, said.best);
-      keep(asked, truth, true).catch(act.trouble);
+      keep(asked, truth, true, target.kind === 'value' ? null : said.best).catch(act.trouble);
     },
   };
 }
+
+/** Whether a model takes one picture, which is kept as it was given. */
+const takesPicture = ({ preprocessing, inputs }) => Boolean(preprocessing) && inputs.length === 1;
 
 /** A class as data have it: by its own name, whatever the page's language. */
 const nameOf = ({ spec }, place) => spec.classes?.[place] ?? String(place);
