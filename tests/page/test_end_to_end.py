@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from edge_deploy.api.run import run
 from edge_deploy.examples import EXAMPLES
 from edge_deploy.web.browser import Browser
 from tests.page import conftest
+from tests.page.conftest import raw
 from tests.support import PATIENCE
 from tests.support.picture_files import KINDS
 
@@ -62,14 +62,6 @@ def visit(served: tuple[Browser, str]) -> Iterator[Visit]:
     page.close()
 
 
-def answer(page: Any) -> dict[str, Any]:
-    """The answer for machines, once it is there."""
-    page.wait_for_selector("#output .raw", state="attached")
-    page.locator("#output .raw").evaluate("one => { one.open = true; }")
-    page.wait_for_selector("#raw:not(:empty)")
-    return dict(json.loads(page.inner_text("#raw")))
-
-
 FILES = {
     "tfjs on webgl": "backend=webgl",
     "tfjs on wasm": "backend=wasm",
@@ -88,7 +80,7 @@ def test_example_answers_on_the_page(visit: Visit, name: str, file: str) -> None
     assert shown["backend"] == ("webgl" if "webgl" in file else "wasm")
     assert query.partition("=")[2] in (shown["file"], shown["backend"])
     page.click("#samples button")
-    values = [v for o in answer(page)["outputs"].values() for v in o["values"]]
+    values = [v for o in raw(page)["outputs"].values() for v in o["values"]]
     assert values
     assert np.isfinite(values).all()
 
@@ -118,7 +110,7 @@ def test_twenty_pictures_give_python_s_probabilities(
         page.wait_for_selector(
             f"#history li:first-child .what:text-is('{file.name}')", state="attached"
         )
-        mine = answer(page)
+        mine = raw(page)
         assert mine["input"] == file.name
         (output,) = mine["outputs"].values()
         (wanted,) = expected.outputs.values()
