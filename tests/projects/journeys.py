@@ -330,7 +330,9 @@ PASTE = """async (texts) => {
     const old = document.querySelector('#output .raw');
     box.value = text;
     box.form.requestSubmit();
+    const last = performance.now() + 60_000;
     for (;;) {
+      if (performance.now() > last) throw new Error(document.getElementById('output').innerText);
       const raw = document.querySelector('#output .raw');
       if (raw && raw !== old) {
         raw.open = true;
