@@ -21,6 +21,7 @@ from edge_deploy.web.releases import RELEASES
 from edge_deploy.web.server import address, start
 from edge_deploy.web.site_index import place, read_index
 from tests.api.test_demo import make_artifact
+from tests.api.test_publish import with_version
 from tests.page.conftest import serious_issues
 
 pytestmark = pytest.mark.slow
@@ -291,6 +292,21 @@ def test_the_table_of_releases_is_read_by_everybody(browser: Browser, hosted: Ho
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
         assert serious_issues(page) == []
         page.context.close()
+
+
+def test_a_version_answers_with_files_that_lie_in_another(
+    browser: Browser, hosted: Hosted, tmp_path: Path
+) -> None:
+    first = make_artifact(tmp_path / "made", "scores", targets=("onnx",))
+    edge_deploy.publish(first, hosted.folder)
+    both = [with_version(one, tmp_path / f"again {n}", "2")
+            for n, one in enumerate((hosted.made["1"], first))]  # fmt: skip
+    edge_deploy.publish(both, hosted.folder, channel="canary", share=1.0)
+    page = browser.new_page(service_workers="block")
+    for name, target in {"costs": "tfjs", "scores": "onnx"}.items():
+        assert not (hosted.folder / f"models/{name}/2/{target}").exists()
+        assert version_of(visited(page, f"{hosted.url}?model={name}")) == "2"
+    page.context.close()
 
 
 def test_a_site_that_moves_is_the_same_site(browser: Browser, hosted: Hosted) -> None:
