@@ -61,7 +61,8 @@ bench: setup ## measure speed and size against other tools
 
 zoo: setup ## compare every network of keras.applications, and every layer on all backends
 	@$(RUN) tests.benchmarks.zoo
-	@EDGE_DEPLOY_ZOO=1 $(RUN) pytest -q tests/formats/test_every_layer.py
+	@EDGE_DEPLOY_ZOO=1 $(RUN) pytest -q tests/formats/test_every_layer.py \
+	  tests/formats/tfjs/test_rewrites.py
 
 journeys: setup ## ask the page 200 inputs of each of twelve project folders, on wasm and webgl
 	@EDGE_DEPLOY_JOURNEYS=1 $(RUN) pytest -q tests/projects/test_tables.py tests/projects/test_texts.py

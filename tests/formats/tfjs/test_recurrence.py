@@ -1,6 +1,7 @@
 """Recurrent layers, masked and not, in every form that a file can have them in.
 
-All layers are outputs of one model, so that they cost one conversion and a page a backend.
+All layers are outputs of one model, so that they cost one conversion and a page a backend. WebGL
+compiles its programs for every shape, on a processor here: it is asked a batch of 3 alone.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tests.support.models import randomize, save
 pytestmark = pytest.mark.slow
 
 META = {"name": "model", "version": "1"}
-STEPS, WORDS, SAMPLES = 7, 12, 3
+STEPS, WORDS, SAMPLES = 5, 12, 3
 FORMS = {"written_out": STEPS, "loops": 0}
 """Where a TF.js file comes from -> up to how many steps are written out."""
 
@@ -129,7 +130,8 @@ def test_recurrent_layers_answer_in_the_page(
 ) -> None:
     model, path, want = files(generation, masked, form)
     with browser.open_file("tfjs", path, backend, model.spec) as page:
-        assert worst(page, samples(masked), want, (1, 3)) < 1e-5
+        batches = (3,) if backend == "webgl" else (1, 3)
+        assert worst(page, samples(masked), want, batches) < 1e-5
 
 
 @pytest.mark.parametrize("masked", [False, True], ids=["plain", "masked"])
