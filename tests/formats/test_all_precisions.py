@@ -110,19 +110,22 @@ def test_a_file_of_the_table_runs_within_its_budget(
 
 
 @slow
-def test_five_folds_of_digits_change_few_answers(tmp_path: Path) -> None:
+def test_a_fold_of_digits_changes_few_answers(tmp_path: Path) -> None:
+    """No more than all five may together, which tests/benchmarks/bench_folds.py asks."""
     from tests.support.folds import digits
 
     most = {"float16": 2, "dynamic": 2, "int8": 9}
-    found = digits(tmp_path, precisions=tuple(most), pruned=1)
-    rows = {(r.target, r.precision, r.pruned): r for r in found}
-    for (target, precision, pruned), row in rows.items():
-        if pruned:
+    rows = digits(tmp_path, precisions=tuple(most), folds=1)
+    for row in rows:
+        if row.pruned:
             assert row.after >= row.before - 0.01, row
-        if precision in most and not pruned:
-            assert (row.samples, row.changed <= most[precision]) == (1797, True), (target, row)
-    assert {key[:2] for key in rows} >= {
-        (target, precision) for target in ("tflite", "onnx") for precision in most
+        elif row.precision in most:
+            assert (row.samples, row.changed <= most[row.precision]) == (360, True), row
+    assert {(row.target, row.precision, row.pruned) for row in rows} >= {
+        (target, precision, pruned)
+        for target in ("tflite", "onnx")
+        for precision in most
+        for pruned in (False, True)
     }
 
 

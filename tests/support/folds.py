@@ -1,6 +1,6 @@
 """digits-mlp in five folds: every one of the 1,797 digits is answered by a model that never saw it.
 
-Run by a test, and by tests/benchmarks/bench_folds.py, which prints the table.
+tests/benchmarks/bench_folds.py does them all and prints the table; a test does one of them.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class Row:
 
 
 def digits(
-    folder: Path, seed: int = 0, precisions: Sequence[str] = PRECISIONS, pruned: int = FOLDS
+    folder: Path, seed: int = 0, precisions: Sequence[str] = PRECISIONS, folds: int = FOLDS
 ) -> list[Row]:
-    """Train, convert and ask five times, and prune the first ``pruned``; the counts over all."""
+    """Train, convert, prune and ask for the first ``folds`` folds; the counts over these."""
     order = np.random.default_rng(seed).permutation(digits_mlp.DIGITS)
     found: dict[tuple[str, str, bool], list[Verdict]] = {}
-    for number, test in enumerate(np.array_split(order, FOLDS)):
+    for number, test in enumerate(np.array_split(order, FOLDS)[:folds]):
         rng = np.random.default_rng(seed + number)
         train = np.setdiff1d(order, test)
         pixels, classes, *held = digits_mlp.divided(rng, train, test)
@@ -57,7 +57,7 @@ def digits(
         training.save(model, path)
         np.savez(folder / "train.npz", picture=x, labels=classes)
         np.savez(folder / "held.npz", picture=digits_mlp.as_inputs(held[0]), labels=held[1])
-        for prune in (None, 0.8) if number < pruned else (None,):
+        for prune in (None, 0.8):
             options = ConvertOptions(
                 to=("tflite", "onnx"),
                 version="1" if prune is None else "2",
