@@ -318,9 +318,11 @@ FILM = """async (type) => {
 def test_video_is_answered_as_it_plays(site: Site, tmp_path: Path) -> None:
     page = site.open("?model=photos&lang=en", viewport={"width": 360, "height": 740})
     (tmp_path / "film.webm").write_bytes(bytes(page.evaluate(FILM, "video/webm;codecs=vp8")))
+    page.evaluate("document.querySelector('video').defaultPlaybackRate = 0.1")  # time to look
     page.set_input_files(".drop input", tmp_path / "film.webm")
     page.wait_for_selector("#camera:has-text('Stop the video')")
     page.wait_for_selector(".running svg[role=img]")
+    page.evaluate("document.querySelector('video').playbackRate = 4")
     expect(page.locator("#camera")).to_have_text("Use the camera", timeout=60_000)
     assert page.evaluate("document.querySelector('video').ended")
     assert page.locator("#output .bars").count() == 1  # the last answer stays
