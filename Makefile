@@ -21,7 +21,8 @@ export PIP_ROOT_USER_ACTION := ignore
 RUN := $(VENV)/bin/python -m
 INSTALLED := $(VENV)/.installed
 VENDOR := web_demo/vendor/LICENSES.txt
-VENDOR_SOURCES := $(wildcard $(addprefix web_demo/,package.json package-lock.json .npmrc build.mjs kernels.mjs inside-wasm.txt))
+VENDOR_SOURCES := $(wildcard $(addprefix web_demo/,package.json package-lock.json .npmrc build.mjs kernels.mjs inside-wasm.txt \
+  src/*.js src/*.json src/*/*.js src/*/*.json))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
