@@ -211,7 +211,7 @@ def test_a_stable_version_is_compared_before_it_is_replaced(lines: Any, tmp_path
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no such target": ({"target": "coreml"}, "no target is called 'coreml'"),
     "no file of it": ({"target": "onnx"}, "no onnx file to run here"),
-    "no such precision": ({"precision": "int8"}, "no file here is called 'int8'"),
+    "no such precision": ({"precision": "int8"}, "no TF.js file of both is called 'int8'"),
     "no such data": ({"reference": "none.csv"}, "none.csv"),
     "a page of somebody else": ({"page": "mine.html"}, "was not written by"),
 }

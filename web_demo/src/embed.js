@@ -3,6 +3,7 @@ import { countDropped, readReleases, visitorsModels } from './channels.js';
 import { pictureInput, rowInput, tensorInput } from './inference.js';
 import { json } from './fetching.js';
 import { useKernels } from './model.js';
+import { checkSize } from './picture_size.js';
 import { decode } from './preprocess.js';
 import { readable } from './readable.js';
 import { describe } from './reference.js';
@@ -65,7 +66,10 @@ async function openEntry(entry, { backend, onProgress, signal }) {
 async function inputsOf(manifest, input) {
   const { preprocessing, features, inputs } = manifest;
   if (input instanceof Blob) {
-    if (preprocessing) return pictureInput(manifest, await decode(input));
+    if (preprocessing) {
+      await checkSize(input);
+      return pictureInput(manifest, await decode(input));
+    }
     throw new Error('this model takes no picture: its manifest has no preprocessing');
   }
   if (inputs.every(({ name }) => input?.[name]?.data && input[name].shape)) {

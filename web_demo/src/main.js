@@ -13,6 +13,7 @@ import { RUNTIMES, useKernels } from './model.js';
 import { keepOffline, keepVersion } from './offline.js';
 import { openVersion } from './other_version.js';
 import { SITE, load as loadModule, placeOf } from './paths.js';
+import { checkSize } from './picture_size.js';
 import { decode } from './preprocess.js';
 import { describe } from './reference.js';
 import { remember, remembered } from './remembered.js';
@@ -375,6 +376,7 @@ function acts(own) {
 
 async function decoded(blob) {
   try {
+    await checkSize(blob);
     return await decode(blob);
   } catch (error) {
     throw new PageError(error.name === 'TooLarge' ? 'picture.large' : 'picture.bad');

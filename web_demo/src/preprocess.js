@@ -1,6 +1,5 @@
 // How a picture becomes a model's input, as the manifest says, bit by bit like
 // edge_deploy/data/preprocessing/image.py.
-import { checkSize } from './picture_size.js';
 import { resize } from './resize.js';
 
 const f32 = Math.fround;
@@ -8,7 +7,6 @@ const CHANNELS = { rgb: [0, 1, 2], bgr: [2, 1, 0], gray: [0] };
 
 /** A picture file's pixels: {data: Uint8Array (three a pixel), height, width}. */
 export async function decode(blob) {
-  await checkSize(blob);
   let bitmap;
   try {
     bitmap = await createImageBitmap(blob, {
