@@ -129,6 +129,7 @@ def _update(
 ) -> list[str]:
     stage, written = output / _STAGE, []
     shutil.rmtree(stage, ignore_errors=True)  # of a run that was killed
+    atomic_io.sweep(output.parent)  # of one that made the site, and was killed after that
     try:
         # Until the end both the old and the new files count as ours, whenever we are killed.
         both = {p: sorted({*record.get(p, ()), *_one(hashes, p)}) for p in {*record, *hashes}}
