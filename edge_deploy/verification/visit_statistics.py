@@ -156,7 +156,7 @@ class Statistics:
         agreements: How each shadow and canary answered beside the stable version.
         drift: The inputs that lay outside, a column each, the most first.
         days: The same, by day.
-        promotions: Whether each model's newest canary and shadow may be promoted.
+        promotions: Whether the canaries and shadows of each model's last such day may be promoted.
     """
 
     reports: int
@@ -346,25 +346,39 @@ def _promotions(
     max_drop: float,
     min_visits: int,
 ) -> Iterator[Promotion]:
-    stable = {run.visit.model: run.version for run in runs if run.channel == "stable"}
-    candidates = {
-        (run.visit.model, run.channel): run.version for run in runs if run.channel != "stable"
-    }
     known = {(one.model, one.version, one.channel): one for one in versions}
-    for (model, channel), version in candidates.items():
-        if stable.get(model) == version:
-            continue  # it was promoted
-        own = known[model, version, channel]
-        base = known.get((model, stable.get(model, ""), "stable"))
-        asked = (model, version, channel)
-        found = [o for o in agreements if (o.model, o.version, o.channel) == asked]
-        against = list(_against(own, base, max_drop, min_visits))
+    latest = _latest(runs)
+    candidates = [
+        (model, version, channel)
+        for (model, channel), then in list(latest.items())
+        for version in sorted(then)
+        if channel != "stable" and version not in latest[model, "stable"]  # it was promoted
+    ]
+    for model, version, channel in candidates:
+        own, stable = known[model, version, channel], latest[model, "stable"]
+        usual = max(stable, key=lambda one: (stable[one], one), default="")
+        found = [
+            o for o in agreements if (o.model, o.version, o.channel) == (model, version, channel)
+        ]
+        against = list(_against(own, known.get((model, usual, "stable")), max_drop, min_visits))
         against += _disagrees(found, max_drop)
         for_it = (
             f"{own.visits:,} visits, {own.failures.count:,} of {own.answers:,} inputs failed, "
             f"the self-check {times(own.failed_checks.count)}",
         )
         yield Promotion(model, version, channel, not against, tuple(against) or for_it)
+
+
+def _latest(runs: Iterable[_Run]) -> dict[tuple[str, str], Counter[str]]:
+    """The versions of a model in a channel on the last day that it has any: no time is kept."""
+    found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    last: dict[tuple[str, str], date] = {}
+    for run in runs:
+        channel = run.visit.model, run.channel
+        if last.get(channel) != run.day:
+            last[channel], found[channel] = run.day, Counter()
+        found[channel][run.version] += 1
+    return found
 
 
 def _against(

@@ -121,6 +121,20 @@ def test_limits_decide_and_what_was_promoted_is_no_candidate() -> None:
             added([], **wrong)
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 1, 0)])
+def test_candidates_of_one_day_are_all_judged_in_whatever_order_they_lie(
+    order: tuple[int, ...],
+) -> None:
+    """No time of a visit is kept, but the day."""
+    visits = [
+        report(visit(version="1", channel="stable")),
+        report(visit(version="2", channel="canary")),
+        report(visit(version="1", channel="stable", dropped="3")),
+    ]
+    judged = added(visits[n] for n in order).promotions
+    assert [(one.version, one.channel) for one in judged] == [("2", "canary"), ("3", "canary")]
+
+
 def test_nothing_is_no_error() -> None:
     found = added([])
     assert (found.reports, found.first, found.versions, found.passed) == (0, None, (), True)
