@@ -256,7 +256,7 @@ def commands(corpus: Path) -> dict[str, Command]:
     def pushed() -> object:
         # It was pushed from the folder that this one is a copy of.
         record = Path("site/.edge-deploy-push.json")
-        record.write_text(record.read_text().replace("/before/", "/work/"))
+        record.write_text(record.read_text().replace("/before/", f"/{Path.cwd().name}/"))
         return push("site", str(Path("host.git").resolve()))
 
     def with_project(folder: Path) -> None:
