@@ -187,6 +187,13 @@ def test_tracked_files_name_no_registry_and_no_machine() -> None:
                 assert not (hit := pattern.search(text)), f"{path}: {hit}"
 
 
+def test_binary_files_lie_in_the_documents_or_the_tests() -> None:
+    """What a test wrote into the root would stand there for ever."""
+    for path in tracked():
+        if b"\0" in path.read_bytes():
+            assert path.relative_to(ROOT).parts[0] in ("docs", "tests"), path
+
+
 @pytest.mark.parametrize(
     "path",
     [

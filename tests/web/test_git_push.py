@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -144,8 +145,8 @@ def test_a_push_that_was_killed_before_it_saw_its_end_is_its_own(
     (site / "robots.txt").write_text("none")
     run_git = git_client.Repository.run
 
-    def killed(self: git_client.Repository, *arguments: str, **given: object) -> bytes:
-        done = run_git(self, *arguments, **given)  # type: ignore[arg-type]
+    def killed(self: git_client.Repository, *arguments: str, **given: Any) -> bytes:
+        done = run_git(self, *arguments, **given)
         if arguments[0] == "push":
             raise KeyboardInterrupt
         return done
@@ -191,11 +192,11 @@ def test_a_push_between_our_look_and_ours_wins(
     (site / "robots.txt").write_text("none")
     run_git = git_client.Repository.run
 
-    def run(self: git_client.Repository, *arguments: str, **more: object) -> bytes:
+    def run(self: git_client.Repository, *arguments: str, **more: Any) -> bytes:
         if arguments[0] == "push" and "robots.txt" not in str(more):
             monkeypatch.setattr(git_client.Repository, "run", run_git)
             edge_deploy.push(tmp_path / "other", str(bare))
-        return run_git(self, *arguments, **more)  # type: ignore[arg-type]
+        return run_git(self, *arguments, **more)
 
     monkeypatch.setattr(git_client.Repository, "run", run)
     with pytest.raises(EdgeDeployError, match="Somebody else has pushed meanwhile"):
