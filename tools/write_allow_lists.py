@@ -1,7 +1,7 @@
 """Write the lists of what a stranger's Keras file or SavedModel may name.
 
 ``python tools/write_allow_lists.py`` reads the installed TensorFlow, tf_keras and Keras and writes
-``edge_deploy/frontends/keras_objects.json`` and ``saved_model_operators.json``. What is new in a
+``frontends/keras_objects.json`` and ``core/tensorflow_operators.json``. What is new in a
 release is not trusted by itself: read the difference before it is committed.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-FOLDER = Path(__file__).parents[1] / "edge_deploy" / "frontends"
+FOLDER = Path(__file__).parents[1] / "edge_deploy"
 
 # --- Keras -------------------------------------------------------------------------------------
 
@@ -338,13 +338,13 @@ def main() -> None:
     import tf_keras
 
     _write(
-        "keras_objects.json",
+        "frontends/keras_objects.json",
         f"the public names of tf_keras {tf_keras.__version__}, keras {keras.__version__} and "
         f"tensorflow {tf.__version__}, by tools/write_allow_lists.py",
         keras_objects(),
     )
     _write(
-        "saved_model_operators.json",
+        "core/tensorflow_operators.json",
         f"the operator registry of tensorflow {tf.__version__}, by tools/write_allow_lists.py",
         {"operators": operators()},
     )

@@ -15,6 +15,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from edge_deploy.core.tensorflow_operators import stateless
+
 MAX_DEPTH = 200
 
 # Where Keras and TensorFlow have kept Keras' own objects over the years.
@@ -90,12 +92,6 @@ def _lists(kind: str) -> dict[str, Any]:
     every = [names for names in result["classes"].values()]
     old = frozenset().union(*every, listed.get("old_names", ()))
     return {**result, "old": old, "tensorflow": frozenset(listed.get("tensorflow", ()))}
-
-
-@cache
-def _computing() -> frozenset[str]:
-    text = files("edge_deploy.frontends").joinpath("saved_model_operators.json").read_text("utf-8")
-    return frozenset(json.loads(text)["operators"]["stateless"])
 
 
 def check(config: Any, kind: str, custom: Collection[str]) -> Checked:
@@ -315,7 +311,7 @@ class _Walk:
         elif name == "TensorFlowOpLayer":
             node = inner.get("node_def")
             called = node.get("op") if isinstance(node, dict) else None
-            listed = _computing() if "func" not in _keys(node) else frozenset()
+            listed = stateless() if "func" not in _keys(node) else frozenset()
         else:
             called, listed = inner.get("attr_name"), _ATTRIBUTES
         if not isinstance(called, str) or called not in listed:

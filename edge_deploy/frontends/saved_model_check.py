@@ -2,7 +2,7 @@
 
 Loading a SavedModel runs its initializers, and its original is asked for answers: an operator
 that writes a file would write it. Every operator of the graph and of its function library must be
-on the list of ``saved_model_operators.json`` (written by ``tools/write_allow_lists.py``). Two
+on the list of ``core/tensorflow_operators.json``. Two
 kinds touch files in models as they are: those of the saver, which must be reached from the saver
 alone and take the path that TensorFlow gives it, and tables filled from a text file, which must
 be an asset of the model.
@@ -10,19 +10,17 @@ be an asset of the model.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edge_deploy.core.errors import SourceError, UntrustedError
 from edge_deploy.core.filesystem import is_link
 from edge_deploy.core.messages import first_line, option
+from edge_deploy.core.tensorflow_operators import computing, to_terminal
 
 MAX_GRAPH = 2**31 - 1
 """Bytes of ``saved_model.pb``: what protobuf can hold, and TensorFlow can write."""
@@ -100,12 +98,6 @@ def _few(names: list[str]) -> str:
     names = list(dict.fromkeys(names))
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more
-
-
-@cache
-def _listed() -> frozenset[str]:
-    text = files("edge_deploy.frontends").joinpath("saved_model_operators.json").read_text("utf-8")
-    return frozenset(name for names in json.loads(text)["operators"].values() for name in names)
 
 
 def _is_registered(name: str) -> bool:
@@ -271,13 +263,13 @@ class _Graph:
             called = list(_functions(node))
             if node.op in self.nodes:
                 called.append(node.op)
-            elif node.op not in _listed() and node.op not in conditional:
+            elif node.op not in computing() and node.op not in conditional:
                 self.unknown.append(node.op)
             for name in called:
                 if name not in self.nodes:
                     found.append(f"a call of {name!r}, which is not in its library")
                 self.calls.setdefault(name, []).append((scope, node))
-            if node.op == "PrintV2" and not _to_terminal(node):
+            if node.op == "PrintV2" and not to_terminal(_stream(node)):
                 found.append(
                     f"PrintV2 into {node.attr['output_stream'].s.decode('utf-8', 'replace')}"
                 )
@@ -287,7 +279,7 @@ class _Graph:
         found += [
             f"a function with the name of the operator {name}"
             for name in names
-            if name in _listed() or name in conditional
+            if name in computing() or name in conditional
         ]
         return found + self.files()
 
@@ -469,6 +461,10 @@ def _node_of(ref: str) -> str:
 def _to_terminal(node: Any) -> bool:
     stream = node.attr["output_stream"].s if "output_stream" in node.attr else b"stderr"
     return stream == b"stderr" or stream.startswith(b"log(")
+
+
+def _stream(node: Any) -> bytes:
+    return bytes(node.attr["output_stream"].s) if "output_stream" in node.attr else b"stderr"
 
 
 def _initializers(values: Iterable[bytes]) -> Iterator[str]:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import edge_deploy
-from edge_deploy.core.errors import ArtifactError
+from edge_deploy.core.errors import ArtifactError, UntrustedError
 from edge_deploy.formats.onnx import external_data
 from edge_deploy.formats.tflite import file as tflite
+from edge_deploy.formats.tflite import flex
 
 
 def onnx_file(path: Path, location: str, where: str = "graph") -> Path:
@@ -172,3 +173,105 @@ def test_tflite_offsets_out_of_the_file_are_refused(tmp_path: Path) -> None:
                 tflite.ends(tflite.unpack(path, path.read_bytes()))
             except ArtifactError as refused:
                 assert "damaged TFLite file" in str(refused)
+
+
+def proto(*parts: tuple[int, bytes]) -> bytes:
+    """A message of fields with a length."""
+    return b"".join(bytes([number << 3 | 2, len(value)]) + value for number, value in parts)
+
+
+def node_def(op: str, *more: tuple[int, bytes]) -> bytes:
+    return proto((1, b"odd"), (2, op.encode()), (3, b"file"), (3, b"text"), *more)
+
+
+def printing(stream: bytes) -> bytes:
+    value = proto((1, b"output_stream"), (2, proto((2, stream))))
+    return flex.written(b"PrintV2", node_def("PrintV2", (5, value)))
+
+
+def flex_file(path: Path, name: str, options: bytes, behind: int = 0) -> Path:
+    """An operator of TensorFlow that takes the name MARKER and a text."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = sound_tflite()
+    graph = model.subgraphs[0]
+    for text in (b"MARKER", b"x"):
+        buffer, tensor = schema.BufferT(), schema.TensorT()
+        packed = np.array([1, 12, 12 + len(text)], "<i4").tobytes() + text
+        buffer.data = np.frombuffer(packed, np.uint8)
+        tensor.name, tensor.shape = text, np.array([], np.int32)
+        tensor.type, tensor.buffer = schema.TensorType.STRING, len(model.buffers)
+        model.buffers.append(buffer)
+        graph.tensors.append(tensor)
+    code, operator = schema.OperatorCodeT(), schema.OperatorT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+    code.customCode, code.version = name.encode(), 1
+    operator.customOptions = np.frombuffer(options, np.uint8)
+    operator.largeCustomOptionsOffset = behind
+    operator.opcodeIndex = len(model.operatorCodes)
+    operator.inputs, operator.outputs = np.array([2, 3], np.int32), np.array([], np.int32)
+    model.operatorCodes.append(code)
+    graph.operators.append(operator)
+    path.write_bytes(tflite.pack(model))
+    return path
+
+
+WRITES = flex.written(b"WriteFile", node_def("WriteFile"))
+PLAIN = flex.written(b"Lgamma", node_def("Lgamma"))
+FLEX: dict[str, tuple[str, bytes, str]] = {
+    "an operator that writes": ("FlexWriteFile", WRITES, "the operator WriteFile"),
+    "under another's name": ("FlexLgamma", WRITES, "FlexLgamma is another operator"),
+    "under two names": (
+        "FlexLgamma", flex.written(b"Lgamma", node_def("WriteFile")), "is another operator"
+    ),
+    "two operators": (
+        "FlexLgamma", flex.written(b"Lgamma", node_def("Lgamma", (2, b"WriteFile"))),
+        "is another operator",
+    ),
+    "a field of no NodeDef": (
+        "FlexLgamma", flex.written(b"Lgamma", node_def("Lgamma", (9, b""))), "does not know"
+    ),
+    "a print into a file": ("FlexPrintV2", printing(b"file://MARKER"), "the operator PrintV2"),
+    "bytes in front": ("FlexLgamma", bytes(8) + PLAIN, "is not described as"),
+    "bytes behind": ("FlexLgamma", PLAIN + b"\0", "is not described as"),
+    "no options": ("FlexLgamma", b"", "is not described as"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", FLEX)
+def test_operators_of_tensorflow_in_a_tflite_file_only_compute(row: str, tmp_path: Path) -> None:
+    name, options, words = FLEX[row]
+    path = flex_file(tmp_path / "a.tflite", name, options)
+    with pytest.raises((ArtifactError, UntrustedError), match=words):
+        edge_deploy.inspect(path)
+
+
+def test_options_behind_a_tflite_file_are_refused(tmp_path: Path) -> None:
+    path = flex_file(tmp_path / "a.tflite", "FlexLgamma", PLAIN, behind=64)
+    with pytest.raises(ArtifactError, match="is not described as"):
+        edge_deploy.inspect(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("FlexLgamma", PLAIN), ("FlexPrintV2", printing(b"stderr"))]
+)
+def test_operators_of_tensorflow_that_compute_are_read(
+    name: str, options: bytes, tmp_path: Path
+) -> None:
+    assert name in edge_deploy.inspect(flex_file(tmp_path / "a.tflite", name, options))["ops"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+def test_an_interpreter_of_tensorflow_would_write(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    interpreter = tf.lite.Interpreter(
+        model_path=str(flex_file(tmp_path / "a.tflite", "FlexLgamma", WRITES))
+    )
+    try:
+        interpreter.allocate_tensors()
+    except RuntimeError:
+        pytest.skip("this TensorFlow has no Flex")
+    interpreter.invoke()
+    assert Path("MARKER").read_text() == "x"

@@ -21,6 +21,7 @@ from edge_deploy.core.errors import ArtifactError
 from edge_deploy.core.spec import TensorSpec
 from edge_deploy.examples import ExampleFiles
 from edge_deploy.formats.tflite import FORMAT as tflite
+from edge_deploy.formats.tflite import flex
 from edge_deploy.formats.tflite.file import associated_files, operator_names, pack, unpack
 from edge_deploy.formats.tflite.metadata import finish, normalization
 from edge_deploy.formats.tflite.requirements import multiply_adds, needs, peak_memory, too_new
@@ -180,6 +181,8 @@ def test_what_the_gpu_delegate_leaves_to_the_cpu_is_named(case: str) -> None:
 def test_operators_that_an_app_must_link_are_named(tmp_path: Path) -> None:
     model = model_of([("CUSTOM", 1), ("CUSTOM", 1)], steps=[(0, [0], [0]), (1, [0], [0])])
     model.operatorCodes[0].customCode = b"FlexRoll"
+    options = flex.written(b"Roll", b"\x12\x04Roll")
+    model.subgraphs[0].operators[0].customOptions = np.frombuffer(options, np.uint8)
     model.operatorCodes[1].customCode = b"OurOwn"
     path = tmp_path / "m.tflite"
     path.write_bytes(pack(model))

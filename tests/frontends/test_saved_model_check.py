@@ -551,7 +551,7 @@ def test_the_list_is_that_of_the_tensorflow_installed() -> None:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    text = files("edge_deploy.frontends").joinpath("saved_model_operators.json").read_text("utf-8")
+    text = files("edge_deploy.core").joinpath("tensorflow_operators.json").read_text("utf-8")
     listed = json.loads(text)
     assert listed["date"] and "tensorflow" in listed["source"]
     here = module.operators()

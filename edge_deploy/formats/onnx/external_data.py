@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from edge_deploy.core import bounds
 from edge_deploy.core.errors import ArtifactError
+from edge_deploy.core.protobuf import fields
 
 # Messages inside of messages, by their field's number in onnx.proto.
 _INNER = {
@@ -51,47 +52,11 @@ def _locations(data: bytes) -> Iterator[str]:
     queue: list[tuple[str, memoryview]] = [("model", memoryview(data))]
     while queue:
         kind, message = queue.pop()
-        fields = _fields(message)
+        found = fields(message)
         if kind == "entry":
-            texts = {number: bytes(value).decode("utf-8", "replace") for number, value in fields}
+            texts = {number: bytes(value).decode("utf-8", "replace") for number, value in found}
             if texts.get(1) == "location":
                 yield texts.get(2, "")
             continue
         inner = _INNER[kind]
-        queue += [(inner[number], value) for number, value in fields if number in inner]
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The fields of a message that have a length, by number.
-
-    Raises:
-        ValueError: It is none.
-        IndexError: It ends early.
-    """
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        wire = key & 7
-        if wire == 0:
-            _, at = _varint(message, at)
-        elif wire in (1, 5):
-            at += 8 if wire == 1 else 4
-        elif wire == 2:
-            size, at = _varint(message, at)
-            if at + size > len(message):
-                raise ValueError("a field ends behind its message")
-            yield key >> 3, message[at : at + size]
-            at += size
-        else:
-            raise ValueError(f"wire type {wire}")
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise ValueError("a number of more than ten bytes")
+        queue += [(inner[number], value) for number, value in found if number in inner]

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.bounds import BAD_ZIP, Budget, read_member
-from edge_deploy.core.errors import ArtifactError
+from edge_deploy.core.errors import ArtifactError, UntrustedError
 from edge_deploy.core.lazy import tflite_schema as schema
 from edge_deploy.core.spec import TensorSpec
+from edge_deploy.formats.tflite import flex
 
 SIGNATURE = "serving_default"
 _IDENTIFIER = b"TFL3"
@@ -45,6 +46,7 @@ def unpack(path: Path, data: bytes) -> Any:
 
     Raises:
         ArtifactError: It is not a TFLite file, or damaged.
+        UntrustedError: It has operators of TensorFlow that do more than compute.
     """
     check(path, data)
     try:
@@ -59,12 +61,18 @@ def unpack(path: Path, data: bytes) -> Any:
         if not model.subgraphs:
             raise ValueError("it has no graph")
         _check_indices(model)
-        return model
+        found = flex.refused(model)
     except _DAMAGED as error:
         # The flatbuffers reader checks nothing: a cut file fails wherever it is read first.
         raise ArtifactError(
             f"{path}: a damaged TFLite file ({error}). Copy it again, or convert the model again."
         ) from error
+    if found:
+        raise UntrustedError(
+            f"{path}: the file does more than compute ({found}), and running it would do that. "
+            "Convert the model again, from a source that you trust."
+        )
+    return model
 
 
 def _check_indices(model: Any) -> None:
