@@ -116,8 +116,10 @@ def _converted(given: Path) -> Path:
         return given
     place, recipe = found
     if not (place / MANIFEST).is_file():
-        # A command of its own, since converting is shut in and answering is not.
-        command = [sys.executable, "-m", "edge_deploy.cli", "convert", os.fspath(given), "--quiet"]
+        # A command of its own, since converting is shut in and answering is not. Without -P it
+        # would import from the folder that the user stands in, which may be a stranger's.
+        program = [sys.executable, "-P", "-m", "edge_deploy.cli"]
+        command = [*program, "convert", os.fspath(given), "--quiet"]
         code = subprocess.run(command, check=False).returncode
         if not (place / MANIFEST).is_file():
             raise typer.Exit(code)

@@ -73,3 +73,17 @@ def test_a_folder_that_cannot_be_converted_is_one_message(name: str) -> None:
     assert (done.returncode, words in done.stderr) == (code, True), done
     assert "Traceback" not in done.stderr
     assert not Path("artifacts").exists()
+
+
+def test_nothing_is_imported_from_the_folder_one_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project may hold files with the names of this program's modules."""
+    monkeypatch.chdir("shop")
+    Path("edge_deploy").mkdir()
+    for file in ("edge_deploy/__init__.py", "typer.py", "numpy.py", "tensorflow.py"):
+        Path(file).write_text("open('MARKER', 'w').close()\nraise SystemExit(9)\n")
+    Path("model.joblib").write_bytes(b"no model")
+    code = "import sys; del sys.path[0]; from edge_deploy import cli; cli.main()"
+    command = [sys.executable, "-c", code, "run", ".", "a=1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, "model.joblib" in done.stderr) == (2, True), done
+    assert not Path("MARKER").exists()
