@@ -29,14 +29,14 @@ from edge_deploy.core.stdio import quietly
 from edge_deploy.data.csv_reader import Reading
 from edge_deploy.data.preprocessing.decode import decode_image
 from edge_deploy.data.readers import read
-from edge_deploy.data.reference import Reference, join, sample, with_class_indices
+from edge_deploy.data.reference import Reference, join, with_class_indices
 from edge_deploy.formats.registry import default_runtime
 from edge_deploy.verification import version_diff
+from edge_deploy.verification.compare import run_samples
 from edge_deploy.verification.file_check import browser_if_any, for_browser
 from edge_deploy.verification.html_page import render
 from edge_deploy.verification.latency import time_runner
 from edge_deploy.verification.version_diff import AnswerDiff, ChangedSample, ContractChange
-from edge_deploy.web.page_runner import PageRunner
 
 MARK = '<meta name="generator" content="edge-deploy diff">'
 """By which a page of ours is known: no other file is overwritten."""
@@ -320,9 +320,6 @@ def _asked(
     """
     name, browser = how
     spec, path = found.spec, found.main_file(entry)
-    feeds = [
-        {s.name: sample(data.inputs[s.name], s, n) for s in spec.inputs} for n in range(data.count)
-    ]
     runtime = default_runtime(entry.target)
     opened = (
         browser.open_file(entry.target, path, "wasm", spec)
@@ -330,13 +327,10 @@ def _asked(
         else runtime.open(path)
     )
     with opened as runner:
-        if isinstance(runner, PageRunner):
-            given = runner.predict_each(feeds)
-        else:
-            given = [runner.predict(feed) for feed in feeds]
-        answers = [one[name].reshape(1, -1) for one in given]
+        answers, _ = run_samples(runner, spec, data)
         times = time_runner(runner, spec, data, _SECONDS)
-    return np.concatenate(answers), 1000 * float(np.median(times))
+    rows = [answer.reshape(1, -1) for answer in answers[name]]
+    return np.concatenate(rows), 1000 * float(np.median(times))
 
 
 def _rows(

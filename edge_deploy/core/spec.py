@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypedDict
+from typing import Any, Protocol, TypedDict, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -387,6 +387,21 @@ class Runner(Protocol):
 
     def predict(self, inputs: Arrays) -> Arrays:
         """Answer one sample; tensors carry their batch axis, names are the model's."""
+        ...
+
+
+@runtime_checkable
+class RemoteRunner(Runner, Protocol):
+    """A runner in another process, a page: many samples go there at once, it says its own time.
+
+    Attributes:
+        seconds: Of each of the last answers, without the way there and back.
+    """
+
+    seconds: list[float]
+
+    def predict_each(self, samples: Sequence[Arrays]) -> list[Arrays]:
+        """Answer samples one after another."""
         ...
 
 

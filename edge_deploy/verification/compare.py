@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.core.messages import Shown, option
-from edge_deploy.core.spec import Array, Arrays, ModelSpec, Runner, TensorSpec
+from edge_deploy.core.spec import Array, Arrays, ModelSpec, RemoteRunner, Runner, TensorSpec
 from edge_deploy.data.reference import Reference, sample
 from edge_deploy.verification import batches, metrics, noise
 from edge_deploy.verification.columns import column_name, judge_columns
@@ -154,16 +154,20 @@ def run_samples(
     runner: Runner, spec: ModelSpec, reference: Reference
 ) -> tuple[dict[str, list[Array]], list[float]]:
     """The answers by output name, and the seconds that the model itself took for each one."""
+    feeds = [
+        {s.name: sample(reference.inputs[s.name], s, n) for s in spec.inputs}
+        for n in range(reference.count)
+    ]
+    if isinstance(runner, RemoteRunner):
+        given, times = runner.predict_each(feeds), runner.seconds
+    else:
+        given, times = [], []
+        for feed in feeds:
+            start = time.perf_counter()
+            given.append(runner.predict(feed))
+            times.append(time.perf_counter() - start)
     answers: dict[str, list[Array]] = {}
-    times = []
-    for index in range(reference.count):
-        feed = {s.name: sample(reference.inputs[s.name], s, index) for s in spec.inputs}
-        start = time.perf_counter()
-        answer = runner.predict(feed)
-        took = time.perf_counter() - start
-        # What runs in a page says its own time: the way there and back is none of the model's.
-        own = getattr(runner, "seconds", None)
-        times.append(took if own is None else own)
+    for answer in given:
         for name, value in answer.items():
             answers.setdefault(name, []).append(value)
     return answers, times

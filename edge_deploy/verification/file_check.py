@@ -169,11 +169,9 @@ class _Renamed:
 
     def __init__(self, runner: Runner, inputs: dict[str, str], outputs: dict[str, str]) -> None:
         self._runner, self._inputs, self._outputs = runner, inputs, outputs
-        self.seconds: float | None = None
 
     def predict(self, inputs: Arrays) -> Arrays:
         answer = self._runner.predict({self._inputs[n]: v for n, v in inputs.items()})
-        self.seconds = getattr(self._runner, "seconds", None)
         return {mine: answer[theirs] for mine, theirs in self._outputs.items() if theirs in answer}
 
 

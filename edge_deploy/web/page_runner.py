@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,12 +24,12 @@ class PageRunner:
     """A model on a page: one sample in, its outputs out.
 
     Attributes:
-        seconds: The model's own time for the last answer, by the page's clock, which ticks every
-            0.1 ms: without the way to the page and back.
+        seconds: The model's own time for each of the last answers, by the page's clock, which ticks
+            every 0.1 ms: without the way to the page and back.
     """
 
     def __init__(self, page: Page, what: str, spec: ModelSpec) -> None:
-        self.seconds = 0.0
+        self.seconds: list[float] = []
         self._page, self._what, self._spec = page, what, spec
         self._complaints: list[str] = []
         page.on("pageerror", self._failed)
@@ -78,7 +78,7 @@ class PageRunner:
         Raises:
             ArtifactError: The page could not, in its own words.
         """
-        return self._answers([inputs])[0]
+        return self.predict_each([inputs])[0]
 
     def predict_each(self, samples: Sequence[Arrays]) -> list[Arrays]:
         """Answer samples one after another, many on one way to the page and back.
@@ -87,10 +87,9 @@ class PageRunner:
             ArtifactError: The page could not, in its own words.
         """
         found: list[Arrays] = []
-        while len(found) < len(samples):
-            size = sum(values.nbytes for values in samples[len(found)].values())
-            many = max(1, min(_MOST_SAMPLES, _MOST_BYTES // max(size, 1)))
-            found += self._answers(samples[len(found) : len(found) + many])
+        self.seconds = []
+        for some in at_once(samples):
+            found += self._answers(some)
         return found
 
     def _answers(self, samples: Sequence[Arrays]) -> list[Arrays]:
@@ -100,7 +99,7 @@ class PageRunner:
           return answers;
         }"""
         answers = self._ask(script, [[self._encoded(one) for one in samples], _SECONDS])
-        self.seconds = answers[-1]["ms"] / 1e3
+        self.seconds += [one["ms"] / 1e3 for one in answers]
         return [
             {
                 tensor.name: _decode(one["outputs"][tensor.name], tensor)
@@ -169,6 +168,16 @@ class PageRunner:
         words = page_message(error)
         heard = [text for text in dict.fromkeys(self._complaints) if text not in words][:3]
         return ArtifactError(f"{self._what}: {'; '.join([words, *heard])}")
+
+
+def at_once(samples: Sequence[Arrays]) -> Iterator[Sequence[Arrays]]:
+    """The samples in parts that go to the page on one way."""
+    place = 0
+    while place < len(samples):
+        size = sum(values.nbytes for values in samples[place].values())
+        many = max(1, min(_MOST_SAMPLES, _MOST_BYTES // max(size, 1)))
+        yield samples[place : place + many]
+        place += many
 
 
 def _wire_array(values: Array) -> Array:

@@ -5,7 +5,7 @@ A browser has a cage of its own, and needs what ours refuses (sockets, other pro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Array, Arrays, Feature, ModelSpec, TensorSpec
 from edge_deploy.core.worker.channel import Channel
 from edge_deploy.web.browser import Browser, open_browser
-from edge_deploy.web.page_runner import PageRunner
+from edge_deploy.web.page_runner import PageRunner, at_once
 
 _ERRORS = (ArtifactError, MissingDependencyError, UsageError, EdgeDeployError)
 _MOST_ENCODED = 1_000_000_000  # numbers
@@ -32,15 +32,24 @@ class RemotePage:
     """``PageRunner``, by messages."""
 
     def __init__(self, line: Channel, number: int, spec: ModelSpec) -> None:
-        self.seconds = 0.0
+        self.seconds: list[float] = []
         self._line, self._number, self._spec = line, number, spec
 
     def predict(self, inputs: Arrays) -> Arrays:
         """Answer one sample, as ``PageRunner.predict``."""
-        wanted = {spec.name: inputs[spec.name] for spec in self._spec.inputs}
-        header, outputs = self._ask({"call": "predict"}, wanted)
-        self.seconds = float(header["seconds"])
-        return {spec.name: outputs[spec.name] for spec in self._spec.outputs}
+        return self.predict_each([inputs])[0]
+
+    def predict_each(self, samples: Sequence[Arrays]) -> list[Arrays]:
+        """Answer samples one after another, as ``PageRunner.predict_each``."""
+        found: list[Arrays] = []
+        self.seconds = []
+        for some in at_once(samples):
+            asked = [{spec.name: one[spec.name] for spec in self._spec.inputs} for one in some]
+            call = {"call": "predict", "samples": len(asked)}
+            header, outputs = self._ask(call, _numbered(asked))
+            self.seconds += [float(one) for one in header["seconds"]]
+            found += _by_sample(outputs, len(asked), [spec.name for spec in self._spec.outputs])
+        return found
 
     def time(self, inputs: Arrays, fewest: int, most: int, seconds: float) -> list[float]:
         """Seconds of answers, as ``PageRunner.time``."""
@@ -174,9 +183,13 @@ class BrowserHost:
         return {}, {}
 
     def _predict(self, header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
+        count = int(header["samples"])
+        names = {name.partition(" ")[2] for name in arrays}
+        if not names or len(arrays) != count * len(names):
+            raise ArtifactError("The samples are not whole.")
         runner = self._pages[header["page"]][1]
-        outputs = runner.predict(arrays)
-        return {"seconds": runner.seconds}, outputs
+        outputs = runner.predict_each(_by_sample(arrays, count, names))
+        return {"seconds": runner.seconds}, _numbered(outputs)
 
     def _time(self, header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
         runner = self._pages[header["page"]][1]
@@ -194,6 +207,14 @@ class BrowserHost:
         if found := self._pages.pop(header["page"], None):
             found[0].close()
         return {}, {}
+
+
+def _numbered(samples: Sequence[Arrays]) -> Arrays:
+    return {f"{n} {name}": values for n, one in enumerate(samples) for name, values in one.items()}
+
+
+def _by_sample(arrays: Arrays, count: int, names: Collection[str]) -> list[Arrays]:
+    return [{name: arrays[f"{n} {name}"] for name in names} for n in range(count)]
 
 
 def _refusal(kind: str, message: str) -> tuple[dict[str, Any], Arrays]:

@@ -54,7 +54,8 @@ REFUSED = {
     "before start": ({**OPEN, "path": "out/model.json"}, "no browser"),
     "no such call": ({"call": "_launch"}, "could not be asked"),
     "no call": ({}, "could not be asked"),
-    "no page": ({"call": "predict", "page": 7}, "could not be asked"),
+    "no page": ({"call": "time", "page": 7}, "could not be asked"),
+    "no samples": ({"call": "predict", "page": 1, "samples": 10**12}, "not whole"),
     "page of text": ({"call": "time", "page": "x"}, "could not be asked"),
     "many numbers": (
         {"call": "encode", "page": 1, "features": [], "rows": [{}] * 99, "width": 10**9},
@@ -97,8 +98,8 @@ def test_it_answers_as_the_browser_itself(browser: Any, tmp_path: Path) -> None:
 
     def ask(opener: Any) -> tuple[Any, ...]:
         with opener.open_file("tfjs", path, "wasm", spec) as page:
-            answers = [page.predict({name: x[n : n + 1]}) for n in range(5)]
-            assert page.seconds > 0
+            answers = page.predict_each([{name: x[n : n + 1]} for n in range(5)])
+            assert len(page.seconds) == 5 and min(page.seconds) >= 0
             times = page.time({name: x[:1]}, 2, 3, 0.0)
             with pytest.raises(ArtifactError, match="no such file"):
                 opener.open_file("tfjs", path.with_name("no.json"), "wasm", spec).__enter__()
