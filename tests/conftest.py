@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -25,6 +26,9 @@ from edge_deploy.examples import ExampleFiles, build_example
 from edge_deploy.web.browser import Browser, open_browser
 from tests.support.once import once
 from tests.support.projects import Project, built
+
+# As the command line sets it, and with more reason: the tests' own objects stay, too.
+gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

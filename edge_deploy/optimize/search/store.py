@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,7 +77,14 @@ class Store:
 
     def end(self) -> None:
         """The search is done: its version has all that matters."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _discard(self.folder)
+
+
+def _discard(folder: Path) -> None:
+    """Remove a search in one step: a killed run leaves a whole one, which can be gone on with."""
+    # Of the output, where the next run looks for what was left: <output>/<name>/.tune-<version>.
+    with atomic_io.scratch(folder.parents[1]) as away:
+        rename(folder, away / "search")
 
 
 def open_store(folder: Path, about: Mapping[str, str], resume: bool, overwrite: bool) -> Store:
@@ -101,7 +107,7 @@ def open_store(folder: Path, about: Mapping[str, str], resume: bool, overwrite: 
                 option="resume",
                 got=False,
             )
-        shutil.rmtree(folder)
+        _discard(folder)
     if (folder / _ABOUT).is_file():
         before = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
         if other := [name for name in about if before.get(name) != about[name]]:
