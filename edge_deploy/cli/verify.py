@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -69,20 +70,16 @@ def verify(
     """
     original = shared.one_or_all(against) if against else None
     options = shared.options_of(edge_deploy.VerifyOptions, {**locals(), "against": original})
-    if against:
-        from edge_deploy.api import recipe as recipes
-
-        path = recipes.find(original)
-        recipe = None if path is None else recipes.read(path)
-        folders = [path.parent if path.name == "manifest.json" else path for path in artifact]
-        cage.enter(
-            timeout,
-            models=shared.files_of(against) if recipe is None else recipe.files,
-            read=(reference, custom_objects),
-            show=artifact,
-            write=(report, *(path for path in folders if path.is_dir())),
-            browser=browser,
-        )
+    models = _models(against, original)
+    folders = [path.parent if path.name == "manifest.json" else path for path in artifact]
+    cage.enter(
+        timeout,
+        models=models,
+        read=(reference, custom_objects),
+        show=artifact,
+        write=(report, *(path for path in folders if path.is_dir())),
+        browser=browser,
+    )
     from edge_deploy.verification import report as reports
 
     codes, documents = [], []
@@ -108,3 +105,13 @@ def verify(
     if as_json:
         console.json_document({"ok": not any(codes), "reports": documents})
     raise typer.Exit(max(codes))
+
+
+def _models(against: list[Path] | None, original: Any) -> Sequence[Path]:
+    """The files of the original, where it is to answer again."""
+    if not against:
+        return ()
+    from edge_deploy.api import recipe as recipes
+
+    path = recipes.find(original)
+    return shared.files_of(against) if path is None else recipes.read(path).files

@@ -9,10 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from msgspec import structs
 
+from edge_deploy.artifact.artifact import describe_files, write_manifest
+from edge_deploy.artifact.document import to_document
 from edge_deploy.core.worker import landlock, seccomp
-from tests.support import PATIENCE
+from edge_deploy.formats.tflite import file as tflite
+from tests.formats.test_hostile_files import sound_tflite
+from tests.support import PATIENCE, manifests
 
 pytestmark = [
     pytest.mark.slow,
@@ -125,6 +131,39 @@ def test_a_model_that_ends_the_program_is_one_message(name: str) -> None:
     assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done
     assert re.search(words, done.stderr), done.stderr
     assert json.loads(done.stdout)["error"]["exit_code"] == 3
+
+
+def crashing_artifact() -> Path:
+    """Its .tflite adds nothing to its input, which LiteRT looks up all the same."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    folder = Path("artifact")
+    (folder / "tflite").mkdir(parents=True)
+    model = sound_tflite()
+    code, (operator,) = model.operatorCodes[0], model.subgraphs[0].operators
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.ADD
+    operator.inputs = np.array([0, -1], np.int32)
+    operator.builtinOptionsType = schema.BuiltinOptions.AddOptions
+    operator.builtinOptions = schema.AddOptionsT()
+    path = folder / "tflite" / "m_float32.tflite"
+    path.write_bytes(tflite.pack(model))
+    values = np.ones((4, 4), np.float32)
+    np.savez(folder / "reference.npz", **{"in:x": values, "out:y": values})
+    (file,) = describe_files(folder, [path])
+    (entry,) = (manifests.file_entry(files=[to_document(file)]),)
+    ends = [{**manifests.tensor(name), "kind": "table", "shape": [None, 4]} for name in "xy"]
+    for end in ends:
+        del end["quantization"]
+    outputs = [{**ends[1], "kind": "tensor", "classes": None, "unit": None}]
+    made = manifests.manifest(inputs=ends[:1], outputs=outputs, files=[])
+    write_manifest(folder, structs.replace(made, artifacts=(entry,)))
+    return folder
+
+
+def test_a_converted_file_that_crashes_its_runtime_is_one_message() -> None:
+    done = edge_deploy("verify", str(crashing_artifact()))
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done
+    assert "crashed (SIGSEGV)" in done.stderr
 
 
 def test_the_parent_stays_light() -> None:
