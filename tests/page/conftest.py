@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 import time
@@ -23,6 +24,7 @@ from tests.api.test_demo import make_artifact
 from tests.support import PATIENCE
 
 Make = Callable[[Path], Path]
+HERE = re.compile(r"http://127\.0\.0\.1:|blob:|data:")  # where requests may go
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from edge_deploy.api.demo import build_demo
 from edge_deploy.web.assets import shell_folder
 from edge_deploy.web.browser import Browser
 from tests.api.test_demo import make_artifact
-from tests.page.conftest import served
+from tests.page.conftest import HERE, served
 from tests.page.test_languages import serious
 
 pytestmark = pytest.mark.slow
@@ -51,6 +51,7 @@ def opened(browser: Browser) -> Iterator[Open]:
         pages.append(page)
         page.on("pageerror", lambda error: noise.append(str(error)))
         page.on("response", lambda r: r.status < 400 or noise.append(r.url))
+        page.on("request", lambda r: None if HERE.match(r.url) else noise.append(r.url))
         page.goto(url)
         return page
 

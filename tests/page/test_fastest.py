@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from edge_deploy.web.browser import Browser
-from tests.page.conftest import copied, site_of, small_model
+from tests.page.conftest import HERE, copied, site_of, small_model
 
 pytestmark = pytest.mark.slow
 
@@ -83,8 +84,11 @@ def site(built: Site, tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Any]:
     opened = browser.new_page(service_workers="block")
+    outside: list[str] = []
+    opened.on("request", lambda r: None if HERE.match(r.url) else outside.append(r.url))
     yield opened
     opened.context.close()
+    assert outside == []
 
 
 def ready(page: Any, url: str) -> dict[str, str]:
@@ -110,9 +114,11 @@ def test_faster_backend_takes_over_and_is_the_first_next_time(page: Any, site: S
     answer = page.inner_text("#output .value")
     assert measured(page) == "exchanged"
     assert page.get_attribute("html", "data-backend") == "wasm"
+    page.set_viewport_size({"width": 360, "height": 740})
     page.click("button.main")  # answers go on, by the other one
-    page.wait_for_function("document.querySelector('#status').textContent.includes('WebAssembly')")
+    expect(page.locator("#status")).to_contain_text("WebAssembly", timeout=60_000)
     assert page.inner_text("#output .value") == answer
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert page.evaluate(KEPT) == [{"file": "tfjs/float32/model.json", "backend": "wasm"}]
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -208,7 +214,7 @@ def test_quick_answers_come_from_the_page_s_own_thread(
     assert page.get_attribute("html", "data-thread") == thread
     assert len(page.workers) == workers
     page.click("button.main")
-    page.wait_for_function("document.querySelector('#status').textContent.includes('Answered')")
+    expect(page.locator("#status")).to_contain_text("Answered", timeout=60_000)
     assert page.inner_text("#output .value") == answer
 
 

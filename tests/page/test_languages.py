@@ -15,7 +15,7 @@ from edge_deploy.api import demo
 from edge_deploy.web import assets
 from edge_deploy.web.browser import Browser
 from tests.api.test_demo import make_artifact
-from tests.page.conftest import served
+from tests.page.conftest import HERE, served
 
 FOLDER = assets.shell_folder() / "src" / "locales"
 LANGUAGES = {file.stem: json.loads(file.read_text()) for file in sorted(FOLDER.glob("*.json"))}
@@ -68,6 +68,7 @@ def opened(browser: Browser) -> Iterator[Open]:
         pages.append(page)
         page.on("pageerror", lambda error: noise.append(str(error)))
         page.on("response", lambda r: r.status < 400 or noise.append(r.url))
+        page.on("request", lambda r: None if HERE.match(r.url) else noise.append(r.url))
         page.goto(url)
         page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
         return page

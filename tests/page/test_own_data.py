@@ -114,7 +114,7 @@ def test_folder_is_judged_by_its_subfolders(
     page.click("#own .more:has-text('12 more')")
     assert page.locator("#own canvas.thumb").count() == 62
     page.select_option("#own-order", "unsure")
-    shares = [float(text.split("\t")[-2].rstrip(" %")) for text in
+    shares = [float(text.split("\t")[3].rstrip(" %")) for text in
               page.locator("#own-table tbody tr").all_inner_texts()[1:]]  # fmt: skip
     assert shares == sorted(shares)
 

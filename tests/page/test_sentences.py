@@ -110,6 +110,8 @@ def test_a_sentence_is_answered_as_by_its_own_script(tmp_path: Path, browser: Br
         page.goto(url)
         page.wait_for_selector("html[data-state=ready]", state="attached", timeout=60_000)
         assert "takes a text" in page.text_content("#facts")
+        first = page.input_value("textarea")  # an empty text would be answered, too
+        assert first == page.locator("#samples tbody tr td").nth(1).inner_text() != ""
         page.locator("#output .raw").evaluate("one => { one.open = true; }")
         for text, share in zip(ASKED, wanted, strict=True):
             page.fill("textarea", text)

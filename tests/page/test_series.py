@@ -139,6 +139,9 @@ def test_page_begins_with_a_sample_and_its_forecast(show: Open) -> None:
     label = page.get_attribute(".plot svg", "aria-label")
     assert re.match(r"Close: 20 values from .+ to .+ USD, of which the last is .+ USD\. ", label)
     assert label.endswith(f"Forecast of Close: {told} USD.")
+    first = page.locator("#samples button").first
+    assert float(first.inner_text().split(" → ")[0]) == pytest.approx(values[-1])
+    assert first.get_attribute("aria-label").endswith(f"→ {told}")
 
 
 NUMBERS = [f"{value:.2f}" for value in PRICE[:6]]

@@ -482,7 +482,7 @@ def test_page_that_is_opened_as_a_file_says_what_it_needs(
     page = browser.new_page()
     page.goto((site[0] / "index.html").as_uri())
     page.wait_for_selector("#unstarted:visible", timeout=60_000)
-    page.wait_for_function("document.querySelector('#unstarted').offsetHeight > 20")
+    page.wait_for_function("() => document.querySelector('#unstarted').offsetHeight > 20")
     assert "needs a web server" in page.inner_text("#unstarted")
     page.goto(site[1])
     page.wait_for_selector("html[data-state=ready]", state="attached")

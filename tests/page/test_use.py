@@ -248,7 +248,7 @@ def test_table_of_many_classes_shows_the_likeliest(site: Site, tmp_path: Path) -
         (tmp_path / name).write_bytes(KINDS["png"]())
     page.set_input_files(".drop input", [tmp_path / "a.png", tmp_path / "b.png"])
     page.wait_for_selector("#csv-download")
-    heads = ["thumbnail", "file name", "predicted_y", "sure"]
+    heads = ["thumbnail", "answer", "sure", "file name"]
     assert page.locator(".results th").all_inner_texts() == heads
     shown = page.locator(".results tbody tr").first.locator("td").all_inner_texts()
     with page.expect_download() as started:
@@ -259,7 +259,7 @@ def test_table_of_many_classes_shows_the_likeliest(site: Site, tmp_path: Path) -
     shares = [float(value) for value in first[2:]]
     assert sum(shares) == pytest.approx(1, abs=1e-5)
     assert first[:2] == ["a.png", f"c{int(np.argmax(shares))}"]
-    assert shown == ["", "a.png", first[1], f"{max(shares) * 100:.1f} %"]
+    assert shown == ["", first[1], f"{max(shares) * 100:.1f} %", "a.png"]
     assert "all columns" in page.inner_text(".results")
 
 
@@ -426,7 +426,10 @@ def test_history_has_each_row_once_by_its_values(site: Site) -> None:
     page.wait_for_selector("#history li", state="attached")
     page.click("text=Predict")
     page.wait_for_timeout(150)
-    page.click("[data-sample='0']")
+    table = page.locator("#samples table")
+    assert table.locator("th").all_inner_texts() == ["#", "length cm", "pet"]
+    assert table.locator("tbody tr").all_inner_texts() == ["1\t2.5\tyes", "2\t7\tno"]
+    table.get_by_role("cell", name="2.5", exact=True).click()  # any place of a row takes it
     page.wait_for_selector("#history li:nth-child(2)")
     page.click("text=Predict")  # the sample's own row
     page.wait_for_timeout(150)
@@ -493,7 +496,7 @@ def test_link_restores_model_backend_and_inputs(site: Site) -> None:
     page.fill("input[name=length]", "6.5")
     page.select_option("select[name=pet]", "yes")
     page.click("text=Predict")
-    page.wait_for_function("/6.5.*yes/.test(location.search)")
+    page.wait_for_function("() => /6.5.*yes/.test(location.search)")
     again = site.open("?" + page.url.partition("?")[2])
     again.wait_for_selector("#output .value")
     assert again.inner_text("#output .value") == page.inner_text("#output .value")
@@ -505,7 +508,7 @@ def test_back_and_forward_go_through_the_models(site: Site) -> None:
     page = site.open("?model=costs&lang=en")
     page.fill("input[name=length]", "6.5")
     page.click("text=Predict")
-    page.wait_for_function("location.search.includes('6.5')")
+    page.wait_for_function("() => location.search.includes('6.5')")
     page.click("#gallery button[data-key=digits]")
     page.wait_for_selector("html[data-model=digits][data-state=ready]", state="attached")
     page.locator("#details").evaluate("one => { one.open = true; }")
@@ -662,7 +665,7 @@ def test_column_of_bool_is_a_choice_of_two(site: Site, code: str, no: str, yes: 
     assert value == pytest.approx(model([2, 1, 0]), rel=1e-6)
     # A sample and a link may hold what Python writes.
     page.click("#samples button >> nth=1")
-    page.wait_for_function("document.querySelector('select[name=vip]').value === ''")
+    page.wait_for_function("() => document.querySelector('select[name=vip]').value === ''")
     assert page.locator("select[name=member]").input_value() == "1"
     page = site.open(
         f"?model=truths&lang={code}&row=" + quote('{"member": "false", "vip": "TRUE"}')
@@ -828,7 +831,7 @@ def test_no_english_is_left_when_indonesian_is_chosen(site: Site, model: str) ->
     assert page.get_attribute("html", "lang") == "id"
     page.click("#samples button")
     page.wait_for_selector("#output .tools")
-    page.click("#samples button:last-child")
+    page.locator("#samples [data-sample]").last.click()
     page.wait_for_selector("#history:visible")
     page.click("#compare-start")
     page.wait_for_selector("#compare[data-state=done]", timeout=60_000)
@@ -886,7 +889,7 @@ def test_axe_finds_no_serious_issue(site: Site, query: str, options: dict[str, A
     page = site.open(query, bypass_csp=True, **options)
     page.click("#samples button")
     page.wait_for_selector("#output .tools")
-    page.click("#samples button:nth-child(2)")
+    page.click("#samples [data-sample='1']")
     page.click("#compare-start")
     page.wait_for_selector("#compare[data-state=done]", timeout=60_000)
     raw(page)
@@ -905,13 +908,19 @@ def test_phone_shows_the_answer_before_the_samples(site: Site, model: str) -> No
         assert output["y"] < samples["y"]
 
 
-def test_phone_shows_a_picture_with_its_answer(site: Site) -> None:
-    page = site.open("?model=photos&lang=en", viewport={"width": 360, "height": 740})
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 900)])
+def test_first_screen_has_a_picture_in_its_box_and_its_answer(
+    site: Site, width: int, height: int
+) -> None:
+    page = site.open("?model=photos&lang=en", viewport={"width": width, "height": height})
     page.click("#samples button")
     page.wait_for_selector("#output .tools")
     page.evaluate("window.scrollTo(0, 0)")
-    expect(page.locator("#preview")).to_be_in_viewport(ratio=1)
+    preview = page.locator(".drop #preview")
+    expect(preview).to_be_in_viewport(ratio=1)
     expect(page.locator("#output .winner, #output .value").first).to_be_in_viewport(ratio=1)
+    box, whole = preview.bounding_box(), page.locator(".drop").first.bounding_box()
+    assert box["width"] > 0.9 * whole["width"] and box["height"] > 0.7 * whole["height"]
 
 
 COVERED = """() => {
@@ -1155,10 +1164,28 @@ def test_quality_by_the_true_answers_is_shown_beside_the_originals(site: Site) -
         "1 of 2; answered 1 ×",
     ]
     assert quality.locator("svg circle").count() == 2
-    assert serious_issues(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    for width, scheme in ((360, "light"), (1280, "dark")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        assert serious_issues(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") == width
     other = site.open("?model=costs")
     assert not other.locator("#quality").is_visible()
+
+
+def test_many_classes_show_their_mistakes_first(modules: Any) -> None:
+    counts = [" ".join(str(int(n == m)) for m in range(16)) for n in range(16)]
+    for size, pairs, whole in ((15, ["0 1 2"], False), (16, ["0 1 2"], True), (16, [], False)):
+        [told, closed] = modules.evaluate(
+            """async ([counts, pairs]) => {
+              const { mistaken } = await import('./src/view/quality.js');
+              const [figure] = mistaken({ counts, pairs }, (n) => `c${n}`, []);
+              const closed = figure.querySelector('details:not([open]) table');
+              return [figure.textContent, Boolean(closed)];
+            }""",
+            [counts[:size], pairs],
+        )
+        assert ("c0 taken for c1: 2 ×" in told, closed) == (whole, whole)
 
 
 def test_page_says_what_it_is_and_what_a_model_is_for(browser: Browser, tmp_path: Path) -> None:

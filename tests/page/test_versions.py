@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 import edge_deploy
 from edge_deploy.verification.quality import wilson_interval
@@ -72,7 +73,7 @@ def test_two_versions_answer_a_table_row_by_row(site: Site, tmp_path: Path) -> N
     second = [row["predicted_y"] for row in answers(alone)]
 
     page = site.open("?model=pets&lang=en&channel=stable")
-    assert page.locator("#compare-version option").all_inner_texts() == ["2"]
+    expect(page.locator("#compare-version option")).to_have_text(["2"], timeout=60_000)
     page.set_input_files("#compare-csv", file)
     text = done(page)
     rows = answers(page)

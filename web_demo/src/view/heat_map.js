@@ -2,7 +2,7 @@
 import { el } from '../dom.js';
 import { t } from '../i18n.js';
 
-const SIDE = 320; // pixels of the longer side
+const SIDE = 448; // pixels of the longer side
 const STRONGEST = 0.75; // of a colour over the picture
 const FOR = [226, 88, 0];
 const AGAINST = [0, 108, 220];

@@ -44,6 +44,7 @@ export function mixedControls({ manifest, reference }, act) {
   }
 
   const zone = dropZone({ title: t('picture.choose'), hint: t('mixed.drop'), accept: 'image/*' }, take);
+  zone.element.prepend(preview);
   const form = el('form', { className: 'form', noValidate: true });
   form.append(...boxes.flatMap(({ elements }) => elements));
   form.append(el('button', { type: 'submit', className: 'main' }, t('table.predict')));
@@ -56,7 +57,7 @@ export function mixedControls({ manifest, reference }, act) {
   const paste = ({ clipboardData }) => take([...(clipboardData?.files ?? [])]);
   document.addEventListener('paste', paste);
   return {
-    controls: [zone.element, preview, form],
+    controls: [zone.element, form],
     samples: sampleChips(reference, act, fill),
     leave() {
       document.removeEventListener('paste', paste);

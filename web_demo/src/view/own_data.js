@@ -232,7 +232,7 @@ function resultsOf({ header, records, separator, mark, name, pictures: many }, v
   const titled = (title, { entry }) => (versions.length > 1 ? t('versions.column', { title, version: entry.version }) : title);
   const cellsBy = (record) =>
     versions.flatMap((one) =>
-      cellsOf(one.manifest.outputs, record[one.outputs]).map((cell) => ({ ...cell, title: titled(cell.title, one) })),
+      cellsOf(one.manifest.outputs, record[one.outputs]).map((cell) => ({ ...cell, title: titled(cell.title, one), head: titled(cell.head, one) })),
     );
   const columns = first ? cellsBy(first) : [];
   const titles = columns.map(({ title }) => title);
@@ -395,8 +395,11 @@ function listView({ records, pictures: many }, results, state) {
   const [mine] = state.sides;
   const sure = mine.judged.some((one) => one && one.sure !== null);
   const onPage = (cells, of) => cells.filter(({ aside }) => !aside).map(of);
-  // A single name says better than a number which row it is; of many columns the answer is first.
-  const ordered = (own, rest, n) => (many || names.length === 1 ? [...own, ...rest] : [n, ...rest, ...own]);
+  // A single text says better than a number which row it is; else the answer is first, to be seen on a phone.
+  const ordered = (own, rest, n) => {
+    if (many) return [...rest, ...own];
+    return names.length === 1 ? [...own, ...rest] : [n, ...rest, ...own];
+  };
 
   function row(n) {
     const one = records[n];
@@ -422,7 +425,7 @@ function listView({ records, pictures: many }, results, state) {
     const choices = ['given', ...(state.differs ? ['differ'] : []), ...(mine.truths.length ? ['errors'] : []), ...(sure ? ['unsure', 'sure'] : [])];
     order.replaceChildren(...choices.map((value) => el('option', { value }, t(`own.order.${value}`))));
     order.value = state.order;
-    const shown = [...onPage(columns, ({ title }) => title), ...(sure ? [t('own.sure')] : [])];
+    const shown = [...onPage(columns, ({ head }) => head), ...(sure ? [t('own.sure')] : [])];
     const heads = ordered(names, [...shown, ...failed], t('several.row'));
     for (const { nameOf, entry } of [...state.sides].reverse()) {
       const title = t('own.judged');

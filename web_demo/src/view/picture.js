@@ -53,7 +53,8 @@ export function pictureControls({ entry, manifest }, act) {
   const zone = dropZone({ ...words, accept: 'image/*,video/*,.zip', multiple: true }, takeAll);
   const many = { title: t('picture.folder'), hint: t('picture.folder.hint'), className: 'drop small', id: 'folder' };
   const folders = chooser({ ...many, webkitdirectory: true }, (files) => files.length && act.several({ files }));
-  controls.push(zone.element, film.element, preview, folders);
+  zone.element.prepend(preview); // which fills the box, as what was dropped there
+  controls.push(zone.element, film.element, folders);
 
   const paste = ({ clipboardData }) => takeAll([...(clipboardData?.files ?? [])]);
   document.addEventListener('paste', paste);
@@ -103,7 +104,7 @@ export function show(canvas, picture) {
     }
   }
   canvas.getContext('2d').putImageData(image, 0, 0);
-  // A picture of 28 x 28 is shown larger, as the blocks that it is.
-  canvas.style.width = Math.max(width, height) < 112 ? '7rem' : '';
+  // A picture of 28 x 28 is shown as the blocks that it is.
+  canvas.className = Math.max(width, height) < 112 ? 'small' : '';
   canvas.hidden = false;
 }

@@ -10,6 +10,7 @@ import { diagonal, plot } from './plots.js';
 import { svg } from './svg.js';
 
 const MOST_BARS = 12;
+const MOST_SIDE = 15; // classes whose matrix is shown at once
 const FEW = 4; // classes whose matrix and bars stand beside a chart
 
 /** The section; nothing where the samples had no labels. */
@@ -58,8 +59,8 @@ function truth(n, name) {
   const told = t('quality.truly', { name });
   if (label) button.setAttribute('aria-label', `${label}, ${told}`);
   if (button.title) button.title = `${button.title}, ${told}`;
-  const below = button.querySelector('.truth');
-  if (below) below.textContent = name;
+  const place = (button.closest('tr') ?? button).querySelector('.truth');
+  if (place) place.textContent = name;
   else button.append(el('span', { className: 'truth' }, told));
 }
 
@@ -109,11 +110,10 @@ export function mistaken(confusion, nameOf, shown, { mark, words } = OF_SAMPLES)
   if (!confusion) return [];
   const { counts, pairs } = confusion;
   const title = el('figcaption', {}, t('quality.confusion'));
-  if (!counts.length) {
-    const lines = pairs.map((pair) => pair.split(' ')).map(([is, said, times_]) =>
-      el('li', {}, t('quality.pair', { is: nameOf(is), said: nameOf(said), times: count(Number(times_)) })));
-    return [el('figure', {}, title, el('ul', {}, ...lines))];
-  }
+  const lines = pairs.map((pair) => pair.split(' ')).map(([is, said, times_]) =>
+    el('li', {}, t('quality.pair', { is: nameOf(is), said: nameOf(said), times: count(Number(times_)) })));
+  const most = el('ul', {}, ...lines);
+  if (!counts.length) return [el('figure', {}, title, most)];
   const told = el('p', { className: 'quiet', role: 'status' }, shown.length ? t(words.click) : '');
   const heads = counts.map((_, n) => el('th', { scope: 'col', className: 'number' }, nameOf(n)));
   const rows = counts.map((row, is) => {
@@ -127,7 +127,7 @@ export function mistaken(confusion, nameOf, shown, { mark, words } = OF_SAMPLES)
         mark(own);
       };
       const inside = own.length ? el('button', { type: 'button', 'aria-label': label, onclick }, content) : content;
-      return el('td', { className: `number${value === '0' ? '' : hit}` }, inside);
+      return el('td', { className: `number${value === '0' ? ' none' : hit}` }, inside);
     });
     return el('tr', {}, el('th', { scope: 'row' }, nameOf(is)), ...cells);
   });
@@ -139,7 +139,10 @@ export function mistaken(confusion, nameOf, shown, { mark, words } = OF_SAMPLES)
   );
   const region = { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': t('quality.confusion') };
   const many = counts.length > FEW ? 'many' : '';
-  return [el('figure', { className: many }, title, el('div', region, table), told)];
+  const whole = [el('div', region, table), told];
+  if (counts.length <= MOST_SIDE || !lines.length) return [el('figure', { className: many }, title, ...whole)];
+  const more = el('details', {}, el('summary', { className: 'quiet' }, t('quality.whole', { count: counts.length })), ...whole);
+  return [el('figure', { className: many }, title, most, more)];
 }
 
 /** Mark packaged samples by their places, and go to the first. */

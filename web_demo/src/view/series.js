@@ -1,7 +1,7 @@
 // A model that takes the last values of a series: pasted, from a CSV or a sample, and drawn.
 import { el } from '../dom.js';
 import { PageError } from '../errors.js';
-import { count } from '../format.js';
+import { count, number } from '../format.js';
 import { t } from '../i18n.js';
 import { asked, columnsOf, forecastOf, lastRows, readRows, readTable, rowsOf, windowInput } from '../series.js';
 import { decoded } from './csv.js';
@@ -90,12 +90,16 @@ export function seriesControls({ manifest, reference }, act) {
     remark,
     el('button', { type: 'submit', className: 'main' }, t('table.predict')),
   );
-  const buttons = reference.samples.map((_, n) => {
-    const button = chip(n, () => {
+  const buttons = reference.samples.map((sample, n) => {
+    const channel = told?.channel ?? Math.max(0, channels.indexOf(series.target));
+    const ends = [given(n).at(-1)[channel], ...(told ? [sample.outputs[told.name].data[0]] : [])];
+    const words = ends.map(number).join(' → ');
+    const take = () => {
       const rows = fill(n);
       act.sample(n, (outputs) => draw(rows, outputs));
-    });
-    button.replaceChildren(spark(given(n), Math.max(0, channels.indexOf(series.target))));
+    };
+    const button = chip(n, take, words);
+    button.replaceChildren(spark(given(n), channel), words);
     return button;
   });
   fill(0);

@@ -8,7 +8,7 @@ import { csvControls } from './csv.js';
 import { samplesOf } from './header.js';
 
 const MOST_COLUMNS = 40;
-const TELLING = 3; // columns that tell a sample
+const TELLING = 4; // columns that tell a sample; a phone shows three
 const LONGEST = 60; // characters of a text
 
 /** Features of a model that has none: its columns, by number; null where it is no such model. */
@@ -58,7 +58,7 @@ export function short(value) {
 }
 
 /** The controls of a table model. */
-export function tableControls({ manifest, reference, features, rows, row: wanted }, act) {
+export function tableControls({ entry, manifest, reference, features, rows, row: wanted }, act) {
   const samples = samplesOf(manifest, reference.columns?.samples ?? 0);
   const fields = withSamples(features, reference).map((feature) => withLive(field(feature, samples)));
   // The browser's own check would refuse a sample that lies between two steps; encodeRow checks.
@@ -94,20 +94,19 @@ export function tableControls({ manifest, reference, features, rows, row: wanted
     event.preventDefault();
     send(false, true);
   };
-  const columns = telling(features, rows);
-  const buttons = rows.map((values, n) =>
-    sampleButton(n, values, columns, () => {
-      moved = null;
-      fill(values);
-      send(false, true, t('table.sample', { n: n + 1 }));
-    }),
-  );
+  const take = (n) => {
+    moved = null;
+    fill(rows[n]);
+    send(false, true, t('table.sample', { n: n + 1 }));
+  };
   const csv = csvControls(act);
   const remark = manifest.features ? [] : [el('p', { className: 'quiet' }, t('table.unnamed'))];
   if (wanted) fill(wanted);
+  // An empty text is no question.
+  else if (rows.length && features.some(({ kind, default: given }) => kind === 'text' && !given)) fill(rows[0]);
   return {
     controls: [...remark, form, csv.element],
-    samples: buttons.length ? [el('div', { className: 'chips told' }, ...buttons)] : [],
+    samples: rows.length ? [sampleTable(rows, telling(features, rows), truths(entry, manifest), take)] : [],
     begin: () => send(!wanted, Boolean(wanted)),
     leave: csv.leave,
   };
@@ -216,7 +215,7 @@ function fine(width) {
   return Number(((digit ?? 10) * power).toPrecision(3));
 }
 
-/** The two or three columns by which a person tells rows apart: those with the most values. */
+/** The few columns by which a person tells rows apart: those with the most values. */
 function telling(features, rows) {
   const values = ({ name }) => new Set(rows.map((row) => row[name] ?? '')).size;
   const order = [...features].sort((a, b) => values(b) - values(a)).slice(0, TELLING);
@@ -225,19 +224,42 @@ function telling(features, rows) {
 
 const cut = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1).trimEnd()}…` : text);
 
-/** A button of a sample row, with what tells it apart. */
-function sampleButton(n, row, columns, onclick) {
-  const said = (value) => (typeof value === 'number' ? number(value) : cut(String(value ?? '–')));
-  const words = columns.map((one) =>
-    columns.length === 1 ? said(row[one.name]) : `${calledOf(one)} ${said(row[one.name])}`,
-  );
-  const label = `${t('table.sample', { n: n + 1 })}: ${words.join(', ')}`;
-  const text = el('span', {}, words.join(' · '));
-  return el('button', { type: 'button', onclick, 'aria-label': label, 'data-sample': n }, text);
+function said({ kind }, value) {
+  const known = kind === 'number' ? toNumber(value) : null;
+  return known === null ? cut(String(value ?? '–')) : number(known);
 }
 
+/** Whether quality.js knows the true class of each sample. */
+const truths = (entry, { reference }) => Boolean(entry.quality && reference.performance?.confusion);
+
+/** The samples as a small table, of which any place of a row takes it. */
+function sampleTable(rows, columns, known, take) {
+  const lines = rows.map((row, n) => {
+    const words = columns.map((one) => `${calledOf(one)} ${said(one, row[one.name])}`);
+    const label = `${t('table.sample', { n: n + 1 })}: ${words.join(', ')}`;
+    const button = el('button', { type: 'button', className: 'plain', 'aria-label': label, 'data-sample': n }, String(n + 1));
+    const cells = columns.map((one) => el('td', aligned(one), said(one, row[one.name])));
+    const truth = known ? [el('td', { className: 'truth' })] : [];
+    return el('tr', { onclick: () => take(n) }, el('td', {}, button), ...cells, ...truth);
+  });
+  const heads = columns.map((one) => {
+    const unit = one.unit ? [el('span', { className: 'unit' }, ` ${one.unit}`)] : [];
+    return el('th', { scope: 'col', ...aligned(one) }, calledOf(one), ...unit);
+  });
+  const truth = known ? [el('th', { scope: 'col', className: 'truth' }, t('table.truth'))] : [];
+  const table = el(
+    'table',
+    {},
+    el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, '#'), ...heads, ...truth)),
+    el('tbody', {}, ...lines),
+  );
+  return el('div', { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': t('page.samples') }, table);
+}
+
+const aligned = ({ kind }) => (kind === 'number' ? { className: 'number' } : {});
+
 /** A numbered button of a sample. */
-export function chip(n, onclick) {
-  const label = t('table.sample', { n: n + 1 });
+export function chip(n, onclick, words = '') {
+  const label = [t('table.sample', { n: n + 1 }), words].filter(Boolean).join(': ');
   return el('button', { type: 'button', onclick, 'aria-label': label, 'data-sample': n }, String(n + 1));
 }
