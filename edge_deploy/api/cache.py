@@ -33,7 +33,7 @@ from edge_deploy.artifact.artifact import Artifact, open_artifact, write_manifes
 from edge_deploy.core import atomic_io
 from edge_deploy.core.dependencies import PACKAGE
 from edge_deploy.core.errors import ArtifactError, EdgeDeployError, MissingDependencyError
-from edge_deploy.core.filesystem import is_link, rename, write_text
+from edge_deploy.core.filesystem import is_link, is_own, rename, write_text
 from edge_deploy.core.options import Inline
 from edge_deploy.core.worker import process
 from edge_deploy.data.sidecars import given_labels
@@ -112,13 +112,12 @@ def key_of(model: Any, options: ConvertOptions, recipe: Recipe | None) -> Key | 
             for one in fields(options)
             if one.name not in _ELSEWHERE and one.name != "labels"
         }
-        given = [Path(one) for one in _named(options)]
         labels = given_labels(options.labels) if options.labels is not None else None
         document = {
             "steps": [[step.path.name, step.columns, step.key] for step in steps],
             "options": said,
             "recipe": recipe and recipe.sha256,
-            "files": _hashes([step.path for step in steps], given, _labels_file(options)),
+            "files": _hashes([step.path for step in steps], options),
             "labels": labels,
             "program": _program(),
             "browser": _browser(options),
@@ -144,10 +143,12 @@ def restore(key: Key, options: ConvertOptions) -> Artifact | None:
         EdgeDeployError: The output cannot be written.
     """
     place = folder()
-    kept = None if place is None else _kept(place, key)
+    kept = None if place is None or not is_own(place) else _kept(place, key)
     if kept is None:
         return None
     try:
+        if is_link(kept) or not is_own(kept):
+            raise ArtifactError(f"{kept}: others may have written it.")
         seal = (kept / _SEAL).read_text("ascii")
         if not (kept / _KEPT / artifacts.MANIFEST).is_file():
             raise ArtifactError(f"{kept}: not as it was kept.")
@@ -215,9 +216,14 @@ def keep(key: Key, made: Path, began: float = 0.0) -> str | None:
         if found.changed_files() or not verdicts or any(v.status != "pass" for v in verdicts):
             return None
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not is_own(place):
+            return (
+                f"not kept for the next time: others may write to the cache {place}, and what is "
+                f"taken from it is not made anew. chmod go-w it, or name your own by {ENVIRONMENT}"
+            )
         with atomic_io.scratch(place) as part:
             entry = part / key.whole
-            entry.mkdir()
+            entry.mkdir(mode=0o700)
             (entry / _KEPT).mkdir()
             _copy(made, entry / _KEPT)
             seal = atomic_io.sha256(entry / _KEPT / artifacts.MANIFEST)
@@ -262,14 +268,15 @@ def _browser(options: ConvertOptions) -> list[str | int] | None:
     return [str(program), found.st_size, found.st_mtime_ns]
 
 
-def _named(options: ConvertOptions) -> Iterator[str | Path]:
-    """Files that options name."""
+def _named(options: ConvertOptions) -> Iterator[tuple[str, Path]]:
+    """Files that options name, with the option."""
     for one in fields(options):
         value = getattr(options, one.name)
         if isinstance(value, Path) and one.name not in _ELSEWHERE:
-            yield value
+            yield one.name, value
     if options.custom_objects is not None:  # it may import what lies beside it
-        yield from sorted(options.custom_objects.absolute().parent.glob("*.py"))
+        for path in sorted(options.custom_objects.absolute().parent.glob("*.py")):
+            yield "beside custom_objects", path
 
 
 def _plain(value: Any) -> Any:
@@ -294,24 +301,26 @@ def _labels_file(options: ConvertOptions) -> Path | None:
     return Path(options.labels).absolute()
 
 
-def _hashes(
-    models: Iterable[Path], given: Iterable[Path], apart: Path | None
-) -> list[tuple[str, str]]:
-    """Names and hashes of all files that may be read, in order, but for one that is told apart."""
-    found: dict[Path, str] = {}
-    keras = Path.home() / ".keras" / "keras.json"
+def _hashes(models: Iterable[Path], options: ConvertOptions) -> dict[str, list[tuple[str, str]]]:
+    """Names and hashes of all files that may be read, in order, by what they are read for."""
+    read: dict[str, dict[Path, str]] = {"models": {}, "beside": {}}
     for model in models:
-        found.update(_below(model))
+        read["models"].update(_below(model))
         for path in sorted(model.absolute().parent.iterdir()):
             if path.name == "reference" or (path.is_file() and not path.name.startswith(".")):
-                found.update(_below(path))
-    for path in given:
-        found.update(_below(path))
-    found.update(_below(keras))
-    found.pop(apart or keras / "none", None)
-    if len(found) > _MOST_FILES or sum(path.stat().st_size for path in found) > _MOST_READ:
+                read["beside"].update(_below(path))
+    for name, path in _named(options):
+        read.setdefault(name, {}).update(_below(path))
+    read["keras"] = dict(_below(Path.home() / ".keras" / "keras.json"))
+    apart = _labels_file(options)
+    every = {path for paths in read.values() for path in paths} - {apart}
+    if len(every) > _MOST_FILES or sum(path.stat().st_size for path in every) > _MOST_READ:
         raise _UntoldError
-    return [(name, atomic_io.sha256(path)) for path, name in found.items()]
+    hashes = {path: atomic_io.sha256(path) for path in every}
+    return {
+        what: [(name, hashes[path]) for path, name in paths.items() if path != apart]
+        for what, paths in read.items()
+    }
 
 
 def _below(path: Path) -> Iterator[tuple[Path, str]]:

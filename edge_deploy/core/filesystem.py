@@ -77,6 +77,17 @@ def is_link(path: os.PathLike[str]) -> bool:
     return stat.S_ISLNK(found.st_mode) or getattr(found, "st_reparse_tag", 0) == _MOUNT_POINT
 
 
+def is_own(folder: Path) -> bool:
+    """Whether nobody else can have written to a folder; Windows has it so for those of a user."""
+    if sys.platform == "win32":
+        return True
+    try:
+        about = folder.stat()
+    except OSError:
+        return False
+    return about.st_uid == os.geteuid() and not about.st_mode & 0o022
+
+
 def sync(path: Path) -> None:
     """Have a file, or a folder with all in it, on the disk, and not only on its way there.
 

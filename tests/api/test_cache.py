@@ -103,6 +103,13 @@ def test_key_is_another_when_the_files_could_be(kept: Path, model: Path, what: s
     assert before and before != key(model, **changed)
 
 
+def test_key_is_another_where_files_change_places(kept: Path, model: Path) -> None:
+    beside, other = model.parent / "data.csv", model.parent.parent / "data.csv"
+    other.write_text("a,b\n1,2\n")
+    one = key(model, reference=beside, calibration=other)
+    assert one and one != key(model, reference=other, calibration=beside)
+
+
 @pytest.mark.parametrize("what", SAME)
 def test_key_is_the_same_when_the_files_are(kept: Path, model: Path, what: str) -> None:
     moved = shutil.copytree(model.parent, model.parent.with_name("moved")) / model.name
@@ -232,6 +239,33 @@ def test_damaged_entry_is_made_anew(first: Path, kept: Path, model: Path, what: 
     assert third.artifact and without_time(third.artifact.folder) == without_time(
         made.artifact.folder
     )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="folders there have no modes")
+def test_what_others_could_write_is_not_taken(
+    first: Path, kept: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (entry,) = kept.iterdir()
+    whole, options = cache.Key(entry.name), ConvertOptions(**OPTIONS, output=Path("second"))
+    kept.chmod(0o1777)
+    assert cache.restore(whole, options) is None
+    note = cache.keep(whole, first)
+    assert note and "others may write to the cache" in note
+    kept.chmod(0o700)
+    user = os.geteuid()
+    with monkeypatch.context() as other:
+        other.setattr(os, "geteuid", lambda: user + 1)  # what another user left there
+        assert cache.restore(whole, options) is None
+    assert entry.is_dir() and not Path("second").exists()
+    shutil.move(entry, kept.parent / "moved")
+    entry.symlink_to(kept.parent / "moved")
+    assert cache.restore(whole, options) is None
+    entry.unlink()
+    shutil.move(kept.parent / "moved", entry)
+    entry.chmod(0o777)
+    assert cache.restore(whole, options) is None
+    assert not entry.exists()  # and the next run keeps its own
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ SEAMS = {
     "os.killpg": {"core/worker/process.py"},
     "os.waitpid": {"core/worker/process.py"},
     "os.waitid": {"core/worker/process.py"},
-    "os.geteuid": {"core/worker/limits.py"},
+    "os.geteuid": {"core/filesystem.py", "core/worker/limits.py"},
     "os.sysconf": {"core/worker/limits.py"},
     "os.fsync": {"core/filesystem.py"},
     "os.fchmod": {"core/atomic_io.py"},
