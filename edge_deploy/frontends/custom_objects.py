@@ -9,7 +9,6 @@ are looked through for the one that defines it.
 from __future__ import annotations
 
 import ast
-import builtins
 import sys
 import types
 import warnings
@@ -138,7 +137,6 @@ def _made(statement: ast.stmt) -> Iterator[str]:
         yield statement.name
     elif isinstance(statement, ast.Import | ast.ImportFrom):
         for alias in statement.names:
-            # A star may bring any name: what the builtins lack may be one of them.
             yield (alias.asname or alias.name).partition(".")[0]
     elif isinstance(statement, ast.If | ast.Try | ast.With):
         # Versions of a library are told apart so; a loop or a call at this level is training.
@@ -155,11 +153,11 @@ def _made(statement: ast.stmt) -> Iterator[str]:
 
 
 def _used(statement: ast.stmt) -> Iterator[str]:
-    """The names that a statement reads, wherever they come from."""
+    """The names that a statement reads, wherever they come from; a star may bring any of them."""
+    yield "*"
     for node in ast.walk(statement):
-        if isinstance(node, ast.Name) and not hasattr(builtins, node.id):
-            yield node.id
-            yield "*"
+        if isinstance(node, ast.Name):
+            yield node.id  # Python's own too: the file may have a sum or an abs of its own
 
 
 def _is_pythons_own(value: Any) -> bool:

@@ -77,6 +77,16 @@ GIVEN = {
         LAYER,
         {"Scale"},
     ),
+    "a function called as one of Python's": (
+        "def abs(x):\n    return 7\nclass Scale:\n    size = abs(-1)\n",
+        LAYER,
+        {"Scale", "abs"},
+    ),
+    "one of Python's by a star": (
+        "from numpy import *\nclass Scale:\n    size = max([[1, 7]], axis=1)[0]\n",
+        LAYER,
+        {"Scale"},
+    ),
     "annotations that are texts": (
         "from __future__ import annotations\nclass Scale:\n    size: Missing = 3\n",
         LAYER,
@@ -98,6 +108,8 @@ def test_of_a_file_only_what_the_model_needs_runs(
         n for n in found if getattr(found[n], "__module__", "")[:11] == "edge_deploy"
     } <= expected
     assert not Path("trained").exists()
+    if "Python's" in name and "Scale" in found:
+        assert found["Scale"].size == 7
     if "Scale" in found and "helper" in found:
         assert found["Scale"]()([1, 2]).tolist() == [8, 16]
 
