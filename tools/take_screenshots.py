@@ -100,5 +100,5 @@ if __name__ == "__main__":
     with open_browser() as browser:
         page(browser, "page.png", "digits-mlp", 850, draw_a_three)
         page(browser, "why.png", "cat-vs-dog", 1_000, ask_why, "#why")
-        page(browser, "form.png", "insurance", 720, take_a_sample)
+        page(browser, "form.png", "insurance", 900, take_a_sample)
         report(browser)
