@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,9 @@ _CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.tru
 
 HEAVY = ("convert", "init", "tune")
 """Commands that import TensorFlow, which is done once for all of their moments."""
+
+# As edge_deploy.core.atomic_io names a file that is not in its place yet.
+_HALF = re.compile(r"\..+\.\d+")
 
 Files = dict[str, str]
 """Files by path, with their hashes."""
@@ -156,11 +160,14 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def files_of(folder: Path) -> Files:
-    """Every file below a folder, and its hash."""
+    """Every file below a folder, and its hash, but what was being written: the next run clears it.
+
+    ``leftovers`` asks whether it does.
+    """
     return {
         p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
         for p in sorted(folder.rglob("*"))
-        if p.is_file()
+        if p.is_file() and not _HALF.fullmatch(p.name)
     }
 
 
