@@ -65,10 +65,19 @@ class AsOf(pickle._Pickler):
             self.save(obj.state)
             self.write(pickle.BUILD)
             return None
+        if type(obj).__module__ == "sklearn._loss._loss":  # Cython's own way, until 1.5
+            home = "_loss" if self.number >= (1, 5) else "sklearn._loss._loss"
+            numbers = tuple(one for one in obj.__reduce__()[1] if isinstance(one, float))
+            self.named(home, f"__pyx_unpickle_{type(obj).__name__}")
+            self.save((type(obj), 0xD41D8CD, numbers))
+            self.write(pickle.REDUCE)
+            return None
         return super().save(obj, *rest)
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
         module, name = obj.__module__, name or obj.__qualname__
+        if module == "sklearn._loss._loss" and self.number >= (1, 5):
+            module = "_loss"
         if name.endswith("Distance64"):
             home = "neighbors" if self.number < (1, 1) else "metrics"
             module = f"sklearn.{home}._dist_metrics"
@@ -77,7 +86,7 @@ class AsOf(pickle._Pickler):
             name = name.removesuffix("64")
         elif self.number < (0, 22) and module in _OF_0_20:
             module = _OF_0_20[module]
-        elif not module.startswith("sklearn"):
+        elif not module.startswith(("sklearn", "_loss")):
             super().save_global(obj, name)
             return
         self.named(module, name)
@@ -121,7 +130,7 @@ class AsOf(pickle._Pickler):
             home = "gradient_boosting" if v < (0, 21) else "_gb_losses"
             has.pop("_loss")
             has["loss_"] = Once(f"sklearn.ensemble.{home}", loss, K=1)
-        elif kind.startswith("GradientBoosting"):
+        elif v < (1, 4) and kind.startswith("GradientBoosting"):
             has["_loss"] = Once("sklearn.ensemble._gb_losses", "BinomialDeviance", K=1)
         if v < (0, 21) and kind.startswith("GradientBoosting"):
             has["init_"] = self.first(model)

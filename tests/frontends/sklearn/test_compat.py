@@ -73,6 +73,32 @@ def test_old_file_answers_as_it_did(row: str, version: str) -> None:
         np.testing.assert_allclose(read.predict_proba(X), model.predict_proba(X), atol=1e-12)
 
 
+LOSSES: dict[str, Callable[[], Any]] = {
+    "two classes": lambda: ensemble.HistGradientBoostingClassifier(max_iter=3).fit(*classes(2)),
+    "four classes": lambda: ensemble.HistGradientBoostingClassifier(max_iter=3).fit(*classes(4)),
+    "a quantile": lambda: ensemble.HistGradientBoostingRegressor(
+        loss="quantile", quantile=0.7, max_iter=3
+    ).fit(*regression()),
+    "boosting": MODELS["boosting"],
+}
+
+
+@pytest.mark.parametrize("version", ["1.3.2", "1.5.2"])
+@pytest.mark.parametrize("row", LOSSES)
+def test_compiled_loss_is_read_as_it_was_written(row: str, version: str) -> None:
+    """By a function of Cython's, from a module that 1.5 called ``_loss``."""
+    model = LOSSES[row]()
+    path = write(Path("model.pkl"), model, version)
+    assert (b"__pyx_unpickle_Cy" in path.read_bytes()) != ((row, version) == ("boosting", "1.3.2"))
+    read, _ = load_pickle(path)
+    assert type(read._loss) is type(model._loss)
+    np.testing.assert_array_equal(read.predict(X), model.predict(X))
+    got = load(path, LoadOptions()).predict({"features": X.astype(np.float32)})
+    answer = got["probabilities"] if "probabilities" in got else got["value"][:, 0]
+    wanted = getattr(model, "predict_proba", model.predict)(X)
+    np.testing.assert_allclose(answer, wanted, atol=1e-6)
+
+
 def as_of_1_2(data: bytes) -> bytes:
     """An array of a tree as it was: nodes said nothing of missing values, leaves held weights."""
     array = np.load(io.BytesIO(data))
