@@ -86,7 +86,7 @@ LOSSES: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("version", ["1.3.2", "1.5.2"])
 @pytest.mark.parametrize("row", LOSSES)
 def test_compiled_loss_is_read_as_it_was_written(row: str, version: str) -> None:
-    """By a function of Cython's, from a module that 1.5 called ``_loss``."""
+    """By a function of Cython's that is gone, from a module that 1.5 called ``_loss``."""
     model = LOSSES[row]()
     path = write(Path("model.pkl"), model, version)
     assert (b"__pyx_unpickle_Cy" in path.read_bytes()) != ((row, version) == ("boosting", "1.3.2"))

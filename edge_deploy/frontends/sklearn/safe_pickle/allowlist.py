@@ -142,16 +142,13 @@ _ESTIMATORS = {
 }
 """scikit-learn's public estimators, below ``sklearn``, where their classes really live."""
 
-_LOSSES = (
-    "CyAbsoluteError", "CyExponentialLoss", "CyHalfBinomialLoss", "CyHalfGammaLoss",
-    "CyHalfMultinomialLoss", "CyHalfPoissonLoss", "CyHalfSquaredError", "CyHalfTweedieLoss",
-    "CyHalfTweedieLossIdentity", "CyHuberLoss", "CyPinballLoss",
-)  # fmt: skip
-"""The compiled losses of ``sklearn._loss._loss``."""
-
 _PARTS = {
-    # By its class, or as before scikit-learn 1.6 by a function of Cython's that is there no more.
-    "_loss._loss": " ".join(f"{name} __pyx_unpickle_{name}" for name in _LOSSES),
+    "_loss._loss": (
+        "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss "
+        "CyHalfMultinomialLoss CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss "
+        "CyHalfTweedieLossIdentity CyHuberLoss CyPinballLoss "
+        "__pyx_unpickle_CyHalfMultinomialLoss"
+    ),
     "_loss.link": "HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
     "_loss.loss": (
         "AbsoluteError ExponentialLoss HalfBinomialLoss HalfGammaLoss HalfMultinomialLoss "

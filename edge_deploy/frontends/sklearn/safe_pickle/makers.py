@@ -301,20 +301,14 @@ def search_part(record: Call) -> Making:
 
 
 def loss(record: Call) -> Making:
-    """A compiled loss: its class with numbers, or Cython's ``__pyx_unpickle_<class>``.
-
-    That takes the class, a checksum of its fields, and their values there or as a state.
-    """
-    module, name = record.function.name
-    if name.startswith("__pyx_unpickle_"):
-        name = name.removeprefix("__pyx_unpickle_")
-        given = [*record.arguments[2:], *(record.state or ())]
-        arguments, state = (yield next((one for one in given if one is not None), ())), None
-    else:
-        arguments, state = yield from _whole(record)
-    if state or type(arguments) is not tuple or any(type(a) not in (int, float) for a in arguments):
-        raise UntrustedError(f"a call of {'.'.join(record.function.name)}")
-    return resolve((module, name))(*map(float, arguments))
+    name = record.function.name
+    if name[1].startswith("__pyx_unpickle_"):
+        yield from ()
+        return resolve((name[0], name[1].removeprefix("__pyx_unpickle_")))()
+    arguments, state = yield from _whole(record)
+    if state or not all(type(a) in (int, float) for a in arguments):
+        raise UntrustedError(f"a call of {'.'.join(name)}")
+    return resolve(name)(*map(float, arguments))
 
 
 def scipy(record: Call) -> Making:
