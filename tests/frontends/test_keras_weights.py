@@ -16,7 +16,9 @@ import yaml
 
 import edge_deploy
 from edge_deploy.core.errors import EdgeDeployError, SourceError, UsageError
+from edge_deploy.formats.registry import FORMATS, default_runtime
 from edge_deploy.frontends.keras_weights import find_architecture, is_architecture, nest
+from tests.support.models import randomize, save
 
 X = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
 
@@ -125,6 +127,25 @@ def test_weights_that_windows_saved_are_found(tmp_path: Path) -> None:
     given = found.predict({found.spec.inputs[0].name: X})
     for mine, theirs in zip(given.values(), answers(model), strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", ["net.h5", "net.keras"])
+def test_layers_may_have_slashes_in_their_names(file: str, tmp_path: Path) -> None:
+    """Keras 2 takes them, and they are paths in HDF5 and scopes in TensorFlow."""
+    keras = importlib.import_module("tf_keras")
+    x = keras.Input((4,), name="given/x")
+    y = keras.layers.BatchNormalization(name="block/norm")(keras.layers.Dense(3, name="block/a")(x))
+    model = keras.Model(x, keras.layers.Dense(2, name="block/a/b")(y), name="net/all")
+    randomize(model)
+    save(model, tmp_path / file)
+    found = edge_deploy.load_model(tmp_path / file)
+    (given,) = found.predict({found.spec.inputs[0].name: X}).values()
+    np.testing.assert_allclose(given, answers(model)[0], atol=1e-6)
+    FORMATS["onnx"].export(found, tmp_path / "net.onnx", {"name": "net", "version": "1"})
+    with default_runtime("onnx").open(tmp_path / "net.onnx") as runner:
+        (given,) = runner.predict({found.spec.inputs[0].name: X}).values()
+    np.testing.assert_allclose(given, answers(model)[0], atol=1e-6)
 
 
 NESTED = {
