@@ -148,6 +148,24 @@ def test_layers_may_have_slashes_in_their_names(file: str, tmp_path: Path) -> No
     np.testing.assert_allclose(given, answers(model)[0], atol=1e-6)
 
 
+@pytest.mark.slow
+def test_functional_that_calls_itself_a_model_is_read(tmp_path: Path) -> None:
+    """Under the registered name that Keras' own Model has not."""
+    model = functional(importlib.import_module("keras"))
+    save(model, tmp_path / "net.keras")
+    with zipfile.ZipFile(tmp_path / "net.keras") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    named = {"class_name": "Model", "module": "keras", "registered_name": "Functional"}
+    parts["config.json"] = json.dumps({**json.loads(parts["config.json"]), **named}).encode()
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    found = edge_deploy.load_model(tmp_path / "model.keras")
+    given = found.predict({found.spec.inputs[0].name: X})
+    for mine, theirs in zip(given.values(), answers(model), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
 NESTED = {
     "apart": (["layers\\dense/vars"], ["layers/dense/vars"]),
     "two deep": (["a\\b\\c/vars", "a\\d/vars"], ["a/b/c/vars", "a/d/vars"]),
