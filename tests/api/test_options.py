@@ -203,6 +203,7 @@ def test_dir_and_help_show_the_public_functions() -> None:
         assert f"\n    {name}(" in text, name
 
 
+@pytest.mark.slow
 def test_types_hold_for_those_who_check_them(tmp_path: Path) -> None:
     pytest.importorskip("mypy", reason="of [dev], which make test-next does without")
     script = tmp_path / "uses.py"

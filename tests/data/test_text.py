@@ -144,6 +144,7 @@ def code(way: str, platform: str) -> str:
     return PLATFORMS[platform].code(TemplateContext("t", "1", *given, None, features, {"text": ""}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [*WAYS, *HASHED, *TOGETHER])
 def test_python_snippet_counts_the_same(way: str) -> None:
     module: dict[str, Any] = {"__name__": "snippet", "__file__": "snippet.py"}
