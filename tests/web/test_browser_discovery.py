@@ -33,8 +33,13 @@ def test_a_browser_is_found_where_it_is_named_or_installed(
 ) -> None:
     own = executable(tmp_path / ".cache/ms-playwright/chromium-1200/chrome-linux/chrome")
     assert find_browser() == own
+    cache = tmp_path / ".cache/ms-playwright/chromium_headless_shell-1200"
+    shell = executable(cache / "chrome-headless-shell-linux64/chrome-headless-shell")
+    assert find_browser() == shell
     chrome = executable(tmp_path / "google-chrome")
     assert find_browser() == chrome
+    without_windows = executable(tmp_path / "chromium-headless-shell")
+    assert find_browser() == without_windows
     monkeypatch.setenv(ENVIRONMENT, str(own))
     assert find_browser() == own
     assert find_browser(chrome) == chrome
