@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -133,3 +134,18 @@ def test_half_written_texts_of_killed_runs_are_cleared_away(folder: Path) -> Non
     left = {p.name for p in folder.iterdir() if p.name.startswith(".")}
     assert left == {mine.name}, "its own part is the one that it wrote and moved"
     assert (folder / "a").read_text() == "new a"
+
+
+@pytest.mark.parametrize(
+    ("error", "mend"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "Free some space or name another"),
+        (FileNotFoundError(errno.ENOENT, "No such file"), "if another run has removed it, or name"),
+    ],
+)
+def test_what_cannot_be_written_is_said_with_its_mend(
+    folder: Path, error: OSError, mend: str
+) -> None:
+    says = rf"cannot be written \(No s.*{mend}"
+    with pytest.raises(EdgeDeployError, match=says), atomic_io.writing(folder):
+        raise error
