@@ -82,7 +82,7 @@ def test_file_answers_from_the_disk_and_asks_for_nothing(opened: Open, view: str
     page.click("#samples button")
     page.wait_for_selector("#output .tools")
     if "digits" in query:
-        wait = "document.querySelector('#samples img').naturalWidth > 0"
+        wait = "() => document.querySelector('#samples img').naturalWidth > 0"
         page.wait_for_function(wait)
         assert EVIL in page.inner_text("#output")
     page.add_script_tag(path=str(AXE))
@@ -96,7 +96,7 @@ def test_answer_is_the_model_s_own(opened: Open, made: list[Path]) -> None:
     page.select_option("select[name=pet]", "yes")
     page.click("button.main")
     page.locator("#output .raw").evaluate("one => { one.open = true; }")
-    page.wait_for_function("document.querySelector('#raw').textContent.includes('\"yes\"')")
+    page.wait_for_function("() => document.querySelector('#raw').textContent.includes('\"yes\"')")
     told = json.loads(page.inner_text("#raw"))["outputs"]["y"]["values"]
     with np.load(made[0] / "reference.npz") as data:
         x, y = data["in:x"], data["out:y"]
@@ -114,7 +114,7 @@ def test_policy_allows_this_script_and_style_and_no_connection(file: Path, opene
     assert "connect-src" not in rules and "unsafe-inline" not in policy
     page = opened()
     page.click("#licences summary")
-    page.wait_for_function("document.querySelector('#licences pre').textContent.length > 1e5")
+    page.wait_for_function("() => document.querySelector('#licences pre').textContent.length > 1e5")
 
 
 def test_file_in_a_sandboxed_frame_answers(browser: Browser, file: Path, tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_element_speaks_the_language_has_the_colour_and_tells_answers(
     frame.locator("input[name=length]").fill("5")
     page.evaluate("delete globalThis.told")
     button.click()
-    page.wait_for_function("globalThis.told")
+    page.wait_for_function("() => globalThis.told")
     told = page.evaluate("globalThis.told")
     assert {"model", "value", "unit", "outputs", "backend"} == set(told)
     assert told["model"] == "costs" and told["unit"] == "USD"
@@ -138,7 +138,7 @@ def test_page_of_another_origin_gets_answers_and_no_inputs(
         inner = page.frame_locator("iframe")
         inner.locator("input[name=length]").fill("7.25", timeout=60_000)
         inner.locator("button.main").click()
-        page.wait_for_function("told.some(({type}) => type === 'answer')")
+        page.wait_for_function("() => told.some(({type}) => type === 'answer')")
         told = page.evaluate("told")
     assert {one["source"] for one in told} == {"edge-deploy"}
     heights = [one["height"] for one in told if one["type"] == "resize"]
@@ -203,11 +203,13 @@ def test_documented_element_and_frame_work(
     page = opened(f"{url}element.html")
     frame = page.frame_locator("edge-model iframe")
     frame.locator("button.main").click(timeout=60_000)
-    page.wait_for_function("/^insurance: \\d+$/.test(document.querySelector('#told').textContent)")
+    page.wait_for_function(
+        "() => /^insurance: \\d+$/.test(document.querySelector('#told').textContent)"
+    )
     page = opened(f"{url}frame.html", viewport={"width": 360, "height": 740})
     frame = page.frame_locator("iframe")
     frame.locator("html[lang=id][data-state=ready]").wait_for(state="attached", timeout=60_000)
-    page.wait_for_function("document.querySelector('iframe').clientHeight > 700")
+    page.wait_for_function("() => document.querySelector('iframe').clientHeight > 700")
 
 
 def test_documented_function_answers_as_python(

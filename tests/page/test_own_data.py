@@ -247,7 +247,7 @@ def test_many_pictures_are_stopped_and_what_is_done_stays(
 ) -> None:
     page = site.open(f"?model=animals&lang={code}", bypass_csp=True, **PHONE)
     choose(page, folder_of(tmp_path, 150))
-    page.wait_for_function("document.querySelector('#own progress')?.value > 10")
+    page.wait_for_function("() => document.querySelector('#own progress')?.value > 10")
     assert page.get_attribute("#own progress", "max") == "452"
     page.click("#own-stop")
     assert words in done(page, "stopped")

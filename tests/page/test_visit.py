@@ -117,7 +117,9 @@ def test_a_site_whose_owner_did_not_ask_tells_nobody(browser: Browser, silent: P
         policy = page.get_attribute("meta[http-equiv]", "content")
         assert "connect-src" not in policy
         leave(page)
-        assert not [one for one in asked if one != "about:blank"]
+        # Parts of the page's own code may still be on their way.
+        own = ("about:blank", f"{url}src/")
+        assert not [one for one in asked if not one.startswith(own)]
 
 
 def test_counts_of_a_visit_arrive_once_and_hold_no_input(

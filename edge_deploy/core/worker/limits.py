@@ -72,6 +72,7 @@ def give_memory_back() -> None:
     global _taken_before
     taken = _taken()
     if taken is not None and taken - _taken_before < _WORTH_COLLECTING:
+        _taken_before = min(taken, _taken_before)
         return
     gc.collect()
     if sys.platform == "linux":
