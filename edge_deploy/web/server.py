@@ -173,6 +173,8 @@ class Deadline(io.RawIOBase):
 
 class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Else the second part of an answer waits 40 ms for a word of the visitor that has the first.
+    disable_nagle_algorithm = True
     extensions_map = {**SimpleHTTPRequestHandler.extensions_map, **_TYPES}  # noqa: RUF012
 
     def __init__(
