@@ -11,7 +11,7 @@ from edge_deploy.artifact.manifest import columns_of
 from edge_deploy.core.spec import Array, Feature
 from edge_deploy.data.reference import Reference, join
 
-# A form without features has a field a column up to here, as web_demo/src/view/table.js does it.
+# A form without features has a field a column up to here: web_demo/src/unnamed_features.js.
 _MOST_COLUMNS = 40
 _FEWEST = 3  # of two samples a range says nothing
 

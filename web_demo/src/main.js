@@ -4,7 +4,7 @@ import { countDropped, counted as countsOf, counts, lacks, readReleases, visitor
 import { asDocument, isFixed, pictureInput, rowInput, tensorInput } from './inference.js';
 import { el } from './dom.js';
 import { widthOf } from './features.js';
-import { exchangeable, fastest, nearer } from './fastest.js';
+import { exchangeable } from './exchangeable.js';
 import { json } from './fetching.js';
 import * as frame from './framed.js';
 import { count as countOf, time } from './format.js';
@@ -20,11 +20,11 @@ import { remember, remembered } from './remembered.js';
 import { openChecked, standIns } from './select-backend.js';
 import { PageError, words } from './errors.js';
 import { forecastOf } from './series.js';
+import { unnamedFeatures } from './unnamed_features.js';
 import { answer, history, summaries, waiting, withAnswer } from './view/answer.js';
 import { cardView } from './view/card.js';
 import * as head from './view/header.js';
-import { rareControls, showInputs } from './view/inputs.js';
-import { unnamedFeatures } from './view/table.js';
+import { controlsFor, showInputs } from './view/inputs.js';
 
 const root = document.documentElement;
 const site = new URL('models/', SITE);
@@ -189,6 +189,11 @@ function choices(entry, file, backend) {
 async function prepare(entry, wanted, backend, signal) {
   const started = performance.now();
   const described = describe(entry);
+  const form = described.then(async ({ manifest }) => {
+    const features = manifest.features ?? unnamedFeatures(manifest);
+    return { features, controls: await controlsFor(manifest, features) }; // its code comes beside the model
+  });
+  form.catch(() => {}); // told when it is waited for
   const listed = Promise.resolve(entry.rows ? json(placeOf(entry, entry.rows)) : []);
   listed.catch(() => {}); // told when it is waited for
   const automatic = backend === 'auto' && wanted.file === entry.file;
@@ -224,8 +229,7 @@ async function prepare(entry, wanted, backend, signal) {
   });
   const { file, check, each } = opened;
   const model = exchangeable(opened.model);
-  const [{ manifest, reference }, rows] = await Promise.all([described, listed]);
-  const rare = await rareControls(manifest);
+  const [{ manifest, reference }, { features, controls }, rows] = await Promise.all([described, form, listed]);
   if (signal.aborted) {
     model.dispose();
     return;
@@ -235,12 +239,11 @@ async function prepare(entry, wanted, backend, signal) {
     throw new Error(`its answers are off by ${check.worst}`);
   }
   head.check(check, file, manifest, model.backend);
-  const features = manifest.features ?? unnamedFeatures(manifest);
   const shown = { entry, file, manifest, reference, features, rows };
   current = { ...shown, model, leave() {} };
   waiting();
   current.acts = acts(current);
-  const made = showInputs({ ...shown, rare, row: address.row() }, current.acts);
+  const made = showInputs({ ...shown, row: address.row() }, controls, current.acts);
   cardView(shown);
   const own = current;
   own.leave = () => {
@@ -256,8 +259,9 @@ async function prepare(entry, wanted, backend, signal) {
   head.ready(model.backend, each, check.pass);
   if (entry.release?.versions.length > 1 || countsOf(entry.key, entry.version)) beside(own);
   part(own, import('./view/quality.js'), ({ qualityView }) => qualityView(shown));
-  part(own, import('./view/compare.js'), ({ compareView }) => (own.compared = compareView(shown, own.acts)));
-  own.marks = part(own, import('./view/marks.js'), ({ marksView }) =>
+  const later = idle(); // the first answer and its form come before what is below them
+  part(own, later.then(() => import('./view/compare.js')), ({ compareView }) => (own.compared = compareView(shown, own.acts)));
+  own.marks = part(own, later.then(() => import('./view/marks.js')), ({ marksView }) =>
     marksView(shown, { isOpen: () => own === current, trouble }),
   );
   const told = (trouble) => own === current && trouble === 'storage-full' && head.note(t('error.storage'));
@@ -276,8 +280,10 @@ async function prepare(entry, wanted, backend, signal) {
 /** Once the page is idle: the fastest way of this device, and the nearest thread. */
 async function settle(own, now, signal, measure) {
   await idle();
-  if (measure) await keepFastest(own, now, signal);
-  const model = own.file === now.file ? await nearer(own.entry, now, { ...own, signal }).catch(() => null) : null;
+  const ways = await import('./fastest.js').catch(() => null); // the page works without it
+  if (ways && measure) await keepFastest(ways.fastest, own, now, signal);
+  const stays = ways && own.file === now.file;
+  const model = stays ? await ways.nearer(own.entry, now, { ...own, signal }).catch(() => null) : null;
   if (signal.aborted || own !== current) {
     model?.dispose();
     return;
@@ -287,7 +293,7 @@ async function settle(own, now, signal, measure) {
 }
 
 /** Once the page is idle, see what else this device has, and keep the fastest for the next visit. */
-async function keepFastest(own, now, signal) {
+async function keepFastest(fastest, own, now, signal) {
   const way = await fastest(own.entry, now, own.model, { ...own, signal }).catch(() => null);
   if (signal.aborted || own !== current) {
     way?.model.dispose();

@@ -1,7 +1,7 @@
 // Another version of the model that is shown, to be asked beside it.
 import { describe } from './reference.js';
 import { openChecked, standIns } from './select-backend.js';
-import { unnamedFeatures } from './view/table.js';
+import { unnamedFeatures } from './unnamed_features.js';
 
 /**
  * Open a version in the first way that works here.

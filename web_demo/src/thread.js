@@ -94,13 +94,13 @@ function pageThread() {
   const thread = {
     async call({ call, target, url, backend, spec, options, inputs }) {
       if (call === 'card') return hasCard();
-      const { openHere } = await load(WORKER);
       if (ended) throw aborted();
-      if (call === 'open') {
-        model = await openHere(target, new URL(url), backend, spec, { ...options, onProgress: thread.progress });
-        return { backend: model.backend };
-      }
-      return call === 'predict' ? predict(inputs) : model[call]();
+      if (call === 'predict') return predict(inputs);
+      if (call !== 'open') return model[call]();
+      const { openHere } = await load(WORKER); // a browser takes its time for that, each time
+      if (ended) throw aborted();
+      model = await openHere(target, new URL(url), backend, spec, { ...options, onProgress: thread.progress });
+      return { backend: model.backend };
     },
     end() {
       ended = true;

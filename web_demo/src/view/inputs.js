@@ -1,47 +1,36 @@
 // The controls that a model's input needs.
 import { el } from '../dom.js';
 import { t } from '../i18n.js';
-import { pictureControls } from './picture.js';
-import { tableControls } from './table.js';
-import { sampleChips, tensorControls } from './tensor.js';
+import { sampleChips } from './samples.js';
 
 const $ = (id) => document.getElementById(id);
 
 /**
- * Controls that few models need, whose code comes when it is asked for.
- * @returns {Promise<?Function>} null for the others
+ * The controls for a kind of input, each in a module that only models of that kind need.
+ * @returns {Promise<Function>}
  */
-export async function rareControls({ preprocessing, series, inputs }) {
-  if (preprocessing && inputs.length > 1) return (await import('./mixed.js')).mixedControls;
-  if (!preprocessing && series && inputs.length === 1) return (await import('./series.js')).seriesControls;
-  return null;
+export async function controlsFor({ preprocessing, series, inputs }, features) {
+  const one = inputs.length === 1;
+  if (preprocessing && !one) return (await import('./mixed.js')).mixedControls;
+  if (preprocessing) return (await import('./picture.js')).pictureControls;
+  if (series && one) return (await import('./series.js')).seriesControls;
+  if (features && one) return (await import('./table.js')).tableControls;
+  return (await import('./tensor.js')).tensorControls;
 }
 
 /**
  * Show them.
- * @param {object} model {entry, manifest, reference, features, rows, row, rare}: what
- *   rareControls() gave
+ * @param {object} model {entry, manifest, reference, features, rows, row}
+ * @param {Function} controls what controlsFor() gave
  * @param {object} act what they call: file, picture, row, several, tensors, mixed, decoded, sample,
  *   trouble
  * @returns {{begin: Function|undefined, leave: Function}} leave() ends the camera and its like
  */
-export function showInputs(model, act) {
-  const { entry, manifest, reference, features, rare } = model;
-  const one = manifest.inputs.length === 1;
-  let made;
-  if (rare) {
-    made = rare(model, act);
-  } else if (manifest.preprocessing && one) {
-    made = pictureControls(model, act);
-    if (!entry.pictures.length) made.samples = sampleChips(reference, act);
-  } else if (features && one) {
-    made = tableControls(model, act);
-    if (!made.samples.length) made.samples = sampleChips(reference, act);
-  } else {
-    made = tensorControls(model, act);
-    if (looksLikePictures(manifest)) {
-      made.controls.unshift(el('p', { className: 'badge warn' }, t('picture.unknown')));
-    }
+export function showInputs(model, controls, act) {
+  const made = controls(model, act);
+  if (!made.samples.length) made.samples = sampleChips(model.reference, act);
+  if (looksLikePictures(model.manifest)) {
+    made.controls.unshift(el('p', { className: 'badge warn' }, t('picture.unknown')));
   }
   fill($('input'), t('page.input'), made.controls);
   fill($('samples'), t('page.samples'), made.samples);

@@ -5,7 +5,8 @@ import { imageSpec } from '../inference.js';
 import { t } from '../i18n.js';
 import { dropZone } from './drop.js';
 import { show } from './picture.js';
-import { nested, parsed, sampleChips, tensor } from './tensor.js';
+import { sampleChips } from './samples.js';
+import { nested, parsed, tensor } from './tensor.js';
 
 const FEW = 24; // numbers of an input that have a field each
 

@@ -7,8 +7,8 @@ import { asked, columnsOf, forecastOf, lastRows, readRows, readTable, rowsOf, wi
 import { decoded } from './csv.js';
 import { dropZone } from './drop.js';
 import { lineChart } from './line_chart.js';
+import { chip, short } from './samples.js';
 import { svg } from './svg.js';
-import { chip, short } from './table.js';
 
 /** The controls: a chart, a box for numbers, a CSV file with its columns, and samples. */
 export function seriesControls({ manifest, reference }, act) {

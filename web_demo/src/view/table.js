@@ -6,25 +6,10 @@ import { t } from '../i18n.js';
 import { summaries } from './answer.js';
 import { csvControls } from './csv.js';
 import { samplesOf } from './header.js';
+import { chip, short } from './samples.js';
 
-const MOST_COLUMNS = 40;
 const TELLING = 4; // columns that tell a sample; a phone shows three
 const LONGEST = 60; // characters of a text
-
-/** Features of a model that has none: its columns, by number; null where it is no such model. */
-export function unnamedFeatures({ inputs, preprocessing }) {
-  const [{ shape, dtype, kind }] = inputs;
-  const plain = inputs.length === 1 && shape.length === 2 && /float/.test(dtype) && !preprocessing;
-  const width = shape[1];
-  if (!plain || !width || width > MOST_COLUMNS || !['table', 'tensor'].includes(kind)) return null;
-  return Array.from({ length: width }, (_, n) => ({
-    name: t('table.column', { n: n + 1 }),
-    kind: 'number',
-    encode: 'none',
-    missing: 'error',
-    unknown: 'error',
-  }));
-}
 
 /**
  * What the form shows where the features do not say it: the first sample's numbers, and between
@@ -46,15 +31,6 @@ function withSamples(features, reference) {
     const [low, high] = [feature.min ?? range.min, feature.max ?? range.max];
     return Object.assign(own, { low, high, seen: true, whole: range.whole });
   });
-}
-
-/** A float32 as the shortest decimal that is the same one. */
-export function short(value) {
-  for (let digits = 1; digits <= 9; digits += 1) {
-    const text = Number(value.toPrecision(digits));
-    if (Math.fround(text) === value) return text;
-  }
-  return value;
 }
 
 /** The controls of a table model. */
@@ -257,9 +233,3 @@ function sampleTable(rows, columns, known, take) {
 }
 
 const aligned = ({ kind }) => (kind === 'number' ? { className: 'number' } : {});
-
-/** A numbered button of a sample. */
-export function chip(n, onclick, words = '') {
-  const label = [t('table.sample', { n: n + 1 }), words].filter(Boolean).join(': ');
-  return el('button', { type: 'button', onclick, 'aria-label': label, 'data-sample': n }, String(n + 1));
-}

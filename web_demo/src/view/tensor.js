@@ -3,7 +3,7 @@ import { el } from '../dom.js';
 import { count } from '../format.js';
 import { t } from '../i18n.js';
 import { PageError } from '../errors.js';
-import { chip } from './table.js';
+import { sampleChips } from './samples.js';
 
 const MOST_SHOWN = 2000;
 
@@ -28,20 +28,6 @@ export function tensorControls({ manifest, reference }, act) {
     }
   };
   return { controls: [form], samples: sampleChips(reference, act, fill), leave() {} };
-}
-
-/** The packaged samples as numbered buttons. */
-export function sampleChips(reference, act, also = () => {}) {
-  const buttons = reference.samples.map((_, n) =>
-    chip(n, () => {
-      also(n);
-      act.sample(n);
-    }),
-  );
-  return [
-    el('p', { className: 'quiet' }, t('tensor.samples')),
-    el('div', { className: 'chips' }, ...buttons),
-  ];
 }
 
 function written(inputs) {
