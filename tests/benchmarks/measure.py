@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+# Nothing is taken from an earlier conversion but where a benchmark names a cache.
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "EDGE_DEPLOY_CACHE": ""}
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,21 @@ class Cost:
 _EVERY = 0.2  # seconds between two looks at the memory
 
 
-def measure(command: Sequence[str], runs: int, cwd: str, expect: int | tuple[int, ...] = 0) -> Cost:
+def measure(
+    command: Sequence[str],
+    runs: int,
+    cwd: str,
+    expect: int | tuple[int, ...] = 0,
+    cache: str = "",
+) -> Cost:
     """Run a command several times and read what the operating system says of it.
+
+    Args:
+        command: With its arguments.
+        runs: How often.
+        cwd: Where.
+        expect: The exit codes that are no failure.
+        cache: A folder for edge-deploy's cache of conversions; none keeps nothing.
 
     Raises:
         RuntimeError: It ended with another exit code.
@@ -53,7 +67,7 @@ def measure(command: Sequence[str], runs: int, cwd: str, expect: int | tuple[int
         process = subprocess.Popen(
             list(command),
             cwd=cwd,
-            env={**os.environ, **QUIET},
+            env={**os.environ, **QUIET, "EDGE_DEPLOY_CACHE": cache},
             stdout=subprocess.PIPE,
             stderr=errors,
         )
