@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from edge_deploy.artifact.document import read, to_document
 from edge_deploy.artifact.file_entry import FileEntry, FilePart
 from edge_deploy.artifact.inner_paths import check_folder, check_manifest, name_fault
 from edge_deploy.artifact.manifest import SCHEMA, FileHash, Manifest, model_spec
+from edge_deploy.artifact.transfer_size import brotli_size, gzip_size
 from edge_deploy.core import bounds
 from edge_deploy.core.atomic_io import digest, locked, replace_all, replace_text, sha256, to_text
 from edge_deploy.core.errors import ArtifactError, EdgeDeployError, UsageError
@@ -34,9 +34,6 @@ REFERENCE = "reference.npz"
 EVALUATION = "evaluation.npz"
 TUNING = "tuning.json"
 SAMPLE_ROWS = "samples/samples.json"
-# Quality 11 gains 1 % of the size over 5 and takes a hundred times as long; a site compresses
-# once for its visitors, an artifact only tells what to expect.
-BROTLI_QUALITY = 5
 
 
 @dataclass(frozen=True)
@@ -404,8 +401,6 @@ def save_reference(path: Path, data: Reference, rows: Sequence[Mapping[str, Any]
 
 def describe_files(folder: Path, paths: Iterable[Path]) -> tuple[FilePart, ...]:
     """What an entry's files weigh on disk and on the wire; the one that a runtime opens first."""
-    import brotli
-
     entries = []
     for path in sorted(paths, key=lambda p: (not is_converted(p), p.name)):
         data = path.read_bytes()
@@ -413,8 +408,8 @@ def describe_files(folder: Path, paths: Iterable[Path]) -> tuple[FilePart, ...]:
             FilePart(
                 path=path.relative_to(folder).as_posix(),
                 bytes=len(data),
-                gzip_bytes=len(gzip.compress(data, 6)),
-                brotli_bytes=len(brotli.compress(data, quality=BROTLI_QUALITY)),
+                gzip_bytes=gzip_size(data),
+                brotli_bytes=brotli_size(data),
                 sha256=digest(data),
             )
         )

@@ -12,11 +12,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import brotli
 import numpy as np
 
-from edge_deploy.artifact.artifact import BROTLI_QUALITY
 from edge_deploy.artifact.file_entry import PruningEntry
+from edge_deploy.artifact.transfer_size import brotli_size
 from edge_deploy.core.errors import ArtifactError, ConversionError
 from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.spec import Array, ModelSpec, Runner
@@ -182,7 +181,7 @@ def _judge(
     return CandidateResult(
         candidate,
         bytes=sum(len(data) for data in files),
-        brotli_bytes=sum(len(brotli.compress(d, quality=BROTLI_QUALITY)) for d in files),
+        brotli_bytes=sum(map(brotli_size, files)),
         metric=metric,
         before=before,
         after=after,

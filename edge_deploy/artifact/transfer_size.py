@@ -1,0 +1,31 @@
+"""What a file weighs on the way to a visitor, where its host compresses."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+
+# Quality 11 gains 1 % of the size over 5 and takes a hundred times as long; a site compresses
+# once for its visitors, an artifact only tells what to expect.
+_QUALITY = 5
+_LEVEL = 6  # what gzip does unasked
+# gzip takes 0.03 s a megabyte of weights: longer than converting a large model.
+_LARGE = 32 << 20
+_BLOCK, _EVERY = 1 << 20, 8
+
+
+def gzip_size(data: bytes) -> int:
+    """Bytes after gzip; over 32 MB reckoned from every eighth megabyte, to about a percent."""
+    if len(data) <= _LARGE:
+        return len(gzip.compress(data, _LEVEL))
+    view = memoryview(data)
+    blocks = [view[at : at + _BLOCK] for at in range(0, len(data), _BLOCK * _EVERY)]
+    packed = sum(len(zlib.compress(block, _LEVEL)) for block in blocks)
+    return round(packed * len(data) / sum(map(len, blocks)))
+
+
+def brotli_size(data: bytes) -> int:
+    """Bytes after brotli at a middling quality, in whole."""
+    import brotli
+
+    return len(brotli.compress(data, quality=_QUALITY))
