@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.slow
-UNITS, STEPS = 21, 5
+UNITS, STEPS = 37, 5  # more columns than simd.wat takes at a time, and a rest
 RUN = """
 import { readFileSync } from 'node:fs';
 const { simd, x, w, b, operator } = JSON.parse(readFileSync(0, 'utf8'));
@@ -31,7 +31,9 @@ const body = {
     node('next', 'AddV2', 'n', 'one'), node('item', 'TensorListGetItem', 'xs', 'n', 'shape'),
     node('product', 'MatMul', 'h', 'w'), node('biased', 'AddV2', 'product', 'b'),
     node('sum', 'AddV2', 'biased', 'item'), node('tanh', operator, 'sum'),
-    node('gate', 'Sigmoid', 'sum'), node('new', 'Mul', 'tanh', 'gate'),
+    node('gate', 'Sigmoid', 'sum'), node('gated', 'Mul', 'tanh', 'gate'),
+    node('all', 'Const'), node('rest', 'Sub', 'all', 'gate'), node('kept', 'Mul', 'rest', 'h'),
+    node('new', 'AddV2', 'gated', 'kept'),
   ],
   ret: { n1: 'next', h1: 'new', xs1: 'xs' },
 };
@@ -53,7 +55,8 @@ const rows = x[0].length / units;
 const whole = (value) => tensor(Int32Array.of(value), []);
 const weightMap = {
   zero: whole(0), one: whole(1), limit: whole(x.length),
-  shape: tensor(Int32Array.of(rows, units), [2]), w: tensor(floats(w), [units, units]),
+  shape: tensor(Int32Array.of(rows, units), [2]), all: tensor(Float32Array.of(1), []),
+  w: tensor(floats(w), [units, units]),
   b: tensor(floats(b), [units]), start: tensor(new Float32Array(rows * units), [rows, units]),
   x: tensor(floats(x), [x.length, rows, units]),
 };
@@ -102,7 +105,8 @@ def test_loop_answers_with_and_without_simd(simd: bool, rows: int) -> None:
     h = np.zeros((rows, UNITS))
     for item in given["x"]:
         z = h @ np.array(given["w"]) + given["b"] + np.reshape(item, (rows, UNITS))
-        h = np.tanh(z) / (1 + np.exp(-z))
+        gate = 1 / (1 + np.exp(-z))
+        h = np.tanh(z) * gate + (1 - gate) * h
     for answer in ask(simd=simd, operator="Tanh", **given)["answers"]:
         np.testing.assert_allclose(np.reshape(answer, h.shape), h, rtol=0, atol=1e-6)
 

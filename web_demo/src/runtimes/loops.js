@@ -111,14 +111,16 @@ export async function runWithLoops(tf, model, levels, feed, wanted) {
   levels.flat().forEach((loop) => (loop.numbers ??= numbersOf(model, loop)));
   try {
     for (const loops of levels) {
-      const arrays = await read(model, known, loops);
-      for (const loop of loops) {
-        const ends = run(loop, arrays);
-        for (const { name, index } of loop.outputs) {
-          const { data, shape } = ends[index];
-          const dtype = { Int32Array: 'int32', Uint8Array: 'bool' }[data.constructor.name] ?? 'float32';
-          made.push((known[name] = tf.tensor(data, shape, dtype)));
-        }
+      const { arrays, release } = await read(tf, model, known, loops);
+      let ends;
+      try {
+        ends = loops.flatMap((loop) => run(loop, arrays));
+      } finally {
+        release();
+      }
+      for (const { name, data, shape } of ends) {
+        const dtype = { Int32Array: 'int32', Uint8Array: 'bool' }[data.constructor.name] ?? 'float32';
+        made.push((known[name] = tf.tensor(data, shape, dtype)));
       }
     }
     results = [model.execute(known, wanted)].flat();
@@ -129,8 +131,8 @@ export async function runWithLoops(tf, model, levels, feed, wanted) {
   }
 }
 
-/** The values that some loops start with, by their tensors' names. */
-async function read(model, known, loops) {
+/** The values that some loops start with, by their tensors' names, until they are released. */
+async function read(tf, model, known, loops) {
   const weights = model.executor.weightMap;
   const arrays = new Map();
   const names = new Set();
@@ -144,22 +146,36 @@ async function read(model, known, loops) {
       else if (tensor) names.add(tensor);
     }
   }
-  if (!names.size) return arrays;
+  if (!names.size) return { arrays, release() {} };
   const wanted = [...names];
   const tensors = [model.execute(known, wanted)].flat();
   const fed = new Set(Object.values(known));
-  const ours = (tensor) => !fed.has(tensor) && !tensor.kept; // TF.js passes weights on as they are
+  const ours = tensors.filter((tensor) => !fed.has(tensor) && !tensor.kept); // weights come as they are
+  const release = () => ours.forEach((tensor) => tensor.dispose());
   try {
-    for (const [n, tensor] of tensors.entries()) {
-      arrays.set(wanted[n], { data: await tensor.data(), shape: tensor.shape });
-    }
-  } finally {
-    tensors.filter(ours).forEach((tensor) => tensor.dispose());
+    for (const [n, tensor] of tensors.entries()) arrays.set(wanted[n], await numbersIn(tf, tensor));
+  } catch (error) {
+    release();
+    throw error;
   }
-  return arrays;
+  return { arrays, release };
 }
 
-/** One loop from its start to its end: {data, shape} of each result. */
+/** What a tensor holds: a copy, or where TF.js has a memory of wasm what lies there, when it is asked. */
+async function numbersIn(tf, tensor) {
+  const { shape } = tensor;
+  const backend = tf.engine().backendInstance;
+  if (!backend.typedArrayFromHeap) return { data: await tensor.data(), shape };
+  // Not before: that memory moves when it grows.
+  return {
+    shape,
+    get data() {
+      return backend.typedArrayFromHeap(tensor);
+    },
+  };
+}
+
+/** One loop from its start to its end: {name, data, shape} of each result that is wanted. */
 function run(loop, arrays) {
   const starts = loop.inputs.map(({ tensor }) => (tensor ? arrays.get(tensor) : null));
   const key = starts.map((start) => start?.shape.join() ?? '').join(';');
@@ -176,7 +192,11 @@ function run(loop, arrays) {
     for (const move of next) move();
   }
   // A copy: what is handed on may be given away, and with it the memory.
-  return states.map((state, n) => (starts[n] ? { ...state, data: state.data.slice() } : stacked(state)));
+  return loop.outputs.map(({ name, index }) => {
+    const state = states[index];
+    const end = starts[index] ? { data: state.data.slice(), shape: state.shape } : stacked(state);
+    return { name, ...end };
+  });
 }
 
 function stacked({ rows, numbers, shape }) {
@@ -192,54 +212,85 @@ function compile(loop, starts) {
   const tensors = new Set(states.filter((state) => state.data));
   const body = build(loop.numbers, loop.body, states, tensors);
   const cond = build(loop.numbers, loop.cond, states, tensors);
-  const simd = placed(tensors);
-  const [step, asks] = [body, cond].map(({ work }) => work.map((one) => (simd && one.simd?.(simd)) ?? one.run));
+  const simd = placed(tensors, body.work.length + cond.work.length + states.length);
+  const [step, asks] = [body, cond].map(({ work }) => together(work, simd));
   const next = [];
   const late = [];
   for (const [n, end] of body.ends.entries()) {
     if (end === states[n] || !starts[n]) continue;
     const state = states[n];
     if (!states.includes(end.within ?? end)) {
-      const plain = () => state.data.set(end.data);
-      late.push(simd && areNumbers(end, state) ? copied(end, state, simd) : plain);
+      late.push(copied(end, state));
       continue;
     }
     // All are read before any is written: one state may become another.
     const held = end.data.slice();
     next.push(() => held.set(end.data));
-    late.push(() => state.data.set(held));
+    late.push({ run: () => state.data.set(held) });
   }
-  return { states, step, asks, goesOn: cond.ends[0], next: [...next, ...late] };
+  return { states, step, asks, goesOn: cond.ends[0], next: [...next, ...together(late, simd)] };
 }
 
-function copied({ at: from }, { at: to, data }, { copy }) {
-  return () => copy(from, to, data.length);
+const copied = (from, to) => ({
+  run: () => to.data.set(from.data),
+  simd: () => areNumbers(from, to) && ['copy', from.at, 0, to.at, to.data.length],
+});
+
+/** Functions that do some work in its order: what simd.wat can do, it does in one call. */
+function together(work, simd) {
+  const functions = [];
+  let chain = null;
+  for (const { run: own, simd: kernel } of work) {
+    const [name, ...given] = (simd && kernel?.()) || [];
+    if (!name) {
+      functions.push(own);
+      chain = null;
+      continue;
+    }
+    const at = simd.write([KERNELS.indexOf(name), ...given]);
+    if (!chain) {
+      const mine = (chain = { from: at, end: at });
+      functions.push(() => simd.run(mine.from, mine.end));
+    }
+    chain.end = at + RECORD;
+  }
+  return functions;
 }
 
+const KERNELS = ['sum', 'product', 'difference', 'sigmoid', 'tanh', 'multiply', 'copy', 'item'];
+const RECORD = 32; // bytes of one of them in a list for simd.wat
 let simdModule; // null where a browser has no SIMD
 
-/** Put all numbers of a loop into one memory, and give the functions that work on them there. */
-function placed(tensors) {
+/** Put all numbers of a loop into one memory, and give what works on them there: at most so many. */
+function placed(tensors, most) {
   if (simdModule === undefined) {
     const forms = [RELAXED, PLAIN].map((text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
     const bytes = forms.find((form) => WebAssembly.validate(form));
     simdModule = bytes ? new WebAssembly.Module(bytes) : null;
   }
   if (!simdModule) return null;
-  const numbers = [...tensors].filter(({ data }) => data instanceof Float32Array);
-  let end = 0;
+  const numbers = [...tensors].filter(({ data }) => !(data instanceof Uint8Array));
+  let end = 64 * Math.ceil((most * RECORD) / 64);
   for (const one of numbers.filter(({ within }) => !within)) {
     one.at = end;
-    end += 16 * Math.ceil(one.data.length / 4) + 16; // room for what is computed past an end
+    end += 64 * Math.ceil(one.data.length / 16) + 128; // lines of a cache, and room past an end
   }
   const memory = new WebAssembly.Memory({ initial: Math.ceil(end / 65536) || 1 });
   for (const one of numbers) {
     if (one.within) one.at = one.within.at + 4 * one.first;
-    const own = new Float32Array(memory.buffer, one.at, one.data.length);
+    const own = new one.data.constructor(memory.buffer, one.at, one.data.length);
     own.set(one.data);
     one.data = own;
   }
-  return new WebAssembly.Instance(simdModule, { loop: { memory } }).exports;
+  const { run: go } = new WebAssembly.Instance(simdModule, { loop: { memory } }).exports;
+  let next = 0;
+  const write = (record) => {
+    const at = next;
+    new Int32Array(memory.buffer, at, record.length).set(record);
+    next += RECORD;
+    return at;
+  };
+  return { run: go, write };
 }
 
 /** What a function does in a step, {run, simd}, what it gives; its tensors are added to `tensors`. */
@@ -252,15 +303,15 @@ function build(numbers, { args, nodes, returns }, states, tensors) {
   };
   for (const node of nodes) {
     if (node.op === 'Const') {
-      const constant = { ...numbers.get(node.name) };
+      const constant = { ...numbers.get(node.name), constant: true };
       values.set(node.name, [constant]);
       tensors.add(constant);
       continue;
     }
     const inputs = (node.input ?? []).map(value);
-    const { outputs, run: own, simd } = OPERATORS[node.op](inputs, node.attr ?? {});
+    const { outputs, run: own, simd, also = [] } = OPERATORS[node.op](inputs, node.attr ?? {});
     values.set(node.name, outputs);
-    outputs.filter(({ data }) => data).forEach((tensor) => tensors.add(tensor));
+    [...outputs, ...also].filter(({ data }) => data).forEach((tensor) => tensors.add(tensor));
     if (own) work.push({ run: own, simd });
   }
   return { work, ends: returns.map(value) };
@@ -324,18 +375,24 @@ function unary(of) {
   };
 }
 
+/** A number that no step changes, as many times as what it meets has numbers. */
+function widened(one, other) {
+  if (!one.constant || one.data.length !== 1 || other.data.length === 1) return one;
+  return { shape: other.shape, data: new Float32Array(other.data.length).fill(one.data[0]) };
+}
+
 function binary(of, fast = null, like = null) {
-  return ([a, b]) => {
+  return ([first, second]) => {
+    const wide = fast && areNumbers(first, second);
+    const [a, b] = wide ? [widened(first, second), widened(second, first)] : [first, second];
     // Counters are whole numbers: one loop for both kinds would be specialized for neither.
     if (fast && alike(a, b) && areNumbers(a, b)) {
       const out = made(a.shape.length < b.shape.length ? b.shape : a.shape, a.data);
       return {
         outputs: [out],
+        also: [a, b],
         run: () => FAST[fast](a.data, b.data, out.data),
-        simd: (kernels) => {
-          const [inA, inB, to, count] = [a.at, b.at, out.at, out.data.length];
-          return () => kernels[fast](inA, inB, to, count);
-        },
+        simd: () => [fast, a.at, b.at, out.at, out.data.length],
       };
     }
     const { shape, places } = broadcast(a, b);
@@ -356,6 +413,9 @@ const FAST = {
   product(a, b, out) {
     for (let i = 0; i < out.length; i++) out[i] = a[i] * b[i];
   },
+  difference(a, b, out) {
+    for (let i = 0; i < out.length; i++) out[i] = a[i] - b[i];
+  },
 };
 
 function choose(mask, a, b, out) {
@@ -372,11 +432,7 @@ function sigmoid([x]) {
   return { outputs: [out], run: work, simd: activation('sigmoid', x, out) };
 }
 
-const activation = (name, x, out) => (kernels) => {
-  if (!areNumbers(x)) return null;
-  const [from, to, count] = [x.at, out.at, out.data.length];
-  return () => kernels[name](from, to, count);
-};
+const activation = (name, x, out) => () => areNumbers(x) && [name, x.at, 0, out.at, out.data.length];
 
 function tanh([x]) {
   const out = made(x.shape, x.data);
@@ -401,11 +457,7 @@ function matMul([a, b], attr) {
     }
     multiply(a.data, turned ?? b.data, out.data, rows, depth, width);
   };
-  const simd = (kernels) => {
-    if (turned || !areNumbers(a, b)) return null;
-    const [from, weights, to] = [a.at, b.at, out.at];
-    return () => kernels.multiply(from, weights, to, rows, depth, width);
-  };
+  const simd = () => !turned && areNumbers(a, b) && ['multiply', a.at, b.at, out.at, rows, depth, width];
   return { outputs: [out], run: work, simd };
 }
 
@@ -511,11 +563,7 @@ function item([list, index]) {
     const first = index.data[0] * size;
     out.data.set(list.data.subarray(first, first + size));
   };
-  const simd = (kernels) => {
-    if (!areNumbers(list)) return null;
-    const { at } = list;
-    return () => kernels.copy(at + 4 * size * index.data[0], out.at, size);
-  };
+  const simd = () => areNumbers(list) && index.at !== undefined && ['item', list.at, index.at, out.at, size];
   return { outputs: [out], run: work, simd };
 }
 
@@ -587,7 +635,7 @@ const OPERATORS = {
   Add: binary((a, b) => a + b, 'sum'),
   BiasAdd: binary((a, b) => a + b, 'sum'),
   Mul: binary((a, b) => a * b, 'product'),
-  Sub: binary((a, b) => a - b),
+  Sub: binary((a, b) => a - b, 'difference'),
   RealDiv: binary((a, b) => a / b),
   Minimum: binary(Math.min),
   Maximum: binary(Math.max),

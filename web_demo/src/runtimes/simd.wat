@@ -1,12 +1,31 @@
 ;; What takes the time in a loop of a recurrent layer, four numbers at a time: one step's product,
 ;; and its activations. tools/write_simd.mjs writes it into simd.js.
 ;;
-;; Arrays are float32, at addresses in bytes, each with room for four numbers behind its end: what is
+;; What a step does one after another is a list in the memory, which "run" goes through: a call from
+;; JavaScript to each would take as long as what the short ones compute.
+;;
+;; Arrays are float32, at addresses in bytes, each with room for 32 numbers behind its end: what is
 ;; computed past the end of a row is written over by the next row, or is never read.
 ;; relaxed_madd is a * b + c, rounded once or twice; the tool writes a second module without it, for
 ;; browsers that lack it.
 (module
   (import "loop" "memory" (memory 1))
+
+  ;; loops.js names them in this order.
+  (table funcref (elem $sum $product $difference $sigmoid $tanh $multiply $copy $item))
+  ;; Two operands, the result and three sizes, of which most take the first.
+  (type $work (func (param i32 i32 i32 i32 i32 i32)))
+
+  ;; Each has 32 bytes: which, and what it takes.
+  (func (export "run") (param $at i32) (param $end i32)
+    (loop $more
+      (call_indirect (type $work)
+        (i32.load offset=4 (local.get $at)) (i32.load offset=8 (local.get $at))
+        (i32.load offset=12 (local.get $at)) (i32.load offset=16 (local.get $at))
+        (i32.load offset=20 (local.get $at)) (i32.load offset=24 (local.get $at))
+        (i32.load (local.get $at)))
+      (br_if $more (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 32)))
+        (local.get $end)))))
 
   ;; exp(x) as 2^n * e^r, where |r| <= ln(2)/2 (W. J. Cody and W. Waite, Software Manual for the
   ;; Elementary Functions, 1980; coefficients of S. L. Moshier's Cephes library, expf).
@@ -40,7 +59,7 @@
       (i32.const 23))))
 
   ;; 1 / (1 + exp(-x))
-  (func (export "sigmoid") (param $x i32) (param $out i32) (param $count i32)
+  (func $sigmoid (param $x i32) (param i32) (param $out i32) (param $count i32) (param i32 i32)
     (local $end i32)
     (local.set $end (i32.add (local.get $x) (i32.shl (local.get $count) (i32.const 2))))
     (loop $more
@@ -52,7 +71,7 @@
         (local.get $end)))))
 
   ;; Near 0, where 1 - 2 / (exp(2x) + 1) loses its digits, a polynomial (Cephes, tanhf).
-  (func (export "tanh") (param $x i32) (param $out i32) (param $count i32)
+  (func $tanh (param $x i32) (param i32) (param $out i32) (param $count i32) (param i32 i32)
     (local $end i32) (local $v v128) (local $size v128) (local $z v128) (local $near v128)
     (local.set $end (i32.add (local.get $x) (i32.shl (local.get $count) (i32.const 2))))
     (loop $more
@@ -87,7 +106,7 @@
       (br_if $more (i32.lt_u (local.tee $x (i32.add (local.get $x) (i32.const 16)))
         (local.get $end)))))
 
-  (func (export "sum") (param $a i32) (param $b i32) (param $out i32) (param $count i32)
+  (func $sum (param $a i32) (param $b i32) (param $out i32) (param $count i32) (param i32 i32)
     (local $end i32)
     (local.set $end (i32.add (local.get $a) (i32.shl (local.get $count) (i32.const 2))))
     (loop $more
@@ -98,7 +117,7 @@
       (br_if $more (i32.lt_u (local.tee $a (i32.add (local.get $a) (i32.const 16)))
         (local.get $end)))))
 
-  (func (export "product") (param $a i32) (param $b i32) (param $out i32) (param $count i32)
+  (func $product (param $a i32) (param $b i32) (param $out i32) (param $count i32) (param i32 i32)
     (local $end i32)
     (local.set $end (i32.add (local.get $a) (i32.shl (local.get $count) (i32.const 2))))
     (loop $more
@@ -109,63 +128,82 @@
       (br_if $more (i32.lt_u (local.tee $a (i32.add (local.get $a) (i32.const 16)))
         (local.get $end)))))
 
-  ;; out = a . w, of rows x depth and depth x width numbers: sixteen columns at a time, then four.
-  (func (export "multiply") (param $a i32) (param $w i32) (param $out i32)
+  (func $difference (param $a i32) (param $b i32) (param $out i32) (param $count i32) (param i32 i32)
+    (local $end i32)
+    (local.set $end (i32.add (local.get $a) (i32.shl (local.get $count) (i32.const 2))))
+    (loop $more
+      (v128.store (local.get $out)
+        (f32x4.sub (v128.load (local.get $a)) (v128.load (local.get $b))))
+      (local.set $b (i32.add (local.get $b) (i32.const 16)))
+      (local.set $out (i32.add (local.get $out) (i32.const 16)))
+      (br_if $more (i32.lt_u (local.tee $a (i32.add (local.get $a) (i32.const 16)))
+        (local.get $end)))))
+
+  ;; out = a . w, of rows x depth and depth x width numbers: 32 columns at a time, since a sum waits
+  ;; four cycles for the one before it, and a processor can begin two a cycle.
+  (func $multiply (param $a i32) (param $w i32) (param $out i32)
     (param $rows i32) (param $depth i32) (param $width i32)
     (local $j i32) (local $at i32) (local $end i32) (local $from i32) (local $one v128)
     (local $s0 v128) (local $s1 v128) (local $s2 v128) (local $s3 v128)
+    (local $s4 v128) (local $s5 v128) (local $s6 v128) (local $s7 v128)
     (local.set $depth (i32.shl (local.get $depth) (i32.const 2)))
     (local.set $width (i32.shl (local.get $width) (i32.const 2)))
     (loop $row
       (local.set $j (i32.const 0))
       (local.set $end (i32.add (local.get $a) (local.get $depth)))
-      (block $few
-        (loop $sixteen
-          (br_if $few (i32.gt_u (i32.add (local.get $j) (i32.const 64)) (local.get $width)))
-          (local.set $s0 (v128.const i32x4 0 0 0 0))
-          (local.set $s1 (v128.const i32x4 0 0 0 0))
-          (local.set $s2 (v128.const i32x4 0 0 0 0))
-          (local.set $s3 (v128.const i32x4 0 0 0 0))
-          (local.set $at (local.get $a))
-          (local.set $from (i32.add (local.get $w) (local.get $j)))
-          (loop $deep
-            (local.set $one (v128.load32_splat (local.get $at)))
-            (local.set $s0 (f32x4.relaxed_madd (local.get $one) (v128.load (local.get $from))
-        (local.get $s0)))
-            (local.set $s1 (f32x4.relaxed_madd (local.get $one) (v128.load offset=16 (local.get $from))
-        (local.get $s1)))
-            (local.set $s2 (f32x4.relaxed_madd (local.get $one) (v128.load offset=32 (local.get $from))
-        (local.get $s2)))
-            (local.set $s3 (f32x4.relaxed_madd (local.get $one) (v128.load offset=48 (local.get $from))
-        (local.get $s3)))
-            (local.set $from (i32.add (local.get $from) (local.get $width)))
-            (br_if $deep (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 4)))
-              (local.get $end))))
-          (local.set $from (i32.add (local.get $out) (local.get $j)))
-          (v128.store (local.get $from) (local.get $s0))
-          (v128.store offset=16 (local.get $from) (local.get $s1))
-          (v128.store offset=32 (local.get $from) (local.get $s2))
-          (v128.store offset=48 (local.get $from) (local.get $s3))
-          (local.set $j (i32.add (local.get $j) (i32.const 64)))
-          (br $sixteen)))
-      (block $done
-        (loop $four
-          (br_if $done (i32.ge_u (local.get $j) (local.get $width)))
-          (local.set $s0 (v128.const i32x4 0 0 0 0))
-          (local.set $at (local.get $a))
-          (local.set $from (i32.add (local.get $w) (local.get $j)))
-          (loop $deep
-            (local.set $s0 (f32x4.relaxed_madd (v128.load32_splat (local.get $at)) (v128.load (local.get $from))
-        (local.get $s0)))
-            (local.set $from (i32.add (local.get $from) (local.get $width)))
-            (br_if $deep (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 4)))
-              (local.get $end))))
-          (v128.store (i32.add (local.get $out) (local.get $j)) (local.get $s0))
-          (local.set $j (i32.add (local.get $j) (i32.const 16)))
-          (br $four)))
+      (loop $columns
+        (local.set $s0 (v128.const i32x4 0 0 0 0))
+        (local.set $s1 (v128.const i32x4 0 0 0 0))
+        (local.set $s2 (v128.const i32x4 0 0 0 0))
+        (local.set $s3 (v128.const i32x4 0 0 0 0))
+        (local.set $s4 (v128.const i32x4 0 0 0 0))
+        (local.set $s5 (v128.const i32x4 0 0 0 0))
+        (local.set $s6 (v128.const i32x4 0 0 0 0))
+        (local.set $s7 (v128.const i32x4 0 0 0 0))
+        (local.set $at (local.get $a))
+        (local.set $from (i32.add (local.get $w) (local.get $j)))
+        (loop $deep
+          (local.set $one (v128.load32_splat (local.get $at)))
+          (local.set $s0 (f32x4.relaxed_madd (local.get $one) (v128.load (local.get $from))
+            (local.get $s0)))
+          (local.set $s1 (f32x4.relaxed_madd (local.get $one) (v128.load offset=16 (local.get $from))
+            (local.get $s1)))
+          (local.set $s2 (f32x4.relaxed_madd (local.get $one) (v128.load offset=32 (local.get $from))
+            (local.get $s2)))
+          (local.set $s3 (f32x4.relaxed_madd (local.get $one) (v128.load offset=48 (local.get $from))
+            (local.get $s3)))
+          (local.set $s4 (f32x4.relaxed_madd (local.get $one) (v128.load offset=64 (local.get $from))
+            (local.get $s4)))
+          (local.set $s5 (f32x4.relaxed_madd (local.get $one) (v128.load offset=80 (local.get $from))
+            (local.get $s5)))
+          (local.set $s6 (f32x4.relaxed_madd (local.get $one) (v128.load offset=96 (local.get $from))
+            (local.get $s6)))
+          (local.set $s7 (f32x4.relaxed_madd (local.get $one) (v128.load offset=112 (local.get $from))
+            (local.get $s7)))
+          (local.set $from (i32.add (local.get $from) (local.get $width)))
+          (br_if $deep (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 4)))
+            (local.get $end))))
+        (local.set $from (i32.add (local.get $out) (local.get $j)))
+        (v128.store (local.get $from) (local.get $s0))
+        (v128.store offset=16 (local.get $from) (local.get $s1))
+        (v128.store offset=32 (local.get $from) (local.get $s2))
+        (v128.store offset=48 (local.get $from) (local.get $s3))
+        (v128.store offset=64 (local.get $from) (local.get $s4))
+        (v128.store offset=80 (local.get $from) (local.get $s5))
+        (v128.store offset=96 (local.get $from) (local.get $s6))
+        (v128.store offset=112 (local.get $from) (local.get $s7))
+        (br_if $columns (i32.lt_u (local.tee $j (i32.add (local.get $j) (i32.const 128)))
+          (local.get $width))))
       (local.set $a (local.get $end))
       (local.set $out (i32.add (local.get $out) (local.get $width)))
       (br_if $row (local.tee $rows (i32.sub (local.get $rows) (i32.const 1))))))
 
-  (func (export "copy") (param $from i32) (param $to i32) (param $count i32)
-    (memory.copy (local.get $to) (local.get $from) (i32.shl (local.get $count) (i32.const 2)))))
+  (func $copy (param $from i32) (param i32) (param $to i32) (param $count i32) (param i32 i32)
+    (memory.copy (local.get $to) (local.get $from) (i32.shl (local.get $count) (i32.const 2))))
+
+  ;; A step's part of a list: which one stands at $index.
+  (func $item (param $list i32) (param $index i32) (param $to i32) (param $count i32) (param i32 i32)
+    (local.set $count (i32.shl (local.get $count) (i32.const 2)))
+    (memory.copy (local.get $to)
+      (i32.add (local.get $list) (i32.mul (local.get $count) (i32.load (local.get $index))))
+      (local.get $count))))
