@@ -215,5 +215,4 @@ def _publish(
     added = [file for entry in entries for file in entry.files]
     every = with_earlier(found, manifest, verdicts, changed)
     documents = report.documents(manifest, every, sections(found.tuning()))
-    artifacts.update(found, manifest, documents, added, stage)
-    return artifacts.open_artifact(found.folder).manifest
+    return artifacts.update(found, manifest, documents, added, stage)

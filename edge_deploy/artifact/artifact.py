@@ -165,14 +165,11 @@ class Artifact:
         return changed
 
 
-def open_artifact(path: Path) -> Artifact:
-    """Open an artifact: its folder, its manifest.json, or ``artifacts/<name>`` with one version.
-
-    What it names is checked here, and by nobody else: paths stay inside, and lead to files.
+def find_folder(path: Path) -> Path:
+    """The folder of the artifact that a path means, of which nothing is read.
 
     Raises:
         UsageError: Nothing is there, or several versions are.
-        ArtifactError: The manifest cannot be read, or names what is not the artifact's own.
     """
     folder = path.parent if path.name == MANIFEST else path
     if not (folder / MANIFEST).is_file():
@@ -195,7 +192,20 @@ def open_artifact(path: Path) -> Artifact:
                 f"{path}: not an artifact: it has no {MANIFEST}. Folders in it that have one: "
                 f"{found}. {mend}"
             )
-        folder = versions[0]
+        return versions[0]
+    return folder
+
+
+def open_artifact(path: Path) -> Artifact:
+    """Open an artifact: its folder, its manifest.json, or ``artifacts/<name>`` with one version.
+
+    What it names is checked here, and by nobody else: paths stay inside, and lead to files.
+
+    Raises:
+        UsageError: Nothing is there, or several versions are.
+        ArtifactError: The manifest cannot be read, or names what is not the artifact's own.
+    """
+    folder = find_folder(path)
     check_folder(folder)
     text = bounds.read_text(folder / MANIFEST, ArtifactError)
     try:
@@ -295,12 +305,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         for p in sorted(folder.rglob("*"))
         if p.is_file() and p.name != MANIFEST
     )
-    replace_text(folder / MANIFEST, _text(manifest, files))
+    replace_text(folder / MANIFEST, _text(structs.replace(manifest, files=files)))
 
 
-def _text(manifest: Manifest, files: Iterable[FileHash]) -> str:
-    """manifest.json of a manifest with another list of files."""
-    return to_text(to_document(structs.replace(manifest, files=tuple(files))))
+def _text(manifest: Manifest) -> str:
+    """manifest.json of a manifest."""
+    return to_text(to_document(manifest))
 
 
 @contextlib.contextmanager
@@ -339,7 +349,7 @@ def update(
     reports: Mapping[str, str],
     added: Iterable[FilePart] = (),
     stage: Path | None = None,
-) -> None:
+) -> Manifest:
     """Replace the manifest and the reports of an artifact, and touch nothing else.
 
     The hashes of other files stay as they are listed: a changed file must not become right
@@ -352,6 +362,9 @@ def update(
         reports: Text by file name.
         added: Files that are put in place.
         stage: The folder that those lie in, under the same paths.
+
+    Returns:
+        The manifest as it is written.
 
     Raises:
         ArtifactError: Another run changed the artifact since it was opened.
@@ -367,7 +380,8 @@ def update(
     named = {file.path for file in new} | (gone - listed)
     kept = [file for file in manifest.files if file.path not in named]
     files = sorted([*kept, *new], key=lambda file: file.path)
-    texts = {**reports, MANIFEST: _text(manifest, files)}
+    written = structs.replace(manifest, files=tuple(files))
+    texts = {**reports, MANIFEST: _text(written)}
     moves = {stage / f.path: artifact.folder / f.path for f in added} if stage else {}
     with locked(artifact.folder.parent):
         if not _is_as_opened(artifact):
@@ -378,6 +392,7 @@ def update(
             [artifact.folder / path for path in gone - listed],
             artifact.folder,
         )
+    return written
 
 
 def save_reference(path: Path, data: Reference, rows: Sequence[Mapping[str, Any]] = ()) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_deploy.core import signals
+from edge_deploy.core import handover, signals
 from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.core.filesystem import (
     LockHeldError,
@@ -179,7 +179,7 @@ def scratch(beside: Path, given_as: str = "output") -> Iterator[Path]:
             # Not between the folder and its name, which would then stay.
             with signals.deferred():
                 beside.mkdir(parents=True, exist_ok=True)
-                folder = leased(beside)
+                folder = leased(handover.stage_in(beside) or beside)
             yield folder
     finally:
         if folder is not None:
@@ -244,14 +244,26 @@ def replace_text(path: Path, text: str) -> None:
     try:
         write_text(beside, text)
         sync(beside)
-        rename(beside, path)
+        put(beside, path)
         sync_names(path.parent)
     finally:
         beside.unlink(missing_ok=True)
 
 
+def put(source: Path, final: Path) -> None:
+    """Let a file, or a new folder, take its place; of a caged process its parent does it.
+
+    Raises:
+        OSError: It cannot be done.
+    """
+    if not handover.put(source, final):
+        rename(source, final)
+
+
 def _part(path: Path) -> Path:
     """Where a file is written before it takes its place; those of killed runs are cleared away."""
+    if (stage := handover.stage_of(path)) is not None:
+        return stage / path.name
     for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
         pid = left.name.rpartition(".")[2]
         if pid.isdigit() and not is_alive(int(pid)):
@@ -310,9 +322,12 @@ def _replaced_whole(
     """
     if sys.platform == "win32" or Path.cwd().is_relative_to(folder):
         return False
+    stage = handover.stage_of(folder)
     try:
         sweep(folder.parent)
-        copy = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=folder.parent))
+        copy = Path(
+            tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=stage or folder.parent)
+        )
     except OSError:
         return False  # what is around it is not ours to write
     try:
@@ -335,7 +350,7 @@ def _replaced_whole(
         _set_mode(copy, stat.S_IMODE(folder.stat().st_mode))
         sync(copy)
         with signals.deferred():
-            if not exchange(copy, folder):
+            if not (handover.put(copy, folder) if stage else exchange(copy, folder)):
                 return False
         sync_names(folder.parent)
         return True

@@ -7,7 +7,7 @@ import site
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Cage:
         read: Files, and folders with all that is in them.
         show: Read in the same way, and opened by the parent's browser, too.
         write: Folders to write to; made before, and taken away after, where they stay empty.
+        makes: Files and folders that the parent puts in place, whatever else is around them.
         seconds: How long it may take; 0 for as long as it likes.
         processes: Whether it may start Python again, as workers of a search.
         network: Whether it may reach a network, as the workers of a cluster must.
@@ -49,17 +50,19 @@ class Cage:
     read: tuple[Path, ...] = ()
     show: tuple[Path, ...] = ()
     write: tuple[Path, ...] = ()
+    makes: tuple[Path, ...] = ()
     seconds: float = 0.0
     processes: bool = False
     network: bool = False
 
 
-def enter(cage: Cage, private: Path) -> None:
+def enter(cage: Cage, private: Path, stages: Iterable[Path] = ()) -> None:
     """Shut this process in, for good; it must have one thread.
 
     Args:
         cage: What stays open.
         private: A folder for temporary files.
+        stages: Where it builds what it makes.
 
     Raises:
         OSError: The kernel has a part of the cage and refuses it.
@@ -69,7 +72,7 @@ def enter(cage: Cage, private: Path) -> None:
     limits.drop_capabilities()
     if landlock.abi() >= landlock.OLDEST:
         seccomp.no_new_privileges()
-        landlock.restrict(_rules(cage, private), cage.network)
+        landlock.restrict(_rules(cage, (private, *stages)), cage.network)
     if seccomp.available():
         seccomp.restrict(seccomp.Leave(cage.network, cage.processes))
 
@@ -100,7 +103,7 @@ def _use_for_temporary_files(private: Path) -> None:
     tempfile.tempdir = str(private)
 
 
-def _rules(cage: Cage, private: Path) -> Iterator[tuple[Path, Access]]:
+def _rules(cage: Cage, own: Sequence[Path]) -> Iterator[tuple[Path, Access]]:
     for path in (*map(Path, _SYSTEM), *_python(), *_environment_libraries()):
         yield path, READ
     yield Path("/dev/null"), READ | WRITE
@@ -109,8 +112,11 @@ def _rules(cage: Cage, private: Path) -> Iterator[tuple[Path, Access]]:
         yield from _given(path)
     for model in (*cage.models, *cage.show):
         yield from _given(model)
-        yield from _beside(model)
-    for folder in (private, *cage.write):
+        if model in cage.models or not model.is_dir():  # an artifact is all in its folder
+            yield from _beside(model)
+    for place in cage.makes:
+        yield place.parent, Access.READ_DIR  # where other runs are waited for
+    for folder in (*own, *cage.write):
         yield folder, WRITE
     if cage.processes:
         yield Path(sys.executable), READ | Access.EXECUTE

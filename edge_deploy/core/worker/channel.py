@@ -40,16 +40,14 @@ class Channel:
             header: What JSON can hold.
             arrays: Numbers or truth values by name.
         """
-        import numpy as np
-
-        given = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}
+        given = _contiguous(arrays) if arrays else {}
         shapes = [[name, a.dtype.str, list(a.shape)] for name, a in given.items()]
         text = json.dumps({"header": header, "arrays": shapes}).encode()
         size = sum(array.nbytes for array in given.values())
         self._connection.sendall(_LENGTHS.pack(len(text), size) + text)
         for array in given.values():
             if array.nbytes:
-                self._connection.sendall(array.reshape(-1).view(np.uint8).data)
+                self._connection.sendall(array.reshape(-1).view("u1").data)
 
     def receive(self) -> tuple[dict[str, Any], Arrays] | None:
         """The next message; None where the other side has gone.
@@ -71,9 +69,21 @@ class Channel:
             header, shapes = document["header"], document["arrays"]
             if not isinstance(header, dict):
                 raise TypeError("header")
-            return header, _arrays(shapes, body)
+            return header, _arrays(shapes, body) if shapes or body else {}
         except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
             raise ChannelError(f"not a message ({type(error).__name__}).") from error
+
+    def ask(self, header: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a message without arrays, and wait for the answer's header.
+
+        Raises:
+            ChannelError: The other side has gone, or sent what is no message.
+        """
+        self.send(header)
+        answer = self.receive()
+        if answer is None:
+            raise ChannelError("The process that started this one has ended.")
+        return answer[0]
 
     def close(self) -> None:
         """Let the other side read that nothing more comes."""
@@ -90,6 +100,12 @@ class Channel:
                 return None
             data += part
         return data
+
+
+def _contiguous(arrays: Arrays) -> Arrays:
+    import numpy as np
+
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
 def _arrays(shapes: Any, body: bytearray) -> Arrays:

@@ -14,37 +14,28 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Thread, Timer
 from types import FrameType
-from typing import Any, Protocol
+from typing import NoReturn
 
-from edge_deploy.core import atomic_io, signals
+from edge_deploy.core import atomic_io, handover, signals
 from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.core.messages import option, size_text
 from edge_deploy.core.worker import cage as cages
-from edge_deploy.core.worker import limits
+from edge_deploy.core.worker import limits, native
 from edge_deploy.core.worker.cage import Cage
 from edge_deploy.core.worker.channel import Channel, ChannelError
+from edge_deploy.core.worker.hosts import Host, HostOf, ListeningHost, PlacingHost, tell
 
 _GRACE = 10  # seconds that an interrupted child has to clean up
 _PR_SET_PDEATHSIG = 1
 _CODES = (0, 1, 2, 3, 130)
+_ASKED = {signal.SIGINT, signal.SIGTERM}
 
 _channel: Channel | None = None
-
-
-class Host(Protocol):
-    """What answers a child's requests in its parent."""
-
-    def answer(self, header: dict[str, Any], arrays: Any) -> tuple[dict[str, Any], Any]:
-        """The answer to one request."""
-        ...
-
-    def close(self) -> None:
-        """End what was opened for it."""
-        ...
 
 
 def channel() -> Channel | None:
@@ -52,7 +43,7 @@ def channel() -> Channel | None:
     return _channel
 
 
-def split(cage: Cage, host: Callable[[Sequence[Path]], Host]) -> None:
+def split(cage: Cage, host: HostOf) -> None:
     """Go on in a caged child: it returns; the parent leaves with the child's exit code.
 
     Args:
@@ -65,34 +56,85 @@ def split(cage: Cage, host: Callable[[Sequence[Path]], Host]) -> None:
         EdgeDeployError: In the parent: the child crashed, or ran into a limit. In the child: the
             kernel refuses a cage.
     """
-    folder = Path(tempfile.gettempdir()).absolute()
-    private = atomic_io.leased(folder)
+    child = _fork(cage, host)
+    if child is not None:
+        child.leave(cage)
+
+
+def ask(cage: Cage, host: HostOf, work: Callable[[], str]) -> str:
+    """Have a caged child do some work, and go on here with what it says.
+
+    Args:
+        cage: What the child may do.
+        host: As for ``split``.
+        work: Gives a text; it is a stranger's.
+
+    Raises:
+        KeyboardInterrupt: It was to stop.
+        EdgeDeployError: The work raised it; or the child crashed, or ran into a limit.
+    """
+    listening = ListeningHost(host)
+    child = _fork(cage, listening.of)
+    if child is None:
+        assert _channel is not None
+        tell(work, _channel)
+    told = None if child.interrupted else listening.told
+    return told or child.fail(cage)
+
+
+def _fork(cage: Cage, host: HostOf) -> _Child | None:
+    """A child: None in it; in the parent it has ended, and what was its own is cleared away."""
     for place in cage.write:
         atomic_io.sweep(place)  # the child cannot tell who is alive
-    made = [path for target in cage.write for path in _make(target)]
-    sys.stdout.flush()
-    sys.stderr.flush()
-    ours, theirs = socket.socketpair()
+    made = [
+        path
+        for target in (*cage.write, *(place.parent for place in cage.makes))
+        for path in _make(target)
+    ]
+    own: list[Path] = []
+    pid, child = -1, None
     try:
-        pid = os.fork()
-    except OSError as error:
-        raise EdgeDeployError(f"No process can be started ({error.strerror}).") from error
-    if pid == 0:
-        _become_child(cage, private, theirs)
-        return
-    theirs.close()
-    child = _Child(pid, ours)
-    try:
-        child.attend(cage, host((private, *cage.write, *cage.show)))
+        private = _leased(Path(tempfile.gettempdir()).absolute(), own)
+        stages: dict[Path, Path] = {}
+        for final in cage.makes:
+            with atomic_io.writing(final.parent):
+                stages[final.absolute()] = _leased(final.absolute().parent, own)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        ours, theirs = socket.socketpair()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            raise EdgeDeployError(f"No process can be started ({error.strerror}).") from error
+        if pid == 0:
+            _become_child(cage, private, stages, theirs)
+            return None
+        theirs.close()
+        child = _Child(pid, ours)
+        try:
+            child.attend(cage, PlacingHost(host((*own, *cage.write, *cage.show)), stages))
+        finally:
+            child.end()
     finally:
-        child.end()
-        shutil.rmtree(private, ignore_errors=True)
-        for place in cage.write:
-            atomic_io.sweep(place, child.pid)
-        for path in reversed(made):
-            with contextlib.suppress(OSError):
-                path.rmdir()  # only when empty
-    child.leave(cage)
+        if pid:
+            _clear(own, cage.write, made, pid)
+    return child
+
+
+def _clear(own: Sequence[Path], written: Sequence[Path], made: Sequence[Path], pid: int) -> None:
+    """Remove what was a child's own, and folders that were made for it and stayed empty."""
+    for path in own:
+        shutil.rmtree(path, ignore_errors=True)
+    for place in written:
+        atomic_io.sweep(place, pid)
+    for path in reversed(made):
+        with contextlib.suppress(OSError):
+            path.rmdir()  # only when empty
+
+
+def _leased(beside: Path, own: list[Path]) -> Path:
+    own.append(atomic_io.leased(beside))
+    return own[-1]
 
 
 def _make(folder: Path) -> Iterator[Path]:
@@ -107,7 +149,9 @@ def _make(folder: Path) -> Iterator[Path]:
         yield path
 
 
-def _become_child(cage: Cage, private: Path, connection: socket.socket) -> None:
+def _become_child(
+    cage: Cage, private: Path, stages: Mapping[Path, Path], connection: socket.socket
+) -> None:
     global _channel
     _die_with_parent()
     with contextlib.suppress(OSError):
@@ -120,13 +164,15 @@ def _become_child(cage: Cage, private: Path, connection: socket.socket) -> None:
             with contextlib.suppress(OSError):
                 os.close(number)
     try:
-        cages.enter(cage, private)
+        cages.enter(cage, private, stages.values())
     except (OSError, ValueError) as error:
         raise EdgeDeployError(
             f"The model cannot be opened in a cage here ({error}), so it is not opened. Look at: "
             "edge-deploy doctor"
         ) from error
+    native.let()
     _channel = Channel(connection)
+    handover.begin(stages, _channel.ask)
 
 
 def _open_descriptors() -> list[int]:
@@ -143,8 +189,7 @@ def _die_with_parent() -> None:
 
 def _start(thread: Thread) -> None:
     """Start a thread that no signal wakes: Python handles them in the first, which must wake."""
-    ours = (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ours)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_ASKED, signal.SIGTSTP})
     try:
         thread.start()
     finally:
@@ -157,7 +202,7 @@ class _Child:
     def __init__(self, pid: int, connection: socket.socket) -> None:
         self.pid, self._connection = pid, connection
         self._status: int | None = None
-        self._expired = self._interrupted = False
+        self._expired = self.interrupted = False
         self._timers: list[Timer] = []
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
@@ -166,7 +211,7 @@ class _Child:
 
     def attend(self, cage: Cage, host: Host) -> None:
         """Answer its requests until it ends."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _ASKED:
             signal.signal(number, self._forward)
         signal.signal(signal.SIGTSTP, self._stop)
         if cage.seconds:
@@ -200,8 +245,14 @@ class _Child:
         code = os.waitstatus_to_exitcode(self._status)
         if code in _CODES:
             raise SystemExit(code)
-        if self._interrupted:
+        self.fail(cage)
+
+    def fail(self, cage: Cage) -> NoReturn:
+        """Say why it did not come to its end."""
+        assert self._status is not None
+        if self.interrupted:
             raise KeyboardInterrupt
+        code = os.waitstatus_to_exitcode(self._status)
         raise EdgeDeployError(f"{self._words(code, cage)} Nothing half-written was left behind.")
 
     def _words(self, code: int, cage: Cage) -> str:
@@ -222,6 +273,7 @@ class _Child:
     def _wait(self) -> None:
         while self._has_stopped():
             os.kill(os.getpid(), signal.SIGSTOP)  # as its shell expects; until fg, or bg
+            self._let_in()
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGCONT)
         # Its group is ended while its number cannot be another's yet.
@@ -229,6 +281,13 @@ class _Child:
         self._status = os.waitpid(self.pid, 0)[1]
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
+
+    def _let_in(self) -> None:
+        """Have what came while we were stopped go to the child before it goes on."""
+        until = time.monotonic() + 1
+        time.sleep(0.05)
+        while signal.sigpending() & _ASKED and not self.interrupted and time.monotonic() < until:
+            time.sleep(0.01)
 
     def _has_stopped(self) -> bool:
         """Wait until it stops or ends."""
@@ -243,10 +302,10 @@ class _Child:
             os.killpg(self.pid, signal.SIGTSTP)
 
     def _forward(self, number: int, frame: FrameType | None) -> None:
-        if self._interrupted:
+        if self.interrupted:
             self._kill()
             return
-        self._interrupted = True
+        self.interrupted = True
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
         self._after(_GRACE, self._kill)

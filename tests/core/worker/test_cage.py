@@ -27,7 +27,8 @@ CALLS = pytest.mark.skipif(not seccomp.available(), reason="this kernel filters 
 # What a child does, and how its parent ends, as a command does.
 PROGRAM = """\
 import ctypes, os, signal, socket, subprocess, sys, time
-from pathlib import Path
+from pathlib import Path, PosixPath
+from edge_deploy.core import atomic_io, handover
 from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.core.worker import process
 from edge_deploy.core.worker.cage import Cage
@@ -200,13 +201,74 @@ def test_files_of_the_parent_stay_behind(caged: Run) -> None:
     assert caged("os.read(inherited, 9)").said == "refused: OSError"
 
 
+MADE = {  # what is asked of the parent, and what it says
+    "a file": ("atomic_io.replace_text(place, 'made')", ""),
+    "a file again": ("[atomic_io.replace_text(place, text) for text in ('first', 'made')]", ""),
+    "a file from a scratch folder": (
+        "with atomic_io.scratch(place.parent) as folder:\n"
+        "    (folder / 'a').write_text('made')\n"
+        "    atomic_io.put(folder / 'a', place)",
+        "",
+    ),
+    "beside it": ("(place.parent / 'other').write_text('')", "PermissionError"),
+    "another place": ("put(stage / 'a', place.with_name('other'))", "13"),
+    "a secret": ("put(secret, place)", "13"),
+    "another folder's": ("put(out / 'a', place)", "13"),
+    "a folder that climbs": ("put(stage / '..', place)", "13"),
+    "nothing": ("put(stage / 'b', place)", "2"),
+    "a link": ("os.symlink(secret, stage / 'b')", "PermissionError"),
+}
+
+
+@FILES
+@pytest.mark.parametrize("name", MADE)
+def test_what_is_made_is_put_in_its_place_and_nothing_else_is(
+    caged: Run, tmp_path: Path, name: str
+) -> None:
+    place = tmp_path / "home" / "page.html"
+    place.parent.mkdir()
+    code, says = MADE[name]
+    ended = caged(
+        f"place = Path({str(place)!r})\n"
+        "stage = handover.stage_of(place)\n"
+        "[(folder / 'a').write_text('not made') for folder in (stage, out)]\n"
+        "def put(source, final):\n"
+        "    asked = {'call': 'put', 'from': str(source), 'to': str(final)}\n"
+        "    print(process.channel().ask(asked)['refused']['number'])\n" + code,
+        makes=(place,),
+    )
+    assert (ended.code, ended.said.removeprefix("refused: ")) == (0, says)
+    assert [p.name for p in place.parent.iterdir()] == ([] if says else ["page.html"])
+    assert says or place.read_text() == "made"
+
+
+@FILES
+def test_a_folder_is_exchanged_at_once(caged: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "artifact"
+    folder.mkdir(parents=True)
+    for name in ("kept", "old"):
+        (folder / name).write_text(name)
+    before = folder.stat().st_ino
+    ended = caged(
+        f"folder = Path({str(folder)!r})\n"
+        "atomic_io.replace_all({}, {folder / 'new': 'new'}, [folder / 'old'], folder)",
+        makes=(folder,),
+        show=(folder,),
+    )
+    assert (ended.code, ended.said) == (0, "")
+    assert {p.name: p.read_text() for p in folder.iterdir()} == {"kept": "kept", "new": "new"}
+    assert folder.stat().st_ino != before
+    assert [p.name for p in folder.parent.iterdir()] == ["artifact"]
+
+
 def test_the_work_itself_can_be_done(caged: Run) -> None:
     ended = caged(
         "import threading, tempfile, numpy\n"
         "(out / 'deep').mkdir(); (out / 'deep' / 'a').write_text(model.read_text())\n"
         "(out / 'deep' / 'a').rename(out / 'b')\n"
         "tempfile.NamedTemporaryFile().write(b'x')\n"
-        "threading.Thread(target=lambda: print('thread', flush=True)).start()\n"
+        "thread = threading.Thread(target=lambda: print('thread'))\n"
+        "thread.start(); thread.join()\n"
         "line = process.channel(); line.send({}); print(line.receive()[0]['pid'] == os.getppid())\n"
         "print(sys.stdin.read() == '', os.getppid() > 1)"
     )
