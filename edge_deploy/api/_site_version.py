@@ -16,6 +16,7 @@ from edge_deploy.artifact.artifact import MANIFEST, Artifact
 from edge_deploy.core import bounds
 from edge_deploy.core.errors import ArtifactError, UsageError
 from edge_deploy.core.filesystem import write_text
+from edge_deploy.core.worker import apart
 from edge_deploy.web.site_index import place
 
 
@@ -39,7 +40,7 @@ def compare_with_site(
         max_size=options.max_size,
     )
     try:
-        return compare(old, new, asked)
+        return apart.work(DiffResult, lambda: compare(old, new, asked), (folder, new.folder))
     except UsageError as error:
         if options.reference is not None:
             raise

@@ -42,7 +42,7 @@ def inspect(
     if not isinstance(path, str | os.PathLike):
         return _trained(path, options)
     path = Path(os.fspath(path))
-    if _is_artifact(path):
+    if is_artifact(path):
         return {"type": "artifact", **to_document(artifact.open_artifact(path).manifest)}
     if path.is_file() and is_converted(path):
         file_format = format_of(path)
@@ -61,12 +61,8 @@ def inspect(
     return _trained(path, options)
 
 
-def is_trained(path: Path) -> bool:
-    """Whether a path is neither an artifact nor a converted file, so that it takes TensorFlow."""
-    return not (_is_artifact(path) or (path.is_file() and is_converted(path)))
-
-
-def _is_artifact(path: Path) -> bool:
+def is_artifact(path: Path) -> bool:
+    """Whether a path is an artifact, whose manifest says what it is and no file is opened."""
     return path.name == artifact.MANIFEST or (path.is_dir() and _holds_manifest(path))
 
 

@@ -16,10 +16,10 @@ from edge_deploy.artifact.artifact import Artifact
 from edge_deploy.codegen import PLATFORMS, context
 from edge_deploy.codegen.base import Golden, Platform, headline, needs
 from edge_deploy.codegen.context import TemplateContext
-from edge_deploy.core.atomic_io import scratch, writing
+from edge_deploy.core.atomic_io import put, scratch, writing
 from edge_deploy.core.errors import UsageError, unknown_option
 from edge_deploy.core.escapes import code_span, markdown
-from edge_deploy.core.filesystem import rename, write_text
+from edge_deploy.core.filesystem import write_text
 from edge_deploy.core.messages import option
 from edge_deploy.core.options import as_path
 from edge_deploy.core.spec import Arrays, as_dtype
@@ -72,10 +72,14 @@ def snippet(artifact: Path | str, platform: str, precision: str | None = None) -
 def _plan(
     artifact: Path | str, platform: str, precision: str | None
 ) -> tuple[Platform, Artifact, TemplateContext]:
+    chosen, found = _opened(artifact, platform)
+    return chosen, found, context.make(found, precision)
+
+
+def _opened(artifact: Path | str, platform: str) -> tuple[Platform, Artifact]:
     if platform not in PLATFORMS:
         raise unknown_option("platform", platform, PLATFORMS, "platform")
-    found = artifacts.open_artifact(as_path(artifact, "artifact"))
-    return PLATFORMS[platform], found, context.make(found, precision)
+    return PLATFORMS[platform], artifacts.open_artifact(as_path(artifact, "artifact"))
 
 
 @quietly
@@ -104,7 +108,7 @@ def bundle(
         EdgeDeployError: The output cannot be written.
     """
     chosen, found, drawn = _plan(artifact, platform, precision)
-    target = Path(output) if output else Path(f"{found.name}-{platform}")
+    target = Path(output) if output else _default_path(found, platform)
     if target.exists() or target.is_symlink():
         raise UsageError(
             f"{target} exists; it is left alone. Name another with {option('output')}."
@@ -115,8 +119,22 @@ def bundle(
         folder.mkdir()
         _fill(folder, chosen, found, drawn, code)
         made = _zip(folder, stage / "bundle.zip") if target.suffix == ".zip" else folder
-        rename(made, target)
+        put(made, target)
     return target
+
+
+def bundle_path(artifact: Path | str, platform: str) -> Path:
+    """Where ``bundle`` writes if it is not told.
+
+    Raises:
+        UsageError: The platform is not known.
+        ArtifactError: The artifact is damaged.
+    """
+    return _default_path(_opened(artifact, platform)[1], platform)
+
+
+def _default_path(found: Artifact, platform: str) -> Path:
+    return Path(f"{found.name}-{platform}")
 
 
 def _fill(

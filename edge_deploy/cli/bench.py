@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console, exit_codes
+from edge_deploy.cli import cage, console, exit_codes
 from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
 
@@ -29,6 +29,7 @@ def bench(
         Path, typer.Option("--page", help="Where the table and the picture go.")
     ] = Path("bench.html"),
     browser: shared.BrowserPath = None,
+    timeout: shared.Timeout = 3600,
     as_json: shared.Json = False,
     quiet: shared.Quiet = False,
 ) -> None:
@@ -37,6 +38,7 @@ def bench(
     Example: edge-deploy bench artifacts/digits-mlp/1 --only tflite
     """
     options = shared.options_of(edge_deploy.BenchOptions, locals())
+    cage.enter(timeout, read=(page,), show=artifact, makes=(page,), browser=browser)
     from edge_deploy.verification import benchmark_report
 
     with console.progress(quiet or as_json):

@@ -1,30 +1,38 @@
-"""Commands that open a stranger's model go on in a caged child process."""
+"""Commands that open a stranger's model or converted file go on in a caged child process."""
 
 from __future__ import annotations
 
 import contextlib
+import csv
+import itertools
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from edge_deploy.cli import exit_codes
+from edge_deploy.core.worker import native
 
 if TYPE_CHECKING:
-    from edge_deploy.core.worker import process
+    from edge_deploy.core.worker import hosts
 
+_FIRST_LINES = 20_000  # characters that tell whether a table names pictures
 _allowed = _entered = False
 
 
 @contextlib.contextmanager
 def allowed() -> Iterator[None]:
-    """Within the body ``enter`` does what it says; a test's own process stays whole."""
+    """Within the body ``enter`` does what it says; a test's own process stays whole.
+
+    What has not entered opens no model (``core/worker/native.py``).
+    """
     global _allowed
     _allowed = True
     try:
-        yield
+        with native.held():
+            yield
     finally:
         _allowed = False
 
@@ -36,6 +44,7 @@ def enter(
     read: Iterable[Path | str | None] = (),
     show: Iterable[Path] = (),
     write: Iterable[Path | None] = (),
+    makes: Iterable[Path | None] = (),
     browser: Path | None = None,
     workers: str | None = None,
 ) -> None:
@@ -46,9 +55,11 @@ def enter(
     Args:
         timeout: Seconds that it may take; 0 for as long as it likes.
         models: Read with the files beside them.
-        read: Other files and folders; a text that is no path is left out.
+        read: Other files and folders, and pictures that a table names; a text that is no path is
+            left out.
         show: Converted files and artifacts, which the browser may open.
         write: Folders to write to.
+        makes: Files, and folders that appear or change at once, in folders that are not written to.
         browser: The browser that the user named.
         workers: The executor of a search: loky starts Python again, the others need a network.
 
@@ -58,6 +69,7 @@ def enter(
     if not _allowed:
         return
     if sys.platform != "linux":
+        native.let()
         stop_after(timeout)
         return
     from edge_deploy.core.worker import process
@@ -65,9 +77,10 @@ def enter(
 
     cage = Cage(
         tuple(path for path in models if path is not None),
-        tuple(Path(path) for path in read if path is not None),
+        _read(read),
         tuple(show),
         tuple(path for path in write if path is not None),
+        tuple(path.absolute() for path in makes if path is not None),
         timeout,
         processes=workers is not None,
         network=workers not in (None, "loky"),
@@ -75,6 +88,57 @@ def enter(
     process.split(cage, lambda folders: _Host(browser, folders))
     global _entered
     _entered = True
+
+
+@contextlib.contextmanager
+def around(timeout: float, *, read: Iterable[Path | str | None] = ()) -> Iterator[None]:
+    """Within the body converted files are opened in caged children, and the command goes on here.
+
+    For one that writes what code of a model must not touch, such as a site.
+
+    Args:
+        timeout: Seconds that each may take; 0 for as long as it likes.
+        read: As of ``enter``.
+    """
+    if not _allowed:
+        yield
+        return
+    if sys.platform != "linux":
+        native.let()
+        stop_after(timeout)
+        yield
+        return
+    from edge_deploy.core.worker import apart, process
+    from edge_deploy.core.worker.cage import Cage
+
+    def ask(work: Callable[[], str], files: Sequence[Path]) -> str:
+        cage = Cage(read=_read(read), show=tuple(files), seconds=timeout)
+        return process.ask(cage, lambda folders: _Host(None, folders), work)
+
+    with apart.done_by(ask):
+        yield
+
+
+def _read(given: Iterable[Path | str | None]) -> tuple[Path, ...]:
+    paths = [Path(path) for path in given if path is not None]
+    return (*paths, *(picture for path in paths for picture in _pictures_of(path)))
+
+
+def _pictures_of(path: Path) -> Iterator[Path]:
+    """Pictures that lie where a table of a model of several inputs says, from its folder on."""
+    if path.suffix.lower() != ".csv" or not os.path.isfile(path):  # noqa: PTH113
+        return
+    from edge_deploy.data.preprocessing.decode import SUFFIXES
+
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        lines = file.readlines(_FIRST_LINES)
+        if not any(suffix in line.lower() for suffix in SUFFIXES for line in lines):
+            return
+        with contextlib.suppress(csv.Error):
+            for row in csv.reader(itertools.chain(lines, file)):
+                yield from (
+                    path.parent / cell for cell in row if cell.lower().endswith(tuple(SUFFIXES))
+                )
 
 
 def leave(code: int) -> NoReturn:
@@ -106,7 +170,7 @@ class _Host:
 
     def __init__(self, browser: Path | None, folders: Sequence[Path]) -> None:
         self._browser, self._folders = browser, folders
-        self._host: process.Host | None = None
+        self._host: hosts.Host | None = None
 
     def answer(self, header: dict[str, Any], arrays: Any) -> tuple[dict[str, Any], Any]:
         """The browser's answer."""

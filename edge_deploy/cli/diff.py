@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console, exit_codes
+from edge_deploy.cli import cage, console, exit_codes
 from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
 
@@ -34,6 +34,7 @@ def diff(
     ] = None,
     page: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("diff.html"),
     max_size: shared.MaxSize = shared.MAX_SIZE,
+    timeout: shared.Timeout = 900,
     as_json: shared.Json = False,
     quiet: shared.Quiet = False,
 ) -> None:
@@ -42,6 +43,7 @@ def diff(
     Example: edge-deploy diff artifacts/insurance/1 artifacts/insurance/2 --max-drop 0.01
     """
     options = shared.options_of(edge_deploy.DiffOptions, locals())
+    cage.enter(timeout, read=(reference, page), show=(old, new), makes=(page,))
     from edge_deploy.api.diff import HEADER, changed_rows, summary, to_document
 
     with console.progress(quiet or as_json):

@@ -30,9 +30,9 @@ def inspect(
     Example: edge-deploy inspect keras_model.h5
     """
     options = shared.options_of(edge_deploy.LoadOptions, locals())
-    from edge_deploy.api.inspect import is_trained
+    from edge_deploy.api.inspect import is_artifact
 
-    if is_trained(path):
+    if not is_artifact(path):
         cage.enter(timeout, models=(path,), read=(custom_objects,))
     document = edge_deploy.inspect(path, options)
     if as_json:

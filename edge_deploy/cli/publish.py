@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console
+from edge_deploy.cli import cage, console
 from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
 from edge_deploy.cli.options import Json, Quiet
@@ -49,6 +49,7 @@ def publish(
         ),
     ] = None,
     max_size: shared.MaxSize = shared.MAX_SIZE,
+    timeout: shared.Timeout = 900,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -57,7 +58,8 @@ def publish(
     Example: edge-deploy publish artifacts/insurance/2 --to site --channel canary --share 10%
     """
     options = shared.options_of(edge_deploy.PublishOptions, locals())
-    done = edge_deploy.publish(artifact, to, options)
+    with cage.around(timeout, read=(reference,)):
+        done = edge_deploy.publish(artifact, to, options)
     written = sum(done.written.values())
     from edge_deploy.api.diff import summary, to_document
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import edge_deploy
-from edge_deploy.cli import console, exit_codes
+from edge_deploy.cli import cage, console, exit_codes
 from edge_deploy.cli import options as shared
 from edge_deploy.cli.app import app
 from edge_deploy.cli.help import LongCommand
@@ -32,6 +32,7 @@ def quantize(
     ] = False,
     max_size: shared.MaxSize = shared.MAX_SIZE,
     browser: shared.BrowserPath = None,
+    timeout: shared.Timeout = 900,
     as_json: shared.Json = False,
     quiet: shared.Quiet = False,
     verbose: shared.Verbose = False,
@@ -41,6 +42,17 @@ def quantize(
     Example: edge-deploy quantize artifacts/digits-mlp/1 --to float16,int8
     """
     options = shared.options_of(edge_deploy.QuantizeOptions, locals())
+    from edge_deploy.artifact.artifact import find_folder
+
+    folder = find_folder(artifact)
+    cage.enter(
+        timeout,
+        read=(calibration,),
+        show=(folder,),
+        write=(folder,),  # where one stands in it, so that it cannot be exchanged
+        makes=dict.fromkeys((folder.absolute(), folder.resolve())),
+        browser=browser,
+    )
     with console.progress(quiet or as_json or verbose):
         done = edge_deploy.quantize(artifact, options)
     console.made(done, "made", as_json, quiet)

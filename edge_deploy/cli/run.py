@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_deploy.cli import console
+from edge_deploy.cli import cage, console
 from edge_deploy.cli.app import app
-from edge_deploy.cli.options import MAX_SIZE, Json, MaxSize, size
+from edge_deploy.cli.options import MAX_SIZE, Json, MaxSize, Timeout, size
 from edge_deploy.core.errors import UsageError
 from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.log import NOTES
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edge_deploy.api.run import Prediction
 
 _STDIN = "-"
+_MANIFEST = "manifest.json"  # as artifact.MANIFEST, which would take an import
 _TOP = 5  # classes of an answer that are printed
 
 
@@ -56,27 +57,34 @@ def run(
     only: Annotated[str | None, typer.Option(help="tflite or onnx.")] = None,
     precision: Annotated[str | None, typer.Option(help="Which file; default float32.")] = None,
     max_size: MaxSize = MAX_SIZE,
+    timeout: Timeout = 900,
     as_json: Json = False,
 ) -> None:
     """Ask a converted file, with the light install.
 
     Example: edge-deploy run artifacts/insurance/1 age=40 sex=female smoker=no
     """
-    from edge_deploy.api import _answers as tables
-    from edge_deploy.api import run as running
-
     most = size(max_size)
     if output is not None:
-        tables.check_output(output, inputs)
-    with console.warnings(), _from_stdin(inputs, most) as named:
-        answers = running.answer(
-            _converted(artifact),
-            [named or one if one == _STDIN else one for one in inputs],
-            only,
-            precision,
-            tables.Wish(label_column, every),
-            max_size=most,
-        )
+        from edge_deploy.api._answers import check_output
+
+        check_output(output, inputs)
+    with console.warnings():
+        found = _converted(artifact)
+        piped = _piped(inputs, most)
+        cage.enter(timeout, read=_files(inputs), show=(found,), makes=(output,))
+        from edge_deploy.api import _answers as tables
+        from edge_deploy.api import run as running
+
+        with _as_file(piped) as named:
+            answers = running.answer(
+                found,
+                [named or one if one == _STDIN else one for one in inputs],
+                only,
+                precision,
+                tables.Wish(label_column, every),
+                max_size=most,
+            )
         predictions = [replace(a, source=_said(a.source, named)) for a in answers.predictions]
     if output is not None:
         tables.write_answers(output, replace(answers, predictions=tuple(predictions)))
@@ -105,11 +113,10 @@ def run(
 
 def _converted(given: Path) -> Path:
     """An artifact as it is; of a project's folder the one of its recipe, made where it is not."""
-    from edge_deploy.artifact.artifact import MANIFEST, open_artifact
-
-    if (given / MANIFEST).is_file():
+    if given.name == _MANIFEST or (given / _MANIFEST).is_file():
         return given
     from edge_deploy.api import recipe as recipes
+    from edge_deploy.artifact.artifact import MANIFEST, open_artifact
 
     found = recipes.artifact_of(given)
     if found is None:
@@ -130,18 +137,31 @@ def _converted(given: Path) -> Path:
     return place
 
 
-@contextmanager
-def _from_stdin(inputs: Sequence[str], most: int) -> Iterator[str | None]:
-    """A file of what stdin says, where an input is ``-``; None where none is."""
+def _files(inputs: Sequence[str]) -> list[str]:
+    """What of the inputs may be files: those of a model of several inputs are ``input=FILE``."""
+    values = (one.partition("=")[2] for one in inputs)
+    return [*inputs, *(value for value in values if os.path.isfile(value))]  # noqa: PTH113
+
+
+def _piped(inputs: Sequence[str], most: int) -> bytes | None:
+    """What stdin says, where an input is ``-``; None where none is."""
     if _STDIN not in inputs:
-        yield None
-        return
+        return None
     data = sys.stdin.buffer.read(most + 1)
     if len(data) > most:
         raise UsageError(f"stdin has more than {most:,} bytes.")
+    return data
+
+
+@contextmanager
+def _as_file(piped: bytes | None) -> Iterator[str | None]:
+    """A file of what stdin said; messages call it stdin."""
+    if piped is None:
+        yield None
+        return
     with temporary_folder() as folder:
         path = folder / "stdin.csv"
-        path.write_bytes(data)
+        path.write_bytes(piped)
         try:
             yield str(path)
         except UsageError as error:

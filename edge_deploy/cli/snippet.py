@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from edge_deploy.cli import console
+from edge_deploy.cli import cage, console
 from edge_deploy.cli.app import app
-from edge_deploy.cli.options import Json, Quiet
+from edge_deploy.cli.options import Json, Quiet, Timeout
 from edge_deploy.core.errors import UsageError
 
 Platform = Annotated[
@@ -62,6 +62,7 @@ def bundle(
         Path | None,
         typer.Option("-o", "--output", help="Folder or .zip; default <name>-<platform>."),
     ] = None,
+    timeout: Timeout = 900,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -69,9 +70,12 @@ def bundle(
 
     Example: edge-deploy bundle artifacts/insurance/1 --platform python -o insurance.zip
     """
+    wanted = _given(platform)
+    target = output or _place(artifact, wanted)
+    cage.enter(timeout, show=(artifact,), makes=(target,))
     from edge_deploy.api import snippets
 
-    made = snippets.bundle(artifact, _given(platform), output, precision)
+    made = snippets.bundle(artifact, wanted, target, precision)
     if as_json:
         console.json_document({"platform": platform, "path": str(made)})
     elif not quiet:
@@ -80,8 +84,14 @@ def bundle(
 
 def _given(platform: str | None) -> str:
     """The platform that was named; without one there is nothing to guess from."""
-    from edge_deploy.codegen import PLATFORMS
-
     if platform is None:
+        from edge_deploy.codegen import PLATFORMS
+
         raise UsageError(f"--platform is missing: one of {', '.join(PLATFORMS)}.")
     return platform
+
+
+def _place(artifact: Path, platform: str) -> Path:
+    from edge_deploy.api import snippets
+
+    return snippets.bundle_path(artifact, platform)

@@ -18,6 +18,7 @@ from edge_deploy.core.half_precision import with_float32_ends
 from edge_deploy.core.options import given, takes
 from edge_deploy.core.spec import LoadedModel, LoadKeywords, LoadOptions
 from edge_deploy.core.stdio import quietly, set_environment
+from edge_deploy.core.worker import native
 from edge_deploy.frontends import keras, live
 from edge_deploy.frontends.file_kinds import READABLE as READABLE
 from edge_deploy.frontends.file_kinds import sniff as sniff
@@ -180,6 +181,7 @@ def read_model(source: Source, options: LoadOptions, known: Known = NOTHING) -> 
         options: How it is read.
         known: What is known of a table's columns from elsewhere.
     """
+    native.opens(source.path)
     try:
         loaded = with_float32_ends(_read(source, options, known))
         if options.threshold is not None:

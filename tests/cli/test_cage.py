@@ -11,14 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from msgspec import structs
 
-from edge_deploy.artifact.artifact import describe_files, write_manifest
-from edge_deploy.artifact.document import to_document
+from edge_deploy.cli import cage
 from edge_deploy.core.worker import landlock, seccomp
 from edge_deploy.formats.tflite import file as tflite
+from edge_deploy.web import assets
 from tests.formats.test_hostile_files import sound_tflite
-from tests.support import PATIENCE, manifests
+from tests.support import PATIENCE, hostile_files
 
 pytestmark = [
     pytest.mark.slow,
@@ -133,37 +132,103 @@ def test_a_model_that_ends_the_program_is_one_message(name: str) -> None:
     assert json.loads(done.stdout)["error"]["exit_code"] == 3
 
 
-def crashing_artifact() -> Path:
-    """Its .tflite adds nothing to its input, which LiteRT looks up all the same."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    folder = Path("artifact")
-    (folder / "tflite").mkdir(parents=True)
-    model = sound_tflite()
-    code, (operator,) = model.operatorCodes[0], model.subgraphs[0].operators
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.ADD
-    operator.inputs = np.array([0, -1], np.int32)
-    operator.builtinOptionsType = schema.BuiltinOptions.AddOptions
-    operator.builtinOptions = schema.AddOptionsT()
-    path = folder / "tflite" / "m_float32.tflite"
-    path.write_bytes(tflite.pack(model))
-    values = np.ones((4, 4), np.float32)
-    np.savez(folder / "reference.npz", **{"in:x": values, "out:y": values})
-    (file,) = describe_files(folder, [path])
-    (entry,) = (manifests.file_entry(files=[to_document(file)]),)
-    ends = [{**manifests.tensor(name), "kind": "table", "shape": [None, 4]} for name in "xy"]
-    for end in ends:
-        del end["quantization"]
-    outputs = [{**ends[1], "kind": "tensor", "classes": None, "unit": None}]
-    made = manifests.manifest(inputs=ends[:1], outputs=outputs, files=[])
-    write_manifest(folder, structs.replace(made, artifacts=(entry,)))
-    return folder
+ASKS = {  # what hands a converted file to its runtime
+    "verify": "verify {artifact}",
+    "run": "run {artifact} x.npz",
+    "bench": "bench {artifact}",
+    "quantize": "quantize {artifact} --to {precision} --calibration x.npz",
+    "diff": "diff {artifact} {artifact}",
+    "bundle": "bundle {artifact} --platform python",
+    "publish": "publish next --to site",
+}
 
 
-def test_a_converted_file_that_crashes_its_runtime_is_one_message() -> None:
-    done = edge_deploy("verify", str(crashing_artifact()))
-    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done
-    assert "crashed (SIGSEGV)" in done.stderr
+def asking(command: str, data: bytes, target: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A command with an artifact of a hostile file."""
+    import edge_deploy
+
+    artifact = hostile_files.artifact_of(data, Path("artifact"), target)
+    x = np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)
+    np.savez("x.npz", x=x)
+    if command == "publish":
+        monkeypatch.setattr(assets, "FOLDERS", ())  # the page's runtimes are not needed
+        hostile_files.artifact_of(data, Path("next"), target, "2")
+        edge_deploy.publish(artifact, "site")
+    precision = "int8" if target == "tflite" else "dynamic"
+    return [part.format(artifact=artifact, precision=precision) for part in ASKS[command].split()]
+
+
+def everything() -> dict[str, bytes]:
+    return {p.as_posix(): p.read_bytes() for p in Path().rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("command", ASKS)
+def test_a_converted_file_that_crashes_its_runtime_is_one_message(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = asking(command, hostile_files.crashing_tflite(), "tflite", monkeypatch)
+    before = everything()
+    done = edge_deploy(*arguments)
+    told = [line for line in done.stderr.splitlines() if not line.startswith("INFO: ")]  # LiteRT's
+    assert (done.returncode, len(told)) == (3, 1), done
+    assert "crashed (SIGSEGV)" in told[0]
+    assert everything() == before
+
+
+@pytest.mark.parametrize("command", ["run", "bench", "quantize", "publish", "inspect"])
+def test_a_converted_file_that_never_answers_is_one_message(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = hostile_files.slow_onnx()
+    if command == "inspect":
+        Path("slow.onnx").write_bytes(slow)
+        arguments = ["inspect", "slow.onnx"]
+    elif command == "quantize":  # a loop is refused before it is asked
+        arguments = asking(command, slow, "onnx", monkeypatch)
+    else:
+        arguments = asking(command, hostile_files.endless_tflite(), "tflite", monkeypatch)
+    before = everything()
+    done = edge_deploy(*arguments, "--timeout", "1.5", "--json")
+    assert done.returncode == 3, done
+    assert json.loads(done.stdout)["error"]["message"].startswith("Not done after 1.5 s")
+    assert everything() == before
+
+
+def test_a_table_is_piped_in_and_another_comes_out_where_nothing_else_is_written() -> None:
+    sound = tflite.pack(sound_tflite())
+    artifact = hostile_files.artifact_of(sound, Path("artifact"))
+    Path("home").mkdir()
+    done = subprocess.run(
+        [*PROGRAM, "run", str(artifact), "-", "-o", "home/out.csv"],
+        input="a,b,c,d\n0,0,0,0\n",
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert [path.name for path in Path("home").iterdir()] == ["out.csv"]
+    assert Path("home/out.csv").read_text("utf-8-sig").splitlines()[1] == "0,0,0,0,0.0,0.0,0.0,0.0"
+
+
+def test_the_parent_stays_light_where_a_converted_file_is_asked() -> None:
+    artifact = hostile_files.artifact_of(hostile_files.crashing_tflite(), Path("artifact"))
+    code = (
+        f"import sys\nsys.argv = ['edge-deploy', 'run', {str(artifact)!r}, 'x.npz']\n"
+        "from edge_deploy.cli import main\n"
+        "try:\n    main()\nfinally:\n    print(*sys.modules)"
+    )
+    np.savez("x.npz", x=np.zeros((1, 4), np.float32))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 3
+    assert not {"numpy", "ai_edge_litert", "onnxruntime"} & set(done.stdout.split())
+
+
+def test_pictures_that_a_table_names_are_shown_to_the_cage(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("photo,size\npictures/a.JPG,1\nb.png,2\nsecret.txt,3\n")
+    assert [*cage._pictures_of(table)] == [tmp_path / "pictures/a.JPG", tmp_path / "b.png"]
+    table.write_text("a,b\n1,2\n")
+    assert not [*cage._pictures_of(table)]
 
 
 def test_the_parent_stays_light() -> None:

@@ -27,7 +27,7 @@ FLAGS = {
     ),
     "quantize": (
         "artifact --to --calibration --io --keep-float --max-drop --min-agreement --strict "
-        "--overwrite --keep-going --max-size --browser --json --quiet -q --verbose -v"
+        "--overwrite --keep-going --max-size --browser --timeout --json --quiet -q --verbose -v"
     ),
     "verify": (
         "artifact --only --runtime --backend --skip-missing --against --reference --atol --rtol "
@@ -36,7 +36,9 @@ FLAGS = {
         "--threshold --pad "
         "--max-size --timeout --json --quiet -q"
     ),
-    "bench": ("artifact --only --runtime --backend --seconds --page --browser --json --quiet -q"),
+    "bench": (
+        "artifact --only --runtime --backend --seconds --page --browser --timeout --json --quiet -q"
+    ),
     "tune": (
         "model --max-drop --objective --to --executor --jobs --resume --sparsities --prune-data "
         "--prune-epochs --reference --samples --label-column --calibration --labels "
@@ -56,20 +58,21 @@ FLAGS = {
     "serve": "folder --port --host --any --json",
     "diff": (
         "old new --reference --label-column --only --precision --max-drop --page --max-size "
-        "--json --quiet -q"
+        "--timeout --json --quiet -q"
     ),
     "publish": (
         "artifact --to --channel --share --keep --by --reference --label-column --max-drop "
-        "--force --report-to --max-size --json --quiet -q"
+        "--force --report-to --max-size --timeout --json --quiet -q"
     ),
     "promote": "site name --by --json --quiet -q",
     "rollback": "site name version --by --json --quiet -q",
     "releases": "site --json",
     "run": (
-        "artifact inputs --only --precision --output -o --label-column --every --max-size --json"
+        "artifact inputs --only --precision --output -o --label-column --every --max-size "
+        "--timeout --json"
     ),
     "snippet": "artifact --platform --precision --output -o --json",
-    "bundle": "artifact --platform --precision --output -o --json --quiet -q",
+    "bundle": "artifact --platform --precision --output -o --timeout --json --quiet -q",
     "inspect": (
         "path --signature --input-shape --custom-objects --trust-pickle --deterministic "
         "--max-size --timeout --json"

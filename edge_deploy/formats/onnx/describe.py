@@ -10,6 +10,7 @@ from edge_deploy.core.bounds import parse_json
 from edge_deploy.core.errors import ArtifactError
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import TensorSpec
+from edge_deploy.core.worker import native
 from edge_deploy.formats.base import METADATA_KEY, FileInfo
 from edge_deploy.formats.onnx import external_data
 
@@ -70,6 +71,7 @@ def load_graph(path: Path) -> Any:
     import onnx
     from google.protobuf.message import DecodeError
 
+    native.opens(path)
     external_data.check(path)
     try:
         return onnx.load(str(path)).graph
@@ -93,6 +95,7 @@ def open_session(path: Path) -> Any:
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(4)
+    native.opens(path)
     external_data.check(path)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # a file that cannot be opened raises, it need not also print

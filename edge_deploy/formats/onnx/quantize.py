@@ -14,6 +14,7 @@ from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.filesystem import temporary_folder
 from edge_deploy.core.messages import first_line
 from edge_deploy.core.spec import Arrays
+from edge_deploy.core.worker import native
 from edge_deploy.data.calibration import Samples
 from edge_deploy.formats.base import Quantization, Steps
 from edge_deploy.formats.layers import Layer, group
@@ -40,6 +41,7 @@ def quantize(source: Path, path: Path, wanted: Quantization) -> None:
         ConversionError: onnxruntime cannot do it, or nothing in the file is quantized.
         MissingDependencyError: onnx is not installed.
     """
+    native.opens(source)
     precision = wanted.precision
     try:
         import onnx

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge_deploy.core.spec import Array, Arrays, ModelSpec
+from edge_deploy.core.worker import native
 from edge_deploy.data.reference import Reference, sample
 from edge_deploy.formats.layers import Layer, LayerError
 from edge_deploy.formats.tflite.runner import LiteRTRunner
@@ -74,6 +75,7 @@ def _keeping(path: Path) -> Iterator[Any]:
     """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+    native.opens(path)
     interpreter = Interpreter(
         model_content=path.read_bytes(),
         num_threads=1,

@@ -16,6 +16,7 @@ import numpy as np
 from edge_deploy.core.dependencies import missing_dependency
 from edge_deploy.core.errors import ConversionError
 from edge_deploy.core.messages import first_line
+from edge_deploy.core.worker import native
 from edge_deploy.data.calibration import Samples
 from edge_deploy.data.preprocessing.image import takes_pixels
 from edge_deploy.formats.base import Quantization
@@ -51,6 +52,7 @@ def quantize(source: Path, path: Path, wanted: Quantization) -> None:
         ConversionError: ai-edge-quantizer cannot do it, or nothing in the file is quantized.
         MissingDependencyError: ai-edge-quantizer is not installed.
     """
+    native.opens(source)
     data, precision = source.read_bytes(), wanted.precision
     if precision in STATIC and "WHILE" in _operators(data):
         raise ConversionError(

@@ -14,6 +14,7 @@ from edge_deploy.core.dependencies import install, pip_install
 from edge_deploy.core.errors import ArtifactError, MissingDependencyError
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import Array, Arrays, Runner, as_dtype
+from edge_deploy.core.worker import native
 from edge_deploy.formats.tflite.file import SIGNATURE, unpack
 
 
@@ -27,6 +28,7 @@ def open_runner(path: Path) -> Iterator[Runner]:
     """
     from ai_edge_litert.interpreter import Interpreter
 
+    native.opens(path)
     # LiteRT reads past the end of a file that was cut.
     unpack(path, read_bytes(path, ArtifactError))
     try:
