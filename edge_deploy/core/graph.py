@@ -15,6 +15,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from edge_deploy.core import randomness
+from edge_deploy.core.branches import take_known_branches
 from edge_deploy.core.errors import ConversionError, SourceError
 from edge_deploy.core.half_precision import widen_halves
 from edge_deploy.core.inlining import inline_calls
@@ -174,6 +175,8 @@ def _freeze(
     given = concrete.inputs[: len(inputs)]
     ends = [tensor.name for tensor in (*given, *concrete.outputs)]
     graph_def = inline_calls(_with_constants(concrete, lower_control_flow), ends)
+    while take_known_branches(graph_def):
+        graph_def = inline_calls(graph_def, ends)
     _drop_unreached(graph_def, ends)
     graph = _write_shapes(graph_def)
     results = [graph.as_graph_element(tensor.name) for tensor in concrete.outputs]

@@ -70,6 +70,8 @@ def counters_left_alone() -> Iterator[None]:
 
     def inlined(*arguments: Any) -> Any:
         graph_def = inline(*arguments)
+        for function in graph_def.library.function:
+            _rename_counters(function)
         inner = [node for function in graph_def.library.function for node in function.node_def]
         for node in (*graph_def.node, *inner):
             if node.op in ASSIGNS:
@@ -92,6 +94,16 @@ def counters_left_alone() -> Iterator[None]:
         yield
     finally:
         convert_to_constants._run_inline_graph_optimization = inline
+
+
+def _rename_counters(function: Any) -> None:
+    """Take what a counter gives by the name that a constant's value has in a function."""
+    counters = {node.name for node in function.node_def if node.op == "RngReadAndSkip"}
+    for node in function.node_def if counters else ():
+        for n, tensor in enumerate(node.input):
+            name, _, rest = tensor.partition(":")
+            if name in counters and rest == "value:0":
+                node.input[n] = f"{name}:output:0"
 
 
 def draws(graph_def: Any, ends: Mapping[str, str], seeded: bool) -> list[Any]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from edge_deploy.core.errors import EdgeDeployError, SourceError, UntrustedError
 from edge_deploy.core.filesystem import temporary_folder
+from edge_deploy.core.lazy import tf
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, LoadOptions, TensorSpec
 from edge_deploy.frontends import keras_weights
@@ -136,7 +137,7 @@ def from_live(path: Path, model: Any, options: LoadOptions) -> LoadedModel:
 def _described(
     path: Path, model: Any, kind: str, options: LoadOptions, notes: tuple[str, ...]
 ) -> LoadedModel:
-    keras = importlib.import_module("tf_keras" if kind == "keras2" else "keras")
+    keras = keras_of(kind)
     names, outputs_of = _ends(path, model, options)
     inputs = tuple(
         TensorSpec(name, shape, dtype, input_kind(shape, dtype)) for name, shape, dtype in names
@@ -167,6 +168,23 @@ def _described(
     )
 
 
+def keras_of(kind: str) -> Any:
+    """The library of ``"keras2"`` or ``"keras3"``."""
+    if kind == "keras3":
+        return importlib.import_module("keras")
+    import tf_keras
+    from tf_keras.src.layers.normalization import spectral_normalization
+
+    # It asks TensorFlow for its Keras, which was Keras 2, and cannot be built beside Keras 3.
+    spectral_normalization.tf = _TensorFlowOfKeras2()
+    return tf_keras
+
+
+class _TensorFlowOfKeras2:
+    def __getattr__(self, name: str) -> Any:
+        return importlib.import_module("tf_keras") if name == "keras" else getattr(tf, name)
+
+
 def _generation(version: str) -> str:
     return "keras3" if version.startswith("3") else "keras2"
 
@@ -189,7 +207,7 @@ def _load_either(
     """
     errors = []
     for kind, config in configs:
-        library = importlib.import_module("tf_keras" if kind == "keras2" else "keras")
+        library = keras_of(kind)
         try:
             return _load_with(library, path, config, custom, unsafe), library, kind
         except UntrustedError:

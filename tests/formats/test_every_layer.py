@@ -87,6 +87,11 @@ def pages(browser: Browser) -> Iterator[dict[str, Any]]:
         yield opened
 
 
+def library(generation: str) -> Any:
+    """A generation as files of it are read."""
+    return keras_files.keras_of("keras2" if generation == "tf_keras" else "keras3")
+
+
 def put(keras: Any, name: str, row: Row, prefix: str = "x") -> tuple[list[Any], Any]:
     """A row's inputs, and what it makes of them."""
     dtype = {"ids": "int32", "words": "string"}.get(row.values, "float32")
@@ -99,7 +104,7 @@ def put(keras: Any, name: str, row: Row, prefix: str = "x") -> tuple[list[Any], 
 
 def built(generation: str, name: str, row: Row) -> Any:
     """The model of a row, with random weights."""
-    keras = __import__(generation)
+    keras = library(generation)
     with third_party():
         model = keras.Model(*put(keras, name, row), name="layer")
         randomize(model)
@@ -174,7 +179,7 @@ def together(
             return None
 
     def converted(generation: str, names: tuple[str, ...]) -> Errors:
-        keras, table = __import__(generation), all_rows(generation)
+        keras, table = library(generation), all_rows(generation)
         with third_party():
             parts = [put(keras, name, table[name], f"r{n}_") for n, name in enumerate(names)]
             ends = {f"end{n}": end for n, (_, end) in enumerate(parts)}

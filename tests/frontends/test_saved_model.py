@@ -94,6 +94,28 @@ def test_a_sample_that_the_original_refuses_is_named(folder: Path) -> None:
         model.predict({"x": np.full((1, 4), -1, np.float32)})
 
 
+@pytest.mark.slow
+def test_an_assert_in_a_branch_is_dropped(tmp_path: Path, browser: Browser) -> None:
+    import tensorflow as tf
+
+    def checked(x: Any) -> Any:
+        tf.debugging.assert_less(tf.reduce_sum(x), 1e9)
+        return tf.debugging.check_numerics(x, "not a number") * 2.0
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 3), tf.float32, name="x")])
+    def either(x: Any) -> Any:
+        return {"y": tf.cond(tf.reduce_sum(x) > 0, lambda: checked(x), lambda: -x)}
+
+    tf.saved_model.save(tf.Module(), str(tmp_path / "net"), signatures=either)
+    model = edge_deploy.load_model(tmp_path / "net")
+    path = tmp_path / "web" / "model.json"
+    path.parent.mkdir()
+    FORMATS["tfjs"].export(model, path, {"name": "net", "version": "1"})
+    with browser.open_file("tfjs", path, "wasm", model.spec) as runner:
+        for x in (np.ones((1, 3), np.float32), -np.ones((2, 3), np.float32)):
+            np.testing.assert_array_equal(runner.predict({"x": x})["y"], either(x)["y"])
+
+
 def test_thirteen_inputs_keep_their_names_and_an_assert_is_dropped(
     tmp_path: Path, browser: Browser
 ) -> None:

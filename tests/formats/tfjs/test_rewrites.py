@@ -280,6 +280,27 @@ def one_hot(keras: Any, x: Any) -> Any:
     return keras.ops.concatenate([keras.ops.one_hot(whole, 6, axis=axis) for axis in (-1, 3)], -1)
 
 
+def layer_norm(keras: Any, x: Any) -> Any:
+    """Of Keras 2: batch normalization of the other axes, by their own means."""
+    whole = keras.layers.LayerNormalization()(x)
+    steps = keras.layers.LayerNormalization()(keras.layers.Reshape((16, 24))(x))
+    return keras.layers.Add()([whole, keras.layers.Reshape((8, 8, 6))(steps)])
+
+
+def group_norm(keras: Any, x: Any) -> Any:
+    return keras.layers.GroupNormalization(2)(x)
+
+
+def cropped(keras: Any, x: Any) -> Any:
+    """Asks the picture's size when it runs, and asserts it."""
+    return keras.layers.CenterCrop(5, 4)(x)
+
+
+def cropped_in_training(keras: Any, x: Any) -> Any:
+    """Asks whether it is trained when it runs, and draws numbers then."""
+    return keras.layers.RandomCrop(5, 4)(x)
+
+
 PARTS: tuple[Layers, ...] = (
     batch_norm, one_number, one_number_depthwise, hard_swish, residual, squeezed, positions,
     one_filter, dense_one_number, transposed, small_unet, padded_pool, conv_lstm,
@@ -299,7 +320,7 @@ OF_GENERATION = {
     3: (*PARTS, *OF_TFJS),
     # What Keras 2 writes otherwise: fused batch normalization, calls, its own gelu.
     2: (batch_norm, transposed, groups, a_group_a_channel, grouped_and_normalized, activations,
-        dense_activations, steps),
+        dense_activations, steps, layer_norm, group_norm, cropped, cropped_in_training),
 }  # fmt: skip
 # TensorFlow Lite has no grouped Conv3D, and neither has TensorFlow, which it falls back to.
 LACKING = {"onnx": OF_TFJS, "tflite": (groups_of_three_axes, *OF_TFJS)}

@@ -19,6 +19,7 @@ from edge_deploy.formats.tfjs.rewrites.fusion import fuse_products
 from edge_deploy.formats.tfjs.rewrites.graph import Graph
 from edge_deploy.formats.tfjs.rewrites.layouts import put_channels_last
 from edge_deploy.formats.tfjs.rewrites.masks import keep_bands_by_places
+from edge_deploy.formats.tfjs.rewrites.normalizations import write_moments
 from edge_deploy.formats.tfjs.rewrites.ranks import pad_one_axis_at_a_time, select_in_few_axes
 from edge_deploy.formats.tfjs.rewrites.recurrence import write_loops
 from edge_deploy.formats.tfjs.rewrites.shapes import (
@@ -31,8 +32,8 @@ Rewrite = Callable[[Graph], None]
 
 BEFORE_OPTIMIZER: tuple[Rewrite, ...] = (
     drop_checks, fold_known_sizes, fold_known_reshapes, count_axes_from_the_first,
-    keep_bands_by_places, put_channels_last, split_groups, spread_volumes, select_in_few_axes,
-    pad_one_axis_at_a_time, write_one_hot,
+    keep_bands_by_places, write_moments, put_channels_last, split_groups, spread_volumes,
+    select_in_few_axes, pad_one_axis_at_a_time, write_one_hot,
 )  # fmt: skip
 """Of a frozen graph, whose nodes have ``_output_shapes``."""
 

@@ -12,8 +12,11 @@ _MOST = 4
 
 
 def select_in_few_axes(graph: Graph) -> None:
-    """Join the axes of a select of five and more, those that are broadcast alike."""
-    for node in graph.of("SelectV2", "Select"):
+    """Join the axes of a select of five and more, those that are broadcast alike.
+
+    A division without NaN is one, too: TF.js compares and selects.
+    """
+    for node in graph.of("SelectV2", "Select", "DivNoNan"):
         made = graph.shape(node.name)
         given = [graph.shape(tensor) for tensor in node.input]
         if made is None or len(made) <= _MOST or any(shape is None for shape in given):
@@ -28,10 +31,12 @@ def select_in_few_axes(graph: Graph) -> None:
         for n, (tensor, shape, sizes) in enumerate(zip(node.input, given, joined, strict=True)):
             if shape:
                 tensor = graph.add_reshape(f"{node.name}/few_{n}", tensor, sizes, node)
-                if n == 0:
+                if n == 0 and node.op != "DivNoNan":
                     graph.nodes[tensor].attr["T"].type = graph.dtype(np.bool_)
             inputs.append(tensor)
-        inner = graph.add(f"{node.name}/few", "SelectV2", inputs, node)
+        inner = graph.add(
+            f"{node.name}/few", node.op if node.op == "DivNoNan" else "SelectV2", inputs, node
+        )
         many = graph.add_constant(f"{node.name}/many", np.array(made, np.int32))
         graph.replace(node, "Reshape", [inner.name, many])
 
