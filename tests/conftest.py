@@ -26,6 +26,7 @@ from edge_deploy.examples import ExampleFiles, build_example
 from edge_deploy.web.browser import Browser, open_browser
 from tests.support.once import once
 from tests.support.projects import Project, built
+from tests.support.resolutions import asked
 
 # As the command line sets it, and with more reason: the tests' own objects stay, too.
 gc.set_threshold(20_000, 20, 20)
@@ -112,6 +113,22 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.getbasetemp()
     # Under xdist each process has a folder of its own within the one of the session.
     return root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+
+@pytest.fixture(scope="session")
+def registry(shared: Path) -> Path:
+    """Where the registry's answers come."""
+    return shared / "registry"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _registry_is_asked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """From the start, where a test will wait for its answers."""
+    if any("registry" in item.fixturenames for item in request.session.items):
+        with asked(request.getfixturevalue("registry")):
+            yield
+    else:
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,17 +14,15 @@ import sysconfig
 import tomllib
 import venv
 import zipfile
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from edge_deploy import __version__
+from tests.support.resolutions import ROWS, Row, answered
 
 ROOT = Path(__file__).parents[1]
 # Python 3.13 has its own, which serves other systems, too.
@@ -291,43 +289,8 @@ def test_wheel_is_refused_when_vendor_is_not_built(tmp_path: Path) -> None:
     succeeds(sys.executable, "-c", code.format("editable", "editable"), cwd=clone)
 
 
-PLATFORMS = {  # uv's name for it
-    "win_amd64": "x86_64-pc-windows-msvc",
-    "macosx_arm64": "aarch64-apple-darwin",
-    "manylinux_x86_64": "x86_64-manylinux_2_28",
-    "manylinux_aarch64": "aarch64-manylinux_2_28",
-}
-ROWS = [  # platform, Python, extra, the file of what is held to
-    (platform, python, extra, "" if extra == "base" else "constraints-next.txt")
-    for platform in PLATFORMS
-    for python in ("3.11", "3.12", "3.13")
-    for extra in ("base", "convert")
-]
-ROWS += [("manylinux_x86_64", python, "convert", "constraints.txt") for python in ("3.11", "3.12")]
-
-
-def resolve(row: tuple[str, str, str, str]) -> subprocess.CompletedProcess[str]:
-    """Ask the registry, as pip does there, and install nothing."""
-    platform, python, extra, constraints = row
-    how = ["--python-platform", PLATFORMS[platform], "--python-version", python]
-    how += ["--only-binary", ":all:", "--quiet", "--no-header", "--no-annotate"]
-    how += ["--extra", extra] if extra != "base" else []
-    how += ["--constraint", str(ROOT / constraints)] if constraints else []
-    uv = (sys.executable, "-m", "uv", "pip", "compile", ROOT / "pyproject.toml")
-    # The oldest macOS that ONNX Runtime has builds for.
-    return command(*uv, *how, MACOSX_DEPLOYMENT_TARGET="14.0")
-
-
 @pytest.fixture(scope="module")
-def resolved() -> Iterator[dict[Any, Future[subprocess.CompletedProcess[str]]]]:
-    """What the registry answers, which is waited for while wheels are built and installed."""
-    with ThreadPoolExecutor(8) as pool:
-        yield {row: pool.submit(resolve, row) for row in ROWS}
-        pool.shutdown(cancel_futures=True)
-
-
-@pytest.fixture(scope="module")
-def wheel(resolved: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("dist")
     build = (sys.executable, "-m", "build", "--wheel", "--no-isolation")
     succeeds(*build, "--outdir", out, ROOT, cwd=out)
@@ -447,15 +410,13 @@ def test_whole_stack_fits_together() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=" ".join)
-def test_system_and_python_have_binary_wheels_that_fit_together(
-    row: tuple[str, str, str, str], resolved: dict[Any, Future[subprocess.CompletedProcess[str]]]
-) -> None:
+def test_system_and_python_have_binary_wheels_that_fit_together(row: Row, registry: Path) -> None:
     """Base and [convert], with what `doctor` names as tested."""
-    done = resolved[row].result()
-    assert done.returncode == 0, done.stderr[-600:]
-    found = re.search(r"^tensorflow==2\.(\d+)", done.stdout, re.MULTILINE)
+    code, out, err = answered(registry, row)
+    assert code == 0, err[-600:]
+    found = re.search(r"^tensorflow==2\.(\d+)", out, re.MULTILINE)
     if row[2] == "base":
         assert found is None
     else:
         assert found is not None and 19 <= int(found[1]) <= 21
-    assert "numpy==" in done.stdout
+    assert "numpy==" in out
