@@ -22,7 +22,7 @@ from PIL import Image
 from edge_deploy import ConvertOptions, bundle, convert, run, snippet
 from edge_deploy.codegen import PLATFORMS
 from edge_deploy.data.preprocessing.encoding import encode_rows
-from edge_deploy.examples import EXAMPLES, ExampleFiles
+from edge_deploy.examples import EXAMPLES
 from tests.codegen import test_platforms as platforms
 from tests.data import test_text as texts
 from tests.support import text_models
@@ -40,14 +40,11 @@ def _run_cli(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(scope="session")
 def examples(
-    example: Callable[[str], ExampleFiles], tmp_path_factory: pytest.TempPathFactory
+    example_artifact: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
-    """Every example model, and classifiers of texts, converted to TFLite."""
+    """Every example model, and classifiers of texts, converted."""
     folder = tmp_path_factory.mktemp("snippets")
-    made = {}
-    for name in EXAMPLES:
-        options = ConvertOptions(to=("tflite",), name=name, output=folder / "artifacts")
-        made[name] = convert(example(name).model, options).artifact.folder
+    made = {name: example_artifact(name) for name in EXAMPLES}
     for name, row in TEXTS.items():
         joblib.dump(text_models.fitted(row), folder / f"{name}.joblib")
         options = ConvertOptions(to=("tflite",), name=name, output=folder / "artifacts")
