@@ -297,8 +297,12 @@ def test_thousand_rows_agree_in_every_target_and_in_the_page(row: str, tmp_path:
                 if runtime.in_browser
                 else runtime.open(file)
             )
+            # The page answers the table below row by row: a call for each would ask it twice.
+            step = len(x) if runtime.in_browser else 1
             with opened as runner:
-                got = [runner.predict({"features": x[n : n + 1]}) for n in range(len(x))]
+                got = [
+                    runner.predict({"features": x[n : n + step]}) for n in range(0, len(x), step)
+                ]
             shares = np.concatenate([one["probabilities"] for one in got])
             np.testing.assert_allclose(shares, own, rtol=0, atol=1e-6, err_msg=runtime.name)
             winners = np.concatenate([one["class"] for one in got])
