@@ -107,6 +107,32 @@ def _pages_are_closed(_kept_browser: Browser | None) -> Iterator[None]:
             context.close()
 
 
+UNCOUNTED = (
+    "tests/page/",
+    "tests/projects/",
+    "tests/fuzz/",
+    "tests/formats/test_architectures.py",
+    "tests/formats/test_every_layer.py",
+    "tests/formats/tfjs/test_second_opinion.py",
+    "tests/frontends/sklearn/test_second_opinion.py",
+    "tests/verification/test_faults.py",
+)
+"""Many rows through lines that other tests reach: tracing slows Python down to half its speed."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lines_are_counted(request: pytest.FixtureRequest) -> Iterator[None]:
+    """By `make test`, in each file that is not of the folders above."""
+    plugin = request.config.pluginmanager.getplugin("_cov")
+    counting = plugin and plugin.cov_controller
+    if not counting or not request.node.nodeid.startswith(UNCOUNTED):
+        yield
+        return
+    counting.pause()
+    yield
+    counting.resume()
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of all processes; what is in it is made once and for reading."""
