@@ -111,7 +111,9 @@ def _main() -> NoReturn:
 
 
 def _told(error: BaseException) -> EdgeDeployError:
-    """The error itself, or that memory was short, where that is what it comes from."""
+    """The error itself, or what it comes from: memory was short, or another run was faster."""
+    if (other := cage.replaced(error)) is not None:
+        return other
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, MemoryError):
@@ -126,6 +128,8 @@ def _told(error: BaseException) -> EdgeDeployError:
 
 def _unusable(error: OSError) -> EdgeDeployError:
     """Words for a path that the system does not take, or an output that takes no more."""
+    if (other := cage.replaced(error)) is not None:
+        return other
     reason = error.strerror or str(error)
     if error.filename is not None:
         name = os.fsdecode(error.filename)

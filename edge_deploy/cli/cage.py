@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from edge_deploy.cli import exit_codes
+from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.core.worker import native
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _FIRST_LINES = 20_000  # characters that tell whether a table names pictures
 _allowed = _entered = False
+_shown: dict[Path, tuple[int, int] | None] = {}
 
 
 @contextlib.contextmanager
@@ -85,8 +87,9 @@ def enter(
         processes=workers is not None,
         network=workers not in (None, "loky"),
     )
+    global _entered, _shown
+    _shown = {path: _identity(path) for path in cage.show}
     process.split(cage, lambda folders: _Host(browser, folders))
-    global _entered
     _entered = True
 
 
@@ -139,6 +142,28 @@ def _pictures_of(path: Path) -> Iterator[Path]:
                 yield from (
                     path.parent / cell for cell in row if cell.lower().endswith(tuple(SUFFIXES))
                 )
+
+
+def replaced(error: BaseException) -> EdgeDeployError | None:
+    """What is wrong where a caged child cannot read an artifact: it sees the one that was there."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, PermissionError):
+        cause = cause.__cause__
+    others = [path for path, was in _shown.items() if _identity(path) != was]
+    if not _entered or cause is None or not others:
+        return None
+    return EdgeDeployError(
+        f"{others[0]} was changed by another run meanwhile; it is left as that made it. Run this "
+        "again."
+    )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def leave(code: int) -> NoReturn:

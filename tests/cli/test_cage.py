@@ -231,6 +231,31 @@ def test_pictures_that_a_table_names_are_shown_to_the_cage(tmp_path: Path) -> No
     assert not [*cage._pictures_of(table)]
 
 
+@WHOLE
+@pytest.mark.parametrize("command", ["run", "quantize"])
+def test_an_artifact_that_another_run_replaces_is_told(command: str) -> None:
+    artifact = hostile_files.artifact_of(tflite.pack(sound_tflite()), Path("artifact"))
+    hostile_files.artifact_of(tflite.pack(sound_tflite()), Path("other"))
+    np.savez("x.npz", x=np.zeros((1, 4), np.float32))
+    arguments = {"run": ("x.npz",), "quantize": ("--to", "float16")}[command]
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        f"sys.argv = ['edge-deploy', {command!r}, {str(artifact)!r}, *{arguments!r}]\n"
+        "from edge_deploy.core.worker import landlock\n"
+        "allow = landlock._allow\n"
+        "def then_replace(ruleset, path, access):\n"
+        "    allow(ruleset, path, access)\n"
+        "    if path == Path('artifact'):\n"
+        "        path.rename('gone')\n"
+        "        Path('other').rename(path)\n"
+        "landlock._allow = then_replace\n"
+        "from edge_deploy.cli import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done
+    assert "artifact was changed by another run meanwhile" in done.stderr
+
+
 def test_the_parent_stays_light() -> None:
     path = evil("import os; os.abort()")
     code = (
