@@ -197,7 +197,8 @@ def writing(
     except (ConnectionError, TimeoutError):
         raise  # a network's, not a disk's
     except OSError as error:
-        lost = "Make its folder, or run this again if another run has removed it,"
+        lost = "Make its folder, or run this again if another run has removed it"
+        lost += "," if other else ""
         mend = lost if isinstance(error, FileNotFoundError) else "Free some space"
         raise EdgeDeployError(
             f"{error.filename or where}: cannot be written ({error.strerror or error}). {mend}"

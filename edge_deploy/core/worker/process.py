@@ -97,7 +97,7 @@ def _fork(cage: Cage, host: HostOf) -> _Child | None:
         private = _leased(Path(tempfile.gettempdir()).absolute(), own)
         stages: dict[Path, Path] = {}
         for final in cage.makes:
-            with atomic_io.writing(final.parent):
+            with atomic_io.writing(final.parent, None):
                 stages[final.absolute()] = _leased(final.absolute().parent, own)
         sys.stdout.flush()
         sys.stderr.flush()
