@@ -222,7 +222,7 @@ def test_a_recurrent_model_of_many_steps_keeps_one_copy_of_its_weights(run, tmp_
 
     from tests.support.models import save
 
-    layers = [tf_keras.layers.LSTM(32, return_sequences=True, input_shape=(60, 8))]
+    layers = [tf_keras.layers.LSTM(32, return_sequences=True, input_shape=(16, 8))]  # written out
     layers += [tf_keras.layers.LSTM(32, return_sequences=True) for _ in range(2)]
     layers += [tf_keras.layers.LSTM(32), tf_keras.layers.Dense(1)]
     model = tf_keras.Sequential(layers)

@@ -7,6 +7,7 @@ compiles its programs for every shape, on a processor here: it is asked a batch 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
             FORMATS[form].export(model, folder / form, META)
             return model, folder / form, want
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(recurrence, "STEPS_WRITTEN_OUT", FORMS[form])
+            for name in ("STEPS_WRITTEN_OUT", "STEPS_WRITTEN_OUT_FOR_TFJS"):
+                patch.setattr(recurrence, name, FORMS[form])
             path = exported(model, folder / form / "model.json")
         ops = describe(path).ops
         if generation == 3:  # Keras 2 leaves the length of some to be found when it runs
@@ -168,3 +170,30 @@ def test_long_recurrence_stays_a_loop_of_few_nodes(tmp_path: Path, browser: Brow
             assert worst(page, x, model.predict(x), (1,)) < 1e-5
             held.add(page.live_tensors())
         assert len(held) == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "activation", "is_loop"),
+    [(16, "tanh", False), (17, "tanh", True), (17, "softsign", False)],
+)
+def test_short_recurrence_is_a_loop_where_the_page_runs_it(
+    tmp_path: Path, browser: Browser, steps: int, activation: str, is_loop: bool
+) -> None:
+    import keras
+
+    x = keras.Input((steps, 4), name="x")
+    model = keras.Model(x, keras.layers.LSTM(3, activation=activation)(x))
+    randomize(model)
+    loaded = load_model(save(model, tmp_path / "model.keras"))
+    path = exported(loaded, tmp_path / "tfjs" / "model.json")
+    assert ("StatelessWhile" in (describe(path).ops or ())) == is_loop
+    sample = samples(False, steps)
+    with browser.open_file("tfjs", path, "wasm", loaded.spec) as page:
+        assert worst(page, sample, loaded.predict(sample), (1, 3)) < 1e-5
+
+
+def test_page_has_the_operators_that_are_left_to_it() -> None:
+    script = Path(__file__).parents[3] / "web_demo/src/runtimes/loops.js"
+    table = script.read_text(encoding="utf-8").partition("const OPERATORS = {")[2]
+    known = set(re.findall(r"^  (\w+): ", table, re.MULTILINE))
+    assert recurrence._OF_THE_PAGE - known == {"Const", "Placeholder"}

@@ -18,8 +18,16 @@ from edge_deploy.formats.tfjs.rewrites.graph import Graph
 from edge_deploy.formats.tfjs.rewrites.hoisting import hoist
 from edge_deploy.formats.tfjs.rewrites.while_loop import LOOPS, Loop, copy, number, sources
 
-# Up to this many steps a loop is written out: tests/benchmarks/bench_recurrence.py measures both.
-STEPS_WRITTEN_OUT = 64
+# Up to this many steps a loop is written out, which on wasm takes ten times what the page's own
+# loop takes and on WebGL less than its readback only below 20 steps.
+STEPS_WRITTEN_OUT = 16
+# The same for a loop with an operator that TF.js may have to run: of these the page runs all.
+STEPS_WRITTEN_OUT_FOR_TFJS = 64
+_OF_THE_PAGE = frozenset(
+    {"Placeholder", "Const", "Identity", "MatMul", "AddV2", "BiasAdd", "Mul", "Sub", "Sigmoid"}
+    | {"Tanh", "Relu", "Split", "SelectV2", "Less", "LogicalAnd"}
+    | {"Squeeze", "StridedSlice", "TensorListGetItem", "TensorListSetItem"}
+)
 
 
 def write_loops(graph: Graph) -> None:
@@ -28,7 +36,8 @@ def write_loops(graph: Graph) -> None:
         loop = Loop(graph, node)
         hoist(loop)
         steps = loop.steps()
-        if steps is not None and steps <= STEPS_WRITTEN_OUT and _can_be_written_out(loop):
+        most = STEPS_WRITTEN_OUT if _is_of_the_page(loop) else STEPS_WRITTEN_OUT_FOR_TFJS
+        if steps is not None and steps <= most and _can_be_written_out(loop):
             _write_out(loop, steps)
         else:
             loop.write()
@@ -49,6 +58,23 @@ def _drop_functions(graph: Graph) -> None:
     for position in reversed(range(len(functions))):
         if functions[position].signature.name not in called:
             del functions[position]
+
+
+def _is_of_the_page(loop: Loop) -> bool:
+    """Whether the page is sure to run a loop (web_demo/src/runtimes/loops.js)."""
+    step = sources(loop.body, [loop.returns[n] for n in loop.used()])
+    return all(_is_one_of_the_page(loop.body, node) for node in step) and all(
+        _is_one_of_the_page(loop.condition, node)
+        for node in sources(loop.condition, [loop.goes_on])
+    )
+
+
+def _is_one_of_the_page(graph: Graph, node: Any) -> bool:
+    if node.op == "StridedSlice":
+        unnamed = node.attr["ellipsis_mask"].i or node.attr["new_axis_mask"].i
+        limits = (graph.source(tensor).op for tensor in node.input[1:])
+        return not unnamed and all(op == "Const" for op in limits)
+    return node.op in _OF_THE_PAGE and not node.attr["transpose_a"].b
 
 
 def _can_be_written_out(loop: Loop) -> bool:
