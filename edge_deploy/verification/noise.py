@@ -6,7 +6,8 @@ another order, and how much that changes an answer depends on the model: a norma
 neighbours at the same distance either is the nearest. Backward error analysis says how to see it:
 what rounding does inside is what it would do to have moved the inputs by a few roundings (N. J.
 Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., 2002, sections 1.5 and 3.1). So the
-original is asked again, with every input moved by one float32 step, and once in float64.
+original is asked again, with every input moved by one float32 step, once in float64, and once with
+its long sums taken one number after another, as the other runtimes do and TensorFlow does not.
 
 The rule: an answer counts as right where it lies between the least and the largest that the
 original itself gave to that sample, or outside by no more than ``FACTOR`` times what the original
@@ -46,8 +47,7 @@ def measure(model: LoadedModel, reference: Reference) -> Arrays:
         for _ in range(TRIALS):
             moved = {name: _moved(array, rng) for name, array in reference.inputs.items()}
             found.append(model.predict(moved))
-    if (exact := _in_float64(model, reference)) is not None:
-        found.append(exact)
+    found += _in_other_arithmetic(model, reference)
     if len(found) == 1:
         return {}
     return {
@@ -69,19 +69,22 @@ def _moved(values: Array, rng: np.random.Generator) -> Array:
     return np.asarray(values + sign * step, np.float32)
 
 
-def _in_float64(model: LoadedModel, reference: Reference) -> Arrays | None:
-    """The answers of a TensorFlow model with all its numbers in float64, where operators can."""
+def _in_other_arithmetic(model: LoadedModel, reference: Reference) -> list[Arrays]:
+    """The answers of a TensorFlow model in float64, where operators can, and with sums in order."""
     if model.kind == "sklearn":
-        return None  # asked in float64 already
-    from edge_deploy.core.float64 import predict
+        return []  # asked in float64 already
+    from edge_deploy.core import arithmetic
 
-    try:
-        exact = predict(model.function, model.spec, reference.inputs)
-    except (EdgeDeployError, ValueError, TypeError, KeyError):
-        return None
-    if exact is None:
-        return None
-    return {name: exact[name].astype(array.dtype) for name, array in reference.outputs.items()}
+    found = []
+    for predict in (arithmetic.predict_in_float64, arithmetic.predict_in_sequence):
+        try:
+            answers = predict(model.function, model.spec, reference.inputs)
+        except (EdgeDeployError, ValueError, TypeError, KeyError):
+            continue
+        if answers is not None:
+            wanted = reference.outputs.items()
+            found.append({name: answers[name].astype(array.dtype) for name, array in wanted})
+    return found
 
 
 def excused(kind: str, error: Array, got: Array, unsure: Array | None) -> Array:

@@ -91,6 +91,18 @@ def wide_inputs() -> tuple[Any, Array]:
     return model, 1e4 + RNG.normal(size=(32, 64))
 
 
+def mean_of_many() -> tuple[Any, Array]:
+    """A mean of 65,536 places, of which little is left: one digit after another is rounded off."""
+    import keras
+
+    x = keras.Input((256, 256, 2))
+    model = keras.Model(x, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x)))
+    kernel = RNG.normal(size=(2, 3))
+    model.layers[-1].set_weights([kernel, -kernel.sum(axis=0)])
+    levels = 1 + RNG.normal(scale=0.01, size=(4, 1, 1, 2))
+    return model, levels + RNG.normal(scale=0.1, size=(4, 256, 256, 2))
+
+
 def tied_neighbours() -> tuple[Any, Array]:
     from sklearn.neighbors import KNeighborsRegressor
 
@@ -101,7 +113,7 @@ def tied_neighbours() -> tuple[Any, Array]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [layer_norm, wide_inputs, tied_neighbours])
+@pytest.mark.parametrize("make", [layer_norm, wide_inputs, mean_of_many, tied_neighbours])
 def test_file_passes_that_is_off_by_the_original_s_own_rounding(make: Any, run: Any) -> None:
     model, rows = make()
     if make is tied_neighbours:
