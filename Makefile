@@ -46,7 +46,7 @@ check: $(INSTALLED) vendor ## style, types, imports, documentation, fast tests
 test: setup ## all tests, and how much of the package they reach
 	@tools/setup.sh libraries
 	@mkdir -p build/coverage
-	@$(RUN) pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=40 --durations-min=10 --cov --cov-report= --cov-fail-under=92
+	@$(RUN) pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=40 --durations-min=10 --cov --cov-report= --cov-fail-under=91
 
 # The core: reading, converting, running and comparing, the commands, and the wheel as installed.
 NEXT_SLOW := tests/formats tests/frontends tests/optimize tests/api/test_convert.py \

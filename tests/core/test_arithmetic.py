@@ -48,7 +48,6 @@ ALL = last_of(ROWS.reshape(3, -1))[:, None]
 def test_a_long_sum_is_taken_in_order(call: Any, want: Array) -> None:
     found = predict_in_sequence(asked(call), spec(40, 50, 2), {"x": ROWS})
     assert found is not None
-    assert not np.array_equal(found["y"], call(tf.constant(ROWS)))  # TensorFlow's own is another
     np.testing.assert_allclose(found["y"], want, rtol=1e-7)
 
 
