@@ -41,7 +41,7 @@ class FilePart(Part, frozen=True, kw_only=True):
         path: Inside the version's folder.
         bytes: Its size.
         gzip_bytes: What a download takes from a host that compresses with gzip; of a file over
-            32 MB to about a percent.
+            2 MB to about a percent.
         brotli_bytes: The same with brotli.
         sha256: Of its content.
     """

@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -112,11 +113,12 @@ def _definition(path: Path, names: list[str]) -> tuple[str, str]:
 
 
 def _registered() -> set[str]:
-    """What the caller's process has registered by name with either generation of Keras."""
-    import keras
-    import tf_keras
+    """What the caller's process has registered by name with either generation of Keras.
 
-    return {*keras.saving.get_custom_objects(), *tf_keras.saving.get_custom_objects()}
+    Nothing can be with one that nobody imported, which takes a second.
+    """
+    libraries = [sys.modules[name] for name in ("keras", "tf_keras") if name in sys.modules]
+    return {name for library in libraries for name in library.saving.get_custom_objects()}
 
 
 def from_live(path: Path, model: Any, options: LoadOptions) -> LoadedModel:
