@@ -4,8 +4,8 @@ Each row is a model at its own size with random weights of sane statistics: save
 three formats by the command, and compared in LiteRT, ONNX Runtime and TF.js on wasm, those of at
 most ``WEBGL`` numbers on webgl too. Models are built, and commands run, each in a process of its
 own, so that the time and the memory are those of the command. A row is stored as soon as it is
-done (``build/zoo/rows.json``), and what is stored is not done again: the table can be made on
-several days, or machines. ``python -m tests.benchmarks.zoo ResNet50 NASNetMobile`` does some.
+done (``zoo.json`` beside this file), and what is stored is not done again: the table can be made
+on several days, or machines. ``python -m tests.benchmarks.zoo ResNet50 NASNetMobile`` does some.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.support.architectures import LIBRARIES, names, pictures, real_model
 from tests.support.models import save
 
 ROOT = Path(__file__).parents[2]
-ROWS = ROOT / "build" / "zoo" / "rows.json"
+ROWS = Path(__file__).with_name("zoo.json")
 PAGE = ROOT / "docs" / "reference" / "architectures.md"
 WEBGL = 10_000_000
 SAMPLES = 2
@@ -87,14 +87,13 @@ def _verdicts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def stored() -> dict[str, dict[str, Any]]:
     """The rows that there are, by library and name."""
-    return json.loads(ROWS.read_text()) if ROWS.is_file() else {}
+    return json.loads(ROWS.read_text(encoding="utf-8")) if ROWS.is_file() else {}
 
 
 def store(done: Mapping[str, Any]) -> None:
     """Add a row, and write the page anew."""
     rows = stored() | {f"{done['library']} {done['name']}": dict(done)}
-    ROWS.parent.mkdir(parents=True, exist_ok=True)
-    ROWS.write_text(json.dumps(rows, indent=1))
+    ROWS.write_text(json.dumps(dict(sorted(rows.items())), indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(rows), encoding="utf-8")
 
 
