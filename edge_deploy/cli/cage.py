@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from edge_deploy.cli import exit_codes
 from edge_deploy.core.errors import EdgeDeployError
+from edge_deploy.core.filesystem import identity
 from edge_deploy.core.worker import native
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def enter(
         network=workers not in (None, "loky"),
     )
     global _entered, _shown
-    _shown = {path: _identity(path) for path in cage.show}
+    _shown = {path: identity(path) for path in cage.show}
     process.split(cage, lambda folders: _Host(browser, folders))
     _entered = True
 
@@ -129,6 +130,7 @@ def _read(given: Iterable[Path | str | None]) -> tuple[Path, ...]:
 
 def _pictures_of(path: Path) -> Iterator[Path]:
     """Pictures that lie where a table of a model of several inputs says, from its folder on."""
+    # pathlib raises on a name that is too long, and a person may have typed anything.
     if path.suffix.lower() != ".csv" or not os.path.isfile(path):  # noqa: PTH113
         return
     from edge_deploy.data.preprocessing.decode import SUFFIXES
@@ -149,21 +151,13 @@ def replaced(error: BaseException) -> EdgeDeployError | None:
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, PermissionError):
         cause = cause.__cause__
-    others = [path for path, was in _shown.items() if _identity(path) != was]
+    others = [path for path, was in _shown.items() if identity(path) != was]
     if not _entered or cause is None or not others:
         return None
     return EdgeDeployError(
         f"{others[0]} was changed by another run meanwhile; it is left as that made it. Run this "
         "again."
     )
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def leave(code: int) -> NoReturn:

@@ -140,6 +140,7 @@ def _converted(given: Path) -> Path:
 def _files(inputs: Sequence[str]) -> list[str]:
     """What of the inputs may be files: those of a model of several inputs are ``input=FILE``."""
     values = (one.partition("=")[2] for one in inputs)
+    # pathlib raises on what is too long for a name, as a text may be.
     return [*inputs, *(value for value in values if os.path.isfile(value))]  # noqa: PTH113
 
 

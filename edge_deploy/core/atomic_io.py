@@ -21,6 +21,7 @@ from edge_deploy.core import handover, signals
 from edge_deploy.core.errors import EdgeDeployError
 from edge_deploy.core.filesystem import (
     LockHeldError,
+    identity,
     is_alive,
     lock,
     open_lock,
@@ -51,13 +52,13 @@ def staged(output: Path, final: Path) -> Iterator[Path]:
     try:
         with scratch(output) as stage:
             _restore(final)
-            before = _identity(final)
+            before = identity(final)
             _set_mode(stage, 0o755)
             yield stage
             sync(stage)
             final.parent.mkdir(exist_ok=True)
             with locked(final.parent), signals.deferred():
-                if _identity(final) != before:
+                if identity(final) != before:
                     raise EdgeDeployError(
                         f"{final} was written by another run meanwhile; it is left as that made "
                         f"it. Run this again with {option('overwrite', True)} to replace it, or "
@@ -67,15 +68,6 @@ def staged(output: Path, final: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             final.parent.rmdir()  # only when empty
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Which folder is there, if one is: another that takes its place is another."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _put_in_place(stage: Path, final: Path) -> None:

@@ -94,7 +94,8 @@ def _size(tensor: Any) -> Array | None:
     begin = constant_value(bounds[0])
     if sizes.rank is None or begin is None or begin.size != 1:
         return None
-    if not tensor.op.get_attr("shrink_axis_mask"):
+    # A new axis or an ellipsis would take the whole shape, whatever else is asked.
+    if tensor.shape.rank != 0 or not tensor.op.get_attr("shrink_axis_mask"):
         return None
     size = sizes.as_list()[int(begin[0])]
     return None if size is None else np.array(size, tensor.dtype.as_numpy_dtype)

@@ -180,3 +180,12 @@ def is_alive(process: int) -> bool:
     with contextlib.suppress(OSError, IndexError):
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return True
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file or folder is there, if one is: another that takes its place is another."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

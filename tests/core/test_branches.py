@@ -42,6 +42,11 @@ def by_value(x: Any) -> Any:
     return tf.cond(tf.reduce_sum(x) > 0, lambda: x, lambda: -x)
 
 
+def by_whole_shape(x: Any) -> Any:
+    """An ellipsis takes all sizes, the batch among them."""
+    return tf.cond(tf.reduce_all(tf.shape(x)[...] > 2), lambda: x, lambda: -x)
+
+
 def by_batch(x: Any) -> Any:
     return tf.cond(tf.shape(x)[0] > 2, lambda: x, lambda: -x)
 
@@ -57,6 +62,7 @@ def by_batch(x: Any) -> Any:
         pytest.param(by_training, (None, None), False, id="training, free size"),
         pytest.param(within_another, (None, 6), False, id="one within another"),
         pytest.param(by_value, (None, 6), True, id="the values"),
+        pytest.param(by_whole_shape, (None, 6), True, id="all sizes"),
         pytest.param(by_batch, (None, 6), True, id="the batch, which is free"),
     ],
 )

@@ -46,6 +46,7 @@ def work(kind: type[T], do: Callable[[], T], files: Sequence[Path]) -> T:
         return do()
     import msgspec
 
+    # That T is a dataclass cannot be said of a type variable.
     told = _doer(lambda: json.dumps(asdict(do()), default=_plain), files)  # type: ignore[call-overload]
     try:
         return msgspec.convert(json.loads(told), kind, strict=False, dec_hook=lambda of, v: of(v))
