@@ -117,8 +117,8 @@ def _registered() -> set[str]:
 
     Nothing can be with one that nobody imported, which takes a second.
     """
-    libraries = [sys.modules[name] for name in ("keras", "tf_keras") if name in sys.modules]
-    return {name for library in libraries for name in library.saving.get_custom_objects()}
+    libraries = [sys.modules.get(name) for name in ("keras", "tf_keras")]  # None if it is barred
+    return {name for one in libraries if one for name in one.saving.get_custom_objects()}
 
 
 def from_live(path: Path, model: Any, options: LoadOptions) -> LoadedModel:
