@@ -350,7 +350,7 @@ def test_embedded_module_answers_in_a_page_of_somebody_else(
     with np.load(artifact / "reference.npz") as data:
         x, y = data["in:x"], data["out:y"]
     solution, *_ = np.linalg.lstsq(np.c_[x, np.ones(len(x))], y, rcond=None)
-    assert answer["value"] == pytest.approx(float(([5, 0, 1, 1] @ solution)[0]), rel=1e-4)
+    assert answer["value"] == pytest.approx(float(([5, 0, 1, 1] @ solution)[0]), rel=1e-4, abs=1e-5)
 
 
 def test_embedded_page_loads_without_a_fault(browser: Browser, site: tuple[Path, str]) -> None:
