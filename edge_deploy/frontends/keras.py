@@ -23,7 +23,7 @@ from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, LoadOptions, TensorSpec
 from edge_deploy.frontends import keras_weights
 from edge_deploy.frontends.custom_objects import find_definition, load_custom_objects
-from edge_deploy.frontends.keras_allowlist import Checked, check
+from edge_deploy.frontends.keras_allowlist import Checked, application_layers, check
 from edge_deploy.frontends.keras_config import (
     is_archive,
     lambda_activation,
@@ -211,7 +211,8 @@ def _load_either(
     for kind, config in configs:
         library = keras_of(kind)
         try:
-            return _load_with(library, path, config, custom, unsafe), library, kind
+            known = {**_application_layers(kind), **custom}
+            return _load_with(library, path, config, known, unsafe), library, kind
         except UntrustedError:
             raise
         except Exception as error:
@@ -232,6 +233,12 @@ def _load_either(
         f"If it has layers of its own, give {option('custom_objects', 'FILE.py')}; else export it "
         "as a SavedModel with the Keras that wrote it: model.export(folder)."
     ) from errors[0][1]
+
+
+def _application_layers(kind: str) -> dict[str, Any]:
+    """The layers that Keras' own networks bring, which it does not find by their names itself."""
+    listed = application_layers(kind).items()
+    return {name: getattr(importlib.import_module(where), name) for name, where in listed}
 
 
 def _load_with(library: Any, path: Path, config: Any, custom: dict[str, Any], unsafe: bool) -> Any:

@@ -61,6 +61,7 @@ _CONSTRUCTORS = frozenset(
         *("from_nested_row_splits", "from_nested_row_lengths", "from_tensor", "from_sparse"),
     }
 )
+_APPLICATIONS = ".src.applications."
 # Read from a path where they are a text.
 _FILES = ("vocabulary", "idf_weights", "initial_vocabulary")
 _CODE_KEYS = ("function", "output_shape", "mask")
@@ -92,6 +93,19 @@ def _lists(kind: str) -> dict[str, Any]:
     every = [names for names in result["classes"].values()]
     old = frozenset().union(*every, listed.get("old_names", ()))
     return {**result, "old": old, "tensorflow": frozenset(listed.get("tensorflow", ()))}
+
+
+@cache
+def application_layers(kind: str) -> dict[str, str]:
+    """Layers that networks of ``keras.applications`` bring, and the module of each.
+
+    Keras finds none of them by the bare name that HDF5 files hold.
+
+    Args:
+        kind: keras2 or keras3.
+    """
+    classes = _lists(kind)["classes"].items()
+    return {name: where for where, names in classes if _APPLICATIONS in where for name in names}
 
 
 def check(config: Any, kind: str, custom: Collection[str]) -> Checked:
@@ -175,6 +189,8 @@ class _Walk:
             if "module" in value:  # Keras writes so for a class that it cannot name
                 self.refuse(f"{name} of no module")
                 return None
+            if _bare(name) in application_layers(self.kind):
+                return self.rest(value, depth) | {"class_name": _bare(name)}
             if name not in _lists(self.kind)["old"] | _lists("keras2")["old"]:
                 self.found.unknown.append(name)
                 return None

@@ -69,6 +69,8 @@ def row(library: str, name: str) -> dict[str, Any]:
             said = json.loads(cost.output)
         except ValueError:  # no document: the end of what was said instead
             return done | {"error": " ".join(cost.output.split())[-300:], "verdicts": {}}
+        if "error" in said:
+            return done | {"error": said["error"]["message"], "verdicts": {}}
         verdicts = dict(_verdicts(said))
         if facts["parameters"] <= WEBGL and "tfjs wasm" in verdicts:
             only = ["--only", "tfjs", "--backend", "webgl", "--json", "--timeout", str(LIMIT)]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,3 +31,38 @@ def test_spectral_normalization_of_keras_2_is_read_beside_keras_3(
     (name,) = (spec.name for spec in loaded.spec.inputs)
     (answer,) = loaded.predict({name: rows}).values()
     np.testing.assert_allclose(answer, model.predict(rows, verbose=0), rtol=1e-6)
+
+
+def scaled(keras: Any, x: Any) -> Any:
+    """What a ConvNeXt ends its blocks with."""
+    scale = application_layer(keras, "convnext", "LayerScale")
+    drop = application_layer(keras, "convnext", "StochasticDepth")
+    return keras.layers.Add()([x, drop(0.1)(scale(0.3, 6)(x))])
+
+
+def mixed(keras: Any, x: Any) -> Any:
+    """What an Inception-ResNet ends its blocks with."""
+    return application_layer(keras, "inception_resnet_v2", "CustomScaleLayer")(0.2)([x, x])
+
+
+def application_layer(keras: Any, network: str, name: str) -> Any:
+    module = importlib.import_module(f"{keras.__name__}.src.applications.{network}")
+    return getattr(module, name)
+
+
+@pytest.mark.parametrize("block", [scaled, mixed])
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+@pytest.mark.parametrize("kind", ["keras2", "keras3"])
+def test_layers_that_networks_of_keras_applications_bring_are_known(
+    kind: str, suffix: str, block: Callable[[Any, Any], Any], tmp_path: Path
+) -> None:
+    """Keras itself does not find them by the bare name that an HDF5 file holds."""
+    keras = keras_of(kind)
+    with third_party():
+        x = keras.Input((6,))
+        model = keras.Model(x, keras.layers.Dense(2)(block(keras, x)))
+    rows = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
+    loaded = load_model(save(model, tmp_path / f"model{suffix}"))
+    (name,) = (spec.name for spec in loaded.spec.inputs)
+    (answer,) = loaded.predict({name: rows}).values()
+    np.testing.assert_allclose(answer, model.predict(rows, verbose=0), rtol=1e-6, atol=1e-6)
