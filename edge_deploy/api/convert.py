@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Unpack
 
 from msgspec import structs
@@ -33,7 +36,7 @@ from edge_deploy.core.stdio import quiet, set_environment
 from edge_deploy.core.worker.limits import give_memory_back
 from edge_deploy.data.calibration_checks import calibrate
 from edge_deploy.data.reference import Dataset
-from edge_deploy.formats.base import FLOAT
+from edge_deploy.formats.base import FLOAT, Converted, Format
 from edge_deploy.formats.registry import FORMATS, need_browser
 from edge_deploy.frontends import load
 from edge_deploy.frontends.fold_preprocessing import check_pixels
@@ -56,6 +59,9 @@ from edge_deploy.verification.tolerances import check_labels
 from edge_deploy.verification.verdicts import Verdict, none_fails
 
 _log = log.logger(__name__)
+# Bytes of a file below which a browser may hold it while the next one is converted: it takes
+# eight times as many of memory, and a conversion up to ten.
+_LIGHT = 128_000_000
 
 
 @dataclass(frozen=True)
@@ -234,14 +240,14 @@ def _convert(model: Any, options: ConvertOptions, recipe: Recipe | None) -> Conv
                 options.min_runtime,
                 loaded,
             )
-            entries, verdicts, failed, more = _make_files(builder, loaded, wish, options)
-            verdicts = with_first_step(verdicts, loaded, dataset.reference)
+            made = _make_files(builder, loaded, wish, options)
+            verdicts = with_first_step(made.verdicts, loaded, dataset.reference)
             _log.info("writing the manifest")
-            manifest = structs.replace(manifest, artifacts=tuple(entries))
+            manifest = structs.replace(manifest, artifacts=tuple(made.entries))
             write_version(stage, manifest, builder.checker.known, side, verdicts)
     published = artifacts.open_artifact(final)
-    notes = (*notes, *more)
-    return ConvertResult(published, published.manifest, tuple(verdicts), failed, notes, told)
+    notes = (*notes, *made.notes)
+    return ConvertResult(published, published.manifest, tuple(verdicts), made.failed, notes, told)
 
 
 def _held(wish: PrecisionRequest, model: LoadedModel, options: ConvertOptions) -> PrecisionRequest:
@@ -273,55 +279,93 @@ def _settings(target: str, options: ConvertOptions) -> dict[str, Any]:
     return {"free_batch": options.free_batch} if target == "tflite" else {}
 
 
+@dataclass
+class _Made:
+    """Files, what was found of each, and what could not be made."""
+
+    entries: list[FileEntry] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
 def _make_files(
     builder: FileBuilder, model: LoadedModel, wish: PrecisionRequest, options: ConvertOptions
-) -> tuple[list[FileEntry], list[Verdict], dict[str, str], list[str]]:
-    entries: list[FileEntry] = []
-    verdicts: list[Verdict] = []
-    failed: dict[str, str] = {}
-    notes: list[str] = []
-    metadata = file_metadata(builder.manifest)
-    in_page = [name for name in wish.by_target if need_browser([name])]
-    for name, precisions in wish.by_target.items():
-        give_memory_back()
-        file_format = FORMATS[name]
-        _log.info("converting to %s", name)
-        source = builder.path(file_format, FLOAT)
-        source.parent.mkdir(parents=True)
-        try:
-            settings = _settings(name, options)
-            converted = file_format.export(model, source, metadata, **settings)
-        except ConversionError as error:
-            if not options.keep_going:
-                raise
-            failed[name] = str(error)
-            shutil.rmtree(builder.stage / name)
-            continue
-        notes.extend(converted.notes)
-        give_memory_back()
-        for precision in precisions:
-            _log.info("%s %s", name, precision)
+) -> _Made:
+    """Every file, format by format; while a browser answers for one the next is converted."""
+    parts: list[_Made | Future[_Made]] = []
+    last = next((name for name in [*wish.by_target][::-1] if need_browser([name])), None)
+    with ThreadPoolExecutor(1) as beside:
+        for name in wish.by_target:
+            give_memory_back()
+            file_format = FORMATS[name]
+            _log.info("converting to %s", name)
+            source = builder.path(file_format, FLOAT)
+            source.parent.mkdir(parents=True)
             try:
-                entry, rows = make_and_judge(builder, file_format, precision, converted)
+                settings = _settings(name, options)
+                metadata = file_metadata(builder.manifest)
+                converted = file_format.export(model, source, metadata, **settings)
             except ConversionError as error:
                 if not options.keep_going:
                     raise
-                failed[f"{name} {precision}"] = str(error)
+                shutil.rmtree(builder.stage / name)
+                parts.append(_Made(failed={name: str(error)}))
                 continue
-            entries.append(entry)
-            if entry.quantizer not in (None, file_format.quantizer):
-                notes.append(
-                    f"{name} {precision} is {entry.quantizer}'s: {file_format.quantizer}'s "
-                    "file fell outside its budget and did worse"
-                )
-            verdicts.extend(rows)
-        if in_page[-1:] == [name]:
-            builder.checker.browser.end()  # it holds as much memory as a model
-        if FLOAT not in precisions or f"{name} {FLOAT}" in failed:  # the way to the others
-            for file in converted.files:
-                file.unlink()
-            if not any(source.parent.iterdir()):  # it had a folder of its own
-                source.parent.rmdir()
-    if failed and not verdicts:
-        raise ConversionError("\n".join(failed.values()))
-    return entries, verdicts, failed, notes
+            weight = sum(file.stat().st_size for file in converted.files)
+            give_memory_back(freed=weight)
+            judge = partial(_judge, builder, file_format, converted, wish, options, name == last)
+            if need_browser([name]) and builder.checker.browser.is_remote and weight < _LIGHT:
+                parts.append(beside.submit(copy_context().run, judge))
+            else:
+                wait(one for one in parts if isinstance(one, Future))
+                parts.append(judge())
+    made = _Made()
+    for judged in parts:
+        one = judged.result() if isinstance(judged, Future) else judged
+        made.entries += one.entries
+        made.verdicts += one.verdicts
+        made.failed |= one.failed
+        made.notes += one.notes
+    if made.failed and not made.verdicts:
+        raise ConversionError("\n".join(made.failed.values()))
+    return made
+
+
+def _judge(
+    builder: FileBuilder,
+    file_format: Format,
+    converted: Converted,
+    wish: PrecisionRequest,
+    options: ConvertOptions,
+    last_in_page: bool,
+) -> _Made:
+    """A format's files in every precision, made from the float32 one and compared."""
+    made = _Made(notes=[*converted.notes])
+    name = file_format.name
+    precisions = wish.by_target[name]
+    for precision in precisions:
+        _log.info("%s %s", name, precision)
+        try:
+            entry, rows = make_and_judge(builder, file_format, precision, converted)
+        except ConversionError as error:
+            if not options.keep_going:
+                raise
+            made.failed[f"{name} {precision}"] = str(error)
+            continue
+        made.entries.append(entry)
+        if entry.quantizer not in (None, file_format.quantizer):
+            made.notes.append(
+                f"{name} {precision} is {entry.quantizer}'s: {file_format.quantizer}'s "
+                "file fell outside its budget and did worse"
+            )
+        made.verdicts += rows
+    if last_in_page:
+        builder.checker.browser.end()  # it holds as much memory as a model
+    if FLOAT not in precisions or f"{name} {FLOAT}" in made.failed:  # the way to the others
+        for file in converted.files:
+            file.unlink()
+        folder = converted.path.parent
+        if not any(folder.iterdir()):  # it had a folder of its own
+            folder.rmdir()
+    return made

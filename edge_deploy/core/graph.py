@@ -9,8 +9,9 @@ converters a SavedModel on disk.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -236,6 +237,28 @@ def as_function(frozen: FrozenGraph) -> Any:
         [graph.as_graph_element(tensor) for tensor in frozen.inputs.values()],
         [graph.as_graph_element(tensor) for tensor in frozen.outputs.values()],
     )
+
+
+def optimize(graph_def: Any, ends: Collection[str], passes: Sequence[str], **settings: Any) -> Any:
+    """The graph after passes of Grappler, TensorFlow's own optimizer.
+
+    Args:
+        graph_def: The graph; it is not changed.
+        ends: Nodes or tensors that it must keep.
+        passes: Grappler's names of them, in their order.
+        **settings: Fields of its RewriterConfig.
+    """
+    from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
+    from tensorflow.python.grappler import tf_optimizer
+
+    given = meta_graph_pb2.MetaGraphDef(graph_def=graph_def)
+    given.collection_def["train_op"].node_list.value.extend(ends)
+    written = given.SerializeToString()
+    del given  # which holds all weights once more
+    rewriter = rewriter_config_pb2.RewriterConfig(optimizers=passes, **settings)
+    options = config_pb2.GraphOptions(rewrite_options=rewriter)
+    config = config_pb2.ConfigProto(graph_options=options)
+    return tf_optimizer.OptimizeGraph(config, SimpleNamespace(SerializeToString=lambda: written))
 
 
 def _with_constants(concrete: Any, lower_control_flow: bool) -> Any:

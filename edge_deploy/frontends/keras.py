@@ -18,7 +18,7 @@ from typing import Any
 
 from edge_deploy.core.errors import EdgeDeployError, SourceError, UntrustedError
 from edge_deploy.core.filesystem import temporary_folder
-from edge_deploy.core.lazy import tf
+from edge_deploy.core.lazy import importing, tf
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, LoadOptions, TensorSpec
 from edge_deploy.frontends import keras_weights
@@ -34,6 +34,9 @@ from edge_deploy.frontends.lookups.described import Original, described
 from edge_deploy.frontends.lookups.static_rows import rows_told
 from edge_deploy.frontends.tracing import apply_shapes, input_kind
 
+# Keras and TensorFlow import them where they are there, to train from a DataFrame, to draw, for
+# wrappers: half of the time that importing takes.
+_OPTIONAL = ("IPython", "jax", "matplotlib", "pandas", "sklearn")
 _UNKNOWN = re.compile(
     r"(?:Unknown (?:layer|object|loss function|activation function)|Could not locate "
     r"(?:class|function))[: ]+['\"]?([\w>]+)"
@@ -172,14 +175,15 @@ def _described(
 
 def keras_of(kind: str) -> Any:
     """The library of ``"keras2"`` or ``"keras3"``."""
+    with importing(unless_own=_OPTIONAL):
+        library = importlib.import_module("keras" if kind == "keras3" else "tf_keras")
     if kind == "keras3":
-        return importlib.import_module("keras")
-    import tf_keras
+        return library
     from tf_keras.src.layers.normalization import spectral_normalization
 
     # It asks TensorFlow for its Keras, which was Keras 2, and cannot be built beside Keras 3.
     spectral_normalization.tf = _TensorFlowOfKeras2()
-    return tf_keras
+    return library
 
 
 class _TensorFlowOfKeras2:

@@ -23,6 +23,7 @@ from edge_deploy.artifact.manifest import Manifest
 from edge_deploy.core.errors import ConversionError, UsageError, unknown_option, wrong_option
 from edge_deploy.core.messages import option
 from edge_deploy.core.spec import LoadedModel, TensorSpec
+from edge_deploy.core.worker.limits import give_memory_back
 from edge_deploy.data.calibration import Samples
 from edge_deploy.formats.base import FLOAT, Converted, Format, Quantization
 from edge_deploy.formats.layers import Layer
@@ -149,6 +150,8 @@ class FileBuilder:
 
     def judge(self, file_format: Format, entry: FileEntry) -> list[Verdict]:
         """Run a file that is in the stage, and compare it with the original."""
+        # What describing it took, once more.
+        give_memory_back(freed=sum(part.bytes for part in entry.files))
         path = self.path(file_format, entry.precision)
         runtime = default_runtime(file_format.name)
         return self.checker.check(runtime, path, blank(runtime, entry))

@@ -34,6 +34,13 @@ class BrowserSession:
     browser: Browser | RemoteBrowser | None
     reason: str | None = None
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether another process has it, so that this one can do something else meanwhile."""
+        from edge_deploy.web.remote_browser import RemoteBrowser
+
+        return isinstance(self.browser, RemoteBrowser)
+
     def end(self) -> None:
         """Close a browser that serves this run alone: nothing more is asked of it."""
         from edge_deploy.web.remote_browser import RemoteBrowser

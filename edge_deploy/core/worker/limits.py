@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import math
 import os
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 FILE_BYTES = 16_000_000_000
@@ -15,6 +17,9 @@ OPEN_FILES = 4096
 _LEAST_MEMORY = 8_000_000_000
 _WORTH_COLLECTING = 16_000_000
 _taken_before = 0
+# Of mallopt: glibc's own numbers, and what it raises the first one to.
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
+_MOST_IN_HEAP = 32 << 20
 _CGROUPS = Path("/sys/fs/cgroup")
 # With these root reads and writes files as it did; Landlock says which.
 _KEPT_CAPABILITIES = 0b11111  # CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID
@@ -62,16 +67,19 @@ def restrict(seconds: float) -> None:
         _lower(resource.RLIMIT_DATA, most)
 
 
-def give_memory_back() -> None:
+def give_memory_back(freed: int = 0) -> None:
     """Give the system back what nobody uses any more, where much was taken since the last time.
 
     glibc keeps what was freed for whoever asks next. One converter needs a gigabyte for a moment
     and the next one other pieces of it. To look through all objects takes 0.2 s with TensorFlow,
     which a small model would pay six times for nothing.
+
+    Args:
+        freed: Bytes that are known to be used no more, where that is seen in no figure of glibc.
     """
     global _taken_before
     taken = _taken()
-    if taken is not None and taken - _taken_before < _WORTH_COLLECTING:
+    if taken is not None and max(taken - _taken_before, freed) < _WORTH_COLLECTING:
         _taken_before = min(taken, _taken_before)
         return
     gc.collect()
@@ -80,6 +88,29 @@ def give_memory_back() -> None:
         if trim is not None:
             trim(0)
     _taken_before = _taken() or 0
+
+
+@contextlib.contextmanager
+def large_blocks_apart(size: int = 1 << 20) -> Iterator[None]:
+    """Within the body the system has blocks of memory back as soon as they are freed.
+
+    glibc does so itself above a size which it raises to 32 MB, once it has seen such blocks freed:
+    layers' weights then lie between others that stay. To ask for each anew takes time.
+
+    Args:
+        size: Bytes from which a block is a large one.
+    """
+    libc = ctypes.CDLL(None)
+    tune = getattr(libc, "mallopt", None) if sys.platform == "linux" else None  # musl has none
+    if tune is None:
+        yield
+        return
+    tune(_MMAP_THRESHOLD, size)
+    try:
+        yield
+    finally:
+        tune(_MMAP_THRESHOLD, _MOST_IN_HEAP)
+        tune(_TRIM_THRESHOLD, 2 * _MOST_IN_HEAP)
 
 
 class _Mallinfo(ctypes.Structure):

@@ -25,7 +25,7 @@ def describe(path: Path) -> FileInfo:
     Raises:
         ArtifactError: ONNX Runtime cannot open it.
     """
-    session = open_session(path)
+    session = open_session(path, as_it_is=True)
     return FileInfo(
         target="onnx",
         inputs=tuple(tensor_spec(value) for value in session.get_inputs()),
@@ -38,7 +38,7 @@ def describe(path: Path) -> FileInfo:
 
 def read_metadata(path: Path) -> Mapping[str, Any] | None:
     """What edge-deploy embedded, without the ``onnx`` package that listing operators takes."""
-    return _metadata(path, open_session(path))
+    return _metadata(path, open_session(path, as_it_is=True))
 
 
 def _metadata(path: Path, session: Any) -> Mapping[str, Any] | None:
@@ -86,8 +86,13 @@ def tensor_spec(value: Any) -> TensorSpec:
     return TensorSpec(value.name, shape, _ONNX_TYPES.get(inner, inner))
 
 
-def open_session(path: Path) -> Any:
+def open_session(path: Path, as_it_is: bool = False) -> Any:
     """A session of ONNX Runtime on the CPU, with one thread.
+
+    Args:
+        path: The file.
+        as_it_is: Leave out ONNX Runtime's own optimizations, for one that is asked about itself
+            and answers nothing.
 
     Raises:
         ArtifactError: ONNX Runtime cannot open the file.
@@ -100,6 +105,8 @@ def open_session(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # a file that cannot be opened raises, it need not also print
     options.intra_op_num_threads = 1
+    if as_it_is:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:

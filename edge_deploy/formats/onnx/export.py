@@ -10,17 +10,21 @@ from types import MethodType
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError
-from edge_deploy.core.graph import FrozenGraph, freeze
+from edge_deploy.core.graph import FrozenGraph, freeze, optimize
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, OnnxGraph, TensorSpec
+from edge_deploy.core.worker.limits import give_memory_back, large_blocks_apart
 from edge_deploy.formats.base import METADATA_KEY, Converted
 from edge_deploy.formats.onnx import rewrites
 
 OPSET = 17  # what ONNX Runtime Web, ONNX Runtime Mobile and WinML of the last years all read
 # Below 13 there are no scales by channel for int8; tf2onnx writes none above 18.
 OPSETS = range(13, 19)
+# Those of tf2onnx, whose patterns know graphs that they leave.
+_PASSES = ("constfold", "function", "dependency")
 
 
+@large_blocks_apart()
 def export(
     model: LoadedModel, path: Path, metadata: Mapping[str, Any], opset: int = OPSET
 ) -> Converted:
@@ -118,38 +122,47 @@ def _translate(frozen: FrozenGraph, name: str, options: Mapping[str, Any]) -> An
     """The graph as a ModelProto.
 
     tf2onnx's own ``convert`` copies the whole model before each of its passes, for the case that
-    one fails; here that is what a second try does.
+    one fails; here that is what a second try does. And its ``tf_optimize`` makes a graph of the
+    model to write it down again, before the passes of TensorFlow's optimizer that it needs.
     """
     import tensorflow as tf
-    from tf2onnx import optimizer, tf_loader
+    from tf2onnx import optimizer
     from tf2onnx.tfonnx import process_tf_graph
 
     inputs, outputs = list(frozen.inputs.values()), list(frozen.outputs.values())
     names = {tensor: name for name, tensor in (*frozen.inputs.items(), *frozen.outputs.items())}
 
     def translated() -> Any:
-        with tf.device("/cpu:0"):
-            with tf.Graph().as_default():
-                graph_def = tf_loader.tf_optimize(inputs, outputs, frozen.graph_def)
-            with tf.Graph().as_default() as graph:
-                tf.import_graph_def(graph_def, name="")
-                del graph_def
-                made = process_tf_graph(
-                    graph,
-                    input_names=inputs,
-                    output_names=outputs,
-                    tensors_to_rename=names,
-                    **options,
-                )
+        graph_def = optimize(
+            frozen.graph_def,
+            (*inputs, *outputs),
+            _PASSES,
+            experimental_disable_folding_quantization_emulation=True,
+        )
+        with tf.device("/cpu:0"), tf.Graph().as_default() as graph:
+            tf.import_graph_def(graph_def, name="")
+            del graph_def
+            made = process_tf_graph(
+                graph,
+                input_names=inputs,
+                output_names=outputs,
+                tensors_to_rename=names,
+                **options,
+            )
         made.update_proto = MethodType(_update_nodes, made)
         return made
 
+    weights = frozen.graph_def.ByteSize()
     made = translated()
+    give_memory_back(freed=weights)  # TensorFlow's graph
     try:
         made = optimizer.optimize_graph(made, catch_errors=False)
     except Exception:  # any, of a pass that the file can do without
         made = optimizer.optimize_graph(translated(), catch_errors=True)
-    return made.make_model(f"converted from {name}")
+    proto = made.make_model(f"converted from {name}")
+    del made
+    give_memory_back(freed=weights)  # tf2onnx's graph
+    return proto
 
 
 def _update_nodes(graph: Any, storage: Any = None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError
-from edge_deploy.core.graph import FrozenGraph, freeze
+from edge_deploy.core.graph import FrozenGraph, freeze, optimize
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.formats.base import METADATA_KEY, Converted
@@ -67,15 +67,12 @@ def _freeze(model: LoadedModel) -> FrozenGraph:
 
 def _optimized(frozen: Any, ends: Collection[str]) -> Any:
     """A copy of a frozen graph, which the other targets start from too, rewritten and optimized."""
-    from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
-    from tensorflow.python.grappler import tf_optimizer
-
-    meta_graph = meta_graph_pb2.MetaGraphDef()
-    meta_graph.graph_def.CopyFrom(frozen)
+    graph_def = type(frozen)()
+    graph_def.CopyFrom(frozen)
     in_frames = any(node.op in _FRAMES for node in frozen.node)
     if not in_frames:
-        _drop_control_inputs(meta_graph.graph_def)
-    graph = Graph(meta_graph.graph_def, ends)
+        _drop_control_inputs(graph_def)
+    graph = Graph(graph_def, ends)
     for rewrite in BEFORE_OPTIMIZER:
         rewrite(graph)
     shapes = {
@@ -83,13 +80,8 @@ def _optimized(frozen: Any, ends: Collection[str]) -> Any:
         for node in graph.graph_def.node
         if "_output_shapes" in node.attr
     }
-    meta_graph.collection_def["train_op"].node_list.value.extend(ends)  # what it must keep
-    config = config_pb2.ConfigProto()
-    options = config.graph_options.rewrite_options
-    options.min_graph_nodes = -1  # small graphs too
-    options.optimizers.extend(_PASSES)
     try:
-        optimized = tf_optimizer.OptimizeGraph(config, meta_graph)
+        optimized = optimize(graph_def, ends, _PASSES, min_graph_nodes=-1)  # small graphs too
     except Exception as error:  # Grappler raises anything
         raise _refusal(first_line(error)) from error
     _drop_control_inputs(optimized)

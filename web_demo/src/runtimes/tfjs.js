@@ -48,9 +48,7 @@ export async function load(url, backend, entry, { get, ahead, first, kernels = n
   const { findLoops, runWithLoops } = await loopsOf(artifacts.modelTopology);
   const loops = findLoops(artifacts.modelTopology);
   if (backend === 'webgl' && !loops) await rehearse(tf, artifacts, wires, beginning);
-  const weightData = await shards;
-  const model = new tf.GraphModel({ load: () => ({ ...artifacts, weightData }) });
-  await model.load();
+  const model = await modelOf(tf, artifacts, await shards);
   const { inputs, outputs } = wires(model);
   const nodes = outputs.map(({ node }) => node);
   let sequential = false;
@@ -97,6 +95,15 @@ export async function load(url, backend, entry, { get, ahead, first, kernels = n
     tensors: () => tf.memory().numTensors,
     lost,
   };
+}
+
+/** A model whose weights are where the backend has them, and nowhere else. */
+async function modelOf(tf, artifacts, weightData) {
+  const model = new tf.GraphModel({ load: () => ({ ...artifacts, weightData }) });
+  await model.load();
+  model.artifacts.weightData = null; // kept to save the model again
+  model.handler = null; // keeps them too
+  return model;
 }
 
 /** Whether the GPU took WebGL away: from then on every answer would be zeros. */
