@@ -61,7 +61,7 @@ from edge_deploy.verification.verdicts import Verdict, none_fails
 _log = log.logger(__name__)
 # Bytes of a file below which a browser may hold it while the next one is converted: it takes
 # eight times as many of memory, and a conversion up to ten.
-_LIGHT = 128_000_000
+_LIGHT = 64_000_000
 
 
 @dataclass(frozen=True)

@@ -175,16 +175,12 @@ def test_a_converted_file_that_crashes_its_runtime_is_one_message(
     assert everything() == before
 
 
-@pytest.mark.parametrize("command", ["run", "bench", "quantize", "publish", "inspect"])
+@pytest.mark.parametrize("command", ["run", "bench", "quantize", "publish"])
 def test_a_converted_file_that_never_answers_is_one_message(
     command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = hostile_files.slow_onnx()
-    if command == "inspect":
-        Path("slow.onnx").write_bytes(slow)
-        arguments = ["inspect", "slow.onnx"]
-    elif command == "quantize":  # a loop is refused before it is asked
-        arguments = asking(command, slow, "onnx", monkeypatch)
+    if command == "quantize":  # a loop is refused before it is asked
+        arguments = asking(command, hostile_files.slow_onnx(), "onnx", monkeypatch)
     else:
         arguments = asking(command, hostile_files.endless_tflite(), "tflite", monkeypatch)
     before = everything()
@@ -192,6 +188,12 @@ def test_a_converted_file_that_never_answers_is_one_message(
     assert done.returncode == 3, done
     assert json.loads(done.stdout)["error"]["message"].startswith("Not done after 1.5 s")
     assert everything() == before
+
+
+def test_inspecting_a_file_computes_nothing_of_it() -> None:
+    Path("slow.onnx").write_bytes(hostile_files.slow_onnx())
+    done = edge_deploy("inspect", "slow.onnx", "--timeout", "30", "--json")
+    assert (done.returncode, "ReduceMax" in json.loads(done.stdout)["ops"]) == (0, True), done
 
 
 def test_a_table_is_piped_in_and_another_comes_out_where_nothing_else_is_written() -> None:
@@ -266,6 +268,37 @@ def test_the_parent_stays_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 3
     assert not {"tensorflow", "keras", "sklearn", "onnxruntime"} & set(done.stdout.split())
+
+
+@pytest.fixture
+def dense(tmp_path: Path) -> Path:
+    """A small Keras file with a layer that can be named."""
+    import keras
+
+    x = keras.Input((4,), name="x")
+    hidden = keras.layers.Dense(64, activation="tanh", name="hidden")(x)
+    keras.Model(x, keras.layers.Dense(2, name="y")(hidden)).save(tmp_path / "dense.keras")
+    return tmp_path / "dense.keras"
+
+
+def test_files_come_in_their_order_though_a_browser_answers_beside_the_rest(dense: Path) -> None:
+    asked = ("--quantize", "tflite=float16,tfjs=uint16,onnx=float16", "--json")
+    done = subprocess.run([*PROGRAM, "convert", dense, *asked], capture_output=True, text=True)
+    assert done.returncode == 0, done
+    found = json.loads(done.stdout)["verdicts"]
+    assert [(one["target"], one["precision"], one["status"]) for one in found] == [
+        ("tflite", "float16", "pass"), ("tfjs", "uint16", "pass"), ("onnx", "float16", "pass"),
+    ]  # fmt: skip
+    made = Path("artifacts/dense/1").rglob("*float32*")
+    assert not list(made)  # those were the way to the others
+
+
+def test_what_fails_beside_the_rest_is_told_and_leaves_nothing(dense: Path) -> None:
+    asked = ("--to", "tfjs,onnx", "--quantize", "tfjs=uint8", "--keep-float", "nowhere")
+    done = subprocess.run([*PROGRAM, "convert", dense, *asked], capture_output=True, text=True)
+    assert (done.returncode, "nowhere" in done.stderr) == (2, True), done
+    assert "Traceback" not in done.stderr
+    assert not Path("artifacts").exists()
 
 
 def test_without_a_cage_the_time_ends_all_the_same() -> None:
