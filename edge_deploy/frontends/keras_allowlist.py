@@ -189,8 +189,10 @@ class _Walk:
             if "module" in value:  # Keras writes so for a class that it cannot name
                 self.refuse(f"{name} of no module")
                 return None
-            if _bare(name) in application_layers(self.kind):
-                return self.rest(value, depth) | {"class_name": _bare(name)}
+            # Keras registers its own as everybody's is registered who names no package.
+            own = name.removeprefix("Custom>")
+            if own in application_layers(self.kind):
+                return self.rest(value, depth) | {"class_name": own}
             if name not in _lists(self.kind)["old"] | _lists("keras2")["old"]:
                 self.found.unknown.append(name)
                 return None

@@ -319,6 +319,20 @@ def test_paths_of_older_releases_are_those_of_today(
     assert found.config["config"]["kernel_initializer"]["module"] == expected
 
 
+@pytest.mark.parametrize("kind", ["keras2", "keras3"])
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("LayerScale", "LayerScale"), ("Custom>CustomScaleLayer", "CustomScaleLayer"),
+     ("somebody>LayerScale", None), ("Custom>Dense", None)],
+)  # fmt: skip
+def test_layers_of_networks_are_known_by_their_bare_names(
+    name: str, known: str | None, kind: str
+) -> None:
+    found = check({"class_name": name, "config": {"name": "scale"}}, kind, set())
+    assert (found.config or {}).get("class_name") == known
+    assert found.unknown == ([] if known else [name])
+
+
 @pytest.mark.parametrize(
     ("value", "custom", "expected"),
     [
