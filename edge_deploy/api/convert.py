@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -295,6 +296,7 @@ def _make_files(
     """Every file, format by format; while a browser answers for one the next is converted."""
     parts: list[_Made | Future[_Made]] = []
     last = next((name for name in [*wish.by_target][::-1] if need_browser([name])), None)
+    apart = builder.checker.browser.is_remote and (os.cpu_count() or 1) > 1
     with ThreadPoolExecutor(1) as beside:
         for name in wish.by_target:
             give_memory_back()
@@ -315,7 +317,7 @@ def _make_files(
             weight = sum(file.stat().st_size for file in converted.files)
             give_memory_back(freed=weight)
             judge = partial(_judge, builder, file_format, converted, wish, options, name == last)
-            if need_browser([name]) and builder.checker.browser.is_remote and weight < _LIGHT:
+            if apart and need_browser([name]) and weight < _LIGHT:
                 parts.append(beside.submit(copy_context().run, judge))
             else:
                 wait(one for one in parts if isinstance(one, Future))
