@@ -37,6 +37,7 @@ from edge_deploy.frontends.tracing import apply_shapes, input_kind
 # Keras and TensorFlow import them where they are there, to train from a DataFrame, to draw, for
 # wrappers: half of the time that importing takes.
 _OPTIONAL = ("IPython", "jax", "matplotlib", "pandas", "sklearn")
+_DEEPEST = 20_000  # calls, for which a thread's stack suffices
 _UNKNOWN = re.compile(
     r"(?:Unknown (?:layer|object|loss function|activation function)|Could not locate "
     r"(?:class|function))[: ]+['\"]?([\w>]+)"
@@ -246,7 +247,7 @@ def _application_layers(kind: str) -> dict[str, Any]:
 
 
 def _load_with(library: Any, path: Path, config: Any, custom: dict[str, Any], unsafe: bool) -> Any:
-    with temporary_folder() as folder:
+    with temporary_folder() as folder, _recursing(_layers(config)):
         model = library.models.load_model(
             str(write_checked(path, config, folder)),
             custom_objects=custom,
@@ -256,6 +257,27 @@ def _load_with(library: Any, path: Path, config: Any, custom: dict[str, Any], un
     if not isinstance(model, library.Model):
         raise ValueError(f"it holds a {type(model).__name__} and no model")
     return model
+
+
+def _layers(config: Any) -> int:
+    """How many layers a configuration has, those of models within it counted."""
+    inner = config.get("config") if isinstance(config, dict) else None
+    layers = inner.get("layers") if isinstance(inner, dict) else None
+    return len(layers) + sum(map(_layers, layers)) if isinstance(layers, list) else 0
+
+
+@contextlib.contextmanager
+def _recursing(layers: int) -> Iterator[None]:
+    """Let Keras find the order of so many layers, for which it calls itself from one to the next.
+
+    A ResNet of 270 layers, and others as deep, ends in a RecursionError without.
+    """
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, min(1000 + 2 * layers, _DEEPEST)))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def _ends(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,3 +67,25 @@ def test_layers_that_networks_of_keras_applications_bring_are_known(
     (name,) = (spec.name for spec in loaded.spec.inputs)
     (answer,) = loaded.predict({name: rows}).values()
     np.testing.assert_allclose(answer, model.predict(rows, verbose=0), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["keras2", "keras3"])
+def test_a_network_of_a_thousand_layers_is_read(kind: str, tmp_path: Path) -> None:
+    """Keras calls itself from one layer to the next, and Python allows 1,000 calls."""
+    keras = keras_of(kind)
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(5_000)
+    try:
+        with third_party():
+            x = end = keras.Input((2,))
+            for _ in range(1_000):
+                end = keras.layers.Activation("linear")(end)
+            path = save(keras.Model(x, end), tmp_path / "model.h5")
+    finally:
+        sys.setrecursionlimit(before)
+    loaded = load_model(path)
+    assert sys.getrecursionlimit() == before
+    rows = np.float32([[1, 2], [3, 4]])
+    (answer,) = loaded.predict({loaded.spec.inputs[0].name: rows}).values()
+    np.testing.assert_array_equal(answer, rows)
