@@ -11,6 +11,7 @@ import pytest
 OPTIONAL = ("pandas", "sklearn", "matplotlib")  # all of them are installed for the tests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", [True, False], ids=["a caged child", "a caller's process"])
 def test_keras_is_imported_without_what_it_only_tries(own: bool) -> None:
     code = (
