@@ -100,8 +100,8 @@ def large_blocks_apart(size: int = 1 << 20) -> Iterator[None]:
     Args:
         size: Bytes from which a block is a large one.
     """
-    libc = ctypes.CDLL(None)
-    tune = getattr(libc, "mallopt", None) if sys.platform == "linux" else None  # musl has none
+    on_linux = sys.platform == "linux"
+    tune = getattr(ctypes.CDLL(None), "mallopt", None) if on_linux else None  # musl has none
     if tune is None:
         yield
         return
