@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_deploy.core.graph import FrozenGraph, freeze, without_weights
+from edge_deploy.core.graph import FrozenGraph, freeze
+from edge_deploy.core.graph_weights import without_weights
 from edge_deploy.core.spec import Array, Arrays, Function, ModelSpec
 
 # What most networks for pictures hold; all others tell when the graph is built.

@@ -9,15 +9,15 @@ converters a SavedModel on disk.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from edge_deploy.core import randomness
 from edge_deploy.core.branches import take_known_branches
 from edge_deploy.core.errors import ConversionError, SourceError
+from edge_deploy.core.graph_weights import without_weights
 from edge_deploy.core.half_precision import widen_halves
 from edge_deploy.core.inlining import inline_calls
 from edge_deploy.core.lazy import tf
@@ -27,7 +27,6 @@ from edge_deploy.core.spec import Function, TensorSpec
 
 # Operators that only move or relabel what another one computed.
 _PASS_THROUGH = frozenset({"Identity", "Reshape", "Squeeze", "Cast", "NoOp", "StopGradient"})
-_LARGE = 1 << 16  # bytes of a constant that is a weight; shapes and axes are smaller
 _CONTROL_FLOW = frozenset({"While", "StatelessWhile", "If", "StatelessIf"})
 # What reaches out of the graph when it runs, on disk or into Python: no model needs it to answer.
 _REACHES_OUT = frozenset(
@@ -239,28 +238,6 @@ def as_function(frozen: FrozenGraph) -> Any:
     )
 
 
-def optimize(graph_def: Any, ends: Collection[str], passes: Sequence[str], **settings: Any) -> Any:
-    """The graph after passes of Grappler, TensorFlow's own optimizer.
-
-    Args:
-        graph_def: The graph; it is not changed.
-        ends: Nodes or tensors that it must keep.
-        passes: Grappler's names of them, in their order.
-        **settings: Fields of its RewriterConfig.
-    """
-    from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
-    from tensorflow.python.grappler import tf_optimizer
-
-    given = meta_graph_pb2.MetaGraphDef(graph_def=graph_def)
-    given.collection_def["train_op"].node_list.value.extend(ends)
-    written = given.SerializeToString()
-    del given  # which holds all weights once more
-    rewriter = rewriter_config_pb2.RewriterConfig(optimizers=passes, **settings)
-    options = config_pb2.GraphOptions(rewrite_options=rewriter)
-    config = config_pb2.ConfigProto(graph_options=options)
-    return tf_optimizer.OptimizeGraph(config, SimpleNamespace(SerializeToString=lambda: written))
-
-
 def _with_constants(concrete: Any, lower_control_flow: bool) -> Any:
     """The GraphDef of a traced function, its calls written out and its variables constants.
 
@@ -304,25 +281,6 @@ def _write_shapes(graph_def: Any) -> Any:
             del shapes[:]
             shapes.extend(tensor.shape.as_proto() for tensor in outputs)
     return graph
-
-
-def without_weights(graph_def: Any) -> Any:
-    """A copy in which large constants have a shape and no values: for what looks at shapes only."""
-    copy = type(graph_def)()
-    copy.versions.CopyFrom(graph_def.versions)
-    copy.library.CopyFrom(graph_def.library)
-    for node in graph_def.node:
-        tensor = node.attr["value"].tensor if node.op == "Const" else None
-        if tensor is None or tensor.ByteSize() < _LARGE:
-            copy.node.add().CopyFrom(node)
-            continue
-        empty = copy.node.add(name=node.name, op=node.op, device=node.device, input=node.input)
-        for key in node.attr:
-            if key != "value":
-                empty.attr[key].CopyFrom(node.attr[key])
-        empty.attr["value"].tensor.dtype = tensor.dtype
-        empty.attr["value"].tensor.tensor_shape.CopyFrom(tensor.tensor_shape)
-    return copy
 
 
 def _check_random(drawn: Sequence[Any], means: bool) -> None:

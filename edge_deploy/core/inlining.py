@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edge_deploy.core.graph_weights import put_weights_back, without_weights
+from edge_deploy.core.grappler import optimize
+
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _FRAMES = frozenset({"Enter", "Switch"})
 # What keeps TensorFlow's inliner from a function.
@@ -30,27 +33,23 @@ def inline_calls(graph_def: Any, ends: Sequence[str]) -> Any:
     if not any(node.op in _CALLS for nodes in (graph_def.node, inner) for node in nodes):
         return graph_def
     import tensorflow as tf
-    from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
-    from tensorflow.python.grappler import tf_optimizer
+    from tensorflow.core.protobuf import rewriter_config_pb2
 
-    meta_graph = meta_graph_pb2.MetaGraphDef()
-    meta_graph.graph_def.CopyFrom(graph_def)
-    functions = meta_graph.graph_def.library.function
-    called = [node for node in meta_graph.graph_def.node if node.op in _CALLS]
+    light = without_weights(graph_def)
+    functions = light.library.function
+    called = [node for node in light.node if node.op in _CALLS]
     for holder in (*functions, *(node for f in functions for node in f.node_def), *called):
         for key in _KEPT_APART:
             holder.attr.pop(key, None)
-    meta_graph.collection_def["train_op"].node_list.value.extend(ends)  # Grappler's fetches
-    config = config_pb2.ConfigProto()
-    options = config.graph_options.rewrite_options
-    options.min_graph_nodes = -1  # small graphs too
-    options.optimizers.append("function")
-    options.function_optimization = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
-    written = tf_optimizer.OptimizeGraph(config, meta_graph)
+    aggressive = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
+    settings = {"min_graph_nodes": -1, "function_optimization": aggressive}  # small graphs too
+    written = optimize(light, ends, ["function"], **settings)
     _inline_frames(written)
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(written, name="")
-    return graph.as_graph_def(add_shapes=True)
+    inlined = graph.as_graph_def(add_shapes=True)
+    put_weights_back(inlined, graph_def)
+    return inlined
 
 
 def _inline_frames(graph_def: Any) -> None:

@@ -16,9 +16,13 @@ T = TypeVar("T")
 
 
 def set_environment() -> None:
-    """Ask TensorFlow to be quiet and to stay on the CPU; call before it is imported."""
+    """Ask TensorFlow to be quiet and to stay on the CPU; call before it is imported.
+
+    And HDF5 to do without locks: network drives have none, and a notebook may hold one.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 
 
 class _Aside:

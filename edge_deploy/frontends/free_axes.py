@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from edge_deploy.core.errors import EdgeDeployError
-from edge_deploy.core.graph import FrozenGraph, freeze, without_weights
+from edge_deploy.core.graph import FrozenGraph, freeze
+from edge_deploy.core.graph_weights import without_weights
 from edge_deploy.core.lazy import tf
 from edge_deploy.core.spec import Function, TensorSpec
 from edge_deploy.frontends.tracing import input_kind

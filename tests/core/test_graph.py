@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edge_deploy.core.errors import ConversionError, SourceError
-from edge_deploy.core.graph import freeze, without_weights
+from edge_deploy.core.graph import freeze
 from edge_deploy.core.spec import TensorSpec
 
 pytestmark = pytest.mark.slow
@@ -104,19 +104,3 @@ def test_the_graphs_of_a_model_go_with_it() -> None:
     del function
     gc.collect()
     assert known() is None
-
-
-def test_weights_are_left_out_where_only_shapes_count() -> None:
-    import numpy as np
-    import tensorflow as tf
-
-    weights = np.random.default_rng(0).normal(size=(300, 200)).astype(np.float32)
-    frozen = freeze(
-        lambda tensors: {"y": tensors["x"] @ weights}, (TensorSpec("x", (1, 300), "float32"),)
-    )
-    assert frozen.graph_def.ByteSize() > weights.nbytes
-    light = without_weights(frozen.graph_def)
-    assert light.ByteSize() < 2_000
-    with tf.Graph().as_default() as graph:
-        tf.graph_util.import_graph_def(light, name="")
-    assert graph.as_graph_element(frozen.outputs["y"]).shape == (1, 200)

@@ -96,3 +96,25 @@ def test_only_the_edge_of_the_api_is_quiet() -> None:
     }
     # load_model is a public function; a worker of the search is the edge of its own process.
     assert users == {"api", "examples", "frontends", "optimize"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there HDF5 opens no file that is locked")
+def test_file_that_another_program_has_locked_is_read(tmp_path: Path) -> None:
+    import fcntl
+
+    import h5py
+
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w", locking=False) as file:
+        file.attrs["model_config"] = "{}"
+    environment = dict(os.environ)
+    environment.pop("HDF5_USE_FILE_LOCKING", None)
+    script = (
+        "from edge_deploy.core.stdio import set_environment; set_environment(); import h5py, sys; "
+        "print(list(h5py.File(sys.argv[1]).attrs))"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    with path.open("r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        told = subprocess.check_output(command, env=environment, text=True)
+    assert told == "['model_config']\n"

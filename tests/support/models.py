@@ -79,7 +79,7 @@ def edit_h5(path: Path, edit: Callable[[dict[str, Any]], None], version: str | N
     """Edit the configuration and the Keras version that an HDF5 file carries."""
     import h5py
 
-    with h5py.File(path, "r+") as file:
+    with h5py.File(path, "r+", locking=False) as file:
         config = json.loads(file.attrs["model_config"])
         edit(config)
         file.attrs["model_config"] = json.dumps(config)
@@ -202,7 +202,7 @@ def unknown_optimizer_h5(folder: Path) -> Path:
     rng = np.random.default_rng(SEED)
     model.train_on_batch(rng.normal(size=(8, 4)).astype("f4"), rng.integers(0, 2, (8, 1)))
     path = save(model, folder / "old_optimizer.h5")
-    with h5py.File(path, "r+") as file:
+    with h5py.File(path, "r+", locking=False) as file:
         training = json.loads(file.attrs["training_config"])
         training["optimizer_config"] = {
             "class_name": "AdaBound",  # of the package keras-adabound, 2019

@@ -16,7 +16,7 @@ FILE_BYTES = 16_000_000_000
 OPEN_FILES = 4096
 _LEAST_MEMORY = 8_000_000_000
 _WORTH_COLLECTING = 16_000_000
-_taken_before = 0
+_before = (0, 0)
 # Of mallopt: glibc's own numbers, and what it raises the first one to.
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 _MOST_IN_HEAP = 32 << 20
@@ -77,17 +77,19 @@ def give_memory_back(freed: int = 0) -> None:
     Args:
         freed: Bytes that are known to be used no more, where that is seen in no figure of glibc.
     """
-    global _taken_before
-    taken = _taken()
-    if taken is not None and max(taken - _taken_before, freed) < _WORTH_COLLECTING:
-        _taken_before = min(taken, _taken_before)
-        return
+    global _before
+    now = _taken()
+    if now is not None:
+        grown = max(size - before for size, before in zip(now, _before, strict=True))
+        if max(grown, freed) < _WORTH_COLLECTING:
+            _before = (min(now[0], _before[0]), min(now[1], _before[1]))
+            return
     gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
         if trim is not None:
             trim(0)
-    _taken_before = _taken() or 0
+    _before = _taken() or (0, 0)
 
 
 @contextlib.contextmanager
@@ -119,18 +121,23 @@ class _Mallinfo(ctypes.Structure):
         ("arena", ctypes.c_size_t),
         ("not_ours", ctypes.c_size_t * 3),
         ("hblkhd", ctypes.c_size_t),
-        ("nor_these", ctypes.c_size_t * 5),
+        ("nor_these", ctypes.c_size_t * 2),
+        ("uordblks", ctypes.c_size_t),
+        ("nor_those", ctypes.c_size_t * 2),
     )
 
 
-def _taken() -> int | None:
-    """Bytes that malloc has from the system, used or kept (/proc is not in the cage)."""
+def _taken() -> tuple[int, int] | None:
+    """Bytes that malloc has from the system, and those in use (/proc is not in the cage).
+
+    What is used may grow where what is taken does not: it lies in holes that were there.
+    """
     ask = getattr(ctypes.CDLL(None), "mallinfo2", None) if sys.platform == "linux" else None
     if ask is None:
         return None
     ask.restype = _Mallinfo
     told = ask()
-    return int(told.arena + told.hblkhd)
+    return int(told.arena + told.hblkhd), int(told.uordblks + told.hblkhd)
 
 
 def _lower(what: int, most: int) -> None:

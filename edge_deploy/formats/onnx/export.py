@@ -10,7 +10,8 @@ from types import MethodType
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError
-from edge_deploy.core.graph import FrozenGraph, freeze, optimize
+from edge_deploy.core.graph import FrozenGraph, freeze
+from edge_deploy.core.grappler import optimize
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, OnnxGraph, TensorSpec
 from edge_deploy.core.worker.limits import give_memory_back, large_blocks_apart

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_deploy.core.errors import ConversionError
-from edge_deploy.core.graph import FrozenGraph, freeze, optimize
+from edge_deploy.core.graph import FrozenGraph, freeze
+from edge_deploy.core.grappler import optimize
 from edge_deploy.core.messages import first_line, option
 from edge_deploy.core.spec import LoadedModel, ModelSpec
 from edge_deploy.formats.base import METADATA_KEY, Converted
