@@ -26,7 +26,7 @@ VENDOR_SOURCES := $(wildcard $(addprefix web_demo/,package.json package-lock.jso
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart check test test-next bench zoo journeys faults fuzz kills soak audit lock docs reference screenshots wheel setup vendor browser clean
+.PHONY: help quickstart check test coverage test-next bench zoo journeys faults fuzz kills soak audit lock docs reference screenshots wheel setup vendor browser clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,10 +43,15 @@ check: $(INSTALLED) vendor ## style, types, imports, documentation, fast tests
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet --strict
 	@$(RUN) pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow"
 
-test: setup ## all tests, and how much of the package they reach
+TEST := $(RUN) pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
+test: setup ## all tests
+	@tools/setup.sh libraries
+	@$(TEST) --durations=40 --durations-min=10
+
+coverage: setup ## all tests again, and how much of the package they reach
 	@tools/setup.sh libraries
 	@mkdir -p build/coverage
-	@$(RUN) pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=40 --durations-min=10 --cov --cov-report= --cov-fail-under=91
+	@$(TEST) --cov --cov-report= --cov-fail-under=91
 
 # The core: reading, converting, running and comparing, the commands, and the wheel as installed.
 NEXT_SLOW := tests/formats tests/frontends tests/optimize tests/api/test_convert.py \

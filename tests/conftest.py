@@ -17,6 +17,8 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# A lock of HDF5's stays as long as any process has the file: one that is just started, too.
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 # Test processes share the processors: threads that wait for each other would spin in vain.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What is converted in a test is converted; test_cache.py has caches of its own.
@@ -134,7 +136,7 @@ UNCOUNTED = (
 
 @pytest.fixture(scope="module", autouse=True)
 def _lines_are_counted(request: pytest.FixtureRequest) -> Iterator[None]:
-    """By `make test`, in each file that is not of the folders above."""
+    """By `make coverage`, in each file that is not of the folders above."""
     plugin = request.config.pluginmanager.getplugin("_cov")
     counting = plugin and plugin.cov_controller
     if not counting or not request.node.nodeid.startswith(UNCOUNTED):
