@@ -119,9 +119,9 @@ def _make(onnx: Any, source: Path, folder: Path, wanted: Quantization) -> Any:
     ready, out = str(folder / "ready.onnx"), str(folder / "out.onnx")
     kept = _nodes(Path(ready), wanted.keep)
     if wanted.precision == "dynamic":
-        # ConvInteger has a kernel for unsigned weights of one scale only.
         kinds = {node.op_type for node in onnx.load(ready).graph.node}
         if "Conv" in kinds:
+            # ConvInteger has a kernel for weights of one scale only.
             quantize_dynamic(
                 ready,
                 str(folder / "conv.onnx"),
@@ -134,22 +134,23 @@ def _make(onnx: Any, source: Path, folder: Path, wanted: Quantization) -> Any:
             ready,
             out,
             op_types_to_quantize=["MatMul", "Gemm", "Gather", "LSTM", "EmbedLayerNormalization"],
-            weight_type=QuantType.QInt8,
+            weight_type=QuantType.QUInt8,
             per_channel="LSTM" not in kinds,
             nodes_to_exclude=kept,
         )
         return onnx.load(out)
     assert wanted.samples is not None
-    # Signed weights and activations in QDQ form: what every execution provider of ONNX Runtime
-    # reads, and what its documentation recommends on x86 and ARM CPUs.
+    # In QDQ form, which every execution provider of ONNX Runtime reads.
     quantize_static(
         ready,
         out,
         _Reader(wanted.samples),
         quant_format=QuantFormat.QDQ,
-        activation_type=QuantType.QInt8,
-        weight_type=QuantType.QInt8,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QUInt8,
         per_channel=True,
+        # QLinearConv takes one zero point for all channels.
+        extra_options={"WeightSymmetric": True},
         calibrate_method=CalibrationMethod.MinMax,
         nodes_to_exclude=kept,
     )
