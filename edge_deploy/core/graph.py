@@ -27,6 +27,7 @@ from edge_deploy.core.spec import Function, TensorSpec
 
 # Operators that only move or relabel what another one computed.
 _PASS_THROUGH = frozenset({"Identity", "Reshape", "Squeeze", "Cast", "NoOp", "StopGradient"})
+_MOST = (1 << 31) - (1 << 24)  # bytes of weights: a protobuf has 2 GB, and the rest needs some
 _CONTROL_FLOW = frozenset({"While", "StatelessWhile", "If", "StatelessIf"})
 # What reaches out of the graph when it runs, on disk or into Python: no model needs it to answer.
 _REACHES_OUT = frozenset(
@@ -159,6 +160,7 @@ def _freeze(
     means: bool,
 ) -> FrozenGraph:
     concrete = traced.concrete
+    _check_size(concrete)
     ops = _op_types(concrete.graph.as_graph_def())
     if reaches := sorted((ops & _REACHES_OUT) - marks):
         raise ConversionError(
@@ -236,6 +238,16 @@ def as_function(frozen: FrozenGraph) -> Any:
         [graph.as_graph_element(tensor) for tensor in frozen.inputs.values()],
         [graph.as_graph_element(tensor) for tensor in frozen.outputs.values()],
     )
+
+
+def _check_size(concrete: Any) -> None:
+    size = sum(one.dtype.size * (one.shape.num_elements() or 0) for one in concrete.graph.variables)
+    if size > _MOST:
+        raise ConversionError(
+            f"The model has {size / 1e9:.2f} GB of weights. TensorFlow writes graphs of at most "
+            f"{_MOST / 1e9:.2f} GB, from which all targets are made. Make it smaller, or save its "
+            "halves as two models and convert each."
+        )
 
 
 def _with_constants(concrete: Any, lower_control_flow: bool) -> Any:

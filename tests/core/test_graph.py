@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from edge_deploy.core import graph
 from edge_deploy.core.errors import ConversionError, SourceError
 from edge_deploy.core.graph import freeze
 from edge_deploy.core.spec import TensorSpec
@@ -40,6 +41,17 @@ REFUSED = {
     "python": (lambda: in_python, ConversionError, r"calls Python when it answers \(PyFunc\)"),
     "state": (Counting, ConversionError, r"changes its own variables .*AssignAddVariableOp"),
 }
+
+
+def test_more_weights_than_a_graph_holds_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    weights = tf.Variable(tf.zeros((1000, 300)))
+    monkeypatch.setattr(graph, "_MOST", 1_000_000)  # in place of 2 GB
+    with pytest.raises(ConversionError, match=r"has 0\.00 GB of weights.*Make it smaller"):
+        freeze(
+            lambda tensors: {"y": tensors["x"] @ weights}, (TensorSpec("x", (1, 1000), "float32"),)
+        )
 
 
 @pytest.mark.parametrize("row", REFUSED)
