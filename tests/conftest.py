@@ -17,6 +17,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # A lock of HDF5's stays as long as any process has the file: one that is just started, too.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 # Test processes share the processors: threads that wait for each other would spin in vain.
