@@ -69,7 +69,7 @@ def _weights_apart(graph_def: Any, ends: Collection[str]) -> dict[str, tuple[str
     kept = {_node(name) for name in ends}
     apart: dict[str, tuple[str, ...]] = {}
     for node in graph_def.node:
-        if not is_weight(node) or node.input:
+        if not is_weight(node) or node.input or f"{node.name}{_APART}" in nodes:
             continue
         uses = taking[node.name]
         same = tuple(one.name for one, _ in uses if one.op == "Identity") or (node.name,)
